@@ -1,0 +1,194 @@
+"""One request to the list endpoint: keys on, typed page out, every failure one of our own errors.
+
+The only module that knows the HTTP library.
+"""
+
+import asyncio
+import ssl
+import time
+import zlib
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Final, NamedTuple, Self
+
+import httpx
+
+from pin_exporter import __version__
+from pin_exporter.answers import Answer, error_for_status
+from pin_exporter.credentials import Credentials, CredentialSource
+from pin_exporter.decode import decode_page, one_line
+from pin_exporter.errors import (
+    ConnectionFailedError,
+    MalformedError,
+    PollError,
+    RequestTimeoutError,
+    TlsError,
+)
+from pin_exporter.model import Page
+
+MAX_BODY_BYTES: Final = 16 * 2**20
+"""What is larger is no page: one of 1,000 pins takes about half a megabyte."""
+_MAX_ERROR_BYTES: Final = 64 * 2**10
+_MAX_CONNECTIONS: Final = 100
+
+
+class Exchange(NamedTuple):
+    """How one request went: `code` is the HTTP status or `error`, the body is measured decompressed."""
+
+    code: str
+    seconds: float
+    body_bytes: int
+
+
+def http_client() -> httpx.AsyncClient:
+    """Return a client for one origin: one pool, no redirects, no cookies shared between accounts."""
+    return httpx.AsyncClient(
+        headers={"User-Agent": f"pin-exporter/{__version__}", "Accept-Encoding": "gzip"},
+        timeout=None,  # noqa: S113 - each request has its own, as a whole
+        limits=httpx.Limits(max_connections=_MAX_CONNECTIONS, max_keepalive_connections=_MAX_CONNECTIONS),
+        follow_redirects=False,
+        event_hooks={"response": [_forget_redirect]},
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+    )
+
+
+class HttpClients:
+    """One HTTP client, and so one pool of connections, for each origin. To be used as a context."""
+
+    def __init__(self) -> None:
+        self._by_origin: dict[tuple[str, str, int | None], httpx.AsyncClient] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for client in self._by_origin.values():
+            await client.aclose()
+
+    def for_url(self, url: str) -> httpx.AsyncClient:
+        """Return the client for a URL's origin."""
+        parsed = httpx.URL(url)
+        origin = (parsed.scheme, parsed.host, parsed.port)
+        if origin not in self._by_origin:
+            self._by_origin[origin] = http_client()
+        return self._by_origin[origin]
+
+
+async def _forget_redirect(response: httpx.Response) -> None:
+    """Keep the library from preparing the next request of a redirect: it parses Location, and may fail."""
+    if location := response.headers.pop("Location", None):
+        response.extensions["location"] = location
+
+
+class _KeyAuth(httpx.Auth):
+    """Adds the two key headers, and only to requests for the origin that the operator chose."""
+
+    def __init__(self, credentials: Credentials, origin: httpx.URL) -> None:
+        self._credentials = credentials
+        self._origin = origin
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        url, origin = request.url, self._origin
+        if (url.scheme, url.host, url.port) == (origin.scheme, origin.host, origin.port):
+            request.headers["pinning_api_key"] = self._credentials.api_key.get_secret_value()
+            request.headers["pinning_secret_key"] = self._credentials.secret_key.get_secret_value()
+        yield request
+
+
+class PinApi:
+    """The list endpoint of one account.
+
+    `timeout_seconds` bounds a request as a whole, from connecting to the last byte.
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        base_url: str,
+        credentials: CredentialSource,
+        timeout_seconds: float,
+    ) -> None:
+        self._client = client
+        self._url = httpx.URL(base_url.rstrip("/") + "/pinning/pins/")
+        self._credentials = credentials
+        self._timeout_seconds = timeout_seconds
+
+    async def list_pins(self, *, offset: int, limit: int, observe: Callable[[Exchange], None]) -> Page:
+        """Return the rows from `offset` on, at most `limit`, of all pins, oldest first.
+
+        The server may send fewer rows than it was asked for. `observe` is told of the request, whether it
+        succeeds or not. Raises a PollError of the fitting reason.
+        """
+        credentials = self._credentials()
+        url = self._url.copy_merge_params(
+            {"offset": offset, "limit": limit, "pinned": "all", "sortBy": "created_at", "sortOrder": "ASC"}
+        )
+        answer = Answer()
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await self._receive(httpx.Request("GET", url), credentials, answer)
+        except TimeoutError:
+            raise RequestTimeoutError(
+                f"{self._url.host} did not answer within {self._timeout_seconds:g} s: if this goes on, raise "
+                "request_timeout or lower page_size"
+            ) from None
+        except httpx.TransportError as error:
+            raise self._transport_error(error) from None
+        finally:
+            code = "error" if answer.status is None else str(answer.status)
+            observe(Exchange(code, time.perf_counter() - began, len(answer.body)))
+        return self._page(answer, credentials)
+
+    async def _receive(self, request: httpx.Request, credentials: Credentials, answer: Answer) -> None:
+        request.headers.update(self._client.headers)
+        auth = _KeyAuth(credentials, self._url)
+        response = await self._client.send(request, auth=auth, stream=True)
+        try:
+            limit = MAX_BODY_BYTES if response.status_code == 200 else _MAX_ERROR_BYTES
+            answer.location = response.extensions.get("location")
+            answer.retry_after = response.headers.get("Retry-After")
+            await _read_body(response, answer.body, limit)
+            answer.status = response.status_code
+        finally:
+            await response.aclose()
+
+    def _page(self, answer: Answer, credentials: Credentials) -> Page:
+        host = self._url.host
+        try:
+            if answer.status == 200:
+                if len(answer.body) > MAX_BODY_BYTES:
+                    raise MalformedError(f"the answer is larger than {MAX_BODY_BYTES} bytes: lower page_size")
+                return decode_page(bytes(answer.body))
+            raise error_for_status(
+                answer, host=host, fingerprint=credentials.fingerprint, now=datetime.now(UTC)
+            )
+        except PollError as error:
+            error.args = (credentials.redact(f"{error}"),)
+            raise
+
+    def _transport_error(self, error: httpx.TransportError) -> PollError:
+        host = self._url.host
+        told = one_line(str(error)) or type(error).__name__
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, ssl.SSLError):
+                return TlsError(f"TLS with {host} failed: {told}: check base_url and the CA certificates")
+            cause = cause.__cause__ or cause.__context__
+        return ConnectionFailedError(
+            f"connection to {host} failed: {told}: check base_url, DNS and firewalls"
+        )
+
+
+async def _read_body(response: httpx.Response, body: bytearray, limit: int) -> None:
+    """Append the body, decompressed, up to just above `limit` bytes; what would follow is not read."""
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    inflater = zlib.decompressobj(wbits=31) if encoding in ("gzip", "x-gzip") else None
+    async for chunk in response.aiter_raw():
+        try:
+            body += inflater.decompress(chunk, limit + 1 - len(body)) if inflater else chunk
+        except zlib.error:
+            return  # what arrived so far will not decode, and says so
+        if len(body) > limit:
+            return

@@ -1,0 +1,62 @@
+"""The request budget: never more requests a minute than the operator allows, whatever the walk wants."""
+
+import asyncio
+from collections import deque
+from typing import Final
+
+from pin_exporter.clock import Clock
+
+_WINDOW_SECONDS: Final = 60.0
+
+
+class RequestBudget:
+    """Grants at most `per_minute` requests in any 60 seconds, shared by all who use the same key.
+
+    Background requests, those of the walk, get at most half of it, so that totals are never kept waiting by a
+    long walk. A burst is allowed as long as the window has room: a small account is walked at once.
+    """
+
+    def __init__(self, per_minute: int, clock: Clock) -> None:
+        self.per_minute = per_minute
+        self._clock = clock
+        self._granted: deque[float] = deque(maxlen=per_minute)
+        self._background: deque[float] = deque(maxlen=self.background_per_minute)
+        self._turn = asyncio.Lock()
+        self._background_turn = asyncio.Lock()
+        self._paused_until = 0.0
+
+    @property
+    def background_per_minute(self) -> int:
+        """Return how many of the requests may be background requests."""
+        return max(1, self.per_minute // 2)
+
+    def pause(self, seconds: float) -> None:
+        """Grant nothing for so many seconds, as the API asked for by `Retry-After`."""
+        self._paused_until = max(self._paused_until, self._clock.elapsed() + seconds)
+
+    async def acquire(self, *, background: bool) -> float:
+        """Wait for leave to send one request, first come first served; return the seconds waited."""
+        if not background:
+            return await self._acquire()
+        async with self._background_turn:
+            waited = await self._wait_for_room(self._background) + await self._acquire()
+            self._background.append(self._clock.elapsed())
+            return waited
+
+    async def _acquire(self) -> float:
+        async with self._turn:
+            waited = await self._wait_for_room(self._granted)
+            self._granted.append(self._clock.elapsed())
+            return waited
+
+    async def _wait_for_room(self, granted: deque[float]) -> float:
+        waited = 0.0
+        while (wait := self._wait_seconds(granted)) > 0:
+            await self._clock.sleep(wait)
+            waited += wait
+        return waited
+
+    def _wait_seconds(self, granted: deque[float]) -> float:
+        full = len(granted) == granted.maxlen
+        free_at = granted[0] + _WINDOW_SECONDS if full else 0.0
+        return max(free_at, self._paused_until) - self._clock.elapsed()

@@ -1,0 +1,99 @@
+"""Read the YAML configuration file into plain values, and remember where in the file each one stands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from pin_exporter.errors import SettingsError
+
+_MAX_BYTES: Final = 4 * 2**20
+_NULL_TAG: Final = "tag:yaml.org,2002:null"
+
+Place = tuple[int | str, ...]
+"""A path into the file, such as `("accounts", 0, "name")`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """The file's values, all scalars as text or None, and the line of each place."""
+
+    path: Path
+    values: Mapping[str, object]
+    lines: Mapping[Place, int]
+
+    def locate(self, place: Place) -> str:
+        """Return where a place stands, as `config.yml:3: accounts[0].name`."""
+        known = place
+        while known and known not in self.lines:
+            known = known[:-1]
+        dotted = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")
+        return f"{self.path}:{self.lines.get(known, 1)}: {dotted}"
+
+
+def read_config_file(path: Path) -> ConfigFile:
+    """Read and parse the file. Raises SettingsError with one line for each problem."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise SettingsError([f"{path}: cannot be read: {error.strerror}"]) from None
+    if len(content) > _MAX_BYTES:
+        raise SettingsError([f"{path}: is larger than {_MAX_BYTES} bytes"])
+    try:
+        root = yaml.compose(content, Loader=yaml.SafeLoader)
+        reading = _Reading(path)
+        values = {} if root is None or root.tag == _NULL_TAG else reading.convert(root, ())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f":{mark.line + 1}" if mark else ""
+        # Not the error's own text: it quotes the file, and with it maybe a key.
+        raise SettingsError([f"{path}{line}: is not YAML: {error.problem}"]) from None
+    except yaml.YAMLError:
+        raise SettingsError([f"{path}: is not YAML: it holds characters that YAML does not allow"]) from None
+    except RecursionError:
+        raise SettingsError([f"{path}: is nested too deeply"]) from None
+    if not isinstance(values, dict):
+        raise SettingsError([f"{path}:1: must be a mapping, such as `poll_interval: 60s`"])
+    if reading.problems:
+        raise SettingsError(reading.problems)
+    return ConfigFile(path, values, reading.lines)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Turns the parsed nodes into values, noting lines and repeated keys on the way."""
+
+    path: Path
+    lines: dict[Place, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    _open: list[yaml.Node] = field(default_factory=list)
+
+    def convert(self, node: yaml.Node, place: Place) -> object:
+        self.lines.setdefault(place, node.start_mark.line + 1)
+        if any(node is parent for parent in self._open):
+            raise RecursionError
+        self._open.append(node)
+        try:
+            if isinstance(node, yaml.MappingNode):
+                return self._mapping(node.value, place)
+            if isinstance(node, yaml.SequenceNode):
+                return [self.convert(item, (*place, index)) for index, item in enumerate(node.value)]
+            return None if node.tag == _NULL_TAG else str(node.value)
+        finally:
+            self._open.pop()
+
+    def _mapping(self, pairs: Sequence[tuple[yaml.Node, yaml.Node]], place: Place) -> dict[str, object]:
+        values: dict[str, object] = {}
+        for key, value in pairs:
+            name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                self.problems.append(f"{self.path}:{line}: a key must be a word")
+            elif name in values:
+                self.problems.append(f"{self.path}:{line}: {name} is given twice")
+            self.lines[(*place, name)] = line
+            values[name] = self.convert(value, (*place, name))
+        return values

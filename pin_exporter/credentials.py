@@ -1,0 +1,90 @@
+"""The two keys of an account: read late, handed out once, never shown."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+MAX_KEY_LENGTH = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A key pair, as the two request headers carry it."""
+
+    api_key: SecretStr
+    secret_key: SecretStr
+
+    @property
+    def fingerprint(self) -> str:
+        """Return the first 8 hexadecimal digits of the API key's SHA-256, which tell keys apart safely."""
+        return hashlib.sha256(self.api_key.get_secret_value().encode()).hexdigest()[:8]
+
+    def redact(self, text: str) -> str:
+        """Return text from outside without either key, should the other side have echoed one."""
+        for secret in (self.api_key, self.secret_key):
+            text = text.replace(secret.get_secret_value(), "[redacted]")
+        return text
+
+
+CredentialSource = Callable[[], Credentials]
+"""Returns the keys to use now; called before each request, so that rotated files work at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A key kept in a file, such as a mounted Kubernetes Secret."""
+
+    path: Path
+
+    def read(self) -> SecretStr:
+        """Return the key, without the white space around it. Raises ValueError with one line to show."""
+        try:
+            with self.path.open("rb") as file:
+                content = file.read(MAX_KEY_LENGTH + 1)
+        except OSError as error:
+            raise ValueError(f"cannot read {self.path}: {error.strerror}") from None
+        try:
+            return checked_key(content.decode("ascii"))
+        except ValueError as error:
+            # A UnicodeDecodeError would show bytes of the key.
+            told = "it holds other than ASCII characters" if isinstance(error, UnicodeError) else str(error)
+            raise ValueError(f"{self.path} is not a key file: {told}") from None
+
+
+class RereadCredentials:
+    """Keys that may change while the exporter runs: each given value is fixed or a file.
+
+    A file that cannot be read for a moment leaves the last good pair in force; the API's 401 tells the rest.
+    """
+
+    def __init__(self, api_key: SecretStr | KeyFile, secret_key: SecretStr | KeyFile) -> None:
+        self._api_key = api_key
+        self._secret_key = secret_key
+        self._last = Credentials(_now(api_key), _now(secret_key))
+
+    def __call__(self) -> Credentials:
+        """Return the pair in force now."""
+        try:
+            self._last = Credentials(_now(self._api_key), _now(self._secret_key))
+        except ValueError:
+            return self._last
+        return self._last
+
+
+def checked_key(text: str) -> SecretStr:
+    """Return a key fit for a header. Raises ValueError, without the key, for one that is not."""
+    key = text.strip()
+    if not key:
+        raise ValueError("the key is empty")
+    if len(key) > MAX_KEY_LENGTH:
+        raise ValueError(f"the key is longer than {MAX_KEY_LENGTH} characters")
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        raise ValueError("the key holds white space, control or non-ASCII characters")
+    return SecretStr(key)
+
+
+def _now(key: SecretStr | KeyFile) -> SecretStr:
+    return key.read() if isinstance(key, KeyFile) else key

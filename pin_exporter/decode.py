@@ -1,0 +1,99 @@
+"""Turn the body of a 200 into a page; pure, typed, and forgiving of single rows."""
+
+from datetime import UTC, datetime
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from pin_exporter.errors import MalformedError
+from pin_exporter.model import Page, Pin, Totals
+
+_Row = TypeVar("_Row")
+_MESSAGE_LENGTH: Final = 200
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
+
+
+class _Data(msgspec.Struct, Generic[_Row]):
+    totals: Totals
+    pins: list[_Row] | None
+
+
+class _Body(msgspec.Struct, Generic[_Row]):
+    data: _Data[_Row] | None = None
+    status: str | None = None
+    message: str | None = None
+
+
+# Lax: sizes and totals may come as strings of digits, as other pinning services send them.
+_page = msgspec.json.Decoder(_Body[Pin | None], strict=False)
+_page_of_raw_rows = msgspec.json.Decoder(_Body[msgspec.Raw], strict=False)
+_envelope = msgspec.json.Decoder(_Body[Any], strict=False)
+
+
+def decode_page(body: bytes) -> Page:
+    """Decode `{"data": {"totals": {…}, "pins": […]}, "status": "success"}`.
+
+    A row that cannot be read becomes None. Raises MalformedError when the body as a whole cannot be used:
+    not JSON, another shape, an error envelope, nested too deeply.
+    """
+    try:
+        answer: _Body[Pin | None] = _page.decode(body)
+    except _UNREADABLE:
+        answer = _row_by_row(body)
+    if answer.data is None or (answer.status or "success").lower() != "success":
+        raise MalformedError(f"the API answered 200 with an error: {_told(answer.message, answer.status)}")
+    return Page(answer.data.totals, answer.data.pins or ())
+
+
+def error_message(body: bytes) -> str | None:
+    """Return the message of an error envelope on one line, None when the body is none."""
+    try:
+        answer = _envelope.decode(body)
+    except _UNREADABLE:
+        return None
+    return None if answer.message is None else one_line(answer.message)
+
+
+def one_line(text: str) -> str:
+    """Return text from outside as at most 200 printable characters on one line."""
+    printable = "".join(char if char.isprintable() else " " for char in text[: 4 * _MESSAGE_LENGTH])
+    joined = " ".join(printable.split())
+    return joined if len(joined) <= _MESSAGE_LENGTH else joined[: _MESSAGE_LENGTH - 1] + "…"
+
+
+def _told(message: str | None, status: str | None) -> str:
+    told = one_line(message or "") or "no message"
+    return told if status is None else f"{told} (status {one_line(status)!r})"
+
+
+def _row_by_row(body: bytes) -> _Body[Pin | None]:
+    """Decode a page of which at least one row cannot be read, or fail for the page as a whole."""
+    try:
+        answer: _Body[msgspec.Raw] = _page_of_raw_rows.decode(body)
+        if answer.data is None:
+            return _Body(None, answer.status, answer.message)
+        rows = None if answer.data.pins is None else [_row(bytes(raw)) for raw in answer.data.pins]
+        return _Body(_Data(answer.data.totals, rows), answer.status, answer.message)
+    except RecursionError:
+        raise MalformedError("the API's answer is nested too deeply") from None
+    except _UNREADABLE as error:
+        raise MalformedError(f"the API's answer is not a list of pins: {one_line(str(error))}") from None
+
+
+def _row(raw: bytes) -> Pin | None:
+    try:
+        fields = msgspec.json.decode(raw)
+        if isinstance(fields, dict):
+            fields["date_pinned"] = _date(fields.get("date_pinned"))
+        return msgspec.convert(fields, Pin | None, strict=False)
+    except _UNREADABLE:
+        return None
+
+
+def _date(value: object) -> datetime | None:
+    """Read a date leniently: a pin whose date is odd is still a pin, of unknown age."""
+    try:
+        date = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return date.replace(tzinfo=UTC) if date is not None and date.tzinfo is None else date

@@ -1,0 +1,58 @@
+"""The demonstration: the simulator and the exporter in one process, with nothing to configure."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import uvloop
+
+from pin_exporter.credentials import checked_key
+from pin_exporter.run import run_exporter
+from pin_exporter.server import listen, local_url
+from pin_exporter.settings import Account
+from pin_exporter.simulator import Simulator, base_url, demo_accounts
+from pin_exporter.simulator import serve as serve_simulator
+
+SIMULATOR_ADDRESS: Final = "127.0.0.1:10243"
+_POLL_INTERVAL_SECONDS: Final = 15.0
+_HEADROOM: Final = 1.25
+
+
+def run_demo(listen_addresses: Sequence[str], telemetry_path: str) -> None:
+    """Run until SIGTERM or SIGINT. Raises ListenError, and an exception group for a bug."""
+    sockets = [listen(address) for address in listen_addresses]
+    simulator_socket = listen(SIMULATOR_ADDRESS)
+    simulator = Simulator(demo_accounts())
+    api_url = base_url(simulator_socket)
+    accounts = [
+        Account(
+            name=account.name,
+            api_key=checked_key(account.api_key),
+            secret_key=checked_key(account.secret_key),
+            base_url=api_url,
+            poll_interval=_POLL_INTERVAL_SECONDS,
+            requests_per_minute=120,
+            request_timeout=10.0,
+            page_size=1_000,
+            stale_after=None,
+            size_limit=round(_HEADROOM * account.totals().size_bytes),
+        )
+        for account in simulator.accounts.values()
+    ]
+    url = local_url(sockets[0])
+    sys.stdout.write(
+        "pin-exporter demo: three made-up accounts on a simulated AIOZ Pin API; nothing real is contacted\n"
+        f"metrics    {url}{telemetry_path}\n"
+        f"overview   {url}/\n"
+        f"simulator  {api_url}/pinning/pins/ (controls: {api_url.removesuffix('/api')}/control/accounts)\n"
+    )
+    sys.stdout.flush()
+    uvloop.run(
+        run_exporter(
+            accounts,
+            sockets,
+            telemetry_path,
+            {"simulator": lambda: serve_simulator(simulator, simulator_socket, asyncio.Event())},
+        )
+    )

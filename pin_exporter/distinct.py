@@ -1,0 +1,75 @@
+"""A set that only counts: 64-bit hashes in flat arrays, about 16 to 32 bytes a member."""
+
+from __future__ import annotations  # array is generic for the type checker only
+
+from array import array
+from typing import Final
+
+_SHARDS: Final = 256
+_MASK: Final = (1 << 64) - 1
+_LARGEST_START: Final = 1 << 20
+
+
+class DistinctSet:
+    """Remember strings without keeping them.
+
+    A million pins' ids in a `set` of `str` take some 150 MB; here they take 17 to 34. Two strings are taken
+    for one when their keyed 64-bit hashes are equal: at a million members about once in 37 million walks.
+
+    Members lie in 256 open-addressed tables that grow one at a time, so that no single call has to move a
+    million members while a scrape waits.
+    """
+
+    __slots__ = ("_count", "_sizes", "_tables")
+
+    def __init__(self, expected: int = 0) -> None:
+        slots = 8
+        while slots * _SHARDS < 2 * min(expected, _LARGEST_START):
+            slots *= 2
+        self._tables = [array("Q", bytes(8 * slots)) for _ in range(_SHARDS)]
+        self._sizes = [0] * _SHARDS
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __contains__(self, member: str) -> bool:
+        hashed = (hash(member) & _MASK) or 1
+        table = self._tables[hashed & 255]
+        mask = len(table) - 1
+        slot = (hashed >> 8) & mask
+        while found := table[slot]:
+            if found == hashed:
+                return True
+            slot = (slot + 1) & mask
+        return False
+
+    def add(self, member: str) -> bool:
+        """Add a member; return whether it was new."""
+        hashed = (hash(member) & _MASK) or 1
+        shard = hashed & 255
+        table = self._tables[shard]
+        mask = len(table) - 1
+        slot = (hashed >> 8) & mask
+        while found := table[slot]:
+            if found == hashed:
+                return False
+            slot = (slot + 1) & mask
+        table[slot] = hashed
+        self._count += 1
+        self._sizes[shard] += 1
+        if 3 * self._sizes[shard] > 2 * mask:
+            self._tables[shard] = _grown(table)
+        return True
+
+
+def _grown(table: array[int]) -> array[int]:
+    larger = array("Q", bytes(2 * table.itemsize * len(table)))
+    mask = len(larger) - 1
+    for hashed in table:
+        if hashed:
+            slot = (hashed >> 8) & mask
+            while larger[slot]:
+                slot = (slot + 1) & mask
+            larger[slot] = hashed
+    return larger

@@ -1,0 +1,84 @@
+"""Pages of one account: within the request budget, retried where that helps, every step counted."""
+
+import random
+from collections.abc import Callable, Collection
+from typing import Final
+
+from pin_exporter.api import Exchange, PinApi
+from pin_exporter.budget import RequestBudget
+from pin_exporter.clock import Clock
+from pin_exporter.errors import PollError, RateLimitedError, ServerError
+from pin_exporter.model import Page
+from pin_exporter.snapshot import Operation, Traffic
+
+RETRIED: Final = frozenset({"connection", "timeout", "rate_limited", "server_error", "malformed"})
+"""The reasons that another try may cure. A key that was refused is none: it is tried once an interval."""
+_ATTEMPTS: Final = 4
+_FIRST_DELAY_SECONDS: Final = 0.5
+_LONGEST_DELAY_SECONDS: Final = 10.0
+
+Count = Callable[[Callable[[Traffic], Traffic]], None]
+"""Takes a step from the traffic so far to the traffic after an event."""
+
+
+class PinLister:
+    """Fetches pages for both collectors of one account.
+
+    `patience_seconds` bounds the retries of one page, and how long a `Retry-After` is obeyed.
+    """
+
+    def __init__(
+        self,
+        api: PinApi,
+        budget: RequestBudget,
+        clock: Clock,
+        rng: random.Random,
+        patience_seconds: float,
+    ) -> None:
+        self._api = api
+        self._budget = budget
+        self._clock = clock
+        self._rng = rng
+        self._patience_seconds = patience_seconds
+
+    async def page(
+        self,
+        operation: Operation,
+        *,
+        offset: int,
+        limit: int,
+        count: Count,
+        retried: Collection[str] = RETRIED,
+    ) -> Page:
+        """Return one page. Raises the PollError of the last attempt."""
+
+        def observe(exchange: Exchange) -> None:
+            count(lambda traffic: traffic.requested(operation, *exchange))
+
+        deadline = self._clock.elapsed() + self._patience_seconds
+        for attempt in range(1, _ATTEMPTS + 1):
+            waited = await self._budget.acquire(background=operation is Operation.LIST)
+            if waited:
+                count(lambda traffic, seconds=waited: traffic.throttled(seconds))  # type: ignore[misc]
+            try:
+                return await self._api.list_pins(offset=offset, limit=limit, observe=observe)
+            except PollError as error:
+                delay = self._delay_seconds(error, attempt)
+                in_time = self._clock.elapsed() + delay <= deadline
+                if isinstance(error, RateLimitedError):
+                    self._budget.pause(min(delay, self._patience_seconds))
+                if attempt == _ATTEMPTS or error.reason not in retried or not in_time:
+                    raise
+                reason = error.reason
+                count(lambda traffic, reason=reason: traffic.retried(reason))  # type: ignore[misc]
+                if not isinstance(error, RateLimitedError):
+                    await self._clock.sleep(delay)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _delay_seconds(self, error: PollError, attempt: int) -> float:
+        """Return the API's own wish, else an exponential backoff with jitter."""
+        asked = error.retry_after_seconds if isinstance(error, RateLimitedError | ServerError) else None
+        if asked is not None:
+            return asked
+        longest = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** (attempt - 1))
+        return self._rng.uniform(longest / 2, longest)

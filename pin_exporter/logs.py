@@ -1,0 +1,49 @@
+"""Write the log: one event a line, logfmt or JSON, keys in a fixed order, to standard error."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+_LIBRARIES: Final = ("httpx", "httpcore", "uvicorn", "asyncio")
+
+
+class EventFormatter(logging.Formatter):
+    """Turns a record and its `extra` fields into one line."""
+
+    def __init__(self, style: Literal["logfmt", "json"]) -> None:
+        super().__init__()
+        self._json = style == "json"
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return `ts`, `level`, `msg`, then the extra fields, then `traceback` if there is one."""
+        event = {
+            "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "msg": record.getMessage(),
+            **{key: value for key, value in vars(record).items() if key not in _STANDARD},
+        }
+        if record.exc_info:
+            event["traceback"] = self.formatException(record.exc_info)
+        if self._json:
+            return json.dumps(event, default=str)
+        return " ".join(f"{key}={_quoted(str(value))}" for key, value in event.items())
+
+
+def configure_logging(level: str, style: Literal["logfmt", "json"]) -> None:
+    """Send everything to standard error.
+
+    Libraries stay at warnings whatever the level: at lower ones they log URLs and headers.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(EventFormatter(style))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for library in _LIBRARIES:
+        logging.getLogger(library).setLevel(logging.WARNING)
+
+
+def _quoted(text: str) -> str:
+    plain = text and text.isprintable() and not any(char in ' "=\\' for char in text)
+    return text if plain else json.dumps(text, ensure_ascii=not text.isprintable())

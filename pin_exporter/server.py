@@ -1,0 +1,84 @@
+"""Run pollers and web server side by side until told to stop, or until a bug ends both."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from pin_exporter.errors import ListenError
+
+_log = logging.getLogger(__name__)
+_BACKLOG: Final = 128
+_GRACE_SECONDS: Final = 1
+
+
+def listen(address: str) -> socket.socket:
+    """Open a listening socket at `host:port`, `[v6]:port` or `:port`, the last on every interface.
+
+    Raises ListenError when that is not possible.
+    """
+    host, _, port = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        if not host and socket.has_dualstack_ipv6():
+            return socket.create_server(
+                ("", int(port)), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG
+            )
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
+    except (OSError, OverflowError) as error:
+        told = getattr(error, "strerror", None) or str(error)
+        raise ListenError(
+            f"cannot listen on {address}: {told}: choose another --web.listen-address"
+        ) from None
+
+
+def local_url(opened: socket.socket) -> str:
+    """Return the URL by which this machine reaches a listening socket."""
+    host, port = opened.getsockname()[:2]
+    host = {"::": "localhost", "0.0.0.0": "localhost"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def serve(
+    app: ASGIApp, sockets: Sequence[socket.socket], workers: Mapping[str, Callable[[], Awaitable[None]]]
+) -> None:
+    """Serve `app` on `sockets` and run the named workers until SIGTERM or SIGINT.
+
+    Workers run for ever; one that raises has a bug, ends everything, and its error is raised in a group.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    # Before uvicorn installs its own: it restores these and raises the signal again when it is done.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            http="h11",
+            ws="none",
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+    )
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_run(worker), name=name) for name, worker in workers.items()]
+        serving = group.create_task(server.serve(sockets=list(sockets)))
+        stopping = group.create_task(stop.wait())
+        await asyncio.wait([serving, stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        for task in (stopping, *tasks):
+            task.cancel()
+
+
+async def _run(worker: Callable[[], Awaitable[None]]) -> None:
+    await worker()
+    raise AssertionError("a worker ended by itself")

@@ -1,0 +1,160 @@
+"""What is known of one account at one moment, immutable, and the pure steps from one moment to the next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, Self
+
+from pin_exporter.errors import REASONS
+from pin_exporter.model import Totals
+from pin_exporter.tally import Inventory
+
+DURATION_BOUNDS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds of the request latency histogram in seconds."""
+
+
+class Collector(StrEnum):
+    """The two things polled of each account."""
+
+    TOTALS = "totals"
+    INVENTORY = "inventory"
+
+
+class Operation(StrEnum):
+    """What a request to the API is for: a page of the walk, or the totals alone."""
+
+    LIST = "list"
+    TOTALS = "totals"
+
+
+class Verdict(StrEnum):
+    """What a finished walk proved about its own completeness."""
+
+    CONSISTENT = "consistent"
+    REPAIRED = "repaired"
+    INCONSISTENT = "inconsistent"
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A published inventory: the counts, how far they are proven, what they took, what the API reported."""
+
+    inventory: Inventory
+    verdict: Verdict
+    requests: int
+    reported: Totals
+
+    @property
+    def unaccounted_files(self) -> int:
+        """Return files reported by the API minus pins counted."""
+        return self.reported.files - self.inventory.pins
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How one collector is doing. `…_at` are Unix seconds, 0 before the first; `elapsed` is the clock's.
+
+    Data older than `stale_after_seconds` are no longer shown. `reason` and `error` are None after a success.
+    """
+
+    interval_seconds: float
+    stale_after_seconds: float
+    polls: int = 0
+    failures: Mapping[str, int] = field(default_factory=lambda: MappingProxyType(dict.fromkeys(REASONS, 0)))
+    last_attempt_at: float = 0.0
+    last_success_at: float = 0.0
+    last_success_elapsed: float | None = None
+    duration_seconds: float | None = None
+    reason: str | None = None
+    error: str | None = None
+
+    def is_fresh(self, elapsed: float) -> bool:
+        """Tell whether data from the last success may still be shown."""
+        return (
+            self.last_success_elapsed is not None
+            and elapsed - self.last_success_elapsed <= self.stale_after_seconds
+        )
+
+    def attempted(self, *, at: float, duration_seconds: float) -> Self:
+        """Return the health after one more attempt."""
+        return replace(self, polls=self.polls + 1, last_attempt_at=at, duration_seconds=duration_seconds)
+
+    def succeeded(self, *, elapsed: float, interval_seconds: float, stale_after_seconds: float) -> Self:
+        """Return the health after the attempt succeeded, with the interval that follows from it."""
+        return replace(
+            self,
+            last_success_at=self.last_attempt_at,
+            last_success_elapsed=elapsed,
+            interval_seconds=interval_seconds,
+            stale_after_seconds=stale_after_seconds,
+            reason=None,
+            error=None,
+        )
+
+    def failed(self, reason: str, error: str) -> Self:
+        """Return the health after the attempt failed; the last success stays as it was."""
+        failures = {**self.failures, reason: self.failures[reason] + 1}
+        return replace(self, failures=MappingProxyType(failures), reason=reason, error=error)
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Everything sent to and received from the API for one account since the start. Only ever grows.
+
+    `durations` holds, for each operation, one count for each bound and one above the last, and the sum.
+    """
+
+    requests: Mapping[tuple[Operation, str], int] = field(default_factory=dict)
+    durations: Mapping[Operation, tuple[tuple[int, ...], float]] = field(default_factory=dict)
+    retries: Mapping[str, int] = field(default_factory=lambda: MappingProxyType(dict.fromkeys(REASONS, 0)))
+    throttled_seconds: float = 0.0
+    response_bytes: int = 0
+
+    def requested(self, operation: Operation, code: str, seconds: float, body_bytes: int) -> Self:
+        """Return the traffic after one more request."""
+        key = (operation, code)
+        counts, total = self.durations.get(operation, ((0,) * (len(DURATION_BOUNDS) + 1), 0.0))
+        bucket = sum(seconds > bound for bound in DURATION_BOUNDS)
+        counts = (*counts[:bucket], counts[bucket] + 1, *counts[bucket + 1 :])
+        return replace(
+            self,
+            requests={**self.requests, key: self.requests.get(key, 0) + 1},
+            durations={**self.durations, operation: (counts, total + seconds)},
+            response_bytes=self.response_bytes + body_bytes,
+        )
+
+    def retried(self, reason: str) -> Self:
+        """Return the traffic after one more retry."""
+        return replace(self, retries={**self.retries, reason: self.retries[reason] + 1})
+
+    def throttled(self, seconds: float) -> Self:
+        """Return the traffic after a wait for the request budget."""
+        return replace(self, throttled_seconds=self.throttled_seconds + seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSnapshot:
+    """One account at one moment: the newest data of both collectors, their health, the traffic."""
+
+    account: str
+    health: Mapping[Collector, Health]
+    size_limit_bytes: int | None = None
+    totals: Totals | None = None
+    counted: Counted | None = None
+    traffic: Traffic = Traffic()
+
+    def with_health(self, collector: Collector, health: Health) -> Self:
+        """Return the snapshot with one collector's health replaced."""
+        return replace(self, health={**self.health, collector: health})
+
+    @property
+    def is_tried(self) -> bool:
+        """Tell whether the totals were polled, be it in vain."""
+        return self.health[Collector.TOTALS].polls > 0
+
+    @property
+    def up(self) -> bool:
+        """Tell whether the newest totals poll succeeded."""
+        health = self.health[Collector.TOTALS]
+        return health.last_success_elapsed is not None and health.reason is None

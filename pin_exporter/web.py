@@ -1,0 +1,89 @@
+"""The HTTP side: metrics, health, readiness and a landing page. Never calls the API."""
+
+import asyncio
+import gzip
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from pin_exporter import __version__
+from pin_exporter.exposition import Exposition
+from pin_exporter.negotiation import accepts_gzip, choose_format
+
+_COMPRESS_ASIDE_BYTES: Final = 256 * 2**10
+_GZIP_LEVEL: Final = 4
+
+
+def create_app(
+    exposition: Exposition,
+    *,
+    telemetry_path: str,
+    unready: Callable[[], Sequence[str]],
+) -> Starlette:
+    """Return the application.
+
+    `unready` names the accounts that were not polled yet, not even in vain.
+    """
+
+    async def metrics(request: Request) -> Response:
+        form = choose_format(request.headers.get("accept", ""))
+        text = await exposition.render(form, request.query_params.getlist("name[]"))
+        headers = {"Content-Type": form.value, "Vary": "Accept, Accept-Encoding", "Cache-Control": "no-store"}
+        body = text.encode()
+        if accepts_gzip(request.headers.get("accept-encoding", "")):
+            headers["Content-Encoding"] = "gzip"
+            body = await _compressed(body)
+        return Response(body, headers=headers)
+
+    async def healthy(_: Request) -> Response:
+        # A poller that dies takes the process with it, so whoever can answer is healthy.
+        return PlainTextResponse("healthy\n")
+
+    async def ready(_: Request) -> Response:
+        waiting = unready()
+        if waiting:
+            return PlainTextResponse(f"not polled yet: {', '.join(waiting)}\n", status_code=503)
+        return PlainTextResponse("ready\n")
+
+    async def landing(_: Request) -> Response:
+        page = _LANDING.format(version=escape(__version__), telemetry_path=escape(telemetry_path))
+        return HTMLResponse(page, headers={"Content-Security-Policy": "default-src 'none'"})
+
+    routes = [
+        Route(telemetry_path, metrics),
+        Route("/-/healthy", healthy),
+        Route("/-/ready", ready),
+        Route("/", landing),
+    ]
+    app = Starlette(routes=routes)
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _compressed(body: bytes) -> bytes:
+    """Compress, on another thread when it would take long enough for others to notice."""
+    if len(body) > _COMPRESS_ASIDE_BYTES:
+        return await asyncio.to_thread(gzip.compress, body, _GZIP_LEVEL, mtime=0)
+    return gzip.compress(body, _GZIP_LEVEL, mtime=0)
+
+
+_LANDING: Final = """\
+<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>pin-exporter</title></head>
+<body>
+<h1>pin-exporter {version}</h1>
+<p>Prometheus exporter for AIOZ Pin.</p>
+<ul>
+<li><a href="{telemetry_path}">Metrics</a></li>
+<li><a href="/-/healthy">Health</a></li>
+<li><a href="/-/ready">Readiness</a></li>
+</ul>
+</body>
+</html>
+"""
