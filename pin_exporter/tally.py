@@ -82,6 +82,7 @@ class _Group:
     status: Status
     sub_hash_status: str
     kind: Kind
+    unfinished: bool
     pins: int = 0
     size: int = 0
 
@@ -123,10 +124,12 @@ class Tally:
             if pin.cid and not cids.add(pin.cid):
                 self._duplicate_size += size
             date = pin.date_pinned
-            if date is not None and date > _EPOCH:
-                newest = max(newest, date)
-                if group.status[1] is Phase.IN_PROGRESS:
-                    self._unfinished.append(date.timestamp())
+            if date is None:
+                continue
+            if date > newest:  # noqa: PLR1730 - a call less for each pin
+                newest = date
+            if group.unfinished and date > _EPOCH:
+                self._unfinished.append(date.timestamp())
         self._newest = newest
 
     def inventory(self, now: float) -> Inventory:
@@ -155,7 +158,7 @@ class Tally:
         phase = phase_of(status or NO_WORD, pinned=pinned)
         kind = Kind(phase is Phase.PINNED if pinned is None else pinned, bool(by_cid), bool(directory))
         labels = ((word, phase), self._sub_hash_statuses.label(sub_hash_status), kind)
-        group = self._groups.setdefault(labels, _Group(*labels))
+        group = self._groups.setdefault(labels, _Group(*labels, unfinished=phase is Phase.IN_PROGRESS))
         if len(self._groups_by_key) < _REMEMBERED_KEYS:
             self._groups_by_key[key] = group
         return group

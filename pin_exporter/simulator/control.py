@@ -1,0 +1,161 @@
+"""Change running accounts over HTTP, outside the simulated API's own paths."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pin_exporter.simulator.fault import JSON, Fault, envelope
+from pin_exporter.simulator.ledger import Where
+from pin_exporter.simulator.option import changed
+
+if TYPE_CHECKING:
+    from pin_exporter.simulator.account import SimulatedAccount
+    from pin_exporter.simulator.app import Simulator
+
+CONTROL_HELP = """\
+While it runs, the simulator is changed over HTTP, without keys:
+  GET  /control/accounts               names, totals and settings of all accounts
+  GET  /control/accounts/NAME/truth    an exact count of the list, row by row; ?ids=true adds all ids
+  POST /control/accounts/NAME          a JSON object with any of
+    "behaviour", "churn", "faults"     objects with options as above, with underscores
+    "next"                             faults on demand: [{"fault": NAME, "count": 1, "skip": 0}, ...],
+                                       where skip is a number of good answers before
+    "clear_next"                       true forgets the faults on demand
+    "insert", "complete", "fail", "unpin", "run_out_of_money"
+                                       a number of pins, or {"n": 5, "where": "oldest"|"newest"|"random"}
+    "paused"                           true stops churn, false lets it go on
+    "revoked"                          true stops the keys from working, false lets them work again
+    "keys"                             {"api_key": ..., "secret_key": ...} replaces the keys
+It answers with the account's state, or 400 and changes nothing.
+"""
+
+_Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+_Key = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class _Some(msgspec.Struct, forbid_unknown_fields=True):
+    n: _Count
+    where: Where | None = None
+
+
+class _Next(msgspec.Struct, forbid_unknown_fields=True):
+    fault: Fault
+    count: _Count = 1
+    skip: _Count = 0
+
+
+class _Keys(msgspec.Struct, forbid_unknown_fields=True):
+    api_key: _Key
+    secret_key: _Key
+
+
+class _Change(msgspec.Struct, forbid_unknown_fields=True):
+    behaviour: dict[str, Any] = {}
+    churn: dict[str, Any] = {}
+    faults: dict[str, Any] = {}
+    next: list[_Next] = []
+    clear_next: bool = False
+    insert: _Count = 0
+    complete: _Count | _Some = 0
+    fail: _Count | _Some = 0
+    unpin: _Count | _Some = 0
+    run_out_of_money: _Count | _Some = 0
+    paused: bool | None = None
+    revoked: bool | None = None
+    keys: _Keys | None = None
+
+
+def control_routes(simulator: Simulator) -> list[Route]:
+    """Return the routes of the control path."""
+
+    async def accounts(request: Request) -> Response:
+        for account in simulator.accounts.values():
+            account.advance()
+        return JSON([_state(account) for account in simulator.accounts.values()])
+
+    async def truth(request: Request) -> Response:
+        account = _account(simulator, request)
+        account.advance()
+        return JSON(account.truth(with_ids=request.query_params.get("ids") == "true").as_json())
+
+    async def change(request: Request) -> Response:
+        account = _account(simulator, request)
+        try:
+            wanted = msgspec.json.decode(await request.body(), type=_Change)
+            for record, changes in _settings(account, wanted):
+                changed(record, changes)
+        except (ValueError, msgspec.MsgspecError) as error:
+            return envelope(400, str(error))
+        account.advance()
+        _apply(simulator, account, wanted)
+        return JSON(_state(account))
+
+    return [
+        Route("/control/accounts", accounts, methods=["GET"]),
+        Route("/control/accounts/{name}/truth", truth, methods=["GET"]),
+        Route("/control/accounts/{name}", change, methods=["POST"]),
+    ]
+
+
+def _account(simulator: Simulator, request: Request) -> SimulatedAccount:
+    account = simulator.accounts.get(request.path_params["name"])
+    if account is None:
+        raise HTTPException(404)
+    return account
+
+
+def _settings(account: SimulatedAccount, wanted: _Change) -> list[tuple[Any, dict[str, Any]]]:
+    return [
+        (account.behaviour, wanted.behaviour),
+        (account.churn, wanted.churn),
+        (account.faults, wanted.faults),
+    ]
+
+
+def _apply(simulator: Simulator, account: SimulatedAccount, wanted: _Change) -> None:
+    account.set_behaviour(**wanted.behaviour)
+    account.set_churn(**wanted.churn)
+    account.set_faults(**wanted.faults)
+    account.insert(wanted.insert)
+    for act, some in (
+        (account.complete, wanted.complete),
+        (account.fail, wanted.fail),
+        (account.unpin, wanted.unpin),
+        (account.run_out_of_money, wanted.run_out_of_money),
+    ):
+        if isinstance(some, int):
+            act(some)
+        elif some.where is None:
+            act(some.n)
+        else:
+            act(some.n, some.where)
+    if wanted.paused is not None:
+        (account.pause if wanted.paused else account.resume)()
+    if wanted.keys:
+        account.rotate_keys(wanted.keys.api_key, wanted.keys.secret_key)
+    if wanted.revoked is not None:
+        account.revoked = wanted.revoked
+    if wanted.clear_next:
+        simulator.clear_faults(account.name)
+    for order in wanted.next:
+        simulator.fail_next(account.name, order.fault, order.count, skip=order.skip)
+
+
+def _state(account: SimulatedAccount) -> dict[str, Any]:
+    totals = account.totals()
+    return {
+        "name": account.name,
+        "files": totals.files,
+        "size_bytes": totals.size_bytes,
+        "paused": account.paused,
+        "revoked": account.revoked,
+        "behaviour": account.behaviour,
+        "churn": account.churn,
+        "faults": account.faults,
+    }

@@ -1,0 +1,60 @@
+"""Describe the three accounts of the demonstration."""
+
+import time
+from collections.abc import Callable
+
+from pin_exporter.simulator.account import SimulatedAccount
+from pin_exporter.simulator.behaviour import Behaviour, Churn, Faults, Population
+
+
+def demo_accounts(seed: int = 1, clock: Callable[[], float] = time.time) -> list[SimulatedAccount]:
+    """Return accounts that keep a dashboard moving for minutes and stay of bounded size for weeks."""
+    faults = Faults(requests_per_minute=180, latency_seconds=0.05, latency_jitter_seconds=0.1)
+    # Healthy: grows by some 1,700 pins a day, to 20,000.
+    media_archive = SimulatedAccount(
+        "media-archive",
+        pins=4000,
+        seed=seed,
+        population=Population(
+            in_progress_share=0.002, by_cid_share=0.15, directory_share=0.1, duplicate_share=0.03
+        ),
+        churn=Churn(insert_rate=1.5, complete_rate=1.5, unpin_rate=0.3, max_pins=20_000),
+        faults=faults,
+        clock=clock,
+    )
+    # Troubled: retrievals fail or never end, and one status word is unknown. Inserts stop at 6,000.
+    nft_drops = SimulatedAccount(
+        "nft-drops",
+        pins=2500,
+        seed=seed,
+        behaviour=Behaviour(vocabulary="2023", unpinned_rows="drop"),
+        population=Population(
+            in_progress_share=0.04,
+            failed_share=0.06,
+            unknown_share=0.004,
+            by_cid_share=0.8,
+            directory_share=0.3,
+            duplicate_share=0.1,
+        ),
+        churn=Churn(
+            insert_rate=1.2,
+            complete_rate=0.8,
+            fail_rate=0.4,
+            unpin_rate=0.5,
+            bulk_unpin_rate=0.005,
+            max_pins=6000,
+        ),
+        faults=faults,
+        clock=clock,
+    )
+    # Out of money: loses a pin every two minutes, for some eight days.
+    old_backups = SimulatedAccount(
+        "old-backups",
+        pins=6000,
+        seed=seed,
+        population=Population(removed_share=0.05, failed_share=0.003, directory_share=0.2),
+        churn=Churn(out_of_money_rate=0.5),
+        faults=faults,
+        clock=clock,
+    )
+    return [media_archive, nft_drops, old_backups]

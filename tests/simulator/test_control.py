@@ -1,0 +1,151 @@
+import pytest
+
+from pin_exporter.simulator import Churn, Fault, Population, SimulatedAccount, Simulator, demo_accounts
+
+from .harness import START, Clock, get, post, simulate, with_client
+
+
+def build() -> tuple[Simulator, SimulatedAccount, Clock]:
+    clock = Clock()
+    account = SimulatedAccount("a", pins=50, population=Population(in_progress_share=0.2), clock=clock)
+    return simulate(account, clock=clock), account, clock
+
+
+def test_accounts_are_listed_without_their_keys() -> None:
+    simulator, account, _ = build()
+    response = with_client(simulator, lambda client: client.get("/control/accounts"))
+    assert [entry["name"] for entry in response.json()] == ["a"]
+    assert response.json()[0]["files"] == 50
+    assert response.json()[0]["behaviour"]["vocabulary"] == "2024"
+    assert account.api_key not in response.text
+    assert account.secret_key not in response.text
+
+
+def test_the_truth_is_told() -> None:
+    simulator, account, _ = build()
+    plain = with_client(simulator, lambda client: client.get("/control/accounts/a/truth")).json()
+    with_ids = with_client(simulator, lambda client: client.get("/control/accounts/a/truth?ids=true")).json()
+    truth = account.truth(with_ids=True)
+    assert plain == account.truth().as_json()
+    assert plain["files"] == 50
+    assert {entry["status"] for entry in plain["by_status"]} == {"pinned", "queued", "pinning"}
+    assert with_ids["ids"] == sorted(truth.ids or ())
+
+
+def test_settings_change_at_run_time() -> None:
+    simulator, account, clock = build()
+    change = {
+        "behaviour": {"vocabulary": "2023", "max_limit": 5},
+        "churn": {"insert_rate": 60},
+        "faults": {"requests_per_minute": 2},
+    }
+    state = post(simulator, "a", change).json()
+    assert state["churn"]["insert_rate"] == 60
+    clock.now += 60
+    data = get(simulator, account, limit=100, sortOrder="ASC").json()["data"]
+    assert len(data["pins"]) == 5
+    assert {row["status"] for row in data["pins"]} <= {"DONE", "PENDING", "PROCESSING"}
+    assert data["totals"]["files"] > 70
+    assert [get(simulator, account).status_code for _ in range(2)] == [200, 429]
+
+
+def test_pins_change_on_demand() -> None:
+    simulator, account, _ = build()
+    change = {
+        "insert": 5,
+        "complete": {"n": 3, "where": "oldest"},
+        "fail": {"n": 2},
+        "unpin": 4,
+        "run_out_of_money": 1,
+    }
+    assert post(simulator, "a", change).json()["files"] == 55
+    statuses = account.truth().statuses()
+    assert statuses["failed"].count == 2
+    assert statuses["unpinNormally"].count == 4
+    assert statuses["unpinOutOfMoney"].count == 1
+    assert statuses["pinned"].count == 40 + 3 - 5
+
+
+def test_faults_come_on_demand_and_are_forgotten() -> None:
+    simulator, account, _ = build()
+    post(simulator, "a", {"next": [{"fault": "server_error", "count": 2, "skip": 1}, {"fault": "forbidden"}]})
+    assert [get(simulator, account).status_code for _ in range(5)] == [200, 500, 500, 403, 200]
+    post(simulator, "a", {"next": [{"fault": "server_error"}]})
+    post(simulator, "a", {"clear_next": True})
+    assert get(simulator, account).status_code == 200
+
+
+def test_churn_is_paused_and_goes_on() -> None:
+    simulator, account, clock = build()
+    account.set_churn(insert_rate=60.0)
+    assert post(simulator, "a", {"paused": True}).json()["paused"] is True
+    clock.now += 3600
+    assert post(simulator, "a", {"paused": False}).json()["files"] == 50
+    clock.now += 60
+    assert post(simulator, "a", {}).json()["files"] > 70
+
+
+def test_keys_are_revoked_restored_and_replaced() -> None:
+    simulator, account, _ = build()
+    assert post(simulator, "a", {"revoked": True}).json()["revoked"] is True
+    assert get(simulator, account).status_code == 401
+    post(simulator, "a", {"revoked": False})
+    assert get(simulator, account).status_code == 200
+    post(simulator, "a", {"keys": {"api_key": "k", "secret_key": "s"}})
+    assert (account.api_key, account.secret_key) == ("k", "s")
+    assert get(simulator, account).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"colour": "red"},
+        {"insert": 5, "behaviour": {"colour": "red"}},
+        {"insert": 5, "faults": {"not_json_rate": 2}},
+        {"insert": 5, "churn": {"insert_rate": "fast"}},
+        {"insert": -1},
+        {"insert": "many"},
+        {"unpin": {"n": 1, "where": "middle"}},
+        {"next": [{"fault": "explosion"}]},
+        {"keys": {"api_key": "k"}},
+        {"keys": {"api_key": "", "secret_key": "s"}},
+        [],
+    ],
+)
+def test_a_bad_change_is_refused_in_one_line_and_changes_nothing(change: object) -> None:
+    simulator, account, _ = build()
+    before = list(account.rows())
+    response = post(simulator, "a", change)
+    assert response.status_code == 400
+    assert "\n" not in response.json()["message"]
+    assert list(account.rows()) == before
+
+
+def test_an_unknown_account_is_a_404() -> None:
+    simulator, _, _ = build()
+    assert post(simulator, "b", {}).status_code == 404
+    response = with_client(simulator, lambda client: client.get("/control/accounts/b/truth"))
+    assert response.status_code == 404
+
+
+def test_every_fault_can_be_ordered() -> None:
+    simulator, _, _ = build()
+    assert post(simulator, "a", {"next": [{"fault": fault} for fault in Fault]}).status_code == 200
+
+
+def test_the_demonstration_moves_within_minutes_and_stays_bounded_for_a_week() -> None:
+    accounts = {account.name: account for account in demo_accounts(clock=Clock())}
+    assert list(accounts) == ["media-archive", "nft-drops", "old-backups"]
+    before = {name: account.truth() for name, account in accounts.items()}
+    for account in accounts.values():
+        account.advance(START + 600)
+    after = {name: account.truth() for name, account in accounts.items()}
+    assert all(before[name] != after[name] for name in accounts)
+    assert "quantumEntangled" in after["nft-drops"].statuses()
+    lost = [count["old-backups"].statuses()["unpinOutOfMoney"].count for count in (before, after)]
+    assert 0 < lost[1] - lost[0] < 20
+    for account in accounts.values():
+        account.advance(START + 7 * 86400)
+    assert all(500 < len(account) <= 20_000 for account in accounts.values())
+    assert accounts["old-backups"].truth().pinned.count > 500
+    assert accounts["old-backups"].churn == Churn(out_of_money_rate=0.5)
