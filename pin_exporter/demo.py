@@ -1,6 +1,7 @@
 """The demonstration: the simulator and the exporter in one process, with nothing to configure."""
 
 import asyncio
+import socket
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -8,13 +9,15 @@ from typing import Final
 import uvloop
 
 from pin_exporter.credentials import checked_key
+from pin_exporter.errors import ListenError
 from pin_exporter.run import run_exporter
 from pin_exporter.server import listen, local_url
 from pin_exporter.settings import Account
 from pin_exporter.simulator import Simulator, base_url, demo_accounts
 from pin_exporter.simulator import serve as serve_simulator
 
-SIMULATOR_ADDRESS: Final = "127.0.0.1:10243"
+_SIMULATOR_HOST: Final = "127.0.0.1"
+_SIMULATOR_PORT: Final = 10243
 _POLL_INTERVAL_SECONDS: Final = 15.0
 _HEADROOM: Final = 1.25
 
@@ -22,7 +25,7 @@ _HEADROOM: Final = 1.25
 def run_demo(listen_addresses: Sequence[str], telemetry_path: str) -> None:
     """Run until SIGTERM or SIGINT. Raises ListenError, and an exception group for a bug."""
     sockets = [listen(address) for address in listen_addresses]
-    simulator_socket = listen(SIMULATOR_ADDRESS)
+    simulator_socket = _listen_for_simulator()
     simulator = Simulator(demo_accounts())
     api_url = base_url(simulator_socket)
     accounts = [
@@ -56,3 +59,11 @@ def run_demo(listen_addresses: Sequence[str], telemetry_path: str) -> None:
             {"simulator": lambda: serve_simulator(simulator, simulator_socket, asyncio.Event())},
         )
     )
+
+
+def _listen_for_simulator() -> socket.socket:
+    """Take the usual port, or any other when another demonstration has it."""
+    try:
+        return listen(f"{_SIMULATOR_HOST}:{_SIMULATOR_PORT}")
+    except ListenError:
+        return listen(f"{_SIMULATOR_HOST}:0")

@@ -1,0 +1,135 @@
+"""The exporter as its users run it: a process, signals, ports, flags, and an API that goes away."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from tests.processes import exporter, prometheus, running, simulator, wait_for
+from tests.tools import require_tool
+
+EXPORTER = (sys.executable, "-m", "pin_exporter")
+ACCOUNT = '{account="default"}'
+NOWHERE = {
+    "PIN_EXPORTER_BASE_URL": "http://127.0.0.1:9/api",
+    "PIN_EXPORTER_API_KEY": "a-key-for-tests",
+    "PIN_EXPORTER_SECRET_KEY": "a-secret-for-tests",
+}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_the_middle_of_a_walk_ends_the_process_well(number: signal.Signals) -> None:
+    with (
+        simulator("--pins=20000", "--latency-seconds=0.5") as simulated,
+        exporter(simulated.keys["default"]) as exported,
+    ):
+        first_page = 'aiozpin_api_requests_total{account="default",code="200",operation="list"}'
+        wait_for(lambda: exported.value(first_page), "the first page of the walk")
+        assert exported.process.stop(number) == 0
+        assert not any("Traceback" in line for line in exported.process.lines)
+
+
+def test_a_taken_port_is_told_in_one_line() -> None:
+    with exporter(NOWHERE) as exported:
+        address = exported.url.removeprefix("http://")
+        with running([*EXPORTER, f"--web.listen-address={address}"], NOWHERE) as second:
+            assert second.popen.wait(timeout=60) == 3
+            second.stop()
+            assert len(second.lines) == 1
+            assert address in second.lines[0]
+
+
+def test_an_account_that_never_answers_has_no_data_and_is_ready_once_it_was_tried() -> None:
+    with exporter(NOWHERE) as exported:
+        failures = 'aiozpin_poll_failures_total{account="default",collector="totals",reason="connection"}'
+        wait_for(lambda: exported.value(failures), "a failed poll")
+        assert httpx.get(f"{exported.url}/-/ready").status_code == 200
+        assert httpx.get(f"{exported.url}/-/healthy").status_code == 200
+        assert exported.value(f"aiozpin_up{ACCOUNT}") == 0
+        assert not re.search(
+            r"^aiozpin_(files|size_bytes|pins|stored_bytes|unique_cids)", exported.metrics(), re.MULTILINE
+        )
+
+
+def test_both_formats_are_read_by_the_client_librarys_parsers_and_by_promtool() -> None:
+    with simulator() as simulated, exporter(simulated.keys["default"]) as exported:
+        wait_for(lambda: exported.value(f"aiozpin_inventory_consistent{ACCOUNT}"), "an inventory")
+        text = exported.metrics()
+        openmetrics = exported.metrics("application/openmetrics-text; version=1.0.0")
+        in_text = {sample.name for family in parse_text(text) for sample in family.samples}
+        in_openmetrics = {
+            sample.name
+            for family in parse_openmetrics(openmetrics)  # type: ignore[no-untyped-call]
+            for sample in family.samples
+        }
+        assert in_text == in_openmetrics
+        command = [require_tool("promtool", "prometheus"), "check", "metrics"]
+        checked = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+def test_data_too_old_vanish_from_prometheus_and_come_back(tmp_path: Path) -> None:
+    env = {"PIN_EXPORTER_POLL_INTERVAL": "1s", "PIN_EXPORTER_STALE_AFTER": "3s"}
+    with (
+        simulator("--requests-per-minute=0") as simulated,
+        exporter({**simulated.keys["default"], **env}) as exported,
+        prometheus(tmp_path, [exported.url]) as scraping,
+    ):
+        wait_for(lambda: scraping.query("aiozpin_files"), "files")
+        simulated.change("default", revoked=True)
+        wait_for(lambda: scraping.values("aiozpin_up") == {(): 0}, "the failure")
+        wait_for(lambda: not scraping.query("aiozpin_files or aiozpin_pins"), "old data to vanish")
+        assert scraping.values("aiozpin_up") == {(): 0}
+        simulated.change("default", revoked=False)
+        wait_for(lambda: scraping.query("aiozpin_files"), "data to come back")
+
+
+def test_neither_key_is_in_the_process_list() -> None:
+    with exporter(NOWHERE) as exported:
+        command = Path(f"/proc/{exported.process.popen.pid}/cmdline").read_text()
+        assert "pin_exporter" in command
+        assert "for-tests" not in command
+
+
+def test_every_flag_is_a_variable_too() -> None:
+    env = {
+        **NOWHERE,
+        "PIN_EXPORTER_WEB_LISTEN_ADDRESS": "127.0.0.1:0,[::1]:0",
+        "PIN_EXPORTER_WEB_TELEMETRY_PATH": "/pins",
+        "PIN_EXPORTER_LOG_FORMAT": "json",
+        "PIN_EXPORTER_LOG_LEVEL": "INFO",
+    }
+    with running(EXPORTER, env) as process:
+        process.wait_for_line("listening")
+        event = json.loads(process.lines[0])
+        for url in event["listening"].split():
+            assert "aiozpin_up" in httpx.get(f"{url}/pins").text
+
+
+def test_the_demo_says_what_it_is_and_shows_three_accounts() -> None:
+    with running([*EXPORTER, "demo", "--web.listen-address=127.0.0.1:0"]) as process:
+        url = process.wait_for_line(r"^metrics +(\S+)$")[1]
+        assert "three made-up accounts" in process.lines[0]
+
+        def inventories() -> list[str]:
+            found = re.findall(
+                r'^aiozpin_unique_cids\{account="([^"]+)"\}', httpx.get(url).text, re.MULTILINE
+            )
+            return sorted(found) if len(found) == 3 else []
+
+        assert wait_for(inventories, "three inventories") == ["media-archive", "nft-drops", "old-backups"]
+        assert process.stop() == 0
+
+
+def test_a_second_demo_finds_another_port_for_its_simulator() -> None:
+    command = [*EXPORTER, "demo", "--web.listen-address=127.0.0.1:0"]
+    with running(command) as first, running(command) as second:
+        urls = {process.wait_for_line(r"^simulator +(\S+)")[1] for process in (first, second)}
+        assert len(urls) == 2

@@ -1,0 +1,17 @@
+"""Tools that tests need and users may not have: skip without them, but never in CI."""
+
+import os
+import shutil
+
+import pytest
+
+
+def require_tool(name: str, package: str) -> str:
+    """Return the tool's path; skip the test where it is missing, fail it in CI."""
+    path = shutil.which(name)
+    if path is None:
+        told = f"{name} is not installed (Debian package {package})"
+        if os.environ.get("CI"):
+            pytest.fail(told)
+        pytest.skip(told)
+    return path
