@@ -1,0 +1,34 @@
+"""`make bench`: measure what the project promises, as a table; nothing here can fail a build."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from tests.bench import speed
+from tests.bench.result import Result
+
+_BENCHMARKS: Final[dict[str, Callable[[], Iterator[Result]]]] = {
+    "start": speed.start,
+    "cpu": speed.cpu_of_a_walk,
+    "scrapes": speed.scrapes_during_a_long_walk,
+}
+
+
+def main() -> int:
+    """Run the named benchmarks, all by default."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(_BENCHMARKS))
+    names = parser.parse_args().names or list(_BENCHMARKS)
+    if unknown := set(names) - _BENCHMARKS.keys():
+        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
+    sys.stdout.write(f"{'what':62} {'measured':>14}  aim\n")
+    for name in names:
+        for result in _BENCHMARKS[name]():
+            sys.stdout.write(f"{result.what:62} {result.measured:>14}  {result.aim}\n")
+            sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
