@@ -10,7 +10,13 @@ import uvloop
 
 from pin_exporter import __version__
 from pin_exporter.errors import ListenError, SettingsError
-from pin_exporter.load_settings import flag_of, load_settings, unknown_variables, variable_of
+from pin_exporter.load_settings import (
+    flag_of,
+    load_settings,
+    load_web_settings,
+    unknown_variables,
+    variable_of,
+)
 from pin_exporter.logs import configure_logging
 from pin_exporter.run import run_exporter
 from pin_exporter.server import listen, local_url
@@ -37,7 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] not in (*_COMMANDS, "-h", "--help", "--version"):
         arguments.insert(0, "serve")
-    parsed = _parser(arguments[0]).parse_args(arguments)
+    parser = _parser(arguments[0])
+    parsed, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        # The first alone and without its value: what follows it may be a key.
+        flag = unknown[0].partition("=")[0]
+        parser.error(f"unknown flag: {flag}" if flag.startswith("--") else "an argument without a flag")
     try:
         return _COMMANDS[parsed.command].run(parsed)
     except SettingsError as error:
@@ -75,7 +86,7 @@ def _serve(parsed: argparse.Namespace) -> int:
 def _demo(parsed: argparse.Namespace) -> int:
     from pin_exporter.demo import run_demo  # noqa: PLC0415 - the simulator only where it is wanted
 
-    settings = Settings(**_flags_given(parsed))
+    settings = load_web_settings(_flags_given(parsed))
     configure_logging(settings.log_level, settings.log_format)
     run_demo(settings.web_listen_address, settings.web_telemetry_path)
     return 0

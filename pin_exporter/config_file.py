@@ -1,5 +1,6 @@
 """Read the YAML configuration file into plain values, and remember where in the file each one stands."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,9 @@ import yaml
 from pin_exporter.errors import SettingsError
 
 _MAX_BYTES: Final = 4 * 2**20
+_MAX_VALUES: Final = 100_000
 _NULL_TAG: Final = "tag:yaml.org,2002:null"
+_QUOTED: Final = re.compile(r"""(['"])(?:\\.|(?!\1).)*\1""")
 
 Place = tuple[int | str, ...]
 """A path into the file, such as `("accounts", 0, "name")`."""
@@ -29,7 +32,8 @@ class ConfigFile:
         known = place
         while known and known not in self.lines:
             known = known[:-1]
-        dotted = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")
+        dotted = "".join(f"[{step}]" if isinstance(step, int) else f".{_shown(step)}" for step in place)
+        dotted = dotted.removeprefix(".")
         return f"{self.path}:{self.lines.get(known, 1)}: {dotted}"
 
 
@@ -49,12 +53,16 @@ def read_config_file(path: Path) -> ConfigFile:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
-        # Not the error's own text: it quotes the file, and with it maybe a key.
-        raise SettingsError([f"{path}{line}: is not YAML: {error.problem}"]) from None
+        # Not the error's own text, and no word that is quoted in it: it may be a key.
+        told = ", ".join(filter(None, (error.context, error.problem)))
+        problem = _QUOTED.sub(_without_words, told)
+        raise SettingsError([f"{path}{line}: is not YAML: {problem}"]) from None
     except yaml.YAMLError:
         raise SettingsError([f"{path}: is not YAML: it holds characters that YAML does not allow"]) from None
     except RecursionError:
         raise SettingsError([f"{path}: is nested too deeply"]) from None
+    except OverflowError:
+        raise SettingsError([f"{path}: holds more than {_MAX_VALUES} values"]) from None
     if not isinstance(values, dict):
         raise SettingsError([f"{path}:1: must be a mapping, such as `poll_interval: 60s`"])
     if reading.problems:
@@ -73,6 +81,8 @@ class _Reading:
 
     def convert(self, node: yaml.Node, place: Place) -> object:
         self.lines.setdefault(place, node.start_mark.line + 1)
+        if len(self.lines) > _MAX_VALUES:  # aliases can make a short file endless
+            raise OverflowError
         if any(node is parent for parent in self._open):
             raise RecursionError
         self._open.append(node)
@@ -93,7 +103,19 @@ class _Reading:
             if not isinstance(key, yaml.ScalarNode):
                 self.problems.append(f"{self.path}:{line}: a key must be a word")
             elif name in values:
-                self.problems.append(f"{self.path}:{line}: {name} is given twice")
+                self.problems.append(f"{self.path}:{line}: {_shown(name)} is given twice")
             self.lines[(*place, name)] = line
             values[name] = self.convert(value, (*place, name))
         return values
+
+
+def _shown(name: str | int) -> str:
+    """Return a key of the file on one line, whatever it holds."""
+    text = str(name)
+    return text if text.isprintable() else ascii(text)
+
+
+def _without_words(quoted: re.Match[str]) -> str:
+    """Keep a single character and a parser's token such as '<scalar>'; leave out what else is quoted."""
+    text = quoted[0]
+    return text if len(text) <= len("'\\n'") or text[1] == "<" else "…"

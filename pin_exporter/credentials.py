@@ -1,6 +1,7 @@
 """The two keys of an account: read late, handed out once, never shown."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +24,13 @@ class Credentials:
         return hashlib.sha256(self.api_key.get_secret_value().encode()).hexdigest()[:8]
 
     def redact(self, text: str) -> str:
-        """Return text from outside without either key, should the other side have echoed one."""
-        for secret in (self.api_key, self.secret_key):
-            text = text.replace(secret.get_secret_value(), "[redacted]")
-        return text
+        """Return text from outside without either key, should the other side have echoed one.
+
+        Before the text is cut: half a key would go unnoticed. In any case of letters: a host is made lower.
+        """
+        keys = {self.api_key.get_secret_value(), self.secret_key.get_secret_value()}
+        longest_first = sorted(map(re.escape, keys), key=len, reverse=True)
+        return re.sub("|".join(longest_first), "[redacted]", text, flags=re.IGNORECASE)
 
 
 CredentialSource = Callable[[], Credentials]
@@ -40,18 +44,21 @@ class KeyFile:
     path: Path
 
     def read(self) -> SecretStr:
-        """Return the key, without the white space around it. Raises ValueError with one line to show."""
+        """Return the key, without the white space around it.
+
+        Raises ValueError with one line to show, without the path: it may be a key put there by mistake.
+        """
         try:
             with self.path.open("rb") as file:
                 content = file.read(MAX_KEY_LENGTH + 1)
         except OSError as error:
-            raise ValueError(f"cannot read {self.path}: {error.strerror}") from None
+            raise ValueError(f"cannot read the file: {error.strerror}") from None
         try:
             return checked_key(content.decode("ascii"))
         except ValueError as error:
             # A UnicodeDecodeError would show bytes of the key.
             told = "it holds other than ASCII characters" if isinstance(error, UnicodeError) else str(error)
-            raise ValueError(f"{self.path} is not a key file: {told}") from None
+            raise ValueError(f"the file holds no key: {told}") from None
 
 
 class RereadCredentials:

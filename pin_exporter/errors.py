@@ -63,7 +63,7 @@ class TlsError(PollError):
 
 
 class MalformedError(PollError):
-    """A 200 whose body cannot be used: not JSON, wrong shape, an error envelope, too large, too deep."""
+    """A 2xx that is no page: not a 200, not JSON, wrong shape, an error envelope, too large, too deep."""
 
     reason = "malformed"
 

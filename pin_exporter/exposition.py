@@ -17,6 +17,8 @@ from pin_exporter.metrics import ACCOUNT_FAMILIES
 from pin_exporter.snapshot import AccountSnapshot, Collector
 
 _EOF: Final = "# EOF\n"
+_SUFFIX: Final = re.compile(r"_(?:total|gcount|gsum)$")
+"""Ends of the names of families in one format that are samples in the other."""
 
 
 class Format(Enum):
@@ -83,7 +85,7 @@ class Exposition:
     async def render(self, form: Format, names: Collection[str] = ()) -> str:
         """Return the exposition, restricted to the families of the given names if there are any.
 
-        A name may be that of a family or of one of its samples.
+        A name may be that of a family, in either format, or of one of its samples.
         """
         samples: dict[str, list[str]] = {}
         snapshots = tuple(self._snapshots())
@@ -93,10 +95,11 @@ class Exposition:
         for block in _split(form.encode(self._process)):
             samples.setdefault(block.header, []).append(block.samples)
         self._forget_all_but({snapshot.account for snapshot in snapshots})
+        wanted_names = frozenset(names) - {""}
         wanted = (
             header + "".join(parts)
             for header, parts in samples.items()
-            if not names or _is_named(_Block(header, parts[0]), names)
+            if not names or _is_named(_Block(header, parts[0]), wanted_names)
         )
         return "".join(wanted) + (_EOF if form is Format.OPENMETRICS else "")
 
@@ -127,8 +130,8 @@ def _split(text: str) -> list[_Block]:
     return blocks
 
 
-def _is_named(block: _Block, names: Collection[str]) -> bool:
+def _is_named(block: _Block, names: frozenset[str]) -> bool:
     family = block.header.split(" ", 3)[2]
-    return family in names or any(
+    return bool(names & {family, _SUFFIX.sub("", family)}) or any(
         line.partition(" ")[0].partition("{")[0] in names for line in block.samples.split("\n")
     )

@@ -2,11 +2,11 @@
 
 import difflib
 import os
-from collections import Counter
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource
@@ -14,9 +14,20 @@ from pydantic_settings import EnvSettingsSource
 from pin_exporter.config_file import ConfigFile, Place, read_config_file
 from pin_exporter.credentials import KeyFile, checked_key
 from pin_exporter.errors import SettingsError
-from pin_exporter.settings import ENV_PREFIX, AccountSettings, Settings, accounts_of
+from pin_exporter.settings import ENV_PREFIX, AccountSettings, Settings
 
 _KEYS: Final = ("api_key", "secret_key")
+_TOLD: Final = {
+    "missing": "is missing",
+    "tuple_type": "must be a list",
+    "model_type": "must be a mapping with a name and keys",
+    "string_type": "must be text",
+    "path_type": "must be a path",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+}
+"""What to say instead of the library's own words, by its type of problem."""
+_SERVICE_VARIABLE: Final = re.compile(r"_SERVICE_HOST|_SERVICE_PORT(_\w+)?|_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?")
 
 
 def load_settings(flags: Mapping[str, object]) -> Settings:
@@ -30,15 +41,27 @@ def load_settings(flags: Mapping[str, object]) -> Settings:
     values = {**(file.values if file else {}), **environment, **flags}
     sources = _Sources(file, environment.keys(), flags.keys())
     problems = [*_misplaced(sources), *_key_problems(values, sources)]
-    try:
-        settings = Settings(**values)
-    except ValidationError as error:
-        # Never the rejected input: it may be a key.
-        details = error.errors(include_input=False, include_context=False, include_url=False)
-        problems += [sources.describe(detail["loc"], detail["type"], detail["msg"]) for detail in details]
-    else:
-        problems += [] if problems else _cadence_problems(settings)
-    if problems:
+    settings = _checked(values, sources, problems)
+    if settings is not None:
+        problems += _cadence_problems(settings, sources)
+    if settings is None or problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def load_web_settings(flags: Mapping[str, object]) -> Settings:
+    """Return the settings for serving and logging alone, those of no account, from flags and environment.
+
+    Raises SettingsError with a line for each problem.
+    """
+    environment = {
+        name: value
+        for name, value in EnvSettingsSource(Settings)().items()
+        if name.startswith(("web_", "log_"))
+    }
+    problems: list[str] = []
+    settings = _checked({**environment, **flags}, _Sources(None, environment.keys(), flags.keys()), problems)
+    if settings is None:
         raise SettingsError(problems)
     return settings
 
@@ -49,8 +72,11 @@ def unknown_variables() -> list[str]:
     Kubernetes sets some for a Service called pin-exporter; those are left out.
     """
     known = {variable_of(name) for name in (*Settings.model_fields, "build_revision")}
-    ours = (name for name in os.environ if name.startswith(ENV_PREFIX) and name not in known)
-    return sorted(name for name in ours if "_SERVICE_" not in name and "_PORT" not in name)
+    return sorted(
+        name
+        for name, value in os.environ.items()
+        if name.startswith(ENV_PREFIX) and name not in known and not _is_kubernetes(name, value)
+    )
 
 
 def flag_of(name: str) -> str:
@@ -81,14 +107,32 @@ class _Sources:
         return self.file.locate(place)
 
     def describe(self, place: Place, kind: str, told: str) -> str:
+        told = _TOLD.get(kind, told)
         if kind == "extra_forbidden":
             known = Settings.model_fields if len(place) == 1 else AccountSettings.model_fields
             close = difflib.get_close_matches(str(place[-1]), known, n=1)
             told = "is not a setting" + (f": did you mean {close[0]}?" if close else "")
-        elif kind == "missing":
-            told = "is missing"
         told = told.removeprefix("Value error, ").replace("Input should be", "must be")
         return f"{self.locate(place)}: {told}"
+
+
+def _is_kubernetes(name: str, value: str) -> bool:
+    return bool(_SERVICE_VARIABLE.search(name)) or (name.endswith("_PORT") and "://" in value)
+
+
+def _checked(values: Mapping[str, object], sources: _Sources, problems: list[str]) -> Settings | None:
+    """Return the settings, or add what is wrong with each value to the problems and return None."""
+    known: dict[str, Any] = {name: value for name, value in values.items() if name in Settings.model_fields}
+    unknown = values.keys() - known
+    problems += [sources.describe((name,), "extra_forbidden", "") for name in values if name in unknown]
+    try:
+        settings = Settings(**known)
+    except ValidationError as error:
+        # Never the rejected input: it may be a key.
+        details = error.errors(include_input=False, include_context=False, include_url=False)
+        problems += [sources.describe(detail["loc"], detail["type"], detail["msg"]) for detail in details]
+        return None
+    return settings
 
 
 def _misplaced(sources: _Sources) -> Iterator[str]:
@@ -103,7 +147,7 @@ def _key_problems(values: Mapping[str, object], sources: _Sources) -> Iterator[s
     names: list[object] = []
     entries = values.get("accounts")
     if any(values.get(name) for key in _KEYS for name in (key, f"{key}_file")):
-        names.append(values.get("account", "default"))
+        names.append(values.get("account", Settings.model_fields["account"].default))
         yield from _pair_problems(values, (), sources)
     elif not entries:
         yield (
@@ -112,11 +156,12 @@ def _key_problems(values: Mapping[str, object], sources: _Sources) -> Iterator[s
         )
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         if isinstance(entry, dict):
-            names.append(entry.get("name"))
-            yield from _pair_problems(entry, ("accounts", index), sources)
-    for name, times in Counter(map(str, names)).items():
-        if times > 1:
-            yield f"{times} accounts are called {name!r}: give each a name of its own"
+            place: Place = ("accounts", index)
+            name = entry.get("name")
+            if name is not None and name in names:
+                yield f"{sources.locate((*place, 'name'))}: another account has this name: give each its own"
+            names.append(name)
+            yield from _pair_problems(entry, place, sources)
 
 
 def _pair_problems(values: Mapping[str, object], place: Place, sources: _Sources) -> Iterator[str]:
@@ -127,16 +172,26 @@ def _pair_problems(values: Mapping[str, object], place: Place, sources: _Sources
             yield f"{where}: {key} and {key}_file are both given: leave one out"
         elif not text and not path:
             yield f"{where}: is missing: give it or {key}_file"
-        else:
+        elif isinstance(path or text, str | Path):  # the library tells of others
             try:
                 KeyFile(Path(str(path))).read() if path else checked_key(str(text))
             except ValueError as error:
                 yield f"{where}: {error}"
 
 
-def _cadence_problems(settings: Settings) -> list[str]:
-    return [
-        f"account {account.name!r}: stale_after must be longer than poll_interval"
-        for account in accounts_of(settings)
-        if account.stale_after is not None and account.stale_after <= account.poll_interval
-    ]
+def _cadence_problems(settings: Settings, sources: _Sources) -> list[str]:
+    places: dict[Place, None] = {}
+    for place, own in _owners(settings):
+        stale_after = settings.stale_after if own.stale_after is None else own.stale_after
+        interval = settings.poll_interval if own.poll_interval is None else own.poll_interval
+        if stale_after is not None and stale_after <= interval:
+            name = next((n for n in ("stale_after", "poll_interval") if getattr(own, n) is not None), "")
+            places[(*place, name) if name else ("stale_after",)] = None
+    return [f"{sources.locate(place)}: stale_after must be longer than poll_interval" for place in places]
+
+
+def _owners(settings: Settings) -> Iterator[tuple[Place, Settings | AccountSettings]]:
+    if settings.api_key or settings.api_key_file:
+        yield (), settings
+    for index, entry in enumerate(settings.accounts):
+        yield ("accounts", index), entry

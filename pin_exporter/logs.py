@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
-_LIBRARIES: Final = ("httpx", "httpcore", "uvicorn", "asyncio")
 
 
 class EventFormatter(logging.Formatter):
@@ -39,9 +38,9 @@ def configure_logging(level: str, style: Literal["logfmt", "json"]) -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(EventFormatter(style))
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for library in _LIBRARIES:
-        logging.getLogger(library).setLevel(logging.WARNING)
+    chosen = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=max(chosen, logging.WARNING), handlers=[handler], force=True)
+    logging.getLogger(__package__).setLevel(chosen)
 
 
 def _quoted(text: str) -> str:

@@ -17,18 +17,20 @@ def choose_format(accept: str) -> Format:
     """Return the format that the client likes best; text when it says nothing, or nothing we speak.
 
     A version that is not spoken is answered with the one that is: the content type says which. Between equal
-    wishes the more specific wins, then the one named first.
+    wishes the more specific wins, then the one named first. Of several wishes for one format, as for its
+    versions, the strongest counts.
     """
     ranges = list(_ranges(accept))
+    refused = (0.0, 0, 0)
 
     def wish(form: Format) -> tuple[float, int, int]:
         media_type = _MEDIA_TYPES[form]
         group = media_type.partition("/")[0] + "/*"
-        for specificity, name in enumerate(("*/*", group, media_type)[::-1]):
-            for position, (wanted, quality) in enumerate(ranges):
-                if wanted == name:
-                    return quality, -specificity, -position
-        return 0.0, 0, 0
+        for specificity, name in enumerate((media_type, group, "*/*")):
+            wishes = [(r.quality, -specificity, -n) for n, r in enumerate(ranges) if r.name == name]
+            if wishes:
+                return max(wishes) if max(wishes)[0] else refused
+        return refused
 
     return max((Format.TEXT, Format.OPENMETRICS), key=wish)
 

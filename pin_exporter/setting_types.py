@@ -12,7 +12,7 @@ from pin_exporter.quantities import parse_duration, parse_size
 DEFAULT_BASE_URL: Final = "https://api.aiozpin.network/api"
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_LISTEN_ADDRESS: Final = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]*):(\d{1,5})")
+_LISTEN_ADDRESS: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[A-Za-z0-9._-]*):(\d{1,5})")
 _TELEMETRY_PATH: Final = re.compile(r"/(?!-(?:/|$))[A-Za-z0-9._~/-]*")
 
 
@@ -42,6 +42,8 @@ def _check_listen_addresses(addresses: object) -> object:
         match = _LISTEN_ADDRESS.fullmatch(address) if isinstance(address, str) else None
         if match is None or int(match[1]) > 65_535:
             raise ValueError("must be host:port, [IPv6 address]:port or :port")
+    if addresses in ([], ()):
+        raise ValueError("must name at least one address")
     return addresses
 
 

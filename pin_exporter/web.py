@@ -31,11 +31,11 @@ def create_app(
     """
 
     async def metrics(request: Request) -> Response:
-        form = choose_format(request.headers.get("accept", ""))
+        form = choose_format(",".join(request.headers.getlist("accept")))
         text = await exposition.render(form, request.query_params.getlist("name[]"))
         headers = {"Content-Type": form.value, "Vary": "Accept, Accept-Encoding", "Cache-Control": "no-store"}
         body = text.encode()
-        if accepts_gzip(request.headers.get("accept-encoding", "")):
+        if accepts_gzip(",".join(request.headers.getlist("accept-encoding"))):
             headers["Content-Encoding"] = "gzip"
             body = await _compressed(body)
         return Response(body, headers=headers)

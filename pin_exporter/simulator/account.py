@@ -140,8 +140,7 @@ class SimulatedAccount:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield every listed row, oldest first, as the API would send it."""
-        for serial in self._ledger.order:
-            yield build_row(serial, self._catalogue, self._ledger, self.behaviour)
+        return (build_row(row, self._catalogue, self._ledger, self.behaviour) for row in self._ledger.order)
 
     def truth(self, *, with_ids: bool = False) -> Truth:
         """Return what an exact count of the list must give, counted row by row."""
@@ -152,11 +151,8 @@ class SimulatedAccount:
         behaviour = self.behaviour
         self._pages += 1
         limit = query.limit or behaviour.default_limit
-        query = replace(
-            query,
-            offset=0 if behaviour.ignore_offset else query.offset,
-            limit=min(limit, behaviour.max_limit or limit),
-        )
+        offset = 0 if behaviour.ignore_offset else query.offset
+        query = replace(query, offset=offset, limit=min(limit, behaviour.max_limit or limit))
         nulls = round(behaviour.null_share * 256)
         pins: list[dict[str, Any] | None] = []
         for serial in self._listing.page(query, swap_ties=behaviour.ties_swap and self._pages % 2 == 0):

@@ -10,7 +10,7 @@ from pin_exporter.simulator.behaviour import Behaviour, Churn, Faults, Populatio
 def demo_accounts(seed: int = 1, clock: Callable[[], float] = time.time) -> list[SimulatedAccount]:
     """Return accounts that keep a dashboard moving for minutes and stay of bounded size for weeks."""
     faults = Faults(requests_per_minute=180, latency_seconds=0.05, latency_jitter_seconds=0.1)
-    # Healthy: grows by some 1,700 pins a day, to 20,000.
+    # Healthy: grows by some 3,900 pins a day, to 20,000.
     media_archive = SimulatedAccount(
         "media-archive",
         pins=4000,
@@ -18,7 +18,7 @@ def demo_accounts(seed: int = 1, clock: Callable[[], float] = time.time) -> list
         population=Population(
             in_progress_share=0.002, by_cid_share=0.15, directory_share=0.1, duplicate_share=0.03
         ),
-        churn=Churn(insert_rate=1.5, complete_rate=1.5, unpin_rate=0.3, max_pins=20_000),
+        churn=Churn(insert_rate=3.0, complete_rate=3.0, unpin_rate=0.3, max_pins=20_000),
         faults=faults,
         clock=clock,
     )
@@ -42,18 +42,18 @@ def demo_accounts(seed: int = 1, clock: Callable[[], float] = time.time) -> list
             fail_rate=0.4,
             unpin_rate=0.5,
             bulk_unpin_rate=0.005,
-            max_pins=6000,
+            max_pins=12_000,
         ),
         faults=faults,
         clock=clock,
     )
-    # Out of money: loses a pin every two minutes, for some eight days.
+    # Out of money: loses a pin a minute, for some eight days.
     old_backups = SimulatedAccount(
         "old-backups",
-        pins=6000,
+        pins=12_000,
         seed=seed,
         population=Population(removed_share=0.05, failed_share=0.003, directory_share=0.2),
-        churn=Churn(out_of_money_rate=0.5),
+        churn=Churn(out_of_money_rate=1.0),
         faults=faults,
         clock=clock,
     )

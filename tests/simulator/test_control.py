@@ -148,4 +148,4 @@ def test_the_demonstration_moves_within_minutes_and_stays_bounded_for_a_week() -
         account.advance(START + 7 * 86400)
     assert all(500 < len(account) <= 20_000 for account in accounts.values())
     assert accounts["old-backups"].truth().pinned.count > 500
-    assert accounts["old-backups"].churn == Churn(out_of_money_rate=0.5)
+    assert accounts["old-backups"].churn == Churn(out_of_money_rate=1.0)

@@ -1,0 +1,20 @@
+"""The environment as the settings see it: none of the exporter's variables but those a test sets."""
+
+import os
+
+import pytest
+
+PREFIX = "PIN_EXPORTER_"
+
+
+def clean(patch: pytest.MonkeyPatch) -> None:
+    """Take away every variable of the exporter."""
+    for name in list(os.environ):
+        if name.upper().startswith(PREFIX):
+            patch.delenv(name)
+
+
+def set_variables(patch: pytest.MonkeyPatch, **settings: str) -> None:
+    """Set `PIN_EXPORTER_<NAME>` for each."""
+    for name, value in settings.items():
+        patch.setenv(PREFIX + name.upper(), value)
