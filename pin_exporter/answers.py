@@ -1,8 +1,10 @@
 """Answers other than 200, turned into our own errors with a hint at what to do; pure."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Final
 from urllib.parse import urlsplit
 
 from pin_exporter.decode import error_message, one_line
@@ -10,11 +12,26 @@ from pin_exporter.errors import (
     ClientError,
     ForbiddenError,
     HttpStatusError,
+    MalformedError,
+    PollError,
     RateLimitedError,
     RedirectError,
     ServerError,
     UnauthorizedError,
 )
+
+_REFUSALS: Final[Mapping[int, tuple[type[HttpStatusError], str]]] = {
+    401: (
+        UnauthorizedError,
+        "was not accepted: either it belongs to another host, or a proxy in between drops headers with "
+        "underscores",
+    ),
+    403: (
+        ForbiddenError,
+        "may not list pins: create one with the scope data.pin_list, check that it belongs to this host and "
+        "that no proxy in between drops headers with underscores",
+    ),
+}
 
 
 @dataclass(slots=True)
@@ -27,34 +44,30 @@ class Answer:
     body: bytearray = field(default_factory=bytearray)
 
 
-def error_for_status(answer: Answer, *, host: str, fingerprint: str, now: datetime) -> HttpStatusError:
+def error_for_status(
+    answer: Answer, *, host: str, fingerprint: str, now: datetime, redact: Callable[[str], str] = str
+) -> PollError:
     """Return the error for a complete answer whose status is not 200.
 
-    `fingerprint` identifies the key; `now` is what a Retry-After date is taken against.
+    `fingerprint` identifies the key; `now` is what a Retry-After date is taken against; `redact` takes the
+    keys out of text from outside.
     """
     status = answer.status or 0
     told = f"{host} answered {status}"
-    if message := error_message(bytes(answer.body)):
+    if message := error_message(bytes(answer.body), redact):
         told += f" ({message})"
     delay = retry_after_seconds(answer.retry_after, now)
+    if status < 300:
+        return MalformedError(f"{told}, which is no page of pins: check that base_url ends in /api")
     if 300 <= status < 400:
         hint = (
-            f"it points to {_target(answer.location)}; redirects are not followed, because the keys would go "
-            "along: set base_url to the API's own address"
+            f"it points to {_target(answer.location, redact)}; redirects are not followed, because the keys "
+            "would go along: set base_url to the API's own address"
         )
         return RedirectError(f"{told}: {hint}", status=status)
-    if status == 401:
-        hint = (
-            f"key {fingerprint} was not accepted: either it belongs to another host, or a proxy in between "
-            "drops headers with underscores"
-        )
-        return UnauthorizedError(f"{told}: {hint}", status=status)
-    if status == 403:
-        hint = (
-            f"key {fingerprint} may not list pins: create one with the scope data.pin_list, check that it "
-            "belongs to this host and that no proxy in between drops headers with underscores"
-        )
-        return ForbiddenError(f"{told}: {hint}", status=status)
+    if status in _REFUSALS:
+        kind, hint = _REFUSALS[status]
+        return kind(f"{told}: key {fingerprint} {hint}", status=status)
     if status == 429:
         hint = "too many requests: lower requests_per_minute, or find what else uses this key"
         return RateLimitedError(f"{told}: {hint}", status=status, retry_after_seconds=delay)
@@ -73,15 +86,15 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
         return float(text[:9])
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     date = date if date.tzinfo else date.replace(tzinfo=UTC)
     return max(0.0, (date - now).total_seconds())
 
 
-def _target(location: str | None) -> str:
+def _target(location: str | None, redact: Callable[[str], str]) -> str:
     try:
         host = urlsplit(location or "").hostname
     except ValueError:
         host = None
-    return one_line(host) if host else "no other host"
+    return one_line(redact(host)) if host else "no other host"

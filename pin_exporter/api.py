@@ -135,7 +135,7 @@ class PinApi:
                 "request_timeout or lower page_size"
             ) from None
         except httpx.TransportError as error:
-            raise self._transport_error(error) from None
+            raise self._transport_error(error, credentials) from None
         finally:
             code = "error" if answer.status is None else str(answer.status)
             observe(Exchange(code, time.perf_counter() - began, len(answer.body)))
@@ -155,22 +155,24 @@ class PinApi:
             await response.aclose()
 
     def _page(self, answer: Answer, credentials: Credentials) -> Page:
-        host = self._url.host
-        try:
-            if answer.status == 200:
-                if len(answer.body) > MAX_BODY_BYTES:
-                    raise MalformedError(f"the answer is larger than {MAX_BODY_BYTES} bytes: lower page_size")
-                return decode_page(bytes(answer.body))
-            raise error_for_status(
-                answer, host=host, fingerprint=credentials.fingerprint, now=datetime.now(UTC)
-            )
-        except PollError as error:
-            error.args = (credentials.redact(f"{error}"),)
-            raise
+        if answer.status == 200:
+            if len(answer.body) > MAX_BODY_BYTES:
+                raise MalformedError(f"the answer is larger than {MAX_BODY_BYTES} bytes: lower page_size")
+            return decode_page(bytes(answer.body), credentials.redact)
+        raise error_for_status(
+            answer,
+            host=self._url.host,
+            fingerprint=credentials.fingerprint,
+            now=datetime.now(UTC),
+            redact=credentials.redact,
+        )
 
-    def _transport_error(self, error: httpx.TransportError) -> PollError:
+    def _transport_error(self, error: httpx.TransportError, credentials: Credentials) -> PollError:
         host = self._url.host
-        told = one_line(str(error)) or type(error).__name__
+        # The library quotes what it could not read.
+        told = one_line(credentials.redact(str(error))) or type(error).__name__
+        if isinstance(error, httpx.TimeoutException):
+            return RequestTimeoutError(f"{host} did not answer in time: {told}: check DNS and firewalls")
         cause: BaseException | None = error
         while cause is not None:
             if isinstance(cause, ssl.SSLError):
@@ -186,9 +188,12 @@ async def _read_body(response: httpx.Response, body: bytearray, limit: int) -> N
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     inflater = zlib.decompressobj(wbits=31) if encoding in ("gzip", "x-gzip") else None
     async for chunk in response.aiter_raw():
+        if inflater and inflater.eof:
+            return  # the inflater would keep whatever follows
         try:
             body += inflater.decompress(chunk, limit + 1 - len(body)) if inflater else chunk
         except zlib.error:
-            return  # what arrived so far will not decode, and says so
+            body.clear()  # nothing of it is to be trusted; an empty body will not decode, and says so
+            return
         if len(body) > limit:
             return

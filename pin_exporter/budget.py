@@ -7,6 +7,7 @@ from typing import Final
 from pin_exporter.clock import Clock
 
 _WINDOW_SECONDS: Final = 60.0
+_SHORTEST_WAIT_SECONDS: Final = 0.001
 
 
 class RequestBudget:
@@ -36,25 +37,25 @@ class RequestBudget:
 
     async def acquire(self, *, background: bool) -> float:
         """Wait for leave to send one request, first come first served; return the seconds waited."""
-        if not background:
-            return await self._acquire()
-        async with self._background_turn:
-            waited = await self._wait_for_room(self._background) + await self._acquire()
-            self._background.append(self._clock.elapsed())
-            return waited
+        asked_at = self._clock.elapsed()
+        if background:
+            async with self._background_turn:
+                await self._wait_for_room(self._background)
+                await self._acquire()
+                self._background.append(self._clock.elapsed())
+        else:
+            await self._acquire()
+        waited = self._clock.elapsed() - asked_at
+        return waited if waited >= _SHORTEST_WAIT_SECONDS else 0.0
 
-    async def _acquire(self) -> float:
+    async def _acquire(self) -> None:
         async with self._turn:
-            waited = await self._wait_for_room(self._granted)
+            await self._wait_for_room(self._granted)
             self._granted.append(self._clock.elapsed())
-            return waited
 
-    async def _wait_for_room(self, granted: deque[float]) -> float:
-        waited = 0.0
+    async def _wait_for_room(self, granted: deque[float]) -> None:
         while (wait := self._wait_seconds(granted)) > 0:
             await self._clock.sleep(wait)
-            waited += wait
-        return waited
 
     def _wait_seconds(self, granted: deque[float]) -> float:
         full = len(granted) == granted.maxlen

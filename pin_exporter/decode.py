@@ -1,5 +1,7 @@
 """Turn the body of a 200 into a page; pure, typed, and forgiving of single rows."""
 
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
 
@@ -10,6 +12,11 @@ from pin_exporter.model import Page, Pin, Totals
 
 _Row = TypeVar("_Row")
 _MESSAGE_LENGTH: Final = 200
+_ESCAPE: Final = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+"""A JSON escape sequence; the group is half a surrogate pair, standing alone."""
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 
 
@@ -30,28 +37,31 @@ _page_of_raw_rows = msgspec.json.Decoder(_Body[msgspec.Raw], strict=False)
 _envelope = msgspec.json.Decoder(_Body[Any], strict=False)
 
 
-def decode_page(body: bytes) -> Page:
+def decode_page(body: bytes, redact: Callable[[str], str] = str) -> Page:
     """Decode `{"data": {"totals": {…}, "pins": […]}, "status": "success"}`.
 
-    A row that cannot be read becomes None. Raises MalformedError when the body as a whole cannot be used:
-    not JSON, another shape, an error envelope, nested too deeply.
+    A row that cannot be read becomes None. `redact` takes the keys out of the API's own words. Raises
+    MalformedError when the body as a whole cannot be used: not JSON, another shape, an error envelope, nested
+    too deeply.
     """
     try:
         answer: _Body[Pin | None] = _page.decode(body)
     except _UNREADABLE:
         answer = _row_by_row(body)
     if answer.data is None or (answer.status or "success").lower() != "success":
-        raise MalformedError(f"the API answered 200 with an error: {_told(answer.message, answer.status)}")
+        raise MalformedError(
+            f"the API answered 200 with an error: {_told(answer.message, answer.status, redact)}"
+        )
     return Page(answer.data.totals, answer.data.pins or ())
 
 
-def error_message(body: bytes) -> str | None:
+def error_message(body: bytes, redact: Callable[[str], str] = str) -> str | None:
     """Return the message of an error envelope on one line, None when the body is none."""
     try:
         answer = _envelope.decode(body)
     except _UNREADABLE:
         return None
-    return None if answer.message is None else one_line(answer.message)
+    return None if answer.message is None else one_line(redact(answer.message))
 
 
 def one_line(text: str) -> str:
@@ -61,15 +71,15 @@ def one_line(text: str) -> str:
     return joined if len(joined) <= _MESSAGE_LENGTH else joined[: _MESSAGE_LENGTH - 1] + "…"
 
 
-def _told(message: str | None, status: str | None) -> str:
-    told = one_line(message or "") or "no message"
-    return told if status is None else f"{told} (status {one_line(status)!r})"
+def _told(message: str | None, status: str | None, redact: Callable[[str], str]) -> str:
+    told = one_line(redact(message or "")) or "no message"
+    return told if status is None else f"{told} (status {one_line(redact(status))!r})"
 
 
 def _row_by_row(body: bytes) -> _Body[Pin | None]:
     """Decode a page of which at least one row cannot be read, or fail for the page as a whole."""
     try:
-        answer: _Body[msgspec.Raw] = _page_of_raw_rows.decode(body)
+        answer: _Body[msgspec.Raw] = _page_of_raw_rows.decode(_with_whole_characters(body))
         if answer.data is None:
             return _Body(None, answer.status, answer.message)
         rows = None if answer.data.pins is None else [_row(bytes(raw)) for raw in answer.data.pins]
@@ -78,6 +88,11 @@ def _row_by_row(body: bytes) -> _Body[Pin | None]:
         raise MalformedError("the API's answer is nested too deeply") from None
     except _UNREADABLE as error:
         raise MalformedError(f"the API's answer is not a list of pins: {one_line(str(error))}") from None
+
+
+def _with_whole_characters(body: bytes) -> bytes:
+    """Replace lone surrogates as Go does: one odd name must not cost the page."""
+    return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], body)
 
 
 def _row(raw: bytes) -> Pin | None:

@@ -1,5 +1,6 @@
 """Pages of one account: within the request budget, retried where that helps, every step counted."""
 
+import math
 import random
 from collections.abc import Callable, Collection
 from typing import Final
@@ -55,11 +56,11 @@ class PinLister:
         def observe(exchange: Exchange) -> None:
             count(lambda traffic: traffic.requested(operation, *exchange))
 
-        deadline = self._clock.elapsed() + self._patience_seconds
+        deadline = math.inf
         for attempt in range(1, _ATTEMPTS + 1):
-            waited = await self._budget.acquire(background=operation is Operation.LIST)
-            if waited:
-                count(lambda traffic, seconds=waited: traffic.throttled(seconds))  # type: ignore[misc]
+            _count_wait(count, await self._budget.acquire(background=operation is Operation.LIST))
+            # From the first request on: waiting for the budget must not use up the patience.
+            deadline = min(deadline, self._clock.elapsed() + self._patience_seconds)
             try:
                 return await self._api.list_pins(offset=offset, limit=limit, observe=observe)
             except PollError as error:
@@ -71,9 +72,16 @@ class PinLister:
                     raise
                 reason = error.reason
                 count(lambda traffic, reason=reason: traffic.retried(reason))  # type: ignore[misc]
-                if not isinstance(error, RateLimitedError):
-                    await self._clock.sleep(delay)
+                await self._back_off(error, delay, count)
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _back_off(self, error: PollError, delay: float, count: Count) -> None:
+        """Wait before the next attempt; after a 429 it is the budget that waits."""
+        if isinstance(error, RateLimitedError):
+            return
+        await self._clock.sleep(delay)
+        if isinstance(error, ServerError) and error.retry_after_seconds is not None:
+            _count_wait(count, delay)
 
     def _delay_seconds(self, error: PollError, attempt: int) -> float:
         """Return the API's own wish, else an exponential backoff with jitter."""
@@ -82,3 +90,8 @@ class PinLister:
             return asked
         longest = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** (attempt - 1))
         return self._rng.uniform(longest / 2, longest)
+
+
+def _count_wait(count: Count, seconds: float) -> None:
+    if seconds:
+        count(lambda traffic: traffic.throttled(seconds))

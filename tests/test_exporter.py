@@ -1,0 +1,176 @@
+import asyncio
+import random
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from pin_exporter.api import HttpClients
+from pin_exporter.credentials import KeyFile
+from pin_exporter.exporter import Exporter
+from pin_exporter.settings import Account
+from pin_exporter.snapshot import AccountSnapshot, Collector
+from tests.clocks import FakeClock
+from tests.service import Service, served_by
+
+START = 1_000.0
+
+
+class _Clients(HttpClients):
+    """The real sharing of clients, over a service in the same process."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__()
+        self.service = service
+        self.handed_out: dict[str, httpx.AsyncClient] = {}
+
+    def for_url(self, url: str) -> httpx.AsyncClient:
+        client = super().for_url(url)
+        if client not in self.handed_out.values():
+            client._transport = served_by(self.service)._transport
+            client._mounts.clear()
+        self.handed_out[url] = client
+        return client
+
+
+def account(name: str, **more: object) -> Account:
+    given: dict[str, object] = {
+        "api_key": SecretStr("key"),
+        "secret_key": SecretStr("secret"),
+        "base_url": "https://api.test/api",
+        "poll_interval": 60.0,
+        "requests_per_minute": 120,
+        "request_timeout": 5.0,
+        "page_size": 100,
+        "stale_after": None,
+        "size_limit": None,
+        **more,
+    }
+    return Account(name=name, **given)  # type: ignore[arg-type]
+
+
+class Running:
+    """An exporter that polls for some seconds, and what came of it."""
+
+    def __init__(self, *accounts: Account, pins: int = 0, seconds: float = 50.0, seed: int = 1) -> None:
+        self.clock = FakeClock(elapsed=START)
+        self.service = Service(self.clock, pins)
+        self.clients = _Clients(self.service)
+        self.exporter = Exporter(accounts, self.clients, self.clock, random.Random(seed))
+        self.unready_at_first = self.exporter.unready()
+        if seconds:
+            asyncio.run(self.clock.run_until(START + seconds, self._work))
+
+    async def _work(self) -> None:
+        await asyncio.gather(*(worker() for worker in self.exporter.workers().values()))
+
+    @property
+    def snapshots(self) -> Mapping[str, AccountSnapshot]:
+        return {snapshot.account: snapshot for snapshot in self.exporter.snapshots()}
+
+    def requests_by(self, key: str) -> list[float]:
+        pairs = zip(self.service.requests, self.service.arrivals, strict=True)
+        return [at for request, at in pairs if request.headers["pinning_api_key"] == key]
+
+
+def test_every_account_is_polled_under_its_own_name_and_with_its_own_keys() -> None:
+    running = Running(account("one"), account("two", api_key=SecretStr("other"), size_limit=7), pins=3)
+    assert list(running.snapshots) == ["one", "two"]
+    assert all(snapshot.up and snapshot.counted for snapshot in running.snapshots.values())
+    assert running.snapshots["two"].size_limit_bytes == 7
+    assert len(running.requests_by("key")) == len(running.requests_by("other")) == 2
+
+
+def test_keys_in_files_are_read(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("from-a-file\n")
+    running = Running(account("one", api_key=KeyFile(tmp_path / "key")))
+    assert running.requests_by("from-a-file")
+
+
+def test_accounts_of_one_origin_share_a_client_and_others_do_not() -> None:
+    running = Running(
+        account("one"),
+        account("two", api_key=SecretStr("other")),
+        account("three", base_url="https://api.test/other"),
+        account("four", base_url="http://api.test/api"),
+        seconds=0,
+    )
+    clients = running.clients.handed_out
+    assert clients["https://api.test/api"] is clients["https://api.test/other"]
+    assert clients["https://api.test/api"] is not clients["http://api.test/api"]
+
+
+def test_accounts_with_the_same_key_and_url_share_the_smallest_of_their_budgets() -> None:
+    running = Running(
+        *(account(name, requests_per_minute=rpm) for name, rpm in [("a", 5), ("b", 3), ("c", 99)])
+    )
+    assert len(running.requests_by("key")) == 3
+
+
+@pytest.mark.parametrize("other", [{"api_key": SecretStr("other")}, {"base_url": "https://other.test/api"}])
+def test_accounts_with_another_key_or_url_have_a_budget_of_their_own(other: dict[str, object]) -> None:
+    running = Running(account("a", requests_per_minute=2), account("b", requests_per_minute=2, **other))
+    assert len(running.service.requests) == 4
+
+
+def test_accounts_that_share_a_budget_share_what_there_is_for_walks() -> None:
+    alone = Running(account("a", requests_per_minute=40), pins=950, seconds=30)
+    shared = Running(*(account(name, requests_per_minute=40) for name in "abcd"), pins=950, seconds=300)
+    (interval,) = _inventory_intervals(alone)
+    assert 0 < interval <= 60
+    (snapshot,) = alone.snapshots.values()
+    assert snapshot.counted is not None
+    assert _inventory_intervals(shared) == {60 * snapshot.counted.requests / (20 / 4)}
+
+
+def _inventory_intervals(running: Running) -> set[float]:
+    assert all(snapshot.counted for snapshot in running.snapshots.values())
+    return {snapshot.health[Collector.INVENTORY].interval_seconds for snapshot in running.snapshots.values()}
+
+
+@pytest.mark.parametrize(
+    ("accounts", "interval", "spread"), [(1, 60.0, 0.05), (40, 60.0, 2.0), (40, 1.0, 1.0)]
+)
+def test_starts_are_spread_a_little_and_never_beyond_an_interval(
+    accounts: int, interval: float, spread: float
+) -> None:
+    running = Running(
+        *(
+            account(f"a{number}", api_key=SecretStr(f"key{number}"), poll_interval=interval)
+            for number in range(accounts)
+        ),
+        seconds=3,
+    )
+    first = [running.requests_by(f"key{number}")[0] - START for number in range(accounts)]
+    assert all(0 <= after <= spread for after in first)
+    assert len(set(first)) == accounts
+    assert max(first) > spread / 2 or accounts == 1
+
+
+def test_accounts_are_unready_until_their_totals_were_polled() -> None:
+    running = Running(account("one"), account("two"))
+    assert running.unready_at_first == ["one", "two"]
+    assert running.exporter.unready() == []
+
+
+def test_an_account_that_cannot_be_polled_holds_up_no_other() -> None:
+    class _Broken(Service):
+        def list_pins(self, request: httpx.Request) -> httpx.Response:
+            broken = request.headers["pinning_api_key"] == "broken"
+            return httpx.Response(401) if broken else super().list_pins(request)
+
+    clock = FakeClock(elapsed=START)
+    clients = _Clients(_Broken(clock, 3))
+    accounts = [account("bad", api_key=SecretStr("broken")), account("good")]
+    exporter = Exporter(accounts, clients, clock, random.Random(1))
+
+    async def work() -> None:
+        await asyncio.gather(*(worker() for worker in exporter.workers().values()))
+
+    asyncio.run(clock.run_until(START + 90, work))
+    assert {snapshot.account: snapshot.up for snapshot in exporter.snapshots()} == {
+        "bad": False,
+        "good": True,
+    }

@@ -1,0 +1,258 @@
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from starlette.applications import Starlette
+
+from pin_exporter.errors import ListenError
+from pin_exporter.run import run_exporter
+from pin_exporter.server import listen, local_url, serve
+from pin_exporter.settings import Account
+from tests.service import page, row
+from tests.strange_server import StrangeServer, answer
+
+Worker = Callable[[], Awaitable[None]]
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[str], socket.socket]]:
+    """Opens listening sockets, and closes them after the test."""
+    sockets: list[socket.socket] = []
+
+    def open_one(address: str) -> socket.socket:
+        sockets.append(listen(address))
+        return sockets[-1]
+
+    yield open_one
+    for each in sockets:
+        each.close()
+
+
+def can_connect(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "other"),
+    [
+        ("127.0.0.1:0", "127.0.0.1", "::1"),
+        ("[::1]:0", "::1", "127.0.0.1"),
+        ("localhost:0", "127.0.0.1", "::1"),
+    ],
+)
+def test_an_address_is_listened_on_and_no_other(
+    opened: Callable[[str], socket.socket], address: str, host: str, other: str
+) -> None:
+    port = opened(address).getsockname()[1]
+    assert can_connect(host, port)
+    assert not can_connect(other, port)
+
+
+def test_an_address_without_a_host_is_every_interface_of_both_families(
+    opened: Callable[[str], socket.socket],
+) -> None:
+    port = opened(":0").getsockname()[1]
+    assert can_connect("127.0.0.1", port)
+    assert can_connect("::1", port)
+
+
+@pytest.mark.parametrize("address", ["no-such-host.invalid:80", "a..b:80", "192.0.2.1:80", "[::1%none]:80"])
+def test_an_address_that_cannot_be_listened_on_is_told_in_one_line(address: str) -> None:
+    with pytest.raises(ListenError) as caught:
+        listen(address)
+    assert address in str(caught.value)
+    assert "--web.listen-address" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("form", ["127.0.0.1:{}", ":{}"])
+def test_a_port_that_is_taken_is_told_in_one_line(opened: Callable[[str], socket.socket], form: str) -> None:
+    port = opened(form.format(0)).getsockname()[1]
+    with pytest.raises(ListenError, match="in use") as caught:
+        listen(form.format(port))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "[::1]"), (":0", "localhost"), ("0.0.0.0:0", "localhost")],
+)
+def test_the_url_told_of_is_one_that_works_on_this_machine(
+    opened: Callable[[str], socket.socket], address: str, host: str
+) -> None:
+    listening = opened(address)
+    assert local_url(listening) == f"http://{host}:{listening.getsockname()[1]}"
+
+
+async def for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+async def bug() -> None:
+    await asyncio.sleep(0.05)
+    raise ZeroDivisionError("a bug")
+
+
+async def ends_by_itself() -> None:
+    await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(("worker", "raised"), [(bug, ZeroDivisionError), (ends_by_itself, AssertionError)])
+def test_a_worker_with_a_bug_ends_everything_with_its_exception_in_a_group(
+    opened: Callable[[str], socket.socket], worker: Worker, raised: type[Exception]
+) -> None:
+    cancelled = []
+
+    async def other() -> None:
+        try:
+            await for_ever()
+        finally:
+            cancelled.append(True)
+
+    began = time.monotonic()
+    with pytest.raises(ExceptionGroup) as caught:
+        asyncio.run(serve(Starlette(), [opened("127.0.0.1:0")], {"bad": worker, "good": other}))
+    assert caught.group_contains(raised)
+    assert cancelled == [True]
+    assert time.monotonic() - began < 5
+
+
+def account(base_url: str) -> Account:
+    return Account(
+        name="a",
+        api_key=SecretStr("key"),
+        secret_key=SecretStr("secret"),
+        base_url=base_url,
+        poll_interval=60.0,
+        requests_per_minute=120,
+        request_timeout=5.0,
+        page_size=100,
+        stale_after=None,
+        size_limit=None,
+    )
+
+
+class _EnoughSeenError(Exception):
+    """Ends a run from inside."""
+
+
+def test_the_exporter_polls_and_serves_on_all_its_sockets(opened: Callable[[str], socket.socket]) -> None:
+    sockets = [opened("127.0.0.1:0"), opened("[::1]:0")]
+    seen: list[str] = []
+
+    async def look() -> None:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            for url in map(local_url, sockets):
+                while (await client.get(f"{url}/-/ready")).status_code != 200:  # noqa: ASYNC110 - over HTTP
+                    await asyncio.sleep(0.01)
+                seen.append((await client.get(f"{url}/telemetry")).text)
+        raise _EnoughSeenError
+
+    async def work() -> None:
+        async with StrangeServer(answer("200 OK", page([row(1), row(2)]))).listening() as server:
+            await run_exporter([account(server.base_url())], sockets, "/telemetry", {"look": look})
+
+    with pytest.raises(ExceptionGroup) as caught:
+        asyncio.run(asyncio.wait_for(work(), 20))
+    assert caught.group_contains(_EnoughSeenError)
+    assert len(seen) == 2
+    for text in seen:
+        assert 'aiozpin_files{account="a"} 2.0' in text
+        assert "aiozpin_exporter_build_info{" in text
+
+
+SERVING = """
+    import asyncio, sys
+    from starlette.applications import Starlette
+    from starlette.routing import Route
+    from pin_exporter.server import listen, local_url, serve
+
+    async def stuck(request):
+        await asyncio.Event().wait()
+
+    async def work():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.01)
+            print("cleaned up", flush=True)
+
+    opened = listen("127.0.0.1:0")
+    print(local_url(opened), flush=True)
+    async def main():
+        await serve(Starlette(routes=[Route("/stuck", stuck)]), [opened], {"worker": work})
+        print("returned", flush=True)
+    run = asyncio.run
+    if sys.argv[1] == "uvloop":
+        import uvloop
+        run = uvloop.run
+    run(main())
+"""
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def serving(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
+    """A process that serves, its first line the URL."""
+    command = [sys.executable, "-c", textwrap.dedent(SERVING), request.param]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
+
+
+def wait_until_it_answers(process: subprocess.Popen[str]) -> tuple[str, int]:
+    assert process.stdout is not None
+    url = httpx.URL(process.stdout.readline().strip())
+    assert url.port is not None
+    with httpx.Client(trust_env=False) as client:  # the socket listens from the start, so this waits
+        assert client.get(url).status_code == 404
+    return url.host, url.port
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_serving_in_good_order(serving: subprocess.Popen[str], number: signal.Signals) -> None:
+    wait_until_it_answers(serving)
+    os.kill(serving.pid, number)
+    out, err = serving.communicate(timeout=10)
+    assert (out.split("\n"), err) == (["cleaned up", "returned", ""], "")
+    assert serving.returncode == 0
+
+
+def test_connections_that_are_open_or_stuck_do_not_hold_up_the_end(serving: subprocess.Popen[str]) -> None:
+    address = wait_until_it_answers(serving)
+    with (
+        socket.create_connection(address) as idle,
+        socket.create_connection(address) as slow,
+        socket.create_connection(address) as stuck,
+    ):
+        idle.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert idle.recv(1)
+        slow.sendall(b"GET / HT")
+        stuck.sendall(b"GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n")
+        time.sleep(0.1)  # both are on their way to another process
+        began = time.monotonic()
+        serving.send_signal(signal.SIGTERM)
+        out, _ = serving.communicate(timeout=10)
+        assert time.monotonic() - began < 5
+    assert "returned" in out
+    assert serving.returncode == 0
+
+
+def test_a_second_signal_does_no_harm(serving: subprocess.Popen[str]) -> None:
+    wait_until_it_answers(serving)
+    serving.send_signal(signal.SIGTERM)
+    serving.send_signal(signal.SIGTERM)
+    serving.communicate(timeout=10)
+    assert serving.returncode == 0

@@ -1,0 +1,298 @@
+"""Runs that fail in every way against servers that echo the keys, which must show up nowhere."""
+
+import asyncio
+import gc
+import logging
+import random
+import traceback
+import types
+from collections.abc import Iterator, Sequence
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from pin_exporter.api import HttpClients
+from pin_exporter.errors import PollError
+from pin_exporter.exporter import Exporter
+from pin_exporter.exposition import Exposition
+from pin_exporter.logs import configure_logging
+from pin_exporter.settings import Account
+from pin_exporter.snapshot import AccountSnapshot, Collector
+from pin_exporter.web import create_app
+from tests.clocks import FakeClock
+from tests.service import API_KEY, SECRET_KEY, page, row
+from tests.strange_server import (
+    Behaviour,
+    Call,
+    StrangeServer,
+    answer,
+    echo,
+    message,
+    raw,
+    silence,
+    then_reset,
+)
+
+KEYS = (API_KEY, SECRET_KEY)
+BOTH = f"{API_KEY} {SECRET_KEY}"
+SHOWN = 8
+"""So many characters of a key in a row are taken for a leak."""
+
+
+def told(status: str, text: str, *headers: str) -> Behaviour:
+    return answer(status, f'{{"status":"error","message":"{text}"}}'.encode(), *headers)
+
+
+def leaks(text: str) -> list[str]:
+    """Return the parts of the keys that a text shows, in whatever case."""
+    lowered = text.lower()
+    return [
+        key[start : start + SHOWN]
+        for key in KEYS
+        for start in range(len(key) - SHOWN + 1)
+        if key[start : start + SHOWN].lower() in lowered
+    ]
+
+
+async def _whatever_was_sent(call: Call) -> None:
+    """Answer with the request's own header lines, as a debugging service does."""
+    text = call.head.decode().replace("\r\n", " ").replace('"', "'")
+    await told("500 Internal Server Error", text)(call)
+
+
+HOSTILE: dict[str, Behaviour] = {
+    "message": told("401 Unauthorized", f"key {BOTH} is unknown"),
+    "long-message": told("403 Forbidden", "x" * 185 + BOTH),
+    "spaces": told("400 Bad Request", " " * 790 + BOTH),
+    "escaped": told("404 Not Found", "".join(f"\\u{ord(char):04x}" for char in BOTH)),
+    "rate-limited": told("429 Too Many Requests", BOTH, f"Retry-After: {API_KEY}"),
+    "server-error": _whatever_was_sent,
+    "envelope": told("200 OK", BOTH),
+    "status": answer("200 OK", f'{{"status":"{BOTH}"}}'.encode()),
+    "html": answer("502 Bad Gateway", f"<h1>{BOTH}</h1>".encode()),
+    "location": answer("301 Moved", b"", f"Location: https://{API_KEY}.test/{SECRET_KEY}?key={API_KEY}"),
+    "user-info": answer("302 Found", b"", f"Location: https://{API_KEY}:{SECRET_KEY}@a.test/"),
+    "bad-location": answer("307 No", b"", f"Location: http://[{SECRET_KEY}"),
+    "echo": echo,
+    "bad-header": raw(f"HTTP/1.1 200 OK\r\n {BOTH}\r\n\r\n".encode(), close=True),
+    "bad-status": raw(f"HTTP/1.1 {BOTH}\r\n\r\n".encode(), close=True),
+    "bad-reason": answer(f"500 {BOTH}", b""),
+    "bad-length": raw(f"HTTP/1.1 200 OK\r\nContent-Length: {SECRET_KEY}\r\n\r\n".encode()),
+    "bad-chunk": raw(
+        f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{SECRET_KEY}\r\n".encode(), close=True
+    ),
+    "encoding": answer("200 OK", BOTH.encode(), f"Content-Encoding: {API_KEY}"),
+    "cookie": answer("401 No", b"", f"Set-Cookie: key={API_KEY}", f"X-{API_KEY}: {SECRET_KEY}"),
+    "not-json": answer("200 OK", BOTH.encode()),
+    "wrong-shape": answer("200 OK", f'{{"data":{{"totals":"{SECRET_KEY}","pins":[]}}}}'.encode()),
+    "wrong-dates": answer("200 OK", page([row(1, date_pinned=SECRET_KEY, size=API_KEY)], files=1)),
+    "reset": then_reset(message("200 OK", BOTH.encode(), length=999)),
+    "silence": silence,
+}
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    root, levels = logging.getLogger(), {}
+    handlers, level = root.handlers[:], root.level
+    for name in ("httpx", "httpcore", "uvicorn", "asyncio"):
+        levels[name] = logging.getLogger(name).level
+    yield
+    root.handlers[:], root.level = handlers, level
+    for name, before in levels.items():
+        logging.getLogger(name).setLevel(before)
+
+
+class _Records(logging.Handler):
+    """Keeps everything that any logger says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+    def text(self) -> str:
+        full = logging.Formatter("%(message)s")
+        return "\n".join(f"{full.format(record)} {vars(record)!r}" for record in self.records)
+
+
+def log_everything() -> _Records:
+    configure_logging("debug", "logfmt")
+    records = _Records()
+    logging.getLogger().addHandler(records)
+    return records
+
+
+class FailingRun:
+    """One exporter with an account for each hostile server, polled three times over, its pages read."""
+
+    def __init__(self, hostile: dict[str, Behaviour]) -> None:
+        self.clock = FakeClock()
+        self.hostile = hostile
+        self.pages: dict[str, str] = {}
+        self.snapshots: Sequence[AccountSnapshot] = ()
+        self.exporter: Exporter | None = None
+
+    async def run(self) -> None:
+        servers = {name: StrangeServer(behaviour) for name, behaviour in self.hostile.items()}
+        async with HttpClients() as clients:
+            listening = [server.listening() for server in servers.values()]
+            for each in listening:
+                await each.__aenter__()
+            try:
+                accounts = [_account(name, server.base_url()) for name, server in servers.items()]
+                self.exporter = Exporter(accounts, clients, self.clock, random.Random(1))
+                await self._read_pages("before")
+                for _ in range(3):
+                    await self._poll_all()
+                    self.clock.now += 3_600.0
+                await self._read_pages("after")
+            finally:
+                for each in listening:
+                    await each.__aexit__(None, None, None)
+        self.snapshots = list(self.exporter.snapshots())
+
+    async def _poll_all(self) -> None:
+        assert self.exporter is not None
+        pollers = self.exporter._pollers.values()
+        await asyncio.gather(*(poller.poll(collector) for poller in pollers for collector in Collector))
+
+    async def _read_pages(self, when: str) -> None:
+        assert self.exporter is not None
+        app = create_app(
+            Exposition(self.exporter.snapshots, CollectorRegistry(), self.clock.elapsed),
+            telemetry_path="/metrics",
+            unready=self.exporter.unready,
+        )
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app), base_url="http://exporter.test"
+        ) as client:
+            for accept in ("text/plain", "application/openmetrics-text"):
+                for path in ("/metrics", "/", "/-/ready", "/-/healthy", "/nowhere"):
+                    response = await client.get(path, headers={"Accept": accept})
+                    page = f"{response.status_code} {response.headers} {response.text}"
+                    self.pages[f"{when} {path} {accept}"] = page
+
+
+def _account(name: str, base_url: str) -> Account:
+    return Account(
+        name=name,
+        api_key=SecretStr(API_KEY),
+        secret_key=SecretStr(SECRET_KEY),
+        base_url=base_url,
+        poll_interval=1.0,
+        requests_per_minute=60_000,
+        request_timeout=0.3,
+        page_size=100,
+        stale_after=None,
+        size_limit=None,
+    )
+
+
+def test_a_run_that_fails_in_every_way_shows_the_keys_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
+    records = log_everything()
+    failing = FailingRun(HOSTILE)
+    asyncio.run(failing.run(), debug=False)
+
+    reasons = {s.account: s.health[Collector.TOTALS].reason for s in failing.snapshots}
+    assert [name for name, reason in reasons.items() if reason is None] == ["wrong-dates"]
+    assert {record.__dict__["account"] for record in records.records if "account" in vars(record)} == set(
+        HOSTILE
+    )
+    assert "[redacted]" in records.text(), "the echoes were not even seen"
+
+    assert leaks(records.text()) == []
+    captured = capsys.readouterr()
+    assert "poll failed" in captured.err
+    assert leaks(captured.err + captured.out) == []
+    for where, text in failing.pages.items():
+        assert leaks(text) == [], where
+    assert "# EOF" in failing.pages["after /metrics application/openmetrics-text"]
+    assert leaks(repr(failing.snapshots)) == []
+
+
+def test_nothing_that_can_be_reached_from_an_exporter_shows_a_key_in_its_repr() -> None:
+    failing = FailingRun(HOSTILE)
+    asyncio.run(failing.run())
+    assert failing.exporter is not None
+    seen = list(reachable(failing.exporter))
+    kinds = {type(each).__name__ for each in seen}
+    assert {"AccountPoller", "PinLister", "PinApi", "AsyncClient", "Credentials", "SecretStr"} <= kinds
+    showing = [type(each).__name__ for each in seen if leaks(repr(each))]
+    assert showing == []
+
+
+def reachable(start: object) -> Iterator[object]:
+    """Yield all objects that hang on one: through its attributes, not through code, nor into a SecretStr."""
+    known, waiting = {id(start)}, [start]
+    while waiting:
+        each = waiting.pop()
+        yield each
+        if isinstance(each, SecretStr | StrangeServer):
+            continue
+        for other in gc.get_referents(each):
+            is_code = isinstance(other, type | types.ModuleType | types.BuiltinFunctionType | types.CodeType)
+            if id(other) in known or is_code:
+                continue
+            known.add(id(other))
+            if isinstance(other, types.FunctionType):
+                waiting.extend(other.__closure__ or ())
+            else:
+                waiting.append(other)
+
+
+def test_an_error_shows_no_key_by_itself_nor_in_a_traceback() -> None:
+    async def work(behaviour: Behaviour) -> str:
+        async with StrangeServer(behaviour).listening() as server, HttpClients() as clients:
+            account = _account("a", server.base_url())
+            exporter = Exporter([account], clients, FakeClock(), random.Random(1))
+            api = exporter._pollers["a"]._lister._api
+            try:
+                await api.list_pins(offset=0, limit=1, observe=lambda _: None)
+            except PollError as error:
+                shown = [repr(error), str(error), *traceback.format_exception(error)]
+                chained: BaseException | None = error
+                while chained is not None:
+                    shown += [repr(vars(chained)), repr(getattr(chained, "status", None))]
+                    chained = chained.__cause__
+                return "\n".join(shown)
+            return ""
+
+    for name, behaviour in HOSTILE.items():
+        assert leaks(asyncio.run(work(behaviour))) == [], name
+
+
+class _BrokenClock(FakeClock):
+    def wall(self) -> float:
+        raise ZeroDivisionError("a bug")
+
+
+@pytest.mark.parametrize("style", ["logfmt", "json"])
+def test_a_bug_in_the_middle_of_a_poll_is_logged_without_keys(
+    style: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("debug", "json" if style == "json" else "logfmt")
+
+    async def work() -> None:
+        async with StrangeServer(HOSTILE["message"]).listening() as server, HttpClients() as clients:
+            account = _account("a", server.base_url())
+            exporter = Exporter([account], clients, _BrokenClock(), random.Random(1))
+            await exporter.workers()["a"]()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        asyncio.run(work())
+    logging.getLogger("pin_exporter").critical("a bug ended the exporter", exc_info=caught.value)
+    logged = capsys.readouterr().err
+    assert "ZeroDivisionError" in logged
+    assert leaks(logged) == []
+    assert leaks("".join(traceback.format_exception(caught.value))) == []
+
+
+def test_the_search_for_leaks_finds_a_key_and_a_part_of_one() -> None:
+    for text in (f"a {API_KEY} b", SECRET_KEY[5:15].upper(), f"…{API_KEY[-8:]}"):
+        assert leaks(text)
+    assert not leaks("key 01234567 of 0123, pin_exporter test only")
