@@ -28,6 +28,10 @@ test: $(VENV)/dev ## Run all tests, with coverage
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
+.PHONY: test-core
+test-core: $(VENV)/dev ## Run the tests without end-to-end ones and coverage
+	$(BIN)/python -m pytest --ignore=tests/e2e $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/dev ## Check style and types
 	$(BIN)/ruff check $(SOURCES)

@@ -5,10 +5,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from pydantic import SecretStr
 
-MAX_KEY_LENGTH = 4_096
+MAX_KEY_LENGTH: Final = 4_096
+_SHORTEST_SECRET: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,13 @@ class Credentials:
         """Return text from outside without either key, should the other side have echoed one.
 
         Before the text is cut: half a key would go unnoticed. In any case of letters: a host is made lower.
+        What is too short to be a key is left, or it would make the text unreadable.
         """
         keys = {self.api_key.get_secret_value(), self.secret_key.get_secret_value()}
-        longest_first = sorted(map(re.escape, keys), key=len, reverse=True)
-        return re.sub("|".join(longest_first), "[redacted]", text, flags=re.IGNORECASE)
+        for key in sorted(keys, key=len, reverse=True):
+            if len(key) >= _SHORTEST_SECRET:
+                text = re.sub(re.escape(key), "[redacted]", text, flags=re.IGNORECASE)
+        return text
 
 
 CredentialSource = Callable[[], Credentials]

@@ -13,6 +13,7 @@ from pin_exporter.tally import Shown, Tally
 from pin_exporter.walk import Walk
 
 MIN_PAGE_SIZE: Final = 10
+_SLICE_ROWS: Final = 250
 _REFUSALS: Final = frozenset({400, 413, 414, 422})
 
 FetchPage = Callable[[int, int], Awaitable[Page]]
@@ -69,7 +70,10 @@ async def take_inventory(
                     raise
                 await _cancel(ordered)
                 continue
-            tally.add(walk.accept(offset, limit, page))
+            fresh = walk.accept(offset, limit, page)
+            for start in range(0, len(fresh), _SLICE_ROWS):
+                tally.add(fresh[start : start + _SLICE_ROWS])
+                await asyncio.sleep(0)  # let scrapes have a turn
             if not walk.in_place or (ordered and ordered[0].offset != walk.next_offset):
                 await _cancel(ordered)
     finally:

@@ -1,13 +1,14 @@
 """Durations and sizes as people write them: `90`, `60s`, `5m`, `1h30m`; `500GB`, `1.5TiB`."""
 
 import re
+from fractions import Fraction
 from typing import Final
 
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+")
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
-_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGTP]?)(i?)[bB]?")
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGTP]?)((?:(?<=[kKMGTP])i)?)[bB]?")
 _POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _LONGEST: Final = 40
 
@@ -31,4 +32,4 @@ def parse_size(text: str | float) -> int:
         raise ValueError("is not a size: write 500GB, 1.5TiB, or a number of bytes")
     number, prefix, binary = match.groups()
     factor: int = (1024 if binary else 1000) ** _POWERS[prefix.lower()]
-    return round(float(number) * factor)
+    return round(Fraction(number) * factor)

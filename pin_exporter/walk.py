@@ -38,6 +38,7 @@ class Walk:
         self.reported = Totals(0, 0)
         self._seen = DistinctSet()
         self._tail: Ids = []
+        self._tail_totals = self.reported
         self._largest_page = 0
         self._most_files = 0
         self._repeats = 0
@@ -65,19 +66,19 @@ class Walk:
         """
         self._count_request(page.totals)
         ids: Ids = [None if pin is None else pin.id for pin in page.rows]
-        self._largest_page = max(self._largest_page, len(ids))
+        self._largest_page = max(min(self._largest_page, limit), len(ids))
         known = self._known_rows(offset, ids)
         if known is None:
-            self._step_back(offset)
+            self._step_back()
             return []
         fresh = self._fresh_rows(page.rows[known:])
         if self._is_end(offset, limit, ids, fresh):
             self.done = True
-        elif not fresh and ids == self._tail:
+        elif not self.in_place and not fresh and ids == self._tail:
             self._repeat()
         else:
             self.overlap = min(self._wanted_overlap(offset, ids), len(ids) // 2)
-            self.frontier, self._tail = offset + len(ids), ids
+            self.frontier, self._tail, self._tail_totals = offset + len(ids), ids, page.totals
         return fresh
 
     def _count_request(self, totals: Totals) -> None:
@@ -103,8 +104,11 @@ class Walk:
     def _known_rows(self, offset: int, ids: Ids) -> int | None:
         """Return how many leading rows are the expected ones, None if a gap may lie before the page."""
         expected = self._tail[len(self._tail) - (self.frontier - offset) :] if offset < self.frontier else []
-        self.in_place = ids[: len(expected)] == expected and offset + len(expected) == self.frontier
-        if self.in_place and (expected or offset == 0 or not ids):
+        unmoved = ids[: len(expected)] == expected and offset + len(expected) == self.frontier
+        # Where no expected row can be read, only unchanged totals tell that nothing moved.
+        still = self.reported == self._tail_totals and (bool(expected) or not ids)
+        self.in_place = unmoved and (any(expected) or offset == 0 or still)
+        if self.in_place:
             return len(expected)
         self._disturbed = True
         first = next((identity for identity in ids if identity is not None), None)
@@ -120,12 +124,12 @@ class Walk:
         """Tell whether the list ends with this page. That a page is short proves nothing by itself."""
         if len(ids) >= limit:
             return False
-        agreed = offset + len(ids) == self.reported.files
+        agreed = offset + len(ids) == self.reported.files and (self.in_place or bool(fresh))
         return agreed or not ids or (not fresh and len(ids) < self._largest_page)
 
-    def _step_back(self, offset: int) -> None:
+    def _step_back(self) -> None:
         """Begin the next page further back, to find a row that was seen."""
-        self.overlap = max(2 * self.overlap, 2 * (self.frontier - offset), 1)
+        self.overlap = max(2 * self.overlap, 1)
 
     def _repeat(self) -> None:
         """Ask again for a page that came twice, a few times."""

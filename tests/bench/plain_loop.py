@@ -21,7 +21,8 @@ def main() -> None:
     ids = set()
     size = offset = 0
     while True:
-        query = {"offset": offset, "limit": 1000, "sortBy": "created_at", "sortOrder": "ASC"}
+        query: dict[str, int | str] = {"offset": offset, "limit": 1000, "sortBy": "created_at"}
+        query["sortOrder"] = "ASC"
         answer = session.get(f"{base_url}/pinning/pins/", params=query, timeout=30)
         pins = json.loads(answer.text)["data"]["pins"]
         if not pins:
