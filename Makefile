@@ -15,9 +15,9 @@ help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .PHONY: run
-run: $(VENV)/run ## Run the exporter: on your keys if they are set (.env is read), else on the simulator
-	@set -a; if [ -f .env ]; then . ./.env; fi; set +a; \
-	if [ -n "$$PIN_EXPORTER_API_KEY$$PIN_EXPORTER_API_KEY_FILE$$PIN_EXPORTER_CONFIG_FILE" ]; \
+run: $(VENV)/run ## Run the exporter: on your accounts if anything is set (.env is read), else on the simulator
+	@if [ -f .env ] || env | grep -E '^PIN_EXPORTER_' | grep -qvE '^PIN_EXPORTER_(WEB|LOG)_' \
+		|| [ -n "$(findstring --config,$(ARGS))" ]; \
 	then exec $(BIN)/python -m pin_exporter serve $(ARGS); \
 	else exec $(BIN)/python -m pin_exporter demo $(ARGS); fi
 
@@ -46,6 +46,10 @@ format: $(VENV)/dev ## Format the code
 .PHONY: bench
 bench: $(VENV)/dev ## Measure speed and memory
 	$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: soak
+soak: $(VENV)/dev ## Run real processes for ten minutes under faults, and watch their memory
+	$(BIN)/python -m tests.bench.soak $(ARGS)
 
 .PHONY: lock
 lock: $(VENV)/dev ## Make the locks anew from pyproject.toml

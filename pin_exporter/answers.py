@@ -23,8 +23,8 @@ from pin_exporter.errors import (
 _REFUSALS: Final[Mapping[int, tuple[type[HttpStatusError], str]]] = {
     401: (
         UnauthorizedError,
-        "was not accepted: either it belongs to another host, or a proxy in between drops headers with "
-        "underscores",
+        "was not accepted: it is wrong or revoked, or belongs to another host, or a proxy in between drops "
+        "headers with underscores",
     ),
     403: (
         ForbiddenError,

@@ -6,8 +6,7 @@ The only module that knows the HTTP library.
 import asyncio
 import ssl
 import time
-import zlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final, NamedTuple, Self
@@ -16,14 +15,16 @@ import httpx
 
 from pin_exporter import __version__
 from pin_exporter.answers import Answer, error_for_status
+from pin_exporter.body import read_body
 from pin_exporter.credentials import Credentials, CredentialSource
 from pin_exporter.decode import decode_page, one_line
 from pin_exporter.errors import (
     ConnectionFailedError,
-    MalformedError,
     PollError,
     RequestTimeoutError,
+    SettingsError,
     TlsError,
+    TooLargeError,
 )
 from pin_exporter.model import Page
 
@@ -67,11 +68,19 @@ class HttpClients:
             await client.aclose()
 
     def for_url(self, url: str) -> httpx.AsyncClient:
-        """Return the client for a URL's origin."""
-        parsed = httpx.URL(url)
-        origin = (parsed.scheme, parsed.host, parsed.port)
-        if origin not in self._by_origin:
-            self._by_origin[origin] = http_client()
+        """Return the client for a URL's origin.
+
+        Raises SettingsError when the URL, a proxy or a CA file of the environment cannot be used.
+        """
+        try:
+            parsed = httpx.URL(url)
+            origin = (parsed.scheme, parsed.host, parsed.port)
+            if origin not in self._by_origin:
+                self._by_origin[origin] = http_client()
+        except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
+            told = one_line(str(error))
+            hint = "check it, and the variables of proxies and of SSL_CERT_FILE"
+            raise SettingsError([f"base_url {url} cannot be used: {told}: {hint}"]) from None
         return self._by_origin[origin]
 
 
@@ -111,6 +120,7 @@ class PinApi:
     ) -> None:
         self._client = client
         self._url = httpx.URL(base_url.rstrip("/") + "/pinning/pins/")
+        self._host = self._url.netloc.decode()
         self._credentials = credentials
         self._timeout_seconds = timeout_seconds
 
@@ -131,7 +141,7 @@ class PinApi:
                 await self._receive(httpx.Request("GET", url), credentials, answer)
         except TimeoutError:
             raise RequestTimeoutError(
-                f"{self._url.host} did not answer within {self._timeout_seconds:g} s: if this goes on, raise "
+                f"{self._host} did not answer within {self._timeout_seconds:g} s: if this goes on, raise "
                 "request_timeout or lower page_size"
             ) from None
         except httpx.TransportError as error:
@@ -149,7 +159,8 @@ class PinApi:
             limit = MAX_BODY_BYTES if response.status_code == 200 else _MAX_ERROR_BYTES
             answer.location = response.extensions.get("location")
             answer.retry_after = response.headers.get("Retry-After")
-            await _read_body(response, answer.body, limit)
+            encoding = response.headers.get("Content-Encoding", "identity")
+            await read_body(response.aiter_raw(), encoding, answer.body, limit)
             answer.status = response.status_code
         finally:
             await response.aclose()
@@ -157,43 +168,35 @@ class PinApi:
     def _page(self, answer: Answer, credentials: Credentials) -> Page:
         if answer.status == 200:
             if len(answer.body) > MAX_BODY_BYTES:
-                raise MalformedError(f"the answer is larger than {MAX_BODY_BYTES} bytes: lower page_size")
+                raise TooLargeError(f"the answer is larger than {MAX_BODY_BYTES} bytes: lower page_size")
             return decode_page(bytes(answer.body), credentials.redact)
         raise error_for_status(
             answer,
-            host=self._url.host,
+            host=self._host,
             fingerprint=credentials.fingerprint,
             now=datetime.now(UTC),
             redact=credentials.redact,
         )
 
     def _transport_error(self, error: httpx.TransportError, credentials: Credentials) -> PollError:
-        host = self._url.host
-        # The library quotes what it could not read.
-        told = one_line(credentials.redact(str(error))) or type(error).__name__
-        if isinstance(error, httpx.TimeoutException):
-            return RequestTimeoutError(f"{host} did not answer in time: {told}: check DNS and firewalls")
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, ssl.SSLError):
-                return TlsError(f"TLS with {host} failed: {told}: check base_url and the CA certificates")
-            cause = cause.__cause__ or cause.__context__
-        return ConnectionFailedError(
-            f"connection to {host} failed: {told}: check base_url, DNS and firewalls"
+        causes = list(_causes(error))
+        # The innermost knows best; and the library quotes what it could not read.
+        words = (
+            one_line(credentials.redact(getattr(cause, "strerror", None) or str(cause))) for cause in causes
         )
+        told = next(filter(None, words), type(error).__name__)
+        if isinstance(error, httpx.TimeoutException):
+            return RequestTimeoutError(
+                f"{self._host} did not answer in time: {told}: check DNS and firewalls"
+            )
+        if any(isinstance(cause, ssl.SSLError) for cause in causes):
+            return TlsError(f"TLS with {self._host} failed: {told}: check base_url and the CA certificates")
+        hint = "check base_url, DNS, firewalls and proxy variables"
+        return ConnectionFailedError(f"connection to {self._host} failed: {told}: {hint}")
 
 
-async def _read_body(response: httpx.Response, body: bytearray, limit: int) -> None:
-    """Append the body, decompressed, up to just above `limit` bytes; what would follow is not read."""
-    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    inflater = zlib.decompressobj(wbits=31) if encoding in ("gzip", "x-gzip") else None
-    async for chunk in response.aiter_raw():
-        if inflater and inflater.eof:
-            return  # the inflater would keep whatever follows
-        try:
-            body += inflater.decompress(chunk, limit + 1 - len(body)) if inflater else chunk
-        except zlib.error:
-            body.clear()  # nothing of it is to be trusted; an empty body will not decode, and says so
-            return
-        if len(body) > limit:
-            return
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield what led to an error, the innermost first."""
+    if error is not None:
+        yield from _causes(error.__cause__ or error.__context__)
+        yield error

@@ -1,14 +1,18 @@
 """The command line: read flags and settings, put the parts together, run them, return an exit status."""
 
 import argparse
+import difflib
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import uvloop
+from dotenv import load_dotenv
 
 from pin_exporter import __version__
+from pin_exporter.api import HttpClients
 from pin_exporter.errors import ListenError, SettingsError
 from pin_exporter.load_settings import (
     flag_of,
@@ -20,6 +24,7 @@ from pin_exporter.load_settings import (
 from pin_exporter.logs import configure_logging
 from pin_exporter.run import run_exporter
 from pin_exporter.server import listen, local_url
+from pin_exporter.setting_types import is_exposed
 from pin_exporter.settings import Settings, accounts_of
 
 _log = logging.getLogger("pin_exporter")
@@ -41,6 +46,8 @@ PIN_EXPORTER_SECRET_KEY, or PIN_EXPORTER_API_KEY_FILE and PIN_EXPORTER_SECRET_KE
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in _COMMANDS:
+        _parser("serve").error(f"unknown command: there are {', '.join(_COMMANDS)}")
     if not arguments or arguments[0] not in (*_COMMANDS, "-h", "--help", "--version"):
         arguments.insert(0, "serve")
     parser = _parser(arguments[0])
@@ -48,7 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown:
         # The first alone and without its value: what follows it may be a key.
         flag = unknown[0].partition("=")[0]
-        parser.error(f"unknown flag: {flag}" if flag.startswith("--") else "an argument without a flag")
+        close = difflib.get_close_matches(flag, map(flag_of, Settings.model_fields), n=1)
+        meant = (
+            f": did you mean {close[0]}?" if close else ": settings without a flag are environment variables"
+        )
+        parser.error(f"unknown flag {flag}{meant}" if flag.startswith("--") else "an argument without a flag")
     try:
         return _COMMANDS[parsed.command].run(parsed)
     except SettingsError as error:
@@ -61,15 +72,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(parsed: argparse.Namespace) -> int:
+    # What is set already wins over the file.
+    load_dotenv(Path(".env"))
     settings = load_settings(_flags_given(parsed))
     accounts = list(accounts_of(settings))
+    clients = HttpClients()
+    for account in accounts:
+        clients.for_url(account.base_url)
     if parsed.config_check:
-        sys.stdout.write(f"the settings are good: {len(accounts)} account{'s'[: len(accounts) != 1]}\n")
+        for variable in unknown_variables():
+            sys.stderr.write(f"pin-exporter: {variable}: is not a setting and has no effect\n")
+        sys.stdout.write(
+            f"the settings are good; accounts: {', '.join(account.name for account in accounts)}\n"
+        )
         return 0
     configure_logging(settings.log_level, settings.log_format)
     sockets = [listen(address) for address in settings.web_listen_address]
     for variable in unknown_variables():
         _log.warning("unknown environment variable", extra={"variable": variable})
+    for url in {account.base_url for account in accounts if is_exposed(account.base_url)}:
+        _log.warning("keys are sent without encryption: use https", extra={"base_url": url})
     _log.info(
         "starting",
         extra={
@@ -78,7 +100,7 @@ def _serve(parsed: argparse.Namespace) -> int:
             "listening": " ".join(local_url(opened) for opened in sockets),
         },
     )
-    uvloop.run(run_exporter(accounts, sockets, settings.web_telemetry_path))
+    uvloop.run(run_exporter(accounts, clients, sockets, settings.web_telemetry_path))
     _log.info("stopped")
     return 0
 

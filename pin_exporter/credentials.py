@@ -1,6 +1,7 @@
 """The two keys of an account: read late, handed out once, never shown."""
 
 import hashlib
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
+
+_log = logging.getLogger(__name__)
 
 MAX_KEY_LENGTH: Final = 4_096
 _SHORTEST_SECRET: Final = 6
@@ -76,14 +79,21 @@ class RereadCredentials:
         self._api_key = api_key
         self._secret_key = secret_key
         self._last = Credentials(_now(api_key), _now(secret_key))
+        self._readable = True
 
     def __call__(self) -> Credentials:
         """Return the pair in force now."""
         try:
-            self._last = Credentials(_now(self._api_key), _now(self._secret_key))
-        except ValueError:
+            pair = Credentials(_now(self._api_key), _now(self._secret_key))
+        except ValueError as error:
+            if self._readable:
+                _log.warning("a key file cannot be read; the last keys stay in force", extra={"error": error})
+            self._readable = False
             return self._last
-        return self._last
+        if pair != self._last:
+            _log.info("keys have changed", extra={"key": pair.fingerprint})
+        self._last, self._readable = pair, True
+        return pair
 
 
 def checked_key(text: str) -> SecretStr:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from pin_exporter.families import PREFIX, Buckets, Family, Numbers, Type, Value, cumulative, single
-from pin_exporter.snapshot import AccountSnapshot, Collector, Counted, Verdict
+from pin_exporter.model import Verdict
+from pin_exporter.snapshot import AccountSnapshot, Collector, Counted
 from pin_exporter.tally import AGE_BOUNDS, SIZE_BOUNDS, Inventory
 
 
@@ -28,7 +29,7 @@ def _pin_sizes(snapshot: AccountSnapshot) -> Iterator[Buckets]:
 def _unfinished_ages(snapshot: AccountSnapshot) -> Iterator[Buckets]:
     if snapshot.counted:
         inventory = snapshot.counted.inventory
-        yield (), cumulative(AGE_BOUNDS, inventory.age_counts), inventory.age_sum
+        yield (), cumulative(AGE_BOUNDS, inventory.age_counts), inventory.age_sum_seconds
 
 
 def _data(name: str, text: str, collector: Collector, values: Numbers, *labels: str) -> Family:
@@ -110,7 +111,7 @@ DATA_FAMILIES: Final[Sequence[Family]] = (
         PREFIX + "duplicate_cid_size_bytes",
         "Bytes held by the second and later pins of a CID.",
         Collector.INVENTORY,
-        _of_counted(lambda counted: counted.inventory.duplicate_size),
+        _of_counted(lambda counted: counted.inventory.duplicate_size_bytes),
     ),
     Family(
         PREFIX + "pin_size_bytes",
@@ -130,17 +131,17 @@ DATA_FAMILIES: Final[Sequence[Family]] = (
         PREFIX + "oldest_unfinished_pin_timestamp_seconds",
         "date_pinned of the oldest pin in progress; absent when there is none.",
         Collector.INVENTORY,
-        _of_counted(lambda counted: counted.inventory.oldest_unfinished),
+        _of_counted(lambda counted: counted.inventory.oldest_unfinished_at),
     ),
     _data(
         PREFIX + "newest_pin_timestamp_seconds",
         "Newest date_pinned of all pins; absent when there is none.",
         Collector.INVENTORY,
-        _of_counted(lambda counted: counted.inventory.newest),
+        _of_counted(lambda counted: counted.inventory.newest_at),
     ),
     _data(
         PREFIX + "inventory_consistent",
-        "1 if nothing moved while the last inventory was taken, 0 if something did and was made good.",
+        "1 if nothing moved while the last inventory was taken; 0 if something did, see docs/metrics.md.",
         Collector.INVENTORY,
         _of_counted(lambda counted: counted.verdict is Verdict.CONSISTENT),
     ),

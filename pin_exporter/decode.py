@@ -7,11 +7,12 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from pin_exporter.errors import MalformedError
+from pin_exporter.errors import MalformedError, TooLargeError
 from pin_exporter.model import Page, Pin, Totals
 
 _Row = TypeVar("_Row")
 _MESSAGE_LENGTH: Final = 200
+_MAX_ROWS: Final = 20_000
 _ESCAPE: Final = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
@@ -27,8 +28,8 @@ class _Data(msgspec.Struct, Generic[_Row]):
 
 class _Body(msgspec.Struct, Generic[_Row]):
     data: _Data[_Row] | None = None
-    status: str | None = None
-    message: str | None = None
+    status: Any = None
+    message: Any = None
 
 
 # Lax: sizes and totals may come as strings of digits, as other pinning services send them.
@@ -48,11 +49,15 @@ def decode_page(body: bytes, redact: Callable[[str], str] = str) -> Page:
         answer: _Body[Pin | None] = _page.decode(body)
     except _UNREADABLE:
         answer = _row_by_row(body)
-    if answer.data is None or (answer.status or "success").lower() != "success":
-        raise MalformedError(
-            f"the API answered 200 with an error: {_told(answer.message, answer.status, redact)}"
-        )
-    return Page(answer.data.totals, answer.data.pins or ())
+    status = answer.status if isinstance(answer.status, str) else None
+    if answer.data is None or (status or "success").lower() != "success":
+        told = error_message(body, redact) or "no message"
+        shown = "" if status is None else f" (status {one_line(redact(status))!r})"
+        raise MalformedError(f"the API answered 200 with an error: {told}{shown}")
+    rows = answer.data.pins or ()
+    if len(rows) > _MAX_ROWS:
+        raise TooLargeError(f"the API sent {len(rows)} rows in one page: lower page_size")
+    return Page(answer.data.totals, rows)
 
 
 def error_message(body: bytes, redact: Callable[[str], str] = str) -> str | None:
@@ -61,7 +66,7 @@ def error_message(body: bytes, redact: Callable[[str], str] = str) -> str | None
         answer = _envelope.decode(body)
     except _UNREADABLE:
         return None
-    return None if answer.message is None else one_line(redact(answer.message))
+    return one_line(redact(answer.message)) if isinstance(answer.message, str) else None
 
 
 def one_line(text: str) -> str:
@@ -71,18 +76,16 @@ def one_line(text: str) -> str:
     return joined if len(joined) <= _MESSAGE_LENGTH else joined[: _MESSAGE_LENGTH - 1] + "…"
 
 
-def _told(message: str | None, status: str | None, redact: Callable[[str], str]) -> str:
-    told = one_line(redact(message or "")) or "no message"
-    return told if status is None else f"{told} (status {one_line(redact(status))!r})"
-
-
 def _row_by_row(body: bytes) -> _Body[Pin | None]:
     """Decode a page of which at least one row cannot be read, or fail for the page as a whole."""
     try:
         answer: _Body[msgspec.Raw] = _page_of_raw_rows.decode(_with_whole_characters(body))
         if answer.data is None:
             return _Body(None, answer.status, answer.message)
-        rows = None if answer.data.pins is None else [_row(bytes(raw)) for raw in answer.data.pins]
+        raw_rows = answer.data.pins or ()
+        if len(raw_rows) > _MAX_ROWS:
+            raise TooLargeError(f"the API sent {len(raw_rows)} rows in one page: lower page_size")
+        rows = [_row(bytes(raw)) for raw in raw_rows]
         return _Body(_Data(answer.data.totals, rows), answer.status, answer.message)
     except RecursionError:
         raise MalformedError("the API's answer is nested too deeply") from None

@@ -8,6 +8,7 @@ from typing import Final
 
 import uvloop
 
+from pin_exporter.api import HttpClients
 from pin_exporter.credentials import checked_key
 from pin_exporter.errors import ListenError
 from pin_exporter.run import run_exporter
@@ -38,6 +39,7 @@ def run_demo(listen_addresses: Sequence[str], telemetry_path: str) -> None:
             requests_per_minute=120,
             request_timeout=10.0,
             page_size=1_000,
+            pages_in_flight=4,
             stale_after=None,
             size_limit=round(_HEADROOM * account.totals().size_bytes),
         )
@@ -54,6 +56,7 @@ def run_demo(listen_addresses: Sequence[str], telemetry_path: str) -> None:
     uvloop.run(
         run_exporter(
             accounts,
+            HttpClients(),
             sockets,
             telemetry_path,
             {"simulator": lambda: serve_simulator(simulator, simulator_socket, asyncio.Event())},

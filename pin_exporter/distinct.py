@@ -1,4 +1,4 @@
-"""A set that only counts: 64-bit hashes in flat arrays, about 16 to 32 bytes a member."""
+"""A set that only counts: 64-bit hashes in flat arrays, 17 to 34 bytes a member."""
 
 from __future__ import annotations  # array is generic for the type checker only
 

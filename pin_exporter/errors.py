@@ -8,7 +8,9 @@ PinExporterError
     ├── ConnectionFailedError   connection
     ├── TlsError                tls
     ├── MalformedError          malformed
+    │   └── TooLargeError       malformed
     ├── InconsistentError       inconsistent
+    │   └── UnprovableError     inconsistent
     └── HttpStatusError         (one subclass per reason)
         ├── UnauthorizedError   unauthorized
         ├── ForbiddenError      forbidden
@@ -68,10 +70,18 @@ class MalformedError(PollError):
     reason = "malformed"
 
 
+class TooLargeError(MalformedError):
+    """A 200 whose body is larger than any page should be."""
+
+
 class InconsistentError(PollError):
     """A walk that could not be proven complete."""
 
     reason = "inconsistent"
+
+
+class UnprovableError(InconsistentError):
+    """A list that changes so fast that a proof would take more requests than it is worth."""
 
 
 class HttpStatusError(PollError):

@@ -6,14 +6,16 @@ from typing import Final
 
 from pin_exporter.api import HttpClients, PinApi
 from pin_exporter.budget import RequestBudget
+from pin_exporter.cadence import Cadence
 from pin_exporter.clock import Clock
 from pin_exporter.credentials import RereadCredentials
 from pin_exporter.lister import PinLister
-from pin_exporter.poller import AccountPoller, Cadence
+from pin_exporter.poller import AccountPoller
 from pin_exporter.settings import Account
 from pin_exporter.snapshot import AccountSnapshot
 
 _START_SPREAD_SECONDS: Final = 0.05
+_LONGEST_PATIENCE_SECONDS: Final = 300.0
 
 
 class Exporter:
@@ -44,10 +46,17 @@ class Exporter:
                 api = PinApi(client, account.base_url, credentials, account.request_timeout)
                 self._pollers[account.name] = AccountPoller(
                     account.name,
-                    PinLister(api, budget, clock, rng, patience_seconds=account.poll_interval),
+                    PinLister(
+                        api,
+                        budget,
+                        clock,
+                        rng,
+                        patience_seconds=min(account.poll_interval, _LONGEST_PATIENCE_SECONDS),
+                    ),
                     Cadence(account.poll_interval, account.stale_after, walk_share),
                     clock,
                     page_size=account.page_size,
+                    pages_in_flight=account.pages_in_flight,
                     size_limit_bytes=account.size_limit,
                 )
 

@@ -3,10 +3,9 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from pin_exporter.errors import ClientError, MalformedError, PollError, RequestTimeoutError
+from pin_exporter.errors import ClientError, PollError, RequestTimeoutError, TooLargeError, UnprovableError
 from pin_exporter.model import Page
 from pin_exporter.snapshot import Counted
 from pin_exporter.tally import Shown, Tally
@@ -20,20 +19,35 @@ FetchPage = Callable[[int, int], Awaitable[Page]]
 """Fetches the page at an offset with a limit; raises a PollError."""
 
 
-@dataclass(slots=True)
 class PageSize:
-    """How many rows to ask for. Remembered from walk to walk, halved when the server cannot do as many."""
+    """How many rows to ask for; remembered from walk to walk.
 
-    rows: int
+    Halved when the server cannot do as many. What it refused is not tried again; what took too long is, after
+    a walk that went well.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self._most = rows
 
     def step_down(self, error: PollError) -> bool:
         """Ask for fewer rows from now on if that may help with the error; tell whether it may."""
         refused = isinstance(error, ClientError) and error.status in _REFUSALS
-        too_much = refused or isinstance(error, RequestTimeoutError | MalformedError)
+        too_much = refused or isinstance(error, RequestTimeoutError | TooLargeError)
         if not too_much or self.rows <= MIN_PAGE_SIZE:
             return False
         self.rows = max(MIN_PAGE_SIZE, self.rows // 2)
+        if refused:
+            self._most = self.rows
         return True
+
+    def step_up(self) -> None:
+        """Ask for more rows again, as far as the server did not refuse them."""
+        self.rows = min(2 * self.rows, self._most)
+
+    def reset(self) -> None:
+        """Forget what took too long: when nothing answers, it was not the size of the page."""
+        self.rows = self._most
 
 
 class _Ordered(NamedTuple):
@@ -44,58 +58,91 @@ class _Ordered(NamedTuple):
     answer: asyncio.Task[Page]
 
 
-async def take_inventory(
-    fetch: FetchPage,
-    page_size: PageSize,
-    *,
-    shown: Shown,
-    wall: Callable[[], float],
-    in_flight: int = 1,
-) -> Counted:
-    """Walk over all pins and return the counts, with what is proven about them.
+class Reading:
+    """One reading of an account's list: the walk and the count of what it returned.
 
-    At most `in_flight` pages are asked for at a time. `shown` is what the previous inventory showed. Raises
-    the PollError that ended the walk; then nothing is counted.
+    `take` may be called again after it failed: it goes on where the walk was, provided that the list still
+    stands there as it did, else from the start. Where the list changes too fast to prove anything, it is read
+    once more for what can be had without. `shown` is what the previous inventory showed.
     """
-    walk, tally = Walk(), Tally(shown=shown)
-    ordered: deque[_Ordered] = deque()
-    try:
-        while not walk.done:
-            _order(fetch, walk, page_size.rows, ordered, in_flight)
-            offset, limit, answer = ordered.popleft()
-            try:
-                page = await answer
-            except PollError as error:
-                if not page_size.step_down(error):
-                    raise
-                await _cancel(ordered)
-                continue
-            fresh = walk.accept(offset, limit, page)
-            for start in range(0, len(fresh), _SLICE_ROWS):
-                tally.add(fresh[start : start + _SLICE_ROWS])
-                await asyncio.sleep(0)  # let scrapes have a turn
-            if not walk.in_place or (ordered and ordered[0].offset != walk.next_offset):
-                await _cancel(ordered)
-    finally:
-        await _cancel(ordered)
-    return Counted(tally.inventory(wall()), walk.verdict, walk.requests, walk.reported)
 
+    def __init__(self, shown: Shown) -> None:
+        self._shown = shown
+        self._ordered: deque[_Ordered] = deque()
+        self._requests = 0
+        self._start_again()
 
-def _order(fetch: FetchPage, walk: Walk, limit: int, ordered: deque[_Ordered], in_flight: int) -> None:
-    """Send for the next page, and for those after it as far as the list is known to reach."""
-    while not ordered or (len(ordered) < in_flight and walk.in_place and _reaches(walk, ordered[-1].offset)):
-        offset = ordered[-1].offset + walk.stride if ordered else walk.next_offset
-        ordered.append(_Ordered(offset, limit, asyncio.ensure_future(fetch(offset, limit))))
+    def _start_again(self, *, prove: bool = True) -> None:
+        self._walk = Walk(prove=prove)
+        self._tally = Tally(self._shown)
 
+    async def take(
+        self, fetch: FetchPage, page_size: PageSize, *, wall: Callable[[], float], in_flight: int = 1
+    ) -> Counted:
+        """Read the list to its end and return the count, with what is proven about it and the pages it took.
 
-def _reaches(walk: Walk, offset: int) -> bool:
-    """Tell whether the list is known to go on behind the page at an offset."""
-    return offset + walk.stride + walk.overlap < walk.reported.files
+        At most `in_flight` pages are asked for at a time. Raises the PollError that ended the walk.
+        """
+        resuming = self._walk.pages > 0
+        rows_at_first = page_size.rows
+        try:
+            while not self._walk.done:
+                self._order(fetch, page_size.rows, in_flight)
+                ordered = self._ordered.popleft()
+                try:
+                    page = await ordered.answer
+                except PollError as error:
+                    if not page_size.step_down(error):
+                        page_size.reset()
+                        raise
+                    await self._settle()
+                    continue
+                try:
+                    await self._accept(ordered, page)
+                except UnprovableError:
+                    self._start_again(prove=False)
+                    await self._settle()
+                if resuming and not self._walk.in_place:
+                    self._start_again()
+                    await self._settle()
+                resuming = False
+        finally:
+            for left in self._ordered:
+                left.answer.cancel()
+            await self._settle()
+        if page_size.rows == rows_at_first:
+            page_size.step_up()
+        return Counted(self._tally.inventory(wall()), self._walk.verdict, self._requests, self._walk.reported)
 
+    async def _accept(self, ordered: _Ordered, page: Page) -> None:
+        walk = self._walk
+        fresh = walk.accept(ordered.offset, ordered.limit, page)
+        for start in range(0, len(fresh), _SLICE_ROWS):
+            self._tally.add(fresh[start : start + _SLICE_ROWS])
+            await asyncio.sleep(0)  # let scrapes have a turn
+        # Those that follow were sent for on the assumption that this one would do.
+        if walk.stepped_back or (self._ordered and self._ordered[0].offset >= walk.frontier):
+            await self._settle()
 
-async def _cancel(ordered: deque[_Ordered]) -> None:
-    """Give up the pages that are on their way, and wait until they are gone."""
-    for page in ordered:
-        page.answer.cancel()
-    await asyncio.gather(*(page.answer for page in ordered), return_exceptions=True)
-    ordered.clear()
+    def _order(self, fetch: FetchPage, limit: int, in_flight: int) -> None:
+        """Send for the next page, and for those after it as far as the list is known to reach."""
+        walk, ordered = self._walk, self._ordered
+        while not ordered or (
+            len(ordered) < in_flight and walk.in_place and self._goes_on(ordered[-1].offset)
+        ):
+            offset = ordered[-1].offset + walk.stride if ordered else walk.next_offset
+            ordered.append(_Ordered(offset, limit, asyncio.ensure_future(fetch(offset, limit))))
+            self._requests += 1
+
+    def _goes_on(self, offset: int) -> bool:
+        """Tell whether the list is known to go on behind the page at an offset."""
+        walk = self._walk
+        return walk.pages > 0 and offset + walk.stride + walk.overlap < walk.reported.files
+
+    async def _settle(self) -> None:
+        """Wait for the pages that are on their way, and drop them: they were asked for in vain."""
+        answers = [page.answer for page in self._ordered]
+        self._ordered.clear()
+        for outcome in await asyncio.gather(*answers, return_exceptions=True):
+            if isinstance(outcome, Exception) and not isinstance(outcome, PollError):
+                raise outcome  # a bug, whoever was to see it

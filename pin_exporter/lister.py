@@ -16,7 +16,8 @@ RETRIED: Final = frozenset({"connection", "timeout", "rate_limited", "server_err
 """The reasons that another try may cure. A key that was refused is none: it is tried once an interval."""
 _ATTEMPTS: Final = 4
 _FIRST_DELAY_SECONDS: Final = 0.5
-_LONGEST_DELAY_SECONDS: Final = 10.0
+_FIRST_DELAY_SECONDS_OF_429: Final = 5.0
+_LONGEST_DELAY_SECONDS: Final = 20.0
 
 Count = Callable[[Callable[[Traffic], Traffic]], None]
 """Takes a step from the traffic so far to the traffic after an event."""
@@ -88,7 +89,8 @@ class PinLister:
         asked = error.retry_after_seconds if isinstance(error, RateLimitedError | ServerError) else None
         if asked is not None:
             return asked
-        longest = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** (attempt - 1))
+        first = _FIRST_DELAY_SECONDS_OF_429 if isinstance(error, RateLimitedError) else _FIRST_DELAY_SECONDS
+        longest = min(_LONGEST_DELAY_SECONDS, first * 2 ** (attempt - 1))
         return self._rng.uniform(longest / 2, longest)
 
 

@@ -41,6 +41,8 @@ def configure_logging(level: str, style: Literal["logfmt", "json"]) -> None:
     chosen = logging.getLevelNamesMapping()[level.upper()]
     logging.basicConfig(level=max(chosen, logging.WARNING), handlers=[handler], force=True)
     logging.getLogger(__package__).setLevel(chosen)
+    # What clients send wrong is theirs to know, and would fill the log.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
 
 
 def _quoted(text: str) -> str:

@@ -1,7 +1,6 @@
 """Every metric family of an account.
 
-The names are the public interface: dashboards, rules and users' alerts depend on them. `docs/metrics.md`
-describes them; a test holds both against each other.
+Their names are what users build on. `docs/metrics.md` describes them; a test holds both against each other.
 """
 
 from typing import Final

@@ -59,6 +59,14 @@ def phase_of(status: str, *, pinned: bool | None) -> Phase:
     return Phase.REMOVED if phase is Phase.PINNED and pinned is False else phase
 
 
+class Verdict(StrEnum):
+    """What a finished walk proved about its own completeness."""
+
+    CONSISTENT = "consistent"
+    REPAIRED = "repaired"
+    INCONSISTENT = "inconsistent"
+
+
 @dataclass(frozen=True, slots=True)
 class Pin:
     """One row of the list, with the API's own field names (API documentation, "pins list").

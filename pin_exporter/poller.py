@@ -4,52 +4,33 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
+from pin_exporter.cadence import Cadence
 from pin_exporter.clock import Clock
-from pin_exporter.errors import PollError
-from pin_exporter.inventory import PageSize, take_inventory
+from pin_exporter.errors import InconsistentError, PollError
+from pin_exporter.inventory import PageSize, Reading
 from pin_exporter.lister import RETRIED, PinLister
-from pin_exporter.model import Page
-from pin_exporter.snapshot import AccountSnapshot, Collector, Health, Operation, Traffic
+from pin_exporter.model import Page, Verdict
+from pin_exporter.snapshot import AccountSnapshot, Collector, Counted, Health, Operation, Traffic
 from pin_exporter.tally import NOTHING_SHOWN
 
 _log = logging.getLogger(__name__)
 
-_STALE_INTERVALS: Final = 3
-_STALE_SLACK_SECONDS: Final = 60.0
+_REFUSED: Final = frozenset({"unauthorized", "forbidden"})
+_UNPROVEN_IN_A_ROW: Final = 3
+_RESUMABLE_INTERVALS: Final = 2
+
+Step = Callable[[AccountSnapshot], AccountSnapshot]
 
 
-@dataclass(frozen=True, slots=True)
-class Cadence:
-    """When to poll. Durations in seconds.
+class _Begun(NamedTuple):
+    """A reading of the list, with when it began and the requests made until then."""
 
-    `stale_after` None means three intervals and a minute. `walk_requests_per_minute` is this account's part
-    of the request budget for walks.
-    """
-
-    poll_interval: float
-    stale_after: float | None
-    walk_requests_per_minute: float
-
-    def health(self, interval: float) -> Health:
-        """Return the health of a collector with this interval before its first poll."""
-        return Health(interval, self.stale_after_seconds(interval))
-
-    def inventory_interval(self, requests: int) -> float:
-        """Return how often a walk of so many requests can be made within the budget."""
-        return max(self.poll_interval, math.ceil(60 * requests / self.walk_requests_per_minute))
-
-    def stale_after_seconds(self, interval: float) -> float:
-        """Return the age at which data of a collector with this interval are no longer shown.
-
-        A configured age gives way to an interval that had to be stretched beyond it: data that vanish between
-        any two polls help nobody.
-        """
-        if self.stale_after is None:
-            return _STALE_INTERVALS * interval + _STALE_SLACK_SECONDS
-        return max(self.stale_after, 2 * interval if interval > self.poll_interval else 0.0)
+    reading: Reading
+    elapsed: float
+    requests_before: int
 
 
 class AccountPoller:
@@ -63,7 +44,7 @@ class AccountPoller:
         clock: Clock,
         *,
         page_size: int,
-        pages_in_flight: int = 1,
+        pages_in_flight: int,
         size_limit_bytes: int | None = None,
     ) -> None:
         self._lister = lister
@@ -71,6 +52,10 @@ class AccountPoller:
         self._clock = clock
         self._page_size = PageSize(page_size)
         self._pages_in_flight = pages_in_flight
+        self._key_accepted = asyncio.Event()
+        self._key_accepted.set()
+        self._interrupted: _Begun | None = None
+        self._unproven_in_a_row = 0
         health = cadence.health(cadence.poll_interval)
         self.snapshot = AccountSnapshot(account, dict.fromkeys(Collector, health), size_limit_bytes)
 
@@ -85,6 +70,8 @@ class AccountPoller:
         """Poll on a fixed beat: never two at once, and beats that were missed are left out."""
         due = self._clock.elapsed()
         while True:
+            if collector is Collector.INVENTORY:
+                await self._key_accepted.wait()
             await self.poll(collector)
             interval = self.snapshot.health[collector].interval_seconds
             due += interval * max(1, math.ceil((self._clock.elapsed() - due) / interval))
@@ -94,26 +81,62 @@ class AccountPoller:
         """Poll once and publish the outcome, be it data or a failure."""
         began = self._clock.elapsed()
         try:
-            polled = await (self._poll_totals() if collector is Collector.TOTALS else self._poll_inventory())
+            step = await (self._poll_totals() if collector is Collector.TOTALS else self._poll_inventory())
         except PollError as error:
             self._publish_failure(collector, began, error)
         else:
-            self._publish(collector, began, polled)
+            self._publish(collector, began, step(self.snapshot))
+        # While the key is refused, one try an interval is enough, and the totals make it.
+        if self.snapshot.health[Collector.TOTALS].reason in _REFUSED:
+            self._key_accepted.clear()
+        else:
+            self._key_accepted.set()
 
-    async def _poll_totals(self) -> Callable[[AccountSnapshot], AccountSnapshot]:
+    async def _poll_totals(self) -> Step:
         page = await self._lister.page(Operation.TOTALS, offset=0, limit=1, count=self._count)
         return lambda snapshot: replace(snapshot, totals=page.totals)
 
-    async def _poll_inventory(self) -> Callable[[AccountSnapshot], AccountSnapshot]:
-        previous = self.snapshot.counted
-        counted = await take_inventory(
-            self._fetch_page,
-            self._page_size,
-            shown=previous.inventory.shown if previous else NOTHING_SHOWN,
-            wall=self._clock.wall,
-            in_flight=self._pages_in_flight,
-        )
+    async def _poll_inventory(self) -> Step:
+        begun = self._begin_or_resume()
+        self._interrupted = begun
+        try:
+            counted = await begun.reading.take(
+                self._fetch_page, self._page_size, wall=self._clock.wall, in_flight=self._pages_in_flight
+            )
+        except InconsistentError:
+            self._interrupted = None
+            raise
+        self._interrupted = None
+        self._require_proof(counted)
+        # With the retries, of which the reading knows nothing.
+        counted = replace(counted, requests=self._walk_requests() - begun.requests_before)
         return lambda snapshot: replace(snapshot, counted=counted)
+
+    def _begin_or_resume(self) -> _Begun:
+        """Go on with a reading that was interrupted, unless what it has read is too old by now."""
+        begun, now = self._interrupted, self._clock.elapsed()
+        interval = self.snapshot.health[Collector.INVENTORY].interval_seconds
+        if begun is not None and now - begun.elapsed <= _RESUMABLE_INTERVALS * interval:
+            return begun
+        counted = self.snapshot.counted
+        shown = counted.inventory.shown if counted else NOTHING_SHOWN
+        return _Begun(Reading(shown), now, self._walk_requests())
+
+    def _walk_requests(self) -> int:
+        requests = self.snapshot.traffic.requests.items()
+        return sum(number for (operation, _), number in requests if operation is Operation.LIST)
+
+    def _require_proof(self, counted: Counted) -> None:
+        """Refuse what was not proven, until it happened so often that something is better than nothing."""
+        if counted.verdict is not Verdict.INCONSISTENT:
+            self._unproven_in_a_row = 0
+            return
+        self._unproven_in_a_row += 1
+        if self._unproven_in_a_row < _UNPROVEN_IN_A_ROW:
+            raise InconsistentError(
+                f"the list changed too fast to prove that {counted.inventory.pins} pins are all: raise "
+                "requests_per_minute or page_size if this goes on"
+            )
 
     async def _fetch_page(self, offset: int, limit: int) -> Page:
         # A page that times out is asked for in a smaller size rather than once more.
@@ -124,16 +147,24 @@ class AccountPoller:
     def _count(self, step: Callable[[Traffic], Traffic]) -> None:
         self.snapshot = replace(self.snapshot, traffic=step(self.snapshot.traffic))
 
-    def _publish(
-        self, collector: Collector, began: float, polled: Callable[[AccountSnapshot], AccountSnapshot]
-    ) -> None:
-        snapshot = polled(self.snapshot)
+    def _publish(self, collector: Collector, began: float, snapshot: AccountSnapshot) -> None:
         health = self._attempted(collector, began)
         if health.reason is not None or health.last_success_elapsed is None:
             _log.info("poll succeeded", extra={"account": snapshot.account, "collector": collector.value})
+        _log.debug(
+            "polled",
+            extra={
+                "account": snapshot.account,
+                "collector": collector.value,
+                "duration_seconds": round(health.duration_seconds or 0.0, 3),
+            },
+        )
         interval = self._cadence.poll_interval
         if collector is Collector.INVENTORY and snapshot.counted:
             interval = self._cadence.inventory_interval(snapshot.counted.requests)
+            if snapshot.counted.verdict is Verdict.INCONSISTENT:
+                health = health.unproven()
+                _log.warning("inventory published without proof", extra={"account": snapshot.account})
         health = health.succeeded(
             elapsed=self._clock.elapsed(),
             interval_seconds=interval,

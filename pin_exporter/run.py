@@ -18,18 +18,20 @@ Workers = Mapping[str, Callable[[], Awaitable[None]]]
 
 async def run_exporter(
     accounts: Sequence[Account],
+    clients: HttpClients,
     sockets: Sequence[socket.socket],
     telemetry_path: str,
     beside: Workers | None = None,
 ) -> None:
     """Poll the accounts and serve their metrics until SIGTERM or SIGINT.
 
-    `beside` are workers to run along with the pollers. A bug in any of them is raised in an exception group.
+    `clients` are closed at the end. `beside` are workers to run along with the pollers. A bug in any of them
+    is raised in an exception group.
     """
     clock = SystemClock()
     process = ProcessMetrics()
     process.config_loaded(clock.wall())
-    async with HttpClients() as clients:
+    async with clients:
         exporter = Exporter(accounts, clients, clock, random.Random())
         app = create_app(
             Exposition(exporter.snapshots, process.registry, clock.elapsed),

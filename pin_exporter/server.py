@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -32,7 +33,8 @@ def listen(address: str) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
-        told = getattr(error, "strerror", None) or str(error)
+        number = getattr(error, "errno", None)
+        told = os.strerror(number) if number and number > 0 else str(error)
         raise ListenError(
             f"cannot listen on {address}: {told}: choose another --web.listen-address"
         ) from None
@@ -57,6 +59,7 @@ async def serve(
     # Before uvicorn installs its own: it restores these and raises the signal again when it is done.
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, _log.warning, "SIGHUP ignored: restart to read the configuration")
     server = uvicorn.Server(
         uvicorn.Config(
             app,

@@ -35,6 +35,13 @@ def _check_base_url(url: object) -> object:
     return url.rstrip("/")
 
 
+def is_exposed(base_url: str) -> bool:
+    """Tell whether keys sent to a URL can be read on the way: plain HTTP to another machine."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    return parts.scheme == "http" and host not in ("localhost", "::1") and not host.startswith("127.")
+
+
 def _check_listen_addresses(addresses: object) -> object:
     if isinstance(addresses, str):
         addresses = [address.strip() for address in addresses.split(",")]
@@ -62,6 +69,7 @@ Interval = Annotated[Duration, Field(ge=1, le=86_400)]
 StaleAfter = Annotated[Duration, Field(ge=1, le=30 * 86_400)]
 Timeout = Annotated[Duration, Field(gt=0, le=3_600)]
 RequestsPerMinute = Annotated[int, Field(ge=2, le=60_000)]
+PagesInFlight = Annotated[int, Field(ge=1, le=16)]
 PageRows = Annotated[int, Field(ge=10, le=10_000)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 BaseUrl = Annotated[str, BeforeValidator(_check_base_url)]

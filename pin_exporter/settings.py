@@ -18,6 +18,7 @@ from pin_exporter.setting_types import (
     LogFormat,
     LogLevel,
     PageRows,
+    PagesInFlight,
     RequestsPerMinute,
     Size,
     StaleAfter,
@@ -32,6 +33,7 @@ _SHARED_FIELDS: Final = (
     "requests_per_minute",
     "request_timeout",
     "page_size",
+    "pages_in_flight",
     "stale_after",
     "size_limit",
 )
@@ -52,6 +54,7 @@ class AccountSettings(BaseModel):
     requests_per_minute: RequestsPerMinute | None = None
     request_timeout: Timeout | None = None
     page_size: PageRows | None = None
+    pages_in_flight: PagesInFlight | None = None
     stale_after: StaleAfter | None = None
     size_limit: Size | None = None
 
@@ -82,6 +85,7 @@ class Settings(BaseSettings):
     )
     request_timeout: Timeout = Field(30.0, description="Most time for one request as a whole.")
     page_size: PageRows = Field(1_000, description="Pins to ask for at a time; lowered when the API refuses.")
+    pages_in_flight: PagesInFlight = Field(4, description="Pages of one account to ask for at a time.")
     stale_after: StaleAfter | None = Field(
         None, description="Age at which data are no longer shown; by default 3 intervals and 60 s."
     )
@@ -117,6 +121,7 @@ class Account:
     requests_per_minute: int
     request_timeout: float
     page_size: int
+    pages_in_flight: int
     stale_after: float | None
     size_limit: int | None
 

@@ -6,8 +6,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Self
 
-from pin_exporter.errors import REASONS
-from pin_exporter.model import Totals
+from pin_exporter.errors import REASONS, InconsistentError
+from pin_exporter.model import Totals, Verdict
 from pin_exporter.tally import Inventory
 
 DURATION_BOUNDS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -26,14 +26,6 @@ class Operation(StrEnum):
 
     LIST = "list"
     TOTALS = "totals"
-
-
-class Verdict(StrEnum):
-    """What a finished walk proved about its own completeness."""
-
-    CONSISTENT = "consistent"
-    REPAIRED = "repaired"
-    INCONSISTENT = "inconsistent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +83,11 @@ class Health:
             reason=None,
             error=None,
         )
+
+    def unproven(self) -> Self:
+        """Return the health after an attempt whose outcome is shown, but counts as a failure to prove it."""
+        failures = {**self.failures, InconsistentError.reason: self.failures[InconsistentError.reason] + 1}
+        return replace(self, failures=MappingProxyType(failures))
 
     def failed(self, reason: str, error: str) -> Self:
         """Return the health after the attempt failed; the last success stays as it was."""

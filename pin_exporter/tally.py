@@ -61,12 +61,12 @@ class Inventory:
     by_sub_hash_status: Mapping[str, int]
     by_kind: Mapping[Kind, int]
     unique_cids: int
-    duplicate_size: int
+    duplicate_size_bytes: int
     size_counts: tuple[int, ...]
     age_counts: tuple[int, ...]
-    age_sum: float
-    oldest_unfinished: float | None
-    newest: float | None
+    age_sum_seconds: float
+    oldest_unfinished_at: float | None
+    newest_at: float | None
     malformed: int
 
     @property
@@ -90,7 +90,7 @@ class _Group:
 class Tally:
     """Counts pins as they are read; `inventory` says what came out.
 
-    `shown` is what the previous inventory showed. Memory grows by 16 to 34 bytes for each CID and by 8 for
+    `shown` is what the previous inventory showed. Memory grows by 17 to 34 bytes for each CID and by 8 for
     each unfinished pin, and not with the number of different words: beyond 32 of a kind, and beyond 64
     characters, a word is counted as `other`.
     """
@@ -102,7 +102,7 @@ class Tally:
         self._groups: dict[tuple[Status, str, Kind], _Group] = {}
         self._groups_by_key: dict[_Key, _Group] = {}
         self._cids = DistinctSet()
-        self._duplicate_size = 0
+        self._duplicate_size_bytes = 0
         self._size_bits = [0] * 64
         self._unfinished = array("d")
         self._newest = _EPOCH
@@ -122,7 +122,7 @@ class Tally:
             group.size += size
             size_bits[(size - 1).bit_length() if size else 0] += 1
             if pin.cid and not cids.add(pin.cid):
-                self._duplicate_size += size
+                self._duplicate_size_bytes += size
             date = pin.date_pinned
             if date is None:
                 continue
@@ -143,12 +143,12 @@ class Tally:
             by_sub_hash_status=self._by_sub_hash_status(),
             by_kind=_by_kind(groups),
             unique_cids=len(self._cids),
-            duplicate_size=self._duplicate_size,
+            duplicate_size_bytes=self._duplicate_size_bytes,
             size_counts=_size_counts(self._size_bits),
             age_counts=_age_counts(ages),
-            age_sum=sum(ages),
-            oldest_unfinished=min(self._unfinished, default=None),
-            newest=self._newest.timestamp() if self._newest > _EPOCH else None,
+            age_sum_seconds=sum(ages),
+            oldest_unfinished_at=min(self._unfinished, default=None),
+            newest_at=self._newest.timestamp() if self._newest > _EPOCH else None,
             malformed=self._malformed,
         )
 
@@ -159,7 +159,10 @@ class Tally:
         kind = Kind(phase is Phase.PINNED if pinned is None else pinned, bool(by_cid), bool(directory))
         labels = ((word, phase), self._sub_hash_statuses.label(sub_hash_status), kind)
         group = self._groups.setdefault(labels, _Group(*labels, unfinished=phase is Phase.IN_PROGRESS))
-        if len(self._groups_by_key) < _REMEMBERED_KEYS:
+        if (
+            len(self._groups_by_key) < _REMEMBERED_KEYS
+            and len(status or "") + len(sub_hash_status or "") < 256
+        ):
             self._groups_by_key[key] = group
         return group
 

@@ -6,15 +6,18 @@ a page whose first row was seen leaves no gap behind it: whatever follows in tha
 """
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Final
 
 from pin_exporter.distinct import DistinctSet
-from pin_exporter.errors import InconsistentError
-from pin_exporter.model import Page, Pin, Totals
-from pin_exporter.snapshot import Verdict
+from pin_exporter.errors import InconsistentError, UnprovableError
+from pin_exporter.evidence import Evidence
+from pin_exporter.model import Page, Pin, Totals, Verdict
 
 MIN_OVERLAP: Final = 10
 _MAX_REPEATS: Final = 3
+_RUN: Final = 8
+_SLACK_PAGES: Final = 3
 _ENDLESS_ROWS: Final = 10_000
 
 Ids = list[str | None]
@@ -25,24 +28,29 @@ class Walk:
 
     Ask for the page at `next_offset`, hand the answer to `accept`, until `done`. What holds throughout: every
     row that is in the list from the first request to the last and stands before `frontier` has been returned
-    by `accept`, once.
+    by `accept`, once. With `prove=False` it takes pages as they come, and nothing holds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, prove: bool = True) -> None:
         self.done = False
         self.in_place = True
         """Whether the newest page stood exactly where it was expected."""
-        self.requests = 0
+        self.stepped_back = False
+        """Whether the newest page was refused, because a gap may lie before it."""
+        self.pages = 0
         self.frontier = 0
         self.overlap = 0
-        self.reported = Totals(0, 0)
+        self._prove = prove
+        self._evidence = Evidence()
         self._seen = DistinctSet()
         self._tail: Ids = []
-        self._tail_totals = self.reported
+        self._tail_totals = Totals(0, 0)
+        self._rows = 0
         self._largest_page = 0
-        self._most_files = 0
+        self._farthest = 0
         self._repeats = 0
-        self._disturbed = False
+        self._mixed = False
+        self._second_pass = False
 
     @property
     def next_offset(self) -> int:
@@ -50,55 +58,60 @@ class Walk:
         return max(0, self.frontier - self.overlap)
 
     @property
-    def verdict(self) -> Verdict:
-        """Return what the walk proved: that nothing moved, or that all that moved was made good."""
-        return Verdict.REPAIRED if self._disturbed else Verdict.CONSISTENT
-
-    @property
     def stride(self) -> int:
         """Return how far apart pages lie while nothing moves."""
         return max(1, len(self._tail) - self.overlap)
 
+    @property
+    def reported(self) -> Totals:
+        """Return the totals that the newest page came with."""
+        return self._evidence.reported
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return what the walk proved: nothing moved; all that moved was made good; or nothing at all."""
+        return self._evidence.verdict(len(self._seen)) if self._prove else Verdict.INCONSISTENT
+
     def accept(self, offset: int, limit: int, page: Page) -> list[Pin | None]:
         """Take in the page read at `offset` and return its rows that were not seen before.
 
-        None stands for a row that could not be read. Raises InconsistentError when no proof is to be had.
+        None stands for a row that could not be read. Raises UnprovableError when a proof would take too
+        long, InconsistentError when the list has no end.
         """
-        self._count_request(page.totals)
+        if self.pages == 0:
+            self._seen = DistinctSet(page.totals.files)
+        self.pages += 1
+        self._rows += len(page.rows)
+        self._largest_page = max(min(self._largest_page, limit), len(page.rows))
+        self._evidence.report(page.totals)
+        self._check_budget()
         ids: Ids = [None if pin is None else pin.id for pin in page.rows]
-        self._largest_page = max(min(self._largest_page, limit), len(ids))
         known = self._known_rows(offset, ids)
+        self.stepped_back = known is None
         if known is None:
-            self._step_back()
+            self.overlap = max(2 * self.overlap, 1)
             return []
         fresh = self._fresh_rows(page.rows[known:])
-        if self._is_end(offset, limit, ids, fresh):
-            self.done = True
+        if self._is_end(offset, limit, ids):
+            self._end()
         elif not self.in_place and not fresh and ids == self._tail:
             self._repeat()
         else:
-            self.overlap = min(self._wanted_overlap(offset, ids), len(ids) // 2)
-            self.frontier, self._tail, self._tail_totals = offset + len(ids), ids, page.totals
+            self._go_on(offset, limit, page.totals, ids, nothing_new=not fresh)
         return fresh
 
-    def _count_request(self, totals: Totals) -> None:
-        if self.requests == 0:
-            self._seen = DistinctSet(totals.files)
-        elif totals != self.reported:
-            self._disturbed = True
-        self.reported = totals
-        self.requests += 1
-        self._most_files = max(self._most_files, totals.files)
-        rows = max(self._most_files, len(self._seen))
-        undisturbed = 1 + rows // max(1, self._largest_page - MIN_OVERLAP)
-        if self._largest_page and self.requests > 3 * (undisturbed + 1):
+    def _check_budget(self) -> None:
+        self._farthest = max(self._farthest, self.frontier)
+        rows = max(self._evidence.most_files, self._farthest)
+        undisturbed = 1 + rows // max(1, self._rows // self.pages - MIN_OVERLAP)
+        told = f"the list changes too fast: {self.pages} pages were read where {undisturbed} would do"
+        if self._prove and self.pages > 2 * (undisturbed + 1):
+            raise UnprovableError(f"{told}: raise requests_per_minute or page_size")
+        if not self._prove and self.pages > undisturbed + _SLACK_PAGES:
+            raise InconsistentError(f"{told}: raise requests_per_minute or page_size")
+        if self._farthest > 2 * self._evidence.most_files + _ENDLESS_ROWS:
             raise InconsistentError(
-                f"the list changes faster than it can be read: {self.requests} requests where {undisturbed} "
-                "would do; raise requests_per_minute or page_size"
-            )
-        if len(self._seen) > 2 * self._most_files + _ENDLESS_ROWS:
-            raise InconsistentError(
-                f"the list does not end: {len(self._seen)} pins read, {totals.files} files reported"
+                f"the list does not end: {self._farthest} rows read, {self.reported.files} files reported"
             )
 
     def _known_rows(self, offset: int, ids: Ids) -> int | None:
@@ -108,39 +121,63 @@ class Walk:
         # Where no expected row can be read, only unchanged totals tell that nothing moved.
         still = self.reported == self._tail_totals and (bool(expected) or not ids)
         self.in_place = unmoved and (any(expected) or offset == 0 or still)
+        self._mixed = False
         if self.in_place:
             return len(expected)
-        self._disturbed = True
-        first = next((identity for identity in ids if identity is not None), None)
-        return 0 if offset == 0 or (first is not None and first in self._seen) else None
+        self._evidence.moved = True
+        return 0 if offset == 0 or not self._prove or self._is_anchored(ids) else None
+
+    def _is_anchored(self, ids: Ids) -> bool:
+        """Tell whether no gap can lie before a page: it begins with a known row.
+
+        Where known and new rows alternate, rows were put in or changed places, and a single known row says
+        little: it may have come from elsewhere itself. Then the page has to begin with several.
+        """
+        known = [identity in self._seen for identity in ids if identity is not None]
+        self._mixed = known != sorted(known, reverse=True)
+        run = sum(1 for _ in takewhile(bool, known))
+        return run >= (min(_RUN, len(self._tail) // 2) if self._mixed else 1)
 
     def _fresh_rows(self, rows: Sequence[Pin | None]) -> list[Pin | None]:
         add = self._seen.add
         fresh = [pin for pin in rows if pin is None or add(pin.id)]
-        self._disturbed |= len(fresh) < len(rows)
+        self._evidence.unreadable += fresh.count(None)
+        self._evidence.reordered |= self.in_place and len(fresh) < len(rows)
         return fresh
 
-    def _is_end(self, offset: int, limit: int, ids: Ids, fresh: Sequence[Pin | None]) -> bool:
-        """Tell whether the list ends with this page. That a page is short proves nothing by itself."""
-        if len(ids) >= limit:
-            return False
-        agreed = offset + len(ids) == self.reported.files and (self.in_place or bool(fresh))
-        return agreed or not ids or (not fresh and len(ids) < self._largest_page)
+    def _is_end(self, offset: int, limit: int, ids: Ids) -> bool:
+        """Tell whether the list ends with this page. That a page is short proves nothing by itself.
 
-    def _step_back(self) -> None:
-        """Begin the next page further back, to find a row that was seen."""
-        self.overlap = max(2 * self.overlap, 1)
+        An empty page does, and a short one that ends where the totals say. Not where it may be short because
+        the server sends no more at a time: if it is as long as the longest, or the first and a round number.
+        """
+        if not ids:
+            return True
+        ends_as_reported = offset + len(ids) == self.reported.files and len(ids) < limit
+        cut_by_the_server = len(ids) % 10 == 0 if self.pages == 1 else len(ids) >= self._largest_page
+        return ends_as_reported and not cut_by_the_server
+
+    def _end(self) -> None:
+        """Be done, or read the list once more: that finds most rows that were missed by changing places."""
+        self.done = self._second_pass or not self._prove or not self._evidence.lost_rows(len(self._seen))
+        self.frontier, self.overlap, self._tail, self._second_pass = 0, 0, [], True
 
     def _repeat(self) -> None:
         """Ask again for a page that came twice, a few times."""
-        self._disturbed = True
         self._repeats += 1
         if self._repeats >= _MAX_REPEATS:
             raise InconsistentError("the API sends the same page for different offsets")
 
+    def _go_on(self, offset: int, limit: int, totals: Totals, ids: Ids, *, nothing_new: bool) -> None:
+        seems_the_end = nothing_new and len(ids) < min(limit, self._largest_page)
+        # Where the list seems to end, the next page begins right behind: it is empty if that is true.
+        self.overlap = 0 if seems_the_end else min(self._wanted_overlap(offset, ids), len(ids) // 2)
+        self.frontier, self._tail, self._tail_totals = offset + len(ids), ids, totals
+
     def _wanted_overlap(self, offset: int, ids: Ids) -> int:
         """Return three times the shift that was seen, fading when nothing moves any more."""
-        if self.in_place or not ids or ids[0] not in self._tail:
-            return max(MIN_OVERLAP, self.overlap // 2)
+        kept = self.overlap if self._mixed else self.overlap // 2
+        if self.in_place or ids[0] not in self._tail:
+            return max(MIN_OVERLAP, kept)
         shift = self._tail.index(ids[0]) - (len(self._tail) - (self.frontier - offset))
-        return max(MIN_OVERLAP, 3 * abs(shift))
+        return max(MIN_OVERLAP, kept, 3 * abs(shift))

@@ -44,8 +44,8 @@ def status_labels(seen: Iterable[Status]) -> dict[Status, Status]:
     words = dict.fromkeys(word for word, _ in labels)
     filled = _vocabularies_of(words)
     known = {word for word, _ in filled} | (words.keys() & KNOWN_WORDS)
-    unknown = [word for word in words if word not in known and word != OTHER_WORD]
-    folded = set(unknown[max(0, MAX_WORDS - len(known)) :])
+    unknown = [word for word in words if word not in known and word not in (NO_WORD, OTHER_WORD)]
+    folded = set(unknown[max(0, MAX_WORDS - len(known) - (NO_WORD in words)) :])
     return {status: status for status in filled} | {
         (word, phase): (OTHER_WORD if word in folded else word, phase) for word, phase in labels
     }
@@ -56,10 +56,12 @@ def _vocabularies_of(words: Collection[str]) -> list[Status]:
 
     A finished word stands twice, because `pinned: false` turns it into a removed pin.
     """
-    chosen = [vocabulary for vocabulary in VOCABULARIES if not vocabulary.keys().isdisjoint(words)]
+    exact = [vocabulary for vocabulary in VOCABULARIES if not vocabulary.keys().isdisjoint(words)]
+    lowered = {word.lower() for word in words}
+    alike = [v for v in VOCABULARIES if not lowered.isdisjoint(word.lower() for word in v)]
     return [
         status
-        for vocabulary in chosen or (() if words else VOCABULARIES[-1:])
+        for vocabulary in exact or alike or (() if words else VOCABULARIES[-1:])
         for word, phase in vocabulary.items()
         for status in ((word, phase), (word, Phase.REMOVED if phase is Phase.PINNED else phase))
     ]

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from types import MappingProxyType
 
-from pin_exporter.model import Phase, Totals
-from pin_exporter.snapshot import AccountSnapshot, Collector, Counted, Health, Operation, Traffic, Verdict
+from pin_exporter.model import Phase, Totals, Verdict
+from pin_exporter.snapshot import AccountSnapshot, Collector, Counted, Health, Operation, Traffic
 from pin_exporter.tally import Held, Inventory, Kind
 
 HOSTILE_WORD = 'a"b\\c\n# HELP up\u2028'
@@ -26,12 +26,12 @@ INVENTORY = Inventory(
         {Kind(True, False, False): 3, Kind(True, True, True): 1, Kind(False, True, False): 3}
     ),
     unique_cids=6,
-    duplicate_size=1_024,
+    duplicate_size_bytes=1_024,
     size_counts=(3, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1),
     age_counts=(1, 0, 0, 1, 0, 0, 0),
-    age_sum=36_300.5,
-    oldest_unfinished=1_749_900_000.25,
-    newest=1_749_999_990.123456,
+    age_sum_seconds=36_300.5,
+    oldest_unfinished_at=1_749_900_000.25,
+    newest_at=1_749_999_990.123456,
     malformed=2,
 )
 COUNTED = Counted(INVENTORY, Verdict.REPAIRED, requests=3, reported=Totals(files=10, size=400_005_120))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pin_exporter import __version__
 from pin_exporter.api import MAX_BODY_BYTES, Exchange, HttpClients, PinApi, _KeyAuth
-from pin_exporter.errors import PollError, RateLimitedError, ServerError
+from pin_exporter.errors import PollError, RateLimitedError, ServerError, SettingsError
 from pin_exporter.model import Page
 from tests.service import (
     API_KEY,
@@ -450,3 +450,17 @@ def test_an_error_hides_the_library_exception_from_its_traceback() -> None:
     error = Asking(httpx.ConnectError("refused")).failure()
     assert error.__cause__ is None
     assert error.__suppress_context__
+
+
+@pytest.mark.parametrize("url", ["http://999.1.1.1/api", "http://xn--/api"])
+def test_a_base_url_that_the_http_library_refuses_is_a_wrong_setting(url: str) -> None:
+    with pytest.raises(SettingsError, match="cannot be used"):
+        HttpClients().for_url(url)
+
+
+def test_a_proxy_of_the_environment_that_cannot_be_used_is_a_wrong_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    with pytest.raises(SettingsError, match="proxies"):
+        HttpClients().for_url("http://127.0.0.1:1/api")

@@ -152,18 +152,23 @@ def test_a_key_given_as_an_argument_is_not_repeated_into_logs(arguments: Sequenc
 
 
 def test_a_flag_that_is_not_known_is_named() -> None:
-    assert "unknown flag: --web.listen-adress\n" in run("--web.listen-adress=:1").err
+    assert (
+        "unknown flag --web.listen-adress: did you mean --web.listen-address?\n"
+        in run("--web.listen-adress=:1").err
+    )
 
 
 def test_config_check_counts_the_accounts_of_good_settings(
     environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     set_variables(environment, api_key="k", secret_key=SECRET)
-    assert run("--config.check") == Ended(0, "the settings are good: 1 account\n", "")
+    assert run("--config.check") == Ended(0, "the settings are good; accounts: default\n", "")
 
     path = tmp_path / "config.yml"
     path.write_text("accounts:\n  - {name: a, api_key: k, secret_key: s}\n")
-    assert run("--config.check", f"--config.file={path}").out == "the settings are good: 2 accounts\n"
+    assert (
+        run("--config.check", f"--config.file={path}").out == "the settings are good; accounts: default, a\n"
+    )
 
 
 def test_config_check_tells_every_problem_of_bad_settings_on_a_line_each(

@@ -150,3 +150,21 @@ def test_reading_keys_logs_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixt
     with caplog.at_level(logging.DEBUG):
         RereadCredentials(key_file(tmp_path, b"key"), SecretStr("fixed"))()
     assert caplog.records == []
+
+
+def test_a_key_file_that_cannot_be_read_for_a_while_is_told_once_and_so_are_new_keys(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    path = tmp_path / "key"
+    path.write_text("first-key-of-all")
+    source = RereadCredentials(KeyFile(path), SecretStr("secret"))
+    path.unlink()
+    assert [source().api_key.get_secret_value() for _ in range(3)] == ["first-key-of-all"] * 3
+    path.write_text("second-key-of-all")
+    assert source().api_key.get_secret_value() == "second-key-of-all"
+    assert [record.message for record in caplog.records] == [
+        "a key file cannot be read; the last keys stay in force",
+        "keys have changed",
+    ]
+    assert "key-of-all" not in caplog.text

@@ -290,7 +290,6 @@ def test_an_error_envelope_in_a_200_is_malformed_and_quoted(body: str, told: str
         b'{"data":{"totals":{"files":1,"size":1}}}',
         b'{"data":{"pins":[]}}',
         b'{"data":{"totals":{"files":1,"size":1},"pins":{}}}',
-        b'{"data":{"totals":{"files":1,"size":1},"pins":[]},"status":7}',
         b"\xff\xfe",
     ],
 )
@@ -320,3 +319,16 @@ def test_one_line_is_printable_and_short(text: str) -> None:
 def test_one_line_says_when_it_was_cut() -> None:
     assert one_line("a" * 201) == "a" * 199 + "…"
     assert one_line("a" * 200) == "a" * 200
+
+
+@pytest.mark.parametrize("element", ["{}", '{"id":"a"}', "null"])
+def test_a_page_of_more_rows_than_anyone_asks_for_is_refused_whatever_they_are(element: str) -> None:
+    rows = ",".join([element] * 20_001)
+    with pytest.raises(MalformedError, match="20001 rows in one page"):
+        decode_page(f'{{"data":{{"totals":{{"files":1,"size":1}},"pins":[{rows}]}}}}'.encode())
+
+
+@pytest.mark.parametrize("extra", ['"status":200', '"message":{"a":1}', '"status":null,"message":[]'])
+def test_what_a_good_answer_says_beside_its_data_does_not_matter(extra: str) -> None:
+    body = f'{{"data":{{"totals":{{"files":0,"size":0}},"pins":[]}},{extra}}}'
+    assert decode_page(body.encode()).rows == ()

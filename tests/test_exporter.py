@@ -44,6 +44,7 @@ def account(name: str, **more: object) -> Account:
         "requests_per_minute": 120,
         "request_timeout": 5.0,
         "page_size": 100,
+        "pages_in_flight": 1,
         "stale_after": None,
         "size_limit": None,
         **more,

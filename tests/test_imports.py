@@ -12,7 +12,18 @@ import pytest
 import pin_exporter
 
 PACKAGE = Path(pin_exporter.__file__).parent
-CORE = ("model", "errors", "words", "distinct", "tally", "snapshot", "walk", "quantities")
+CORE = (
+    "cadence",
+    "distinct",
+    "errors",
+    "evidence",
+    "model",
+    "quantities",
+    "snapshot",
+    "tally",
+    "walk",
+    "words",
+)
 LONGEST = 210
 CLOCKS = {"time", "asyncio", "sched", "signal", "threading", "pin_exporter.clock"}
 CLOCK_READINGS = {"now", "utcnow", "today", "time", "monotonic", "perf_counter"}

@@ -9,15 +9,15 @@ from pin_exporter.errors import (
     ClientError,
     ConnectionFailedError,
     InconsistentError,
-    MalformedError,
     PollError,
     RequestTimeoutError,
     ServerError,
+    TooLargeError,
     UnauthorizedError,
 )
-from pin_exporter.inventory import MIN_PAGE_SIZE, FetchPage, PageSize, take_inventory
-from pin_exporter.model import Page, Phase
-from pin_exporter.snapshot import Counted, Verdict
+from pin_exporter.inventory import MIN_PAGE_SIZE, FetchPage, PageSize, Reading
+from pin_exporter.model import Page, Phase, Verdict
+from pin_exporter.snapshot import Counted
 from pin_exporter.tally import NOTHING_SHOWN, Held, Shown
 from tests.lists import Change, PinList, inserted, removed, removed_share, size_of
 from tests.test_walk import CHANGES
@@ -30,7 +30,7 @@ async def count_and_look_round(
 ) -> Counted:
     """Take an inventory; whatever comes of it, no task may be left behind."""
     try:
-        return await take_inventory(fetch, page_size, shown=shown, wall=lambda: NOW, in_flight=in_flight)
+        return await Reading(shown).take(fetch, page_size, wall=lambda: NOW, in_flight=in_flight)
     finally:
         callers = {task for task in asyncio.all_tasks() if task.get_name() == "caller"}
         assert asyncio.all_tasks() - callers == {asyncio.current_task()}
@@ -180,7 +180,7 @@ def test_never_more_pages_are_in_flight_than_allowed() -> None:
         ClientError("too many", status=400),
         ClientError("too many", status=422),
         RequestTimeoutError("slow"),
-        MalformedError("cut off"),
+        TooLargeError("too much"),
     ],
 )
 @pytest.mark.parametrize("in_flight", [1, 4])
@@ -191,7 +191,7 @@ def test_the_page_size_is_halved_until_the_server_can_and_remembered(
     page_size = PageSize(100)
     counted = count(failing_above(30, pins, error), page_size, in_flight=in_flight)
     assert numbers_of(counted) == set(range(60))
-    assert page_size == PageSize(25)
+    assert page_size.rows == 25
     count(failing_above(25, pins, error), page_size)
     assert {limit for _, limit in pins.requests} == {25}
 
@@ -204,7 +204,7 @@ def test_a_page_size_that_fails_only_deep_in_the_list_is_halved_there(in_flight:
     counted = count(fetch, page_size, in_flight=in_flight)
     assert counted.inventory.pins == counted.inventory.unique_cids == 3_000
     assert counted.verdict is Verdict.CONSISTENT
-    assert page_size == PageSize(15)
+    assert page_size.rows == 15
 
 
 @pytest.mark.parametrize("in_flight", [1, 4])
@@ -222,16 +222,32 @@ def test_one_page_that_times_out_halves_the_page_size_once_and_the_pages_behind_
 
     page_size = PageSize(40)
     counted = count(fetch, page_size, in_flight=in_flight)
-    assert page_size == PageSize(20)
+    assert page_size.rows == 20
     assert counted.inventory.pins == counted.inventory.unique_cids == 300
     assert counted.verdict is Verdict.CONSISTENT
 
 
-def test_the_page_size_never_falls_below_ten_rows() -> None:
+def test_the_page_size_never_falls_below_ten_rows_and_is_no_smaller_next_time_if_nothing_helped() -> None:
+    asked: list[int] = []
+
+    async def fetch(_: int, limit: int) -> Page:
+        asked.append(limit)
+        raise RequestTimeoutError("slow")
+
     page_size = PageSize(25)
     with pytest.raises(RequestTimeoutError):
-        count(failing_above(0, PinList(list(range(60))), RequestTimeoutError("slow")), page_size)
-    assert page_size == PageSize(MIN_PAGE_SIZE) == PageSize(10)
+        count(fetch, page_size)
+    assert asked == [25, 12, MIN_PAGE_SIZE] == [25, 12, 10]
+    assert page_size.rows == 25
+
+
+def test_a_page_size_that_took_too_long_is_tried_again_after_a_good_walk_but_a_refused_one_is_not() -> None:
+    pins = PinList(list(range(60)))
+    for error, later in ((RequestTimeoutError("slow"), 50), (ClientError("no", status=413), 25)):
+        page_size = PageSize(100)
+        count(failing_above(30, pins, error), page_size)
+        count(pins.fetch, page_size)
+        assert page_size.rows == later
 
 
 @pytest.mark.parametrize(
@@ -251,7 +267,7 @@ def test_a_page_that_fails_for_good_ends_the_walk_and_takes_the_others_along(
     with pytest.raises(type(error)) as caught:
         count(failing_above(0, PinList(list(range(60))), error, after=30), page_size, in_flight=in_flight)
     assert caught.value is error
-    assert page_size == PageSize(20)
+    assert page_size.rows == 20
 
 
 def test_a_walk_without_proof_raises_and_leaves_no_page_in_flight() -> None:
@@ -312,3 +328,17 @@ def test_words_shown_before_are_shown_again() -> None:
     counted = count(PinList([0]).fetch, shown=shown)
     assert counted.inventory.by_status["melted", Phase.UNKNOWN] == Held(0, 0)
     assert counted.inventory.by_sub_hash_status == {"odd": 0, "none": 1}
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+def test_a_bug_in_a_page_that_was_asked_for_in_vain_is_raised_all_the_same(in_flight: int) -> None:
+    pins = PinList(list(range(200)), changes={1: [removed(0, 60)]})
+
+    async def fetch(offset: int, limit: int) -> Page:
+        await asyncio.sleep(0)
+        if offset >= 40:
+            raise ZeroDivisionError
+        return pins.page(offset, limit)
+
+    with pytest.raises(ZeroDivisionError):
+        count(fetch, 30, in_flight=in_flight)

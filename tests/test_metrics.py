@@ -5,7 +5,8 @@ import pytest
 
 from pin_exporter.families import PREFIX, Type
 from pin_exporter.metrics import ACCOUNT_FAMILIES
-from pin_exporter.snapshot import AccountSnapshot, Collector, Counted, Traffic, Verdict
+from pin_exporter.model import Verdict
+from pin_exporter.snapshot import AccountSnapshot, Collector, Counted, Traffic
 from tests.samples import COUNTED, FULL, HOSTILE_WORD, INVENTORY, UNTRIED
 
 FAMILIES = {family.name.removeprefix(PREFIX): family for family in ACCOUNT_FAMILIES}
@@ -106,7 +107,9 @@ def test_only_an_inventory_that_nothing_disturbed_is_called_consistent(
 
 
 def test_dates_are_absent_where_there_is_no_pin_to_take_them_from() -> None:
-    empty = counting(replace(COUNTED, inventory=replace(INVENTORY, oldest_unfinished=None, newest=None)))
+    empty = counting(
+        replace(COUNTED, inventory=replace(INVENTORY, oldest_unfinished_at=None, newest_at=None))
+    )
 
     assert rows("oldest_unfinished_pin_timestamp_seconds", empty) == []
     assert rows("newest_pin_timestamp_seconds", empty) == []

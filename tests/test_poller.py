@@ -6,10 +6,12 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
+from pin_exporter.cadence import Cadence
 from pin_exporter.errors import REASONS
 from pin_exporter.exposition import Exposition, Format
-from pin_exporter.poller import AccountPoller, Cadence
-from pin_exporter.snapshot import Collector, Health, Verdict
+from pin_exporter.model import Verdict
+from pin_exporter.poller import AccountPoller
+from pin_exporter.snapshot import Collector, Health
 from tests.clocks import FakeClock
 from tests.service import Service, page, pin_lister, row
 
@@ -35,7 +37,9 @@ class Polled:
             self.service, self.clock, per_minute=per_minute, patience_seconds=poll_interval
         )
         cadence = Cadence(poll_interval, stale_after, budget.background_per_minute)
-        self.poller = AccountPoller("a", lister, cadence, self.clock, page_size=PAGE_SIZE, size_limit_bytes=9)
+        self.poller = AccountPoller(
+            "a", lister, cadence, self.clock, page_size=PAGE_SIZE, pages_in_flight=1, size_limit_bytes=9
+        )
         self._exposition = Exposition(lambda: [self.poller.snapshot], CollectorRegistry(), self.clock.elapsed)
 
     def health(self, collector: Collector = Collector.TOTALS) -> Health:
@@ -163,12 +167,111 @@ def test_a_failed_inventory_leaves_up_alone() -> None:
 
 def test_failed_totals_leave_the_inventory_alone() -> None:
     polled = Polled(pins=3)
-    polled.fail_with(403, limit=1)
+    polled.fail_with(404, limit=1)
     polled.run_for(130)
     assert not polled.poller.snapshot.up
     assert polled.shown() == set(DATA) - {"aiozpin_files"}
     assert polled.health(Collector.INVENTORY).polls == 3
-    assert polled.failures() == {"forbidden": 3}
+    assert polled.failures() == {"client_error": 3}
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_is_tried_once_an_interval_and_both_collectors_come_back_with_the_first_success(
+    status: int,
+) -> None:
+    polled = Polled()
+    polled.fail_with(status)
+    polled.run_for(330, (250, polled.recover))
+    refused = [at for at in polled.service.arrivals if at - polled.service.arrivals[0] < 250]
+    assert len(refused) in (5, 6)  # at the start both collectors may ask
+    assert polled.shown() == set(DATA)
+    assert polled.health().polls == 6
+    assert polled.health(Collector.INVENTORY).last_success_at == polled.health().last_success_at
+
+
+def restless(polled: Polled) -> Callable[[httpx.Request], httpx.Response]:
+    """Remove so many of the oldest rows before each page that no two pages overlap."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.params["limit"] != "1":
+            del polled.service.rows[:90]
+            start = len(polled.service.rows) + 10_000 * len(polled.service.requests)
+            polled.service.rows += [row(number) for number in range(start, start + 90)]
+        return polled.service.list_pins(request)
+
+    return answer
+
+
+def test_unproven_inventories_are_refused_until_the_third_in_a_row_is_shown_as_what_it_is() -> None:
+    polled = Polled(pins=500)
+    polled.service.answer = restless(polled)
+    for failures in (1, 2):
+        polled.poll()
+        assert polled.failures(Collector.INVENTORY) == {"inconsistent": failures}
+        assert polled.shown() == {"aiozpin_files"}
+    polled.poll()
+    assert polled.failures(Collector.INVENTORY) == {"inconsistent": 3}
+    assert polled.shown() == set(DATA)
+    assert polled.series()['aiozpin_inventory_consistent{account="a"}'] == 0
+    polled.recover()
+    polled.poll()
+    assert polled.series()['aiozpin_inventory_consistent{account="a"}'] == 1
+    polled.service.answer = restless(polled)
+    polled.poll()
+    assert polled.failures(Collector.INVENTORY) == {"inconsistent": 4}
+    assert polled.series()['aiozpin_inventory_consistent{account="a"}'] == 1
+
+
+def failing_at(polled: Polled, offset: int) -> Callable[[httpx.Request], httpx.Response]:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if int(request.url.params["offset"]) >= offset:
+            return httpx.Response(409)
+        return polled.service.list_pins(request)
+
+    return answer
+
+
+def offsets_asked(polled: Polled) -> list[int]:
+    return [int(r.url.params["offset"]) for r in polled.service.requests if r.url.params["limit"] != "1"]
+
+
+def test_a_walk_that_died_goes_on_where_it_was() -> None:
+    polled = Polled(pins=450)
+    polled.service.answer = failing_at(polled, 180)
+    polled.poll(Collector.INVENTORY)
+    assert polled.shown() == set()
+    polled.recover()
+    polled.service.requests.clear()
+    polled.poll(Collector.INVENTORY)
+    assert offsets_asked(polled) == [180, 270, 360]
+    counted = polled.poller.snapshot.counted
+    assert counted is not None
+    assert (counted.inventory.pins, counted.verdict, counted.requests) == (450, Verdict.CONSISTENT, 6)
+
+
+def test_a_walk_that_died_starts_again_when_the_list_has_moved_meanwhile() -> None:
+    polled = Polled(pins=450)
+    polled.service.answer = failing_at(polled, 180)
+    polled.poll(Collector.INVENTORY)
+    polled.recover()
+    del polled.service.rows[:5]
+    polled.service.requests.clear()
+    polled.poll(Collector.INVENTORY)
+    assert offsets_asked(polled)[:2] == [180, 0]
+    counted = polled.poller.snapshot.counted
+    assert counted is not None
+    assert (counted.inventory.pins, counted.verdict) == (445, Verdict.CONSISTENT)
+
+
+def test_a_walk_that_died_long_ago_starts_again() -> None:
+    polled = Polled(pins=450)
+    polled.service.answer = failing_at(polled, 180)
+    polled.poll(Collector.INVENTORY)
+    polled.recover()
+    polled.clock.now += 121
+    polled.service.requests.clear()
+    polled.poll(Collector.INVENTORY)
+    assert offsets_asked(polled)[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -355,7 +458,8 @@ def test_the_log_tells_of_changes_only(caplog: pytest.LogCaptureFixture) -> None
         caplog.clear()
         prepare()
         polled.poll(Collector.TOTALS)
-        assert [(record.levelname, record.message) for record in caplog.records] == expected
+        told = [(record.levelname, record.message) for record in caplog.records]
+        assert [event for event in told if event != ("DEBUG", "polled")] == expected
 
 
 def test_a_failure_is_logged_with_account_collector_reason_and_what_to_do(

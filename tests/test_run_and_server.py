@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
+from pin_exporter.api import HttpClients
 from pin_exporter.errors import ListenError
 from pin_exporter.run import run_exporter
 from pin_exporter.server import listen, local_url, serve
@@ -140,6 +141,7 @@ def account(base_url: str) -> Account:
         requests_per_minute=120,
         request_timeout=5.0,
         page_size=100,
+        pages_in_flight=4,
         stale_after=None,
         size_limit=None,
     )
@@ -163,7 +165,9 @@ def test_the_exporter_polls_and_serves_on_all_its_sockets(opened: Callable[[str]
 
     async def work() -> None:
         async with StrangeServer(answer("200 OK", page([row(1), row(2)]))).listening() as server:
-            await run_exporter([account(server.base_url())], sockets, "/telemetry", {"look": look})
+            await run_exporter(
+                [account(server.base_url())], HttpClients(), sockets, "/telemetry", {"look": look}
+            )
 
     with pytest.raises(ExceptionGroup) as caught:
         asyncio.run(asyncio.wait_for(work(), 20))

@@ -188,6 +188,7 @@ def _account(name: str, base_url: str) -> Account:
         requests_per_minute=60_000,
         request_timeout=0.3,
         page_size=100,
+        pages_in_flight=4,
         stale_after=None,
         size_limit=None,
     )

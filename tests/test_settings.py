@@ -4,6 +4,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from pin_exporter.credentials import KeyFile
+from pin_exporter.setting_types import is_exposed
 from pin_exporter.settings import AccountSettings, Settings, accounts_of
 
 
@@ -191,3 +192,18 @@ def test_neither_settings_nor_accounts_show_their_keys() -> None:
     assert (
         "s3cret" not in f"{given} {given!r} {list(accounts_of(given))} {entry} {entry!r} {given.model_dump()}"
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "exposed"),
+    [
+        ("https://api.example/api", False),
+        ("http://localhost:1/api", False),
+        ("http://127.0.0.2:1/api", False),
+        ("http://[::1]:1/api", False),
+        ("http://api.example/api", True),
+        ("http://10.0.0.1/api", True),
+    ],
+)
+def test_plain_http_to_another_machine_exposes_the_keys(url: str, exposed: bool) -> None:
+    assert is_exposed(url) is exposed

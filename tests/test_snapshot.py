@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pin_exporter.errors import REASONS
-from pin_exporter.model import Pin, Totals
+from pin_exporter.model import Pin, Totals, Verdict
 from pin_exporter.snapshot import (
     DURATION_BOUNDS,
     AccountSnapshot,
@@ -14,7 +14,6 @@ from pin_exporter.snapshot import (
     Health,
     Operation,
     Traffic,
-    Verdict,
 )
 from pin_exporter.tally import Tally
 

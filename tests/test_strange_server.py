@@ -17,9 +17,10 @@ import uvloop
 
 from pin_exporter.api import MAX_BODY_BYTES, Exchange, HttpClients, PinApi
 from pin_exporter.budget import RequestBudget
+from pin_exporter.cadence import Cadence
 from pin_exporter.errors import PollError, RateLimitedError
 from pin_exporter.lister import PinLister
-from pin_exporter.poller import AccountPoller, Cadence
+from pin_exporter.poller import AccountPoller
 from pin_exporter.snapshot import Collector
 from tests.clocks import FakeClock
 from tests.service import credentials, page, row
@@ -174,7 +175,9 @@ class Talk:
         self.exchanges: list[Exchange] = []
         clock = FakeClock()
         lister = PinLister(api, RequestBudget(120, clock), clock, random.Random(1), patience_seconds)
-        self.poller = AccountPoller("default", lister, Cadence(60.0, None, 60.0), clock, page_size=1000)
+        self.poller = AccountPoller(
+            "default", lister, Cadence(60.0, None, 60.0), clock, page_size=1000, pages_in_flight=1
+        )
 
     async def files(self) -> int:
         page = await self.api.list_pins(offset=0, limit=1, observe=self.exchanges.append)

@@ -115,22 +115,22 @@ def test_a_tally_equals_a_plain_count_however_the_rows_are_split(
     for pin in pins:
         duplicates += (pin.size or 0) if pin.cid in cids else 0
         cids |= {pin.cid} if pin.cid else set()
-    assert (inventory.unique_cids, inventory.duplicate_size) == (len(cids), duplicates)
+    assert (inventory.unique_cids, inventory.duplicate_size_bytes) == (len(cids), duplicates)
 
     sizes = [float(pin.size or 0) for pin in pins]
     assert cumulative(inventory.size_counts) == [*at_or_below(sizes, SIZE_BOUNDS), len(pins)]
 
     dates = [seconds_of(pin.date_pinned) for pin in pins if pin.date_pinned is not None]
-    assert inventory.newest == max((date for date in dates if date > 0), default=None)
+    assert inventory.newest_at == max((date for date in dates if date > 0), default=None)
     unfinished = [
         seconds_of(pin.date_pinned)
         for pin, phase in zip(pins, phases, strict=True)
         if phase is Phase.IN_PROGRESS and pin.date_pinned is not None and pin.date_pinned > EPOCH
     ]
     ages = [max(0.0, NOW - date) for date in unfinished]
-    assert inventory.oldest_unfinished == min(unfinished, default=None)
+    assert inventory.oldest_unfinished_at == min(unfinished, default=None)
     assert cumulative(inventory.age_counts) == [*at_or_below(ages, AGE_BOUNDS), len(ages)]
-    assert inventory.age_sum == pytest.approx(sum(ages))
+    assert inventory.age_sum_seconds == pytest.approx(sum(ages))
 
 
 @given(ROWS, st.randoms(use_true_random=False))
@@ -142,7 +142,7 @@ def test_the_order_of_rows_matters_to_nothing_but_the_duplicates(
     one, other = tallied(*rows), tallied(*mixed)
     for name in ("pins", "size", "by_status", "by_sub_hash_status", "by_kind", "unique_cids", "size_counts"):
         assert getattr(one, name) == getattr(other, name)
-    for name in ("age_counts", "oldest_unfinished", "newest", "malformed"):
+    for name in ("age_counts", "oldest_unfinished_at", "newest_at", "malformed"):
         assert getattr(one, name) == getattr(other, name)
 
 
@@ -260,22 +260,22 @@ def test_the_age_bounds_are_those_of_the_metric_contract() -> None:
 
 def test_a_pin_from_the_future_is_of_age_zero() -> None:
     inventory = tallied(in_progress(EPOCH + timedelta(seconds=NOW + 90)))
-    assert (inventory.age_counts[0], inventory.age_sum) == (1, 0.0)
-    assert inventory.oldest_unfinished == NOW + 90
+    assert (inventory.age_counts[0], inventory.age_sum_seconds) == (1, 0.0)
+    assert inventory.oldest_unfinished_at == NOW + 90
 
 
 def test_gos_zero_time_is_no_date() -> None:
     inventory = tallied(in_progress(datetime(1, 1, 1, tzinfo=UTC)), in_progress(None))
-    assert (inventory.newest, inventory.oldest_unfinished, sum(inventory.age_counts)) == (None, None, 0)
+    assert (inventory.newest_at, inventory.oldest_unfinished_at, sum(inventory.age_counts)) == (None, None, 0)
     assert inventory.pins == 2
 
 
 def test_only_pins_in_progress_have_an_age_but_all_make_the_newest() -> None:
     old, new = EPOCH + timedelta(seconds=NOW - 700), EPOCH + timedelta(seconds=NOW - 5)
     inventory = tallied(in_progress(old), Pin("b", status="DONE", pinned=True, date_pinned=new))
-    assert inventory.oldest_unfinished == NOW - 700
-    assert inventory.newest == NOW - 5
-    assert (inventory.age_counts[1], sum(inventory.age_counts), inventory.age_sum) == (1, 1, 700.0)
+    assert inventory.oldest_unfinished_at == NOW - 700
+    assert inventory.newest_at == NOW - 5
+    assert (inventory.age_counts[1], sum(inventory.age_counts), inventory.age_sum_seconds) == (1, 1, 700.0)
 
 
 @pytest.mark.parametrize("hours", [-14, 0, 14])
@@ -286,14 +286,14 @@ def test_dates_at_the_ends_of_time_in_any_zone_are_counted(date: datetime, hours
     for pins in ([odd], [in_progress(EPOCH + timedelta(days=1)), odd], [odd, odd]):
         inventory = tallied(*pins)
         assert inventory.pins == len(pins)
-        assert inventory.newest is None or inventory.newest > 0
+        assert inventory.newest_at is None or inventory.newest_at > 0
 
 
 def test_an_empty_account_shows_zeros_of_the_newest_vocabulary() -> None:
     inventory = tallied()
     assert {word for word, _ in inventory.by_status} == VOCABULARIES[1].keys()
     assert set(inventory.by_status.values()) == {Held(0, 0)}
-    assert (inventory.newest, inventory.oldest_unfinished) == (None, None)
+    assert (inventory.newest_at, inventory.oldest_unfinished_at) == (None, None)
 
 
 def test_more_kinds_of_rows_than_are_remembered_are_all_counted() -> None:

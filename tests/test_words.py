@@ -126,3 +126,15 @@ def test_known_words_push_out_unknown_ones_that_came_last() -> None:
     assert words_in(status_labels(unknown)) == {word for word, _ in unknown}
     labels = status_labels([*unknown, ("DONE", Phase.PINNED)])
     assert words_in(labels) == {word for word, _ in unknown[:25]} | CLASSIC.keys() | {OTHER_WORD}
+
+
+def test_words_in_another_case_show_the_whole_vocabulary_too() -> None:
+    shown = status_labels([("done", Phase.PINNED)])
+    assert ("FAILED", Phase.FAILED) in shown
+    assert ("done", Phase.PINNED) in shown
+
+
+def test_no_word_stays_no_word_however_many_others_there_are() -> None:
+    seen = [(f"w{number}", Phase.UNKNOWN) for number in range(32)]
+    labels = status_labels([*seen, ("DONE", Phase.PINNED), ("none", Phase.UNKNOWN)])
+    assert labels["none", Phase.UNKNOWN] == ("none", Phase.UNKNOWN)

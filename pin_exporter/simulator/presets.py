@@ -42,7 +42,7 @@ def demo_accounts(seed: int = 1, clock: Callable[[], float] = time.time) -> list
             fail_rate=0.4,
             unpin_rate=0.5,
             bulk_unpin_rate=0.005,
-            max_pins=12_000,
+            max_pins=6_000,
         ),
         faults=faults,
         clock=clock,

@@ -1,8 +1,10 @@
 """The exporter as its users run it: a process, signals, ports, flags, and an API that goes away."""
 
 import json
+import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -133,3 +135,40 @@ def test_a_second_demo_finds_another_port_for_its_simulator() -> None:
     with running(command) as first, running(command) as second:
         urls = {process.wait_for_line(r"^simulator +(\S+)")[1] for process in (first, second)}
         assert len(urls) == 2
+
+
+def test_a_file_called_env_is_read_and_the_environment_wins_over_it(tmp_path: Path) -> None:
+    lines = [f"{name}={value}" for name, value in {**NOWHERE, "PIN_EXPORTER_ACCOUNT": "of-the-file"}.items()]
+    (tmp_path / ".env").write_text("\n".join(lines))
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PIN_EXPORTER_")}
+
+    def check(**variables: str) -> str:
+        command = [*EXPORTER, "--config.check"]
+        env = {**clean, "PYTHONPATH": str(Path(__file__).parents[2]), **variables}
+        return subprocess.run(
+            command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert check() == "the settings are good; accounts: of-the-file\n"
+    assert check(PIN_EXPORTER_ACCOUNT="chosen") == "the settings are good; accounts: chosen\n"
+
+
+def test_sighup_does_not_end_the_process() -> None:
+    with exporter(NOWHERE) as exported:
+        exported.process.popen.send_signal(signal.SIGHUP)
+        exported.process.wait_for_line("SIGHUP ignored")
+        assert httpx.get(f"{exported.url}/-/healthy").status_code == 200
+
+
+def test_clients_that_do_not_speak_http_leave_no_trace_in_the_log() -> None:
+    with exporter(NOWHERE) as exported:
+        host, _, port = exported.url.removeprefix("http://").partition(":")
+        for nonsense in (
+            b"NONSENSE\r\n\r\n",
+            b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        ):
+            with socket.create_connection((host, int(port))) as client:
+                client.sendall(nonsense)
+                client.recv(1_000)
+        exported.process.stop()
+        assert not any("nvalid" in line or "ebSocket" in line for line in exported.process.lines)
