@@ -28,7 +28,7 @@ from pin_exporter.errors import (
 )
 from pin_exporter.model import Page
 
-MAX_BODY_BYTES: Final = 16 * 2**20
+MAX_BODY_BYTES: Final = 8 * 2**20
 """What is larger is no page: one of 1,000 pins takes about half a megabyte."""
 _MAX_ERROR_BYTES: Final = 64 * 2**10
 _MAX_CONNECTIONS: Final = 100
@@ -169,7 +169,7 @@ class PinApi:
         if answer.status == 200:
             if len(answer.body) > MAX_BODY_BYTES:
                 raise TooLargeError(f"the answer is larger than {MAX_BODY_BYTES} bytes: lower page_size")
-            return decode_page(bytes(answer.body), credentials.redact)
+            return decode_page(answer.body, credentials.redact)
         raise error_for_status(
             answer,
             host=self._host,

@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _COMMANDS[parsed.command].run(parsed)
     except SettingsError as error:
-        return _fail(2, error.problems)
+        return _fail(2, [*error.problems, *_unknown_variables()])
     except ListenError as error:
         return _fail(3, [str(error)])
     except ExceptionGroup as group:
@@ -80,8 +80,7 @@ def _serve(parsed: argparse.Namespace) -> int:
     for account in accounts:
         clients.for_url(account.base_url)
     if parsed.config_check:
-        for variable in unknown_variables():
-            sys.stderr.write(f"pin-exporter: {variable}: is not a setting and has no effect\n")
+        _fail(0, _unknown_variables())
         sys.stdout.write(
             f"the settings are good; accounts: {', '.join(account.name for account in accounts)}\n"
         )
@@ -193,6 +192,10 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
         if name == chosen:
             command.add_flags(subparser)
     return parser
+
+
+def _unknown_variables() -> list[str]:
+    return [f"{variable}: is not a setting and has no effect" for variable in unknown_variables()]
 
 
 def _fail(status: int, problems: Iterable[str]) -> int:

@@ -13,6 +13,9 @@ from pin_exporter.model import Page, Pin, Totals
 _Row = TypeVar("_Row")
 _MESSAGE_LENGTH: Final = 200
 _MAX_ROWS: Final = 20_000
+_MAX_ESCAPES: Final = 200_000
+_MAX_COMMAS: Final = 20 * _MAX_ROWS
+"""A pin has 13 or so. The check costs nothing, and keeps a body full of tiny elements from filling memory."""
 _ESCAPE: Final = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
@@ -38,13 +41,15 @@ _page_of_raw_rows = msgspec.json.Decoder(_Body[msgspec.Raw], strict=False)
 _envelope = msgspec.json.Decoder(_Body[Any], strict=False)
 
 
-def decode_page(body: bytes, redact: Callable[[str], str] = str) -> Page:
+def decode_page(body: bytes | bytearray, redact: Callable[[str], str] = str) -> Page:
     """Decode `{"data": {"totals": {…}, "pins": […]}, "status": "success"}`.
 
     A row that cannot be read becomes None. `redact` takes the keys out of the API's own words. Raises
     MalformedError when the body as a whole cannot be used: not JSON, another shape, an error envelope, nested
     too deeply.
     """
+    if body.count(b",") > _MAX_COMMAS:
+        raise TooLargeError("the API's answer has more elements than any page of pins: lower page_size")
     try:
         answer: _Body[Pin | None] = _page.decode(body)
     except _UNREADABLE:
@@ -60,7 +65,7 @@ def decode_page(body: bytes, redact: Callable[[str], str] = str) -> Page:
     return Page(answer.data.totals, rows)
 
 
-def error_message(body: bytes, redact: Callable[[str], str] = str) -> str | None:
+def error_message(body: bytes | bytearray, redact: Callable[[str], str] = str) -> str | None:
     """Return the message of an error envelope on one line, None when the body is none."""
     try:
         answer = _envelope.decode(body)
@@ -76,7 +81,7 @@ def one_line(text: str) -> str:
     return joined if len(joined) <= _MESSAGE_LENGTH else joined[: _MESSAGE_LENGTH - 1] + "…"
 
 
-def _row_by_row(body: bytes) -> _Body[Pin | None]:
+def _row_by_row(body: bytes | bytearray) -> _Body[Pin | None]:
     """Decode a page of which at least one row cannot be read, or fail for the page as a whole."""
     try:
         answer: _Body[msgspec.Raw] = _page_of_raw_rows.decode(_with_whole_characters(body))
@@ -93,8 +98,10 @@ def _row_by_row(body: bytes) -> _Body[Pin | None]:
         raise MalformedError(f"the API's answer is not a list of pins: {one_line(str(error))}") from None
 
 
-def _with_whole_characters(body: bytes) -> bytes:
+def _with_whole_characters(body: bytes | bytearray) -> bytes:
     """Replace lone surrogates as Go does: one odd name must not cost the page."""
+    if body.count(b"\\u") > _MAX_ESCAPES:
+        return bytes(body)
     return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], body)
 
 

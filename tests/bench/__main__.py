@@ -6,26 +6,33 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tests.bench import speed
+from tests.bench.churn import churn
+from tests.bench.concurrency import concurrency, rate_limit
 from tests.bench.result import Result
 
 _BENCHMARKS: Final[dict[str, Callable[[], Iterator[Result]]]] = {
     "start": speed.start,
     "cpu": speed.cpu_of_a_walk,
     "scrapes": speed.scrapes_during_a_long_walk,
+    "churn": churn,
+    "concurrency": concurrency,
+    "rate_limit": rate_limit,
 }
+_ONLY_WHEN_NAMED: Final = {"rate_limit"}
+"""Benchmarks that take minutes."""
 
 
 def main() -> int:
-    """Run the named benchmarks, all by default."""
+    """Run the named benchmarks, by default all that do not take minutes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(_BENCHMARKS))
-    names = parser.parse_args().names or list(_BENCHMARKS)
+    names = parser.parse_args().names or [name for name in _BENCHMARKS if name not in _ONLY_WHEN_NAMED]
     if unknown := set(names) - _BENCHMARKS.keys():
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
-    sys.stdout.write(f"{'what':62} {'measured':>14}  aim\n")
+    sys.stdout.write(f"{'what':72} {'measured':>14}  aim\n")
     for name in names:
         for result in _BENCHMARKS[name]():
-            sys.stdout.write(f"{result.what:62} {result.measured:>14}  {result.aim}\n")
+            sys.stdout.write(f"{result.what:72} {result.measured:>14}  {result.aim}\n")
             sys.stdout.flush()
     return 0
 
