@@ -15,7 +15,8 @@ _MESSAGE_LENGTH: Final = 200
 _MAX_ROWS: Final = 20_000
 _MAX_ESCAPES: Final = 200_000
 _MAX_COMMAS: Final = 20 * _MAX_ROWS
-"""A pin has 13 or so. The check costs nothing, and keeps a body full of tiny elements from filling memory."""
+_MAX_BRACES: Final = 4 * _MAX_ROWS
+"""A pin has some 13 commas and 2 braces. Counting them first keeps tiny elements from filling the memory."""
 _ESCAPE: Final = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
@@ -48,7 +49,7 @@ def decode_page(body: bytes | bytearray, redact: Callable[[str], str] = str) -> 
     MalformedError when the body as a whole cannot be used: not JSON, another shape, an error envelope, nested
     too deeply.
     """
-    if body.count(b",") > _MAX_COMMAS:
+    if body.count(b",") > _MAX_COMMAS or body.count(b"{") > _MAX_BRACES:
         raise TooLargeError("the API's answer has more elements than any page of pins: lower page_size")
     try:
         answer: _Body[Pin | None] = _page.decode(body)
@@ -100,7 +101,7 @@ def _row_by_row(body: bytes | bytearray) -> _Body[Pin | None]:
 
 def _with_whole_characters(body: bytes | bytearray) -> bytes:
     """Replace lone surrogates as Go does: one odd name must not cost the page."""
-    if body.count(b"\\u") > _MAX_ESCAPES:
+    if body.count(b"\\") > _MAX_ESCAPES:
         return bytes(body)
     return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], body)
 

@@ -1,0 +1,287 @@
+"""A list endpoint on a thread of its own that can break at will, and an onlooker that always scrapes."""
+
+import asyncio
+import gzip
+import re
+import socket
+import ssl
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.processes import PATIENCE_SECONDS, RunningExporter, wait_for
+from tests.service import page, row
+from tests.strange_server import Behaviour, Call, StrangeServer, message
+
+Series = Mapping[str, float]
+"""The values of all series of one scrape, each under its name and labels as in the exposition."""
+
+_WANTED = re.compile(rb"offset=(\d+)&limit=(\d+)")
+_STEP_BYTES = 2**20
+
+
+class HostileServer(StrangeServer):
+    """Answers from a thread of its own, at an address that remains its own while nobody listens there."""
+
+    def __init__(self, behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(behaviour)
+        self._tls = tls
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(lambda *_: None)  # a client that refuses the certificate is welcome
+        self._listener: asyncio.Server | None = None
+        self.is_listening = False
+        self._reserved = socket.socket()
+        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._reserved.bind(("127.0.0.1", 0))
+        self.port = self._reserved.getsockname()[1]
+
+    @contextmanager
+    def running(self) -> Iterator["HostileServer"]:
+        """Serve until the end of the context."""
+        thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        thread.start()
+        try:
+            self.listen()
+            yield self
+        finally:
+            self.refuse()
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            thread.join()
+            self._loop.close()
+            self._reserved.close()
+
+    def listen(self) -> None:
+        """Accept connections, at the same address as before."""
+
+        async def begin() -> None:
+            self._listener = await asyncio.start_server(
+                self._accept, "127.0.0.1", self.port, ssl=self._tls, reuse_port=True
+            )
+
+        asyncio.run_coroutine_threadsafe(begin(), self._loop).result(PATIENCE_SECONDS)
+        self.is_listening = True
+
+    def refuse(self) -> None:
+        """Close all connections and accept no more."""
+
+        async def end() -> None:
+            assert self._listener is not None
+            self._listener.close()
+            for task in self._open:
+                task.cancel()
+            await asyncio.gather(*self._open, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result(PATIENCE_SECONDS)
+        self.is_listening = False
+
+
+class Onlooker:
+    """Asks an exporter for its metrics and its health over and over, and remembers how that went."""
+
+    def __init__(self, exported: RunningExporter) -> None:
+        self.exported = exported
+        self.slowest_seconds = 0.0
+        self.slowest_path = ""
+        self.most_resident_bytes = 0.0
+        self.rounds = 0
+        self.problems: list[str] = []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look_on, daemon=True)
+
+    @property
+    def peak_resident_bytes(self) -> float:
+        """Return the most memory since the process began, as far as can be known: Linux keeps count."""
+        status = Path(f"/proc/{self.exported.process.popen.pid}/status")
+        peak = re.search(r"VmHWM:\s*(\d+) kB", status.read_text() if status.exists() else "")
+        return max(self.most_resident_bytes, 1024 * int(peak[1]) if peak else 0)
+
+    @contextmanager
+    def looking_on(self) -> Iterator["Onlooker"]:
+        """Look on until the end of the context."""
+        self._thread.start()
+        try:
+            yield self
+        finally:
+            self._ended.set()
+            self._thread.join(PATIENCE_SECONDS)
+
+    def _look_on(self) -> None:
+        with httpx.Client(base_url=self.exported.url, timeout=PATIENCE_SECONDS) as client:
+            while not self._ended.is_set():
+                try:
+                    self._ask(client, "/-/healthy")
+                    text = self._ask(client, "/metrics")
+                except httpx.TransportError as error:
+                    self.problems.append(repr(error))
+                else:
+                    resident = series_of(text).get("process_resident_memory_bytes", 0.0)
+                    self.most_resident_bytes = max(self.most_resident_bytes, resident)
+                    self.rounds += 1
+                time.sleep(0.02)
+
+    def _ask(self, client: httpx.Client, path: str) -> str:
+        began = time.perf_counter()
+        answer = client.get(path)
+        seconds = time.perf_counter() - began
+        if seconds > self.slowest_seconds:
+            self.slowest_seconds, self.slowest_path = seconds, path
+        if answer.status_code != 200:
+            self.problems.append(f"{path} answered {answer.status_code}")
+        return answer.text
+
+
+def series_of(text: str) -> Series:
+    """Return the values of an exposition in the text format."""
+    lines = (line.rpartition(" ") for line in text.split("\n") if line and not line.startswith("#"))
+    return {name: float(value) for name, _, value in lines}
+
+
+def of_account(series: Series, account: str) -> Series:
+    """Return one account's series, without the label that they have in common."""
+    own = f'{{account="{account}"'
+    found: dict[str, float] = {}
+    for name, value in series.items():
+        family, _, labels = name.partition(own)
+        if labels:
+            rest = labels.removeprefix(",").removesuffix("}")
+            found[f"{family}{{{rest}}}" if rest else family] = value
+    return found
+
+
+@dataclass
+class Watched:
+    """One account of a running exporter, as its metrics show it, and the server that it polls."""
+
+    exported: RunningExporter
+    account: str
+    server: HostileServer
+    leave: bool = False
+    files: int = 100
+
+    def now(self) -> Series:
+        """Return the account's series of a new scrape."""
+        return of_account(series_of(self.exported.metrics()), self.account)
+
+    def wait_for(self, fits: Callable[[Series], bool], what: str) -> Series:
+        """Return the first scrape that fits."""
+
+        def ask() -> Series | None:
+            now = self.now()
+            return now if fits(now) else None
+
+        return wait_for(ask, f"{what} of {self.account}")
+
+    def break_by(self, behaviour: Behaviour) -> None:
+        """Answer in a bad way from now on."""
+        self.server.behaviour = behaviour
+        if behaviour is nobody_listens:
+            self.server.refuse()
+
+    def mend(self) -> None:
+        """Answer well from now on, with other data than before."""
+        self.files += 1
+        self.server.behaviour = good(self.files, leave=self.leave)
+        if not self.server.is_listening:
+            self.server.listen()
+
+    def wait_until_well(self) -> Series:
+        """Return the first scrape that shows what the server says when it is well, from both collectors."""
+        return self.wait_for(
+            lambda now: now["aiozpin_up"] == 1 and now.get("aiozpin_files") == self.files == pins(now),
+            f"{self.files} files",
+        )
+
+    def recover(self) -> Series:
+        """Mend, and wait for the new data."""
+        self.mend()
+        return self.wait_until_well()
+
+
+async def nobody_listens(call: Call) -> None:
+    """Stands for a refused connection."""
+    raise AssertionError(f"nobody should have taken {call.head!r}")
+
+
+def pins(series: Series) -> float | None:
+    """Return the pins counted, by whatever status; None when there are no data."""
+    counted = [value for name, value in series.items() if name.startswith("aiozpin_pins{")]
+    return sum(counted) if counted else None
+
+
+def failures(series: Series, collector: str) -> dict[str, float]:
+    """Return how often a collector failed, by the reasons that occurred."""
+    pattern = re.compile(rf'aiozpin_poll_failures_total{{collector="{collector}",reason="(\w+)"}}')
+    return {match[1]: value for name, value in series.items() if (match := pattern.fullmatch(name)) and value}
+
+
+def new_failures(before: Series, after: Series, collector: str) -> set[str]:
+    """Return the reasons for which a collector failed in between."""
+    old = failures(before, collector)
+    return {reason for reason, value in failures(after, collector).items() if value > old.get(reason, 0)}
+
+
+def wanted_rows(call: Call) -> tuple[int, int]:
+    """Return the offset and the limit that a request asks for."""
+    match = _WANTED.search(call.head)
+    assert match is not None, call.head
+    return int(match[1]), int(match[2])
+
+
+def good(files: int, *, leave: bool = False) -> Behaviour:
+    """List so many pins as documented; with `leave`, close the connection behind each answer."""
+    return listing([row(number) for number in range(files)], leave=leave)
+
+
+def listing(rows: list[dict[str, object]], *, leave: bool = False) -> Behaviour:
+    """List these rows as documented."""
+    size = sum(held for each in rows if isinstance(held := each.get("size"), int))
+
+    async def behave(call: Call) -> None:
+        offset, limit = wanted_rows(call)
+        body = page(rows[offset : offset + limit], len(rows), min(max(size, 0), 2**62))
+        await call.send(message("200 OK", body, *(["Connection: close"] if leave else [])))
+        if leave:
+            call.writer.close()
+
+    return behave
+
+
+async def list_without_end(call: Call) -> None:
+    """Report two files, and have new rows at every offset."""
+    offset, limit = wanted_rows(call)
+    rows = [row(number) for number in range(offset, offset + limit)]
+    await call.send(message("200 OK", page(rows, 2, 200)))
+
+
+class Flood:
+    """An answer of a gigabyte in chunks; `most_sent_bytes` is what the client took of one."""
+
+    def __init__(self) -> None:
+        self.most_sent_bytes = 0
+
+    async def __call__(self, call: Call) -> None:
+        await call.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        chunk = b"10000\r\n" + b" " * 2**16 + b"\r\n"
+        for number in range(2**30 // 2**16):
+            await call.send(chunk)
+            self.most_sent_bytes = max(self.most_sent_bytes, (number + 1) * 2**16)
+
+
+def bomb(of_bytes: int = 2**30) -> bytes:
+    """Return an answer whose body is a thousand times larger once it is decompressed."""
+    deflater = zlib.compressobj(9, wbits=31)
+    first, again = (deflater.compress(bytes(_STEP_BYTES)) + deflater.flush(zlib.Z_FULL_FLUSH) for _ in "12")
+    return message("200 OK", first + again * (of_bytes // _STEP_BYTES - 1), "Content-Encoding: gzip")
+
+
+def many_rows(one: bytes, body_bytes: int) -> bytes:
+    """Return an answer with as many copies of one row as go into a body of this size; sent compressed."""
+    rows = b",".join([one] * (body_bytes // (len(one) + 1)))
+    body = b'{"data":{"totals":{"files":2,"size":200},"pins":[' + rows + b"]}}"
+    return message("200 OK", gzip.compress(body, 1), "Content-Encoding: gzip")

@@ -1,0 +1,502 @@
+"""What the exporter must survive: an API that answers well, breaks in every way, and answers well again."""
+
+import json
+import ssl
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from pin_exporter.api import MAX_BODY_BYTES
+from tests.e2e.hostile import (
+    Flood,
+    HostileServer,
+    Onlooker,
+    Series,
+    Watched,
+    bomb,
+    failures,
+    good,
+    list_without_end,
+    listing,
+    many_rows,
+    new_failures,
+    nobody_listens,
+    of_account,
+    pins,
+    series_of,
+    wanted_rows,
+)
+from tests.processes import RunningExporter, exporter, wait_for
+from tests.service import API_KEY, SECRET_KEY, page, row
+from tests.strange_server import Behaviour, Call, answer, hang_up, message, raw, silence, then_reset, trickle
+from tests.test_secrets import leaks
+from tests.test_strange_server import make_certificate
+from tests.tools import require_tool
+
+SLOWEST_SECONDS = 2.0
+RESIDENT_BYTES = 160 * 2**20
+KERNEL_BYTES = 24 * 2**20
+"""What the operating system keeps of an answer on both sides, more than the client has read."""
+OLD_KEY = "oLdKeYq7Wm3Kx9Vb2Rj5Hd8L"
+KEYS = {"api_key": API_KEY, "secret_key": SECRET_KEY}
+QUICK = {
+    "PIN_EXPORTER_POLL_INTERVAL": "1s",
+    "PIN_EXPORTER_REQUESTS_PER_MINUTE": "6000",
+    "PIN_EXPORTER_REQUEST_TIMEOUT": "1s",
+    "PIN_EXPORTER_STALE_AFTER": "1h",
+    "PIN_EXPORTER_LOG_LEVEL": "debug",
+}
+PAGE = page([row(1), row(2)])
+ENVELOPE = b'{"status":"error","message":"something is wrong"}'
+HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
+DEEP = b"[" * 10_000 + b"]" * 10_000
+GOOD_DATE = datetime(2024, 3, 1, 10, 0, 0, 123_456, tzinfo=UTC).timestamp()
+LONG_WORD = "w" * 10_000
+MANY = {"objects": b"{}", "pins": b'{"id":"1"}', "odd-pins": b'{"id":"1","size":-1}', "numbers": b"1"}
+"""Rows as short as can be, so that very many go into one page."""
+OTHER = 'aiozpin_pins{phase="unknown",status="other"}'
+
+
+def totals(**values: object) -> bytes:
+    return json.dumps({"data": {"totals": {"files": 2, "size": 200, **values}, "pins": []}}).encode()
+
+
+def in_an_hour() -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+
+
+FAILURES: dict[str, tuple[str, Behaviour]] = {
+    "refused": ("connection", nobody_listens),
+    "hung-up": ("connection", hang_up),
+    "reset-in-mid-body": ("connection", then_reset(message("200 OK", PAGE[:40], length=len(PAGE)))),
+    "black-hole": ("timeout", silence),
+    "one-byte-a-second": ("timeout", trickle(message("200 OK", PAGE), 1.0)),
+    "401": ("unauthorized", answer("401 Unauthorized", ENVELOPE)),
+    "403": ("forbidden", answer("403 Forbidden", ENVELOPE)),
+    "404": ("client_error", answer("404 Not Found", HTML)),
+    "409": ("client_error", answer("409 Conflict", ENVELOPE)),
+    "429": ("rate_limited", answer("429 Too Many Requests", ENVELOPE)),
+    "429-for-seconds": ("rate_limited", answer("429 No", b"", "Retry-After: 3600")),
+    "429-until-a-date": ("rate_limited", answer("429 No", b"", f"Retry-After: {in_an_hour()}")),
+    "500": ("server_error", answer("500 Internal Server Error", ENVELOPE)),
+    "502-with-html": ("server_error", answer("502 Bad Gateway", HTML, "Content-Type: text/html")),
+    "error-envelope": ("malformed", answer("200 OK", ENVELOPE)),
+    "empty-body": ("malformed", answer("200 OK")),
+    "truncated": ("malformed", answer("200 OK", PAGE[:-20])),
+    "wrong-shape": ("malformed", answer("200 OK", b'{"data":[{"totals":{}}]}')),
+    "deep-list": ("malformed", answer("200 OK", DEEP)),
+    "deep-row": ("malformed", answer("200 OK", PAGE.replace(b'"size"', b'"metadata":' + DEEP + b',"size"'))),
+    "invalid-utf-8": ("malformed", answer("200 OK", b'{"status":"\xff\xfe","data":null}')),
+    "size-beyond-64-bits": ("malformed", answer("200 OK", totals(size=2**64 + 1))),
+    "files-beyond-64-bits": ("malformed", answer("200 OK", totals(files=10**30))),
+    "negative-totals": ("malformed", answer("200 OK", totals(size=-1))),
+}
+"""How to break an account, and the reason for which its polls fail then."""
+
+Expected = dict[str, float | None]
+
+
+def with_size(size: int) -> tuple[Behaviour, Expected]:
+    """Give one of two pins an impossible size."""
+    return listing([row(1), row(2, size=size)]), {
+        "aiozpin_files": 2,
+        "aiozpin_unique_cids": 1,
+        'aiozpin_stored_bytes{phase="pinned",status="pinned"}': 100,
+        "aiozpin_inventory_malformed_pins": 1,
+        "aiozpin_inventory_unaccounted_files": 1,
+    }
+
+
+def with_date(date: str) -> tuple[Behaviour, Expected]:
+    """Give two of three pins an impossible date."""
+    rows = [row(1), row(2, date_pinned=date), row(3, date_pinned=date, status="pinning", size=None)]
+    return listing(rows), {
+        "aiozpin_files": 3,
+        "aiozpin_unique_cids": 3,
+        'aiozpin_pins{phase="in_progress",status="pinning"}': 1,
+        "aiozpin_inventory_malformed_pins": 0,
+        "aiozpin_newest_pin_timestamp_seconds": GOOD_DATE,
+        "aiozpin_oldest_unfinished_pin_timestamp_seconds": None,
+    }
+
+
+def without_pins(told: bytes) -> tuple[Behaviour, Expected]:
+    """Have no pins at all."""
+    return answer("200 OK", b'{"data":{"totals":{"files":0,"size":0},"pins":' + told + b"}}"), {
+        "aiozpin_files": 0,
+        "aiozpin_size_bytes": 0,
+        "aiozpin_unique_cids": 0,
+        "aiozpin_newest_pin_timestamp_seconds": None,
+        "aiozpin_inventory_consistent": 1,
+    }
+
+
+ODD_DATA: dict[str, tuple[Behaviour, Expected]] = {
+    "2-to-the-63-bytes": with_size(2**63),
+    "2-to-the-64-bytes": with_size(2**64),
+    "a-googol-bytes": with_size(10**100),
+    "negative-size": with_size(-1),
+    "very-negative-size": with_size(-(2**70)),
+    "year-0": with_date("0000-01-01T00:00:00Z"),
+    "year-10000": with_date("10000-01-01T00:00:00Z"),
+    "no-pins": without_pins(b"[]"),
+    "null-pins": without_pins(b"null"),
+    "word-of-10-kb": (
+        listing([row(1), row(2, status=LONG_WORD, sub_hash_status=LONG_WORD)]),
+        {"aiozpin_files": 2, "aiozpin_unique_cids": 2, OTHER: 1},
+    ),
+}
+"""How to answer oddly, and what the metrics have to show then."""
+
+
+@contextmanager
+def running_exporter(
+    folder: Path, accounts: list[dict[str, object]], env: dict[str, str] | None = None
+) -> Iterator[RunningExporter]:
+    """Run the exporter for these accounts; in the end it must have said nothing of keys, nor had a bug."""
+    config = folder / "config.yml"
+    config.write_text(json.dumps({"accounts": accounts}))
+    with exporter({**QUICK, "PIN_EXPORTER_CONFIG_FILE": str(config), **(env or {})}) as exported:
+        yield exported
+        assert exported.process.stop() == 0
+        told = "\n".join(exported.process.lines)
+        assert "Traceback" not in told
+        assert leaks(told) == []
+        assert OLD_KEY not in told
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One exporter with several accounts, each with a server of its own, all well at first.
+
+    One to be broken and one to be left alone; one whose data soon are too old, one whose keys are in files,
+    one behind TLS, and one at a host that does not exist.
+    """
+
+    exported: RunningExporter
+    accounts: dict[str, Watched]
+    elsewhere: HostileServer
+    certificates: dict[str, Path]
+    tls: ssl.SSLContext
+    key_files: dict[str, Path]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder = tmp_path_factory.mktemp("faults")
+    openssl = require_tool("openssl", "openssl")
+    certificates = {}
+    for name in ("trusted", "wrong"):
+        own = folder / name
+        own.mkdir()
+        certificates[name] = make_certificate(openssl, own, "IP:127.0.0.1")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificates["trusted"])
+    key_files = {name: folder / name for name in KEYS}
+    key_files["api_key"].write_text(OLD_KEY)
+    key_files["secret_key"].write_text(SECRET_KEY)
+    special: dict[str, dict[str, object]] = {
+        "broken": {**KEYS, "request_timeout": "30s"},  # what is large takes its time
+        "neighbour": {**KEYS},
+        "fleeting": {**KEYS, "stale_after": "2s"},
+        "worded": {**KEYS},
+        "rotated": {f"{name}_file": str(path) for name, path in key_files.items()},
+    }
+    with ExitStack() as stack:
+        elsewhere = stack.enter_context(HostileServer(good(1)).running())
+        secure = stack.enter_context(HostileServer(good(100, leave=True), tls).running())
+        servers = {name: stack.enter_context(HostileServer(good(100)).running()) for name in special}
+        settings: list[dict[str, object]] = [
+            {"name": name, "base_url": server.base_url(), **special[name]} for name, server in servers.items()
+        ]
+        settings += [
+            {"name": "secure", "base_url": secure.base_url("https"), **KEYS},
+            # A resolver may take its time.
+            {"name": "nowhere", "base_url": "http://no.invalid/api", "request_timeout": "30s", **KEYS},
+        ]
+        env = {"SSL_CERT_FILE": str(certificates["trusted"])}
+        exported = stack.enter_context(running_exporter(folder, settings, env))
+        accounts = {name: Watched(exported, name, server) for name, server in servers.items()}
+        accounts["secure"] = Watched(exported, "secure", secure, leave=True)
+        yield Stage(exported, accounts, elsewhere, certificates, tls, key_files)
+
+
+@contextmanager
+def watching(exported: RunningExporter, report: list[tuple[str, object]]) -> Iterator[None]:
+    """Whatever is done in the meantime, the exporter must answer fast, stay small, and live."""
+    onlooker = Onlooker(exported)
+    with onlooker.looking_on():
+        yield
+        wait_for(lambda: onlooker.rounds > 1, "answers")
+    report += [
+        ("slowest_answer", f"{onlooker.slowest_seconds:.3f} s for {onlooker.slowest_path}"),
+        ("most_resident_bytes", int(onlooker.peak_resident_bytes)),
+    ]
+    assert onlooker.problems == []
+    assert exported.process.popen.poll() is None
+    assert onlooker.slowest_seconds < SLOWEST_SECONDS
+    assert onlooker.peak_resident_bytes < RESIDENT_BYTES
+    assert leaks(exported.metrics()) == []
+
+
+@pytest.fixture
+def watched(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """The stage while somebody looks on."""
+    # For the report that --junitxml makes.
+    with watching(stage.exported, request.node.user_properties):
+        yield stage
+    assert stage.accounts["neighbour"].now()["aiozpin_up"] == 1
+
+
+@dataclass(frozen=True)
+class Course:
+    """One account before its fault, when the fault shows, and when it is over."""
+
+    before: Series
+    during: Series
+    after: Series
+
+
+@dataclass(frozen=True)
+class Courses:
+    """What happened to each account, and how the exporter answered meanwhile."""
+
+    by_account: dict[str, Course]
+    report: list[tuple[str, object]]
+
+
+@pytest.fixture(scope="module")
+def courses(tmp_path_factory: pytest.TempPathFactory) -> Courses:
+    """One account for each fault, all broken at once and mended at once: seconds instead of minutes."""
+    names = (*FAILURES, *ODD_DATA)
+    report: list[tuple[str, object]] = []
+
+    def shows(name: str, now: Series) -> bool:
+        if name in FAILURES:
+            return now["aiozpin_up"] == 0
+        expected = ODD_DATA[name][1]
+        return {series: now.get(series) for series in expected} == expected
+
+    with ExitStack() as stack:
+        servers = {name: stack.enter_context(HostileServer(good(100)).running()) for name in names}
+        settings: list[dict[str, object]] = [
+            {"name": name, "base_url": server.base_url(), **KEYS} for name, server in servers.items()
+        ]
+        exported = stack.enter_context(running_exporter(tmp_path_factory.mktemp("courses"), settings))
+        accounts = {name: Watched(exported, name, server) for name, server in servers.items()}
+        stack.enter_context(watching(exported, report))
+        before = {name: account.wait_until_well() for name, account in accounts.items()}
+        for name, account in accounts.items():
+            account.break_by(FAILURES[name][1] if name in FAILURES else ODD_DATA[name][0])
+        during = {
+            name: account.wait_for(lambda now, name=name: shows(name, now), "the fault")  # type: ignore[misc]
+            for name, account in accounts.items()
+        }
+        for account in accounts.values():
+            account.mend()
+        after = {name: account.wait_until_well() for name, account in accounts.items()}
+    return Courses({name: Course(before[name], during[name], after[name]) for name in names}, report)
+
+
+def assert_failed(before: Series, during: Series, reason: str) -> None:
+    """Check that an account failed for one reason, and shows the data that it had before."""
+    assert during["aiozpin_up"] == 0
+    assert new_failures(before, during, "totals") == {reason}
+    assert new_failures(before, during, "inventory") <= {reason}
+    for kept in ("aiozpin_files", "aiozpin_size_bytes", "aiozpin_unique_cids"):
+        assert during[kept] == before[kept]
+    assert pins(during) == pins(before)
+    succeeded = 'aiozpin_last_success_timestamp_seconds{collector="totals"}'
+    attempted = 'aiozpin_last_attempt_timestamp_seconds{collector="totals"}'
+    assert before[succeeded] <= during[succeeded] < during[attempted]
+
+
+def fail_and_recover(account: Watched, behaviour: Behaviour, reason: str) -> None:
+    """Break one account and mend it again."""
+    before = account.wait_until_well()
+    account.break_by(behaviour)
+    try:
+        assert_failed(before, account.wait_for(lambda now: now["aiozpin_up"] == 0, "the failure"), reason)
+    finally:
+        account.recover()
+
+
+@pytest.mark.parametrize("fault", FAILURES)
+def test_a_fault_leaves_the_last_good_data_and_the_next_good_answer_brings_fresh_ones(
+    courses: Courses, fault: str, request: pytest.FixtureRequest
+) -> None:
+    request.node.user_properties += courses.report
+    course = courses.by_account[fault]
+    assert_failed(course.before, course.during, FAILURES[fault][0])
+    assert course.after["aiozpin_files"] == course.before["aiozpin_files"] + 1
+    assert set(failures(course.after, "totals")) == {FAILURES[fault][0]}
+
+
+@pytest.mark.parametrize("oddity", ODD_DATA)
+def test_odd_data_are_no_failure_and_what_can_be_read_of_them_is_right(courses: Courses, oddity: str) -> None:
+    course = courses.by_account[oddity]
+    for now in (course.during, course.after):
+        assert now["aiozpin_up"] == 1
+        assert failures(now, "totals") == failures(now, "inventory") == {}
+
+
+def test_a_gzip_bomb_fails_as_malformed(watched: Stage) -> None:
+    fail_and_recover(watched.accounts["broken"], raw(bomb()), "malformed")
+
+
+def test_an_answer_of_a_gigabyte_is_not_read_to_its_end(watched: Stage) -> None:
+    flood = Flood()
+    fail_and_recover(watched.accounts["broken"], flood, "malformed")
+    assert MAX_BODY_BYTES / 2 < flood.most_sent_bytes < MAX_BODY_BYTES + KERNEL_BYTES
+
+
+@pytest.mark.parametrize(
+    "path", ["pinning/pins/", f"{API_KEY}/{SECRET_KEY}?key={API_KEY}"], ids=["plain", "with-the-keys"]
+)
+def test_a_redirect_to_another_host_is_a_failure_and_that_host_never_hears_of_it(
+    watched: Stage, path: str
+) -> None:
+    elsewhere = watched.elsewhere
+    location = f"Location: http://localhost:{elsewhere.port}/{path}"
+    fail_and_recover(watched.accounts["broken"], answer("301 Moved", HTML, location), "redirect")
+    assert (elsewhere.connections, elsewhere.heads) == (0, [])
+    assert any("redirect" in line and "localhost" in line for line in watched.exported.process.lines)
+
+
+def test_a_redirect_to_a_host_named_like_the_keys_does_not_bring_them_into_the_log(watched: Stage) -> None:
+    location = f"Location: https://{API_KEY}.invalid/{SECRET_KEY}"
+    fail_and_recover(watched.accounts["broken"], answer("302 Found", b"", location), "redirect")
+    assert leaks("\n".join(watched.exported.process.lines)) == []
+    assert any("[redacted].invalid" in line for line in watched.exported.process.lines)
+
+
+def test_a_list_without_end_fails_as_inconsistent_and_the_totals_go_on(watched: Stage) -> None:
+    account = watched.accounts["fleeting"]
+    before = account.wait_until_well()
+    account.server.behaviour = list_without_end
+    after = account.wait_for(lambda now: bool(new_failures(before, now, "inventory")), "a failure")
+    assert new_failures(before, after, "inventory") == {"inconsistent"}
+    assert new_failures(before, after, "totals") == set()
+    assert after["aiozpin_up"] == 1
+    account.wait_for(lambda now: now.get("aiozpin_files") == 2, "the totals")
+    account.recover()
+
+
+def test_a_thousand_status_words_become_few_series_and_every_pin_is_counted(watched: Stage) -> None:
+    account = watched.accounts["worded"]  # a word once shown is shown for ever
+    before = account.wait_until_well()
+    account.server.behaviour = listing([row(number, status=f"word-{number}") for number in range(1_000)])
+    after = account.wait_for(lambda now: (now.get(OTHER) or 0) >= 1_000 - 32, "a thousand words")
+    assert new_failures(before, after, "inventory") == set()
+    words = [name for name in after if name.startswith('aiozpin_pins{phase="unknown"')]
+    assert 2 <= len(words) <= 33
+    assert after[OTHER] == 1_000 - (len(words) - 1)
+    account.recover()
+
+
+def test_data_vanish_once_they_are_too_old_and_come_back_with_the_next_good_answer(watched: Stage) -> None:
+    account = watched.accounts["fleeting"]
+    account.wait_until_well()
+    account.server.behaviour = answer("401 Unauthorized", ENVELOPE)
+    after = account.wait_for(
+        lambda now: "aiozpin_files" not in now and pins(now) is None, "old data to be gone"
+    )
+    assert after["aiozpin_up"] == 0
+    assert "aiozpin_unique_cids" not in after
+    assert after['aiozpin_last_success_timestamp_seconds{collector="totals"}'] > 0
+    account.recover()
+
+
+def test_a_broken_account_does_not_hold_up_its_neighbour(watched: Stage) -> None:
+    broken, neighbour = watched.accounts["fleeting"], watched.accounts["neighbour"]
+    before = neighbour.recover()
+    for behaviour in (silence, answer("429 Too Many Requests", b"", "Retry-After: 3600")):
+        broken.server.behaviour = behaviour
+        broken.wait_for(lambda now: now["aiozpin_up"] == 0, "the failure")
+        after = neighbour.recover()
+        assert broken.now()["aiozpin_up"] == 0
+        for collector in ("totals", "inventory"):
+            assert new_failures(before, after, collector) == set()
+    broken.recover()
+
+
+def test_a_certificate_that_turns_wrong_is_a_tls_failure_until_it_is_right_again(watched: Stage) -> None:
+    account = watched.accounts["secure"]
+    before = account.wait_until_well()
+    watched.tls.load_cert_chain(watched.certificates["wrong"])
+    assert_failed(before, account.wait_for(lambda now: now["aiozpin_up"] == 0, "the failure"), "tls")
+    watched.tls.load_cert_chain(watched.certificates["trusted"])
+    account.recover()
+
+
+def test_a_host_that_cannot_be_resolved_is_a_failed_connection_without_any_data(watched: Stage) -> None:
+    def now() -> Series:
+        return of_account(series_of(watched.exported.metrics()), "nowhere")
+
+    after = wait_for(lambda: found if new_failures({}, found := now(), "totals") else None, "a failure")
+    assert new_failures({}, after, "totals") == {"connection"}
+    assert after["aiozpin_up"] == 0
+    assert "aiozpin_files" not in after
+    assert pins(after) is None
+
+
+def test_rotated_key_files_are_used_by_the_next_poll_without_a_restart(watched: Stage) -> None:
+    account = watched.accounts["rotated"]
+    account.wait_until_well()
+    account.server.behaviour = guarded(API_KEY, good(3))
+    account.wait_for(lambda now: now["aiozpin_up"] == 0, "the old key's failure")
+    after = account.now()
+    assert new_failures({}, after, "totals") == {"unauthorized"}
+    new = watched.key_files["api_key"].with_name("new")
+    new.write_text(API_KEY)
+    new.rename(watched.key_files["api_key"])
+    account.wait_for(lambda now: now["aiozpin_up"] == 1 and pins(now) == 3, "the new key's success")
+    told = watched.exported.metrics() + "\n".join(watched.exported.process.lines)
+    assert OLD_KEY not in told
+    assert leaks(told) == []
+
+
+def guarded(api_key: str, behaviour: Behaviour) -> Behaviour:
+    """Answer those who have the key, and refuse all others."""
+
+    async def behave(call: Call) -> None:
+        admitted = f"pinning_api_key: {api_key}\r\n".lower() in call.head.decode().lower()
+        await (behaviour if admitted else answer("401 Unauthorized", ENVELOPE))(call)
+
+    return behave
+
+
+def test_a_fault_that_has_nothing_to_do_with_the_page_size_does_not_lower_it_for_ever(watched: Stage) -> None:
+    account = watched.accounts["broken"]
+    fail_and_recover(account, answer("200 OK"), "malformed")
+    limits: list[int] = []
+
+    async def noting(call: Call) -> None:
+        limits.append(wanted_rows(call)[1])
+        await good(account.files)(call)
+
+    account.server.behaviour = noting
+    polls = 'aiozpin_polls_total{collector="inventory"}'
+    before = account.now()[polls]
+    account.wait_for(lambda now: now[polls] > before + 3, "three inventories")
+    assert max(limits) == 1_000
+
+
+@pytest.mark.parametrize("kind", MANY)
+def test_a_page_of_a_million_rows_neither_holds_up_scrapes_nor_fills_the_memory(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    with HostileServer(good(100)).running() as server:
+        own = {"PIN_EXPORTER_BASE_URL": server.base_url(), "PIN_EXPORTER_REQUEST_TIMEOUT": "30s"}
+        keys = {"PIN_EXPORTER_API_KEY": API_KEY, "PIN_EXPORTER_SECRET_KEY": SECRET_KEY}
+        with exporter({**QUICK, **own, **keys}) as exported:
+            account = Watched(exported, "default", server)
+            behaviour = raw(many_rows(MANY[kind], MAX_BODY_BYTES - 100))
+            account.wait_until_well()
+            with watching(exported, request.node.user_properties):
+                fail_and_recover(account, behaviour, "malformed")
