@@ -111,12 +111,13 @@ def churn() -> Iterator[Result]:
 
 
 def _naive(pins: RestlessList, limit: int) -> tuple[Sequence[int], str]:
-    """Walk as one would at first: on and on until nothing comes."""
+    """Walk as one would at first: on and on until a page is not full."""
     counted: list[int] = []
-    offset = 0
-    while rows := pins.page(offset, limit).rows:
+    full = True
+    while full:
+        rows = pins.page(pins.requests * limit, limit).rows
         counted += [int(pin.id) for pin in rows if pin]
-        offset += len(rows)
+        full = len(rows) == limit
     return counted, "believed"
 
 
@@ -139,7 +140,7 @@ def _ours(pins: RestlessList, limit: int, in_flight: int) -> tuple[Sequence[int]
         reading = Reading(NOTHING_SHOWN)
         taking = reading.take(pins.fetch, PageSize(limit), wall=lambda: 0.0, in_flight=in_flight)
         try:
-            return counted, str(asyncio.run(taking).verdict)  # type: ignore[arg-type]
+            return counted, str(asyncio.run(taking).verdict)
         except InconsistentError:
             return counted, "refused"
 
