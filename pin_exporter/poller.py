@@ -21,15 +21,17 @@ _log = logging.getLogger(__name__)
 _REFUSED: Final = frozenset({"unauthorized", "forbidden"})
 _UNPROVEN_IN_A_ROW: Final = 3
 _RESUMABLE_INTERVALS: Final = 2
+_RESUMABLE_SECONDS: Final = 3_600.0
 
 Step = Callable[[AccountSnapshot], AccountSnapshot]
 
 
 class _Begun(NamedTuple):
-    """A reading of the list, with when it began and the requests made until then."""
+    """A reading of the list, with when it began and was interrupted, and the requests made before it."""
 
     reading: Reading
-    elapsed: float
+    began: float
+    interrupted: float
     requests_before: int
 
 
@@ -98,13 +100,15 @@ class AccountPoller:
 
     async def _poll_inventory(self) -> Step:
         begun = self._begin_or_resume()
-        self._interrupted = begun
         try:
             counted = await begun.reading.take(
                 self._fetch_page, self._page_size, wall=self._clock.wall, in_flight=self._pages_in_flight
             )
         except InconsistentError:
             self._interrupted = None
+            raise
+        except PollError:
+            self._interrupted = begun._replace(interrupted=self._clock.elapsed())
             raise
         self._interrupted = None
         self._require_proof(counted)
@@ -116,11 +120,13 @@ class AccountPoller:
         """Go on with a reading that was interrupted, unless what it has read is too old by now."""
         begun, now = self._interrupted, self._clock.elapsed()
         interval = self.snapshot.health[Collector.INVENTORY].interval_seconds
-        if begun is not None and now - begun.elapsed <= _RESUMABLE_INTERVALS * interval:
-            return begun
+        if begun is not None:
+            rested, age = now - begun.interrupted, now - begun.began
+            if rested <= _RESUMABLE_INTERVALS * interval and age <= max(interval, _RESUMABLE_SECONDS):
+                return begun
         counted = self.snapshot.counted
         shown = counted.inventory.shown if counted else NOTHING_SHOWN
-        return _Begun(Reading(shown), now, self._walk_requests())
+        return _Begun(Reading(shown), now, now, self._walk_requests())
 
     def _walk_requests(self) -> int:
         requests = self.snapshot.traffic.requests.items()

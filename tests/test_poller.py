@@ -559,3 +559,15 @@ def test_polling_stops_when_it_is_told_to_even_in_the_middle_of_a_walk() -> None
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(work())
+
+
+def test_a_long_walk_that_died_goes_on_however_long_it_took_so_far() -> None:
+    polled = Polled(pins=450)
+    polled.service.latency_seconds = 200.0
+    polled.service.answer = failing_at(polled, 180)
+    polled.poll(Collector.INVENTORY)
+    polled.recover()
+    polled.clock.now += 100
+    polled.service.requests.clear()
+    polled.poll(Collector.INVENTORY)
+    assert offsets_asked(polled)[0] == 180
