@@ -123,6 +123,7 @@ class PinApi:
         self._host = self._url.netloc.decode()
         self._credentials = credentials
         self._timeout_seconds = timeout_seconds
+        self._decoding = asyncio.Lock()
 
     async def list_pins(self, *, offset: int, limit: int, observe: Callable[[Exchange], None]) -> Page:
         """Return the rows from `offset` on, at most `limit`, of all pins, oldest first.
@@ -149,7 +150,10 @@ class PinApi:
         finally:
             code = "error" if answer.status is None else str(answer.status)
             observe(Exchange(code, time.perf_counter() - began, len(answer.body)))
-        return self._page(answer, credentials)
+        # One page at a time: of several that arrive together, each would hold up whoever scrapes meanwhile.
+        async with self._decoding:
+            await asyncio.sleep(0)
+            return self._page(answer, credentials)
 
     async def _receive(self, request: httpx.Request, credentials: Credentials, answer: Answer) -> None:
         request.headers.update(self._client.headers)

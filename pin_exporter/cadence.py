@@ -26,9 +26,10 @@ class Cadence:
         """Return the health of a collector with this interval before its first poll."""
         return Health(interval, self.stale_after_seconds(interval))
 
-    def inventory_interval(self, requests: int) -> float:
-        """Return how often a walk of so many requests can be made within the budget."""
-        return max(self.poll_interval, math.ceil(60 * requests / self.walk_requests_per_minute))
+    def inventory_interval(self, requests: int, duration_seconds: float) -> float:
+        """Return how often a walk can be made that took so many requests and so long, within the budget."""
+        affordable = 60 * requests / self.walk_requests_per_minute
+        return max(self.poll_interval, math.ceil(affordable), math.ceil(duration_seconds))
 
     def stale_after_seconds(self, interval: float) -> float:
         """Return the age at which data of a collector with this interval are no longer shown.

@@ -19,6 +19,7 @@ class Evidence:
     totals_changed: bool = False
     moved: bool = False
     reordered: bool = False
+    suspected: bool = False
     unreadable: int = 0
 
     def report(self, totals: Totals) -> None:
@@ -29,13 +30,15 @@ class Evidence:
         self.pages += 1
 
     def lost_rows(self, counted: int) -> bool:
-        """Tell whether rows were missed for sure, given how many were counted.
+        """Tell whether rows must have been missed, given how many were counted.
 
         That is so when rows changed places, as those of the same time of creation may, or when there are none
-        at all, while totals that stood still know of more.
+        at all, while totals that stood still know of more. Once it was so, only a full count settles it.
         """
-        suspect = self.reordered or counted + self.unreadable == 0
-        return suspect and not self.totals_changed and counted + self.unreadable < self.reported.files
+        short = counted + self.unreadable < self.reported.files
+        suspect = self.moved or self.reordered or counted + self.unreadable == 0
+        self.suspected |= suspect and short and not self.totals_changed
+        return self.suspected and short
 
     def verdict(self, counted: int) -> Verdict:
         """Return what is proven of a walk that has ended, given how many rows it counted."""

@@ -167,7 +167,8 @@ class AccountPoller:
         )
         interval = self._cadence.poll_interval
         if collector is Collector.INVENTORY and snapshot.counted:
-            interval = self._cadence.inventory_interval(snapshot.counted.requests)
+            requests, took = snapshot.counted.requests, health.duration_seconds or 0.0
+            interval = self._cadence.inventory_interval(requests, took)
             if snapshot.counted.verdict is Verdict.INCONSISTENT:
                 health = health.unproven()
                 _log.warning("inventory published without proof", extra={"account": snapshot.account})

@@ -91,7 +91,8 @@ class Walk:
         if known is None:
             self.overlap = max(2 * self.overlap, 1)
             return []
-        fresh = self._fresh_rows(page.rows[known:])
+        fresh = self._fresh_rows(page.rows[known:], ids[known:])
+        self._repeats = 0 if fresh else self._repeats
         if self._is_end(offset, limit, ids):
             self._end()
         elif not self.in_place and not fresh and ids == self._tail:
@@ -107,7 +108,7 @@ class Walk:
         told = f"the list changes too fast: {self.pages} pages were read where {undisturbed} would do"
         if self._prove and self.pages > 2 * (undisturbed + 1):
             raise UnprovableError(f"{told}: raise requests_per_minute or page_size")
-        if not self._prove and self.pages > undisturbed + _SLACK_PAGES:
+        if not self._prove and self.pages > undisturbed + undisturbed // 10 + _SLACK_PAGES:
             raise InconsistentError(f"{told}: raise requests_per_minute or page_size")
         if self._farthest > 2 * self._evidence.most_files + _ENDLESS_ROWS:
             raise InconsistentError(
@@ -138,9 +139,13 @@ class Walk:
         run = sum(1 for _ in takewhile(bool, known))
         return run >= (min(_RUN, len(self._tail) // 2) if self._mixed else 1)
 
-    def _fresh_rows(self, rows: Sequence[Pin | None]) -> list[Pin | None]:
-        add = self._seen.add
-        fresh = [pin for pin in rows if pin is None or add(pin.id)]
+    def _fresh_rows(self, rows: Sequence[Pin | None], ids: Ids) -> list[Pin | None]:
+        """Return the rows not seen before; of the unreadable ones, those behind the last row seen before."""
+        add, seen = self._seen.add, self._seen
+        known = () if self.in_place else (n for n, i in enumerate(ids) if i is not None and i in seen)
+        last = max(known, default=-1)
+        counts = not self._second_pass
+        fresh = [pin for n, pin in enumerate(rows) if (counts and n > last if pin is None else add(pin.id))]
         self._evidence.unreadable += fresh.count(None)
         self._evidence.reordered |= self.in_place and len(fresh) < len(rows)
         return fresh
@@ -154,8 +159,8 @@ class Walk:
         if not ids:
             return True
         ends_as_reported = offset + len(ids) == self.reported.files and len(ids) < limit
-        cut_by_the_server = len(ids) % 10 == 0 if self.pages == 1 else len(ids) >= self._largest_page
-        return ends_as_reported and not cut_by_the_server
+        longest = _is_round(len(ids)) if self.pages == 1 else len(ids) >= self._largest_page
+        return ends_as_reported and not longest
 
     def _end(self) -> None:
         """Be done, or read the list once more: that finds most rows that were missed by changing places."""
@@ -176,8 +181,15 @@ class Walk:
 
     def _wanted_overlap(self, offset: int, ids: Ids) -> int:
         """Return three times the shift that was seen, fading when nothing moves any more."""
+        if not self._prove:
+            return MIN_OVERLAP
         kept = self.overlap if self._mixed else self.overlap // 2
         if self.in_place or ids[0] not in self._tail:
             return max(MIN_OVERLAP, kept)
         shift = self._tail.index(ids[0]) - (len(self._tail) - (self.frontier - offset))
         return max(MIN_OVERLAP, kept, 3 * abs(shift))
+
+
+def _is_round(rows: int) -> bool:
+    """Tell whether a page of so many rows may be as long as a server lets it be."""
+    return rows % 10 == 0 or (rows >= 16 and rows & (rows - 1) == 0)

@@ -335,7 +335,7 @@ def test_each_collectors_data_grow_old_by_themselves_and_come_back() -> None:
 @pytest.mark.parametrize(("requests", "interval"), [(1, 60), (60, 60), (61, 61), (120, 120), (1_010, 1_010)])
 def test_the_inventory_takes_no_more_than_half_the_budget(requests: int, interval: float) -> None:
     cadence = Cadence(60.0, None, walk_requests_per_minute=60.0)
-    assert cadence.inventory_interval(requests) == interval
+    assert cadence.inventory_interval(requests, 0.0) == interval
 
 
 def test_the_interval_of_the_inventory_stretches_with_its_size_and_shrinks_again() -> None:
@@ -571,3 +571,13 @@ def test_a_long_walk_that_died_goes_on_however_long_it_took_so_far() -> None:
     polled.service.requests.clear()
     polled.poll(Collector.INVENTORY)
     assert offsets_asked(polled)[0] == 180
+
+
+def test_an_inventory_that_takes_long_is_taken_less_often_so_that_its_data_do_not_vanish_in_between() -> None:
+    polled = Polled(pins=900)
+    polled.service.latency_seconds = 60.0
+    polled.run_for(4_000)
+    health = polled.health(Collector.INVENTORY)
+    assert health.interval_seconds == 600.0
+    assert health.polls > 4
+    assert polled.shown() == set(DATA)

@@ -355,3 +355,71 @@ def test_totals_that_count_less_than_is_listed_do_not_end_the_walk_where_they_sa
 def test_an_empty_list_of_an_account_with_files_proves_nothing() -> None:
     walked = walk_over(PinList([], extra_files=20_000).page, 1_000)
     assert (walked.numbers, walked.walk.verdict) == ([], Verdict.INCONSISTENT)
+
+
+def test_rows_lost_to_swaps_that_moved_the_page_too_are_noticed_while_the_totals_stand_still() -> None:
+    orders = [
+        list(range(30)),
+        [0, 1, 2, 3, 4, 9, 17, 11, 21, 22, 8, 18, 19, 16, 10, 12, 14, 15, 24, 5, 6, 13],
+    ]
+    orders[1] += [20, 7, 23, *range(25, 30)]
+    pins = PinList(orders[0], changes={1: [lambda pins: pins.rows.__setitem__(slice(None), orders[1])]})
+    walked = walk_over(pins.page, 20)
+    assert set(walked.numbers) == set(range(30)) or walked.walk.verdict is Verdict.INCONSISTENT
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_walk_over_a_list_of_ties_is_called_repaired_that_missed_a_row(seed: int) -> None:
+    rng = Random(seed)
+
+    def swap(pins: PinList) -> None:
+        for start in range(0, len(pins.rows), 10):
+            equal = pins.rows[start : start + 10]
+            rng.shuffle(equal)
+            pins.rows[start : start + 10] = equal
+
+    pins = PinList(list(range(300)), changes=every_request(swap))
+    with suppress(InconsistentError):
+        walked = walk_over(pins.page, 50)
+        assert set(walked.numbers) == set(range(300)) or walked.walk.verdict is Verdict.INCONSISTENT
+
+
+def test_pages_that_come_twice_now_and_then_do_not_end_a_long_walk() -> None:
+    pins = PinList(list(range(20_000)))
+    answers: list[Page] = []
+
+    def fetch(offset: int, limit: int) -> Page:
+        again = len(answers) in (100, 300, 500, 700)
+        answers.append(answers[-1] if again else pins.page(offset, limit))
+        return answers[-1]
+
+    walked = walk_over(fetch, 30)
+    assert walked.numbers == list(range(20_000))
+    assert walked.walk.verdict is Verdict.REPAIRED
+
+
+def test_an_unreadable_row_is_counted_once_even_where_rows_have_moved() -> None:
+    pins = PinList(list(range(60)), unreadable=range(3, 60, 4), changes={1: [removed(0)]})
+    walked = walk_over(pins.page, 30)
+    assert walked.rows.count(None) == len(range(3, 60, 4))
+
+
+@pytest.mark.parametrize("largest_page", [64, 128, 256])
+def test_a_first_page_as_long_as_too_small_totals_say_does_not_end_the_walk(largest_page: int) -> None:
+    pins = PinList(list(range(400)), largest_page=largest_page, extra_files=largest_page - 400)
+    assert walk_over(pins.page, 1_000).numbers == list(range(400))
+
+
+def test_a_list_that_loses_and_gains_rows_at_every_request_is_read_to_its_end_without_proof() -> None:
+    rng = Random(1)
+
+    def churn(pins: PinList) -> None:
+        count = rng.randint(0, 50)
+        pins.remove(0, count)
+        pins.insert(count)
+
+    pins = PinList(list(range(20_000)), changes=every_request(churn))
+    walk = Walk(prove=False)
+    while not walk.done:
+        walk.accept(walk.next_offset, 100, pins.page(walk.next_offset, 100))
+    assert walk.verdict is Verdict.INCONSISTENT
