@@ -86,13 +86,15 @@ class Health:
 
     def unproven(self) -> Self:
         """Return the health after an attempt whose outcome is shown, but counts as a failure to prove it."""
-        failures = {**self.failures, InconsistentError.reason: self.failures[InconsistentError.reason] + 1}
-        return replace(self, failures=MappingProxyType(failures))
+        return self._counted(InconsistentError.reason)
 
     def failed(self, reason: str, error: str) -> Self:
         """Return the health after the attempt failed; the last success stays as it was."""
+        return replace(self._counted(reason), reason=reason, error=error)
+
+    def _counted(self, reason: str) -> Self:
         failures = {**self.failures, reason: self.failures[reason] + 1}
-        return replace(self, failures=MappingProxyType(failures), reason=reason, error=error)
+        return replace(self, failures=MappingProxyType(failures))
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,6 @@ class Walk:
         """Whether the newest page stood exactly where it was expected."""
         self.stepped_back = False
         """Whether the newest page was refused, because a gap may lie before it."""
-        self.pages = 0
         self.frontier = 0
         self.overlap = 0
         self._prove = prove
@@ -51,6 +50,11 @@ class Walk:
         self._repeats = 0
         self._mixed = False
         self._second_pass = False
+
+    @property
+    def pages(self) -> int:
+        """Return how many pages were taken in."""
+        return self._evidence.pages
 
     @property
     def next_offset(self) -> int:
@@ -80,7 +84,6 @@ class Walk:
         """
         if self.pages == 0:
             self._seen = DistinctSet(page.totals.files)
-        self.pages += 1
         self._rows += len(page.rows)
         self._largest_page = max(min(self._largest_page, limit), len(page.rows))
         self._evidence.report(page.totals)
@@ -105,11 +108,14 @@ class Walk:
         self._farthest = max(self._farthest, self.frontier)
         rows = max(self._evidence.most_files, self._farthest)
         undisturbed = 1 + rows // max(1, self._rows // self.pages - MIN_OVERLAP)
-        told = f"the list changes too fast: {self.pages} pages were read where {undisturbed} would do"
+        told = (
+            f"the list changes too fast: {self.pages} pages were read where {undisturbed} would do: "
+            "raise requests_per_minute or page_size"
+        )
         if self._prove and self.pages > 2 * (undisturbed + 1):
-            raise UnprovableError(f"{told}: raise requests_per_minute or page_size")
+            raise UnprovableError(told)
         if not self._prove and self.pages > undisturbed + undisturbed // 10 + _SLACK_PAGES:
-            raise InconsistentError(f"{told}: raise requests_per_minute or page_size")
+            raise InconsistentError(told)
         if self._farthest > 2 * self._evidence.most_files + _ENDLESS_ROWS:
             raise InconsistentError(
                 f"the list does not end: {self._farthest} rows read, {self.reported.files} files reported"

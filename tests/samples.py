@@ -3,7 +3,10 @@
 from dataclasses import replace
 from types import MappingProxyType
 
+from pydantic import SecretStr
+
 from pin_exporter.model import Phase, Totals, Verdict
+from pin_exporter.settings import Account
 from pin_exporter.snapshot import AccountSnapshot, Collector, Counted, Health, Operation, Traffic
 from pin_exporter.tally import Held, Inventory, Kind
 
@@ -84,3 +87,20 @@ UNTRIED = AccountSnapshot("website", dict.fromkeys(Collector, Health(60, 240)))
 
 NOW_ELAPSED = 1_010.0
 """A moment on the clock of the healths above at which all data are fresh."""
+
+
+def account_at(base_url: str) -> Account:
+    """Return an account with everything set, to be varied by `replace`."""
+    return Account(
+        name="a",
+        api_key=SecretStr("key"),
+        secret_key=SecretStr("secret"),
+        base_url=base_url,
+        poll_interval=60.0,
+        requests_per_minute=120,
+        request_timeout=5.0,
+        page_size=100,
+        pages_in_flight=4,
+        stale_after=None,
+        size_limit=None,
+    )

@@ -10,14 +10,13 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import httpx
 import pytest
-from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from pin_exporter.api import HttpClients
 from pin_exporter.errors import ListenError
 from pin_exporter.run import run_exporter
 from pin_exporter.server import listen, local_url, serve
-from pin_exporter.settings import Account
+from tests.samples import account_at
 from tests.service import page, row
 from tests.strange_server import StrangeServer, answer
 
@@ -131,22 +130,6 @@ def test_a_worker_with_a_bug_ends_everything_with_its_exception_in_a_group(
     assert time.monotonic() - began < 5
 
 
-def account(base_url: str) -> Account:
-    return Account(
-        name="a",
-        api_key=SecretStr("key"),
-        secret_key=SecretStr("secret"),
-        base_url=base_url,
-        poll_interval=60.0,
-        requests_per_minute=120,
-        request_timeout=5.0,
-        page_size=100,
-        pages_in_flight=4,
-        stale_after=None,
-        size_limit=None,
-    )
-
-
 class _EnoughSeenError(Exception):
     """Ends a run from inside."""
 
@@ -166,7 +149,7 @@ def test_the_exporter_polls_and_serves_on_all_its_sockets(opened: Callable[[str]
     async def work() -> None:
         async with StrangeServer(answer("200 OK", page([row(1), row(2)]))).listening() as server:
             await run_exporter(
-                [account(server.base_url())], HttpClients(), sockets, "/telemetry", {"look": look}
+                [account_at(server.base_url())], HttpClients(), sockets, "/telemetry", {"look": look}
             )
 
     with pytest.raises(ExceptionGroup) as caught:

@@ -7,6 +7,7 @@ import random
 import traceback
 import types
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -22,6 +23,7 @@ from pin_exporter.settings import Account
 from pin_exporter.snapshot import AccountSnapshot, Collector
 from pin_exporter.web import create_app
 from tests.clocks import FakeClock
+from tests.samples import account_at
 from tests.service import API_KEY, SECRET_KEY, page, row
 from tests.strange_server import (
     Behaviour,
@@ -179,18 +181,14 @@ class FailingRun:
 
 
 def _account(name: str, base_url: str) -> Account:
-    return Account(
+    return replace(
+        account_at(base_url),
         name=name,
         api_key=SecretStr(API_KEY),
         secret_key=SecretStr(SECRET_KEY),
-        base_url=base_url,
         poll_interval=1.0,
         requests_per_minute=60_000,
         request_timeout=0.3,
-        page_size=100,
-        pages_in_flight=4,
-        stale_after=None,
-        size_limit=None,
     )
 
 
