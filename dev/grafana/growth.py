@@ -1,0 +1,110 @@
+"""Row 3: how fast do I grow, and what will it cost?"""
+
+from typing import Final
+
+from dev.grafana.colours import BAD, GOOD, NEUTRAL, NO_DATA, WARNING
+from dev.grafana.panels import Panel, bars_panel, dashed, stat_panel, time_panel
+from dev.grafana.series import ACCOUNT, per_account, shown
+
+TITLE: Final = "How fast do I grow, and what will it cost?"
+
+_SIZE: Final = per_account("max", shown("size_bytes"))
+_FILES: Final = per_account("max", shown("files"))
+_LIMIT: Final = per_account("max", shown("size_limit_bytes"))
+_DUPLICATES: Final = per_account("max", shown("duplicate_cid_size_bytes"))
+_SAME_ACCOUNT: Final = f"on ({', '.join(ACCOUNT)})"
+_GROWTH: Final = f"deriv(({_SIZE})[7d:1h])"
+_DAYS_LEFT: Final = f"clamp_min({_LIMIT} - {_SIZE}, 0) / clamp_min({_GROWTH} * 86400, 1)"
+_FAR: Final = 3650
+
+
+def _a_day(one: str) -> str:
+    """Return growth a day, of the last day, of those accounts that have data now."""
+    return f"sum(deriv(({one})[1d:10m]) * 86400 and {_SAME_ACCOUNT} {one})"
+
+
+def panels() -> list[Panel]:
+    """Return the row's panels from left to right, line by line."""
+    return [
+        stat_panel("Size", "Bytes according to the API.", f"sum({_SIZE})", unit="bytes", decimals=1),
+        stat_panel(
+            "Growth a day",
+            "Change of the size, at the rate of the last 24 hours.",
+            _a_day(_SIZE),
+            unit="bytes",
+            decimals=1,
+        ),
+        stat_panel(
+            "Files a day",
+            "Change of the number of files, at the rate of the last 24 hours.",
+            _a_day(_FILES),
+            unit="locale",
+            decimals=0,
+        ),
+        stat_panel(
+            "Days until the limit",
+            "When the first account will reach its size limit, at the rate of the last 7 days. The "
+            "limit is the exporter's "
+            "setting size_limit.",
+            f"min(clamp_max({_DAYS_LEFT}, {_FAR})) or on () group({_SIZE}) * -1",
+            unit="none",
+            decimals=0,
+            steps=((None, BAD), (3, WARNING), (14, GOOD)),
+            words={-1: ("NO LIMIT SET", NO_DATA), 0: ("REACHED", BAD), _FAR: ("NOT IN SIGHT", GOOD)},
+        ),
+        stat_panel(
+            "Held twice",
+            "Bytes of pins whose CID another pin holds already.",
+            f"sum({_DUPLICATES})",
+            unit="bytes",
+            decimals=1,
+        ),
+        stat_panel(
+            "Cost a month",
+            "The size of now times the price that you enter at the top, for a GB (10⁹ bytes) and a "
+            "month. The API does not tell it.",
+            f"sum({_SIZE}) / 1e9 * ($price + 0)",
+            unit="none",
+            decimals=2,
+            words={0: ("ENTER A PRICE", NO_DATA)},
+        ),
+        time_panel(
+            "Size, limit and forecast",
+            "The forecast says for each moment what the size would be 14 days later, at the rate of "
+            "the 7 days before.",
+            {
+                "{{account}}": _SIZE,
+                "{{account}} in 14 days": f"predict_linear(({_SIZE})[7d:1h], 14 * 86400)",
+                "{{account}} limit": _LIMIT,
+            },
+            unit="bytes",
+        )
+        .override_by_regexp("/ in 14 days$/", dashed(NEUTRAL))
+        .override_by_regexp("/ limit$/", dashed(BAD)),
+        time_panel("Files", "Files according to the API.", {"{{account}}": _FILES}, unit="locale"),
+        bars_panel(
+            "Sizes of the pins",
+            "How many pins have which size, in bytes up to each bar's label.",
+            f"sum by (le) ({per_account('max', shown('pin_size_bytes_bucket'), 'le')})",
+            "{{le}}",
+            buckets=True,
+        ),
+        time_panel(
+            "Pins and distinct CIDs",
+            "How much further the pins are than the CIDs is what was pinned more than once.",
+            {
+                "pins": f"sum({per_account('max', shown('pins'), 'status', 'phase')})",
+                "distinct CIDs": f"sum({per_account('max', shown('unique_cids'))})",
+            },
+            unit="locale",
+            span=8,
+        ),
+        time_panel(
+            "Bytes by phase",
+            "Bytes of the pins of each phase. A pin that is not finished has no size yet.",
+            {"{{phase}}": f"sum by (phase) ({per_account('max', shown('stored_bytes'), 'status', 'phase')})"},
+            unit="bytes",
+            span=8,
+            stacked=True,
+        ),
+    ]

@@ -1,0 +1,154 @@
+"""Alerts on the exporter and its polls: whether the numbers can be believed."""
+
+from typing import Final
+
+from dev.grafana.alert import Alert, Severity
+from dev.grafana.series import EXPORTER, per_account, series
+from dev.grafana.thresholds import threshold
+
+_SEEN_THIS_WEEK: Final = f"max_over_time({series('exporter_build_info')}[7d])"
+_SEEN_TODAY: Final = f"max_over_time({series('exporter_build_info')}[1d])"
+_PLACE: Final = ", ".join(EXPORTER[:-1])
+_SUCCEEDED: Final = per_account("max", f"{series('last_success_timestamp_seconds')} > 0", "collector")
+_INTERVAL: Final = per_account("max", series("poll_interval_seconds"), "collector")
+_REFUSED: Final = 'collector="totals"', 'reason=~"unauthorized|forbidden"'
+_UNCOUNTED: Final = per_account("max", f"abs({series('inventory_unaccounted_files')})")
+_UNREADABLE: Final = per_account("max", series("inventory_malformed_pins"))
+_CODE_429: Final = 'code="429"'
+_OF_INVENTORY: Final = 'collector="inventory"'
+
+
+def _older_than(intervals: str) -> str:
+    return f"time() - {_SUCCEEDED} > {threshold(intervals)} * {_INTERVAL}"
+
+
+def _failing(window: str) -> str:
+    failures = series("poll_failures_total", 'reason!="inconsistent"')
+    polls = series("polls_total")
+    share = f"sum without (reason) (increase({failures}[{window}])) / increase({polls}[{window}])"
+    return f"{per_account('max', share, 'collector')} > {threshold('poll_failure_ratio')}"
+
+
+def _inconsistent(window: str) -> str:
+    failures = series("poll_failures_total", _OF_INVENTORY, 'reason="inconsistent"')
+    polls = series("polls_total", _OF_INVENTORY)
+    share = f"sum without (reason) (increase({failures}[{window}])) / increase({polls}[{window}])"
+    return f"{per_account('max', share)} > {threshold('inconsistent_ratio')}"
+
+
+def _rate_limited(window: str) -> str:
+    refused = f"increase({series('api_requests_total', _CODE_429)}[{window}])"
+    requests = f"increase({series('api_requests_total')}[{window}])"
+    share = f"{per_account('sum', refused)} / {per_account('sum', requests)}"
+    return f"{share} > {threshold('rate_limited_ratio')}"
+
+
+POLLING_ALERTS: Final = (
+    Alert(
+        "AIOZPinExporterDown",
+        f"up == 0 and on ({', '.join(EXPORTER)}) {_SEEN_THIS_WEEK}",
+        "5m",
+        Severity.CRITICAL,
+        "The exporter {{ $labels.instance }} cannot be scraped",
+        "Prometheus cannot scrape {{ $labels.instance }} of job {{ $labels.job }}, which it could not long "
+        "ago. Nothing is known about its accounts, and no other alert on them can fire.",
+        on_account=False,
+    ),
+    Alert(
+        "AIOZPinExporterAbsent",
+        f"absent({_SEEN_TODAY}) or group by ({_PLACE}) ({_SEEN_TODAY}) "
+        f"unless on ({_PLACE}) group by ({_PLACE}) (up)",
+        "15m",
+        Severity.CRITICAL,
+        "Prometheus has no pin-exporter to scrape{{ with $labels.job }} in job {{ . }}{{ end }}",
+        "There is no target where a pin-exporter was, or there never was one. Nothing is known about the "
+        "accounts, and no other alert on them can fire.",
+        on_account=False,
+    ),
+    Alert(
+        "AIOZPinNeverPolled",
+        f"{per_account('max', series('last_success_timestamp_seconds'), 'collector')} == 0",
+        "30m",
+        Severity.WARNING,
+        "The {{ $labels.collector }} of account {{ $labels.account }} were never polled with success",
+        "Since the exporter started, no poll of the {{ $labels.collector }} has succeeded, so that "
+        "there are no "
+        "data of account {{ $labels.account }} at all. aiozpin_poll_failures_total names the reason.",
+    ),
+    Alert(
+        "AIOZPinDataStale",
+        _older_than("stale_intervals"),
+        "2m",
+        Severity.WARNING,
+        "The {{ $labels.collector }} of account {{ $labels.account }} are stale",
+        "The last success of the {{ $labels.collector }} is {{ $value | humanizeDuration }} ago. The "
+        "data are "
+        "shown no longer, and alerts on them cannot fire. aiozpin_poll_failures_total names the reason.",
+    ),
+    Alert(
+        "AIOZPinDataVeryStale",
+        _older_than("very_stale_intervals"),
+        "2m",
+        Severity.CRITICAL,
+        "Account {{ $labels.account }} goes unwatched: its {{ $labels.collector }} have been stale for long",
+        "The last success of the {{ $labels.collector }} is {{ $value | humanizeDuration }} ago. "
+        "Whether anything "
+        "is lost in the meantime, nobody knows. aiozpin_poll_failures_total names the reason.",
+    ),
+    Alert(
+        "AIOZPinCredentialsRejected",
+        per_account(
+            "max",
+            f"increase({series('poll_failures_total', *_REFUSED)}[30m]) > 0 "
+            f"and on ({', '.join((*EXPORTER, 'account'))}) {series('up')} == 0",
+            "reason",
+        ),
+        "2m",
+        Severity.CRITICAL,
+        "AIOZ Pin refuses the key of account {{ $labels.account }} ({{ $labels.reason }})",
+        "The API answers {{ $labels.reason }} to the key of account {{ $labels.account }}: it was revoked, "
+        "it belongs elsewhere, or it may not list pins. No data come until there is a good one.",
+    ),
+    Alert(
+        "AIOZPinPollErrorsHigh",
+        f"{_failing('30m')} and {_failing('2h')}",
+        "10m",
+        Severity.WARNING,
+        "{{ $value | humanizePercentage }} of the polls of {{ $labels.collector }} of account "
+        "{{ $labels.account }} fail",
+        "Many polls have failed over the last half hour and the last two hours. The data may be up "
+        "to date, but "
+        "they are close to being stale. aiozpin_poll_failures_total names the reason.",
+    ),
+    Alert(
+        "AIOZPinInventoryInconsistent",
+        _inconsistent("30m"),
+        "1h",
+        Severity.WARNING,
+        "The pins of account {{ $labels.account }} cannot be counted reliably",
+        "For more than an hour, {{ $value | humanizePercentage }} of the inventories could not be "
+        "proven, because the "
+        "list changes faster than it is read. Pins by status are late or inexact; files and size are "
+        "right.",
+    ),
+    Alert(
+        "AIOZPinCountsDisagree",
+        f"{_UNCOUNTED} > {threshold('uncounted_files')} or {_UNREADABLE} > {threshold('uncounted_files')}",
+        "1h",
+        Severity.WARNING,
+        "Reported and counted pins of account {{ $labels.account }} differ by {{ $value }}",
+        "The number of files that the API reports is not the number of pins that it lists, or some rows of "
+        "the list cannot be read, for more than an hour.",
+    ),
+    Alert(
+        "AIOZPinThrottled",
+        _rate_limited("30m"),
+        "15m",
+        Severity.WARNING,
+        "AIOZ Pin answers 429 to {{ $value | humanizePercentage }} of the requests of account "
+        "{{ $labels.account }}",
+        "The key makes more requests than the API allows. Something else uses it, too, or "
+        "requests_per_minute "
+        "is too high. Other users of the key may be turned away.",
+    ),
+)

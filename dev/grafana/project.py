@@ -1,0 +1,11 @@
+"""Where the project is at home, from `pyproject.toml`: the one place that says it."""
+
+import tomllib
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parent.parent.parent
+REPOSITORY: Final[str] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+    "urls"
+]["Repository"]
+DOCUMENTS: Final = f"{REPOSITORY}/blob/main/docs"

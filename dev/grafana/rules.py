@@ -1,0 +1,81 @@
+"""Put the rule file together: thresholds, recording rules and alerts, in one group and this order.
+
+Prometheus evaluates the rules of a group one after the other, so that each sees the results of those above.
+"""
+
+from typing import Any, Final
+
+import promql_parser
+import yaml
+
+from dev.grafana.alert import Alert
+from dev.grafana.data_alerts import DATA_ALERTS
+from dev.grafana.panels import UID
+from dev.grafana.polling_alerts import POLLING_ALERTS
+from dev.grafana.project import DOCUMENTS
+from dev.grafana.recordings import RECORDINGS
+from dev.grafana.thresholds import RECORD, THRESHOLDS, Threshold
+
+ALERTS: Final = (*DATA_ALERTS, *POLLING_ALERTS)
+GROUP: Final = "aioz-pin"
+_HEAD: Final = """\
+# Alert and recording rules for pin-exporter, for Prometheus' `rule_files`.
+#
+# What you may want to change are the thresholds right below, and nothing else. Each alert has a runbook.
+# `dashboard_url` is a path: put the address of your Grafana in front of it.
+"""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Write long texts as blocks, and nothing as an alias."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def rules_yaml() -> str:
+    """Return the rule file."""
+    rules = [*map(_constant, THRESHOLDS), *(_recording(*item) for item in RECORDINGS.items())]
+    rules += [_alert(alert) for alert in ALERTS]
+    groups = {"groups": [{"name": GROUP, "rules": rules}]}
+    written: str = yaml.dump(groups, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    for threshold in THRESHOLDS:
+        line = f"      threshold: {threshold.name}\n"
+        written = written.replace(line, f"      threshold: {threshold.name} # {threshold.meaning}\n")
+    return _HEAD + written
+
+
+def _constant(threshold: Threshold) -> dict[str, Any]:
+    return {"record": RECORD, "labels": {"threshold": threshold.name}, "expr": f"vector({threshold.value})"}
+
+
+def _recording(name: str, expression: str) -> dict[str, Any]:
+    return {"record": name, "expr": _pretty(expression)}
+
+
+def _alert(alert: Alert) -> dict[str, Any]:
+    account = "?var-account={{ $labels.account | urlquery }}" if alert.on_account else ""
+    return {
+        "alert": alert.name,
+        "expr": _pretty(alert.expression),
+        "for": alert.wait,
+        "labels": {"severity": alert.severity.value},
+        "annotations": {
+            "summary": alert.summary,
+            "description": alert.description,
+            "runbook_url": f"{DOCUMENTS}/runbooks/{alert.name}.md",
+            "dashboard_url": f"/d/{UID}{account}",
+        },
+    }
+
+
+def _pretty(expression: str) -> str:
+    pretty: str = promql_parser.parse(expression).prettify()
+    return pretty + "\n" if "\n" in pretty else pretty
