@@ -43,6 +43,10 @@ format: $(VENV)/dev ## Format the code
 	$(BIN)/ruff check --fix-only $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
+.PHONY: grafana
+grafana: $(VENV)/dev ## Make the dashboard and the alert rules anew
+	$(BIN)/python -m dev.grafana
+
 .PHONY: bench
 bench: $(VENV)/dev ## Measure speed and memory
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -20,15 +20,15 @@ def panels() -> list[Panel]:
     return [
         time_panel(
             "Requests a minute",
-            "Requests to the API by HTTP status, of all exporters together; 'error' where no full "
-            "answer came.",
+            "Requests to the API by HTTP status, of all exporters together; 'error' where no full answer "
+            "came.",
             {"{{operation}} {{code}}": f"60 * sum by (operation, code) ({_rate('api_requests_total')})"},
             unit="reqpm",
         ),
         time_panel(
             "Failed polls by reason",
-            "Polls that failed in the hour before each moment. docs/metrics.md says what to do about "
-            "each reason.",
+            "Polls that failed in the hour before each moment. docs/metrics.md says what to do about each "
+            "reason.",
             {
                 "{{account}} {{collector}} {{reason}}": per_account(
                     "max", f"increase({shown('poll_failures_total')}[1h])", "collector", "reason"
@@ -48,16 +48,14 @@ def panels() -> list[Panel]:
         ),
         time_panel(
             "Waiting and retries",
-            "Share of the time that requests waited for the own budget or because the API asked for "
-            "it, and requests made once "
-            "more, a minute.",
+            "Share of the time that requests waited for the own budget or because the API asked for it, and "
+            "requests made once more, a minute.",
             {
                 "{{account}} waiting": f"sum by (account) ({_rate('api_throttled_seconds_total')})",
-                "{{account}} retries a minute, {{reason}}": "60 * sum by (account, reason) "
-                f"({_rate('api_retries_total')}) > 0",
+                "{{account}} retries a minute": f"60 * sum by (account) ({_rate('api_retries_total')})",
             },
             unit="percentunit",
-        ).override_by_regexp("/ retries a minute, /", [unit_of("cpm")]),
+        ).override_by_regexp("/ retries a minute$/", [unit_of("cpm")]),
         time_panel(
             "Requests of an inventory",
             "What the last reading of each account's list took.",

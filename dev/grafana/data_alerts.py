@@ -31,9 +31,8 @@ DATA_ALERTS: Final = (
         "5m",
         Severity.CRITICAL,
         "{{ $value }} pins of account {{ $labels.account }} were dropped for lack of funds",
-        "AIOZ Pin holds them no longer, because the balance of account {{ $labels.account }} ran "
-        "out. More may "
-        "follow. Top up, and pin them again before nobody has the content any more.",
+        "AIOZ Pin holds them no longer, because the balance of account {{ $labels.account }} ran out. More "
+        "may follow. Top up, and pin them again before nobody has the content any more.",
     ),
     Alert(
         "AIOZPinFilesDropped",
@@ -42,9 +41,8 @@ DATA_ALERTS: Final = (
         "10m",
         Severity.CRITICAL,
         "Account {{ $labels.account }} lost files: {{ $value }} are left",
-        "Account {{ $labels.account }} has {{ $value }} files, far fewer than at some "
-        "time within the "
-        "last day. If nobody deleted them on purpose, find out now.",
+        "Account {{ $labels.account }} has {{ $value }} files, far fewer than at some time within the last "
+        "day. If nobody deleted them on purpose, find out now.",
     ),
     Alert(
         "AIOZPinPinsFailed",
@@ -61,9 +59,8 @@ DATA_ALERTS: Final = (
         "15m",
         Severity.WARNING,
         "A pin of account {{ $labels.account }} has been in progress for {{ $value | humanizeDuration }}",
-        "The oldest pin in progress of account {{ $labels.account }} does not get done. A large "
-        "upload may take "
-        "very long; a CID that nobody provides is never found.",
+        "The oldest pin in progress of account {{ $labels.account }} does not get done. A large upload may "
+        "take very long; a CID that nobody provides is never found.",
     ),
     Alert(
         "AIOZPinNothingNew",
@@ -72,9 +69,8 @@ DATA_ALERTS: Final = (
         "15m",
         Severity.WARNING,
         "Nothing was pinned in account {{ $labels.account }} for {{ $value | humanizeDuration }}",
-        "Account {{ $labels.account }} gets new pins regularly, and now it does not. What should "
-        "have pinned them "
-        "may have stopped.",
+        "Account {{ $labels.account }} gets new pins regularly, and now it does not. What should have "
+        "pinned them may have stopped.",
     ),
     Alert(
         "AIOZPinLimitSoon",
@@ -82,8 +78,8 @@ DATA_ALERTS: Final = (
         "1h",
         Severity.WARNING,
         "Account {{ $labels.account }} is about to pass its size limit",
-        "Growing as in the last 7 days, account {{ $labels.account }} comes to {{ $value | humanize1024 }}B, "
-        "above the limit that is configured for it; or it is there already.",
+        "Growing as in the last 7 days, account {{ $labels.account }} comes to "
+        "{{ $value | humanize1024 }}B, above the limit that is configured for it; or it is there already.",
     ),
     Alert(
         "AIOZPinUnknownStatus",
@@ -91,7 +87,7 @@ DATA_ALERTS: Final = (
         "30m",
         Severity.INFO,
         "{{ $value }} pins of account {{ $labels.account }} have the unknown status {{ $labels.status }}",
-        "The API uses a word that this version of the exporter does not know, so that for panels and "
-        "alerts these pins are neither pinned nor failed.",
+        "The API uses a word that this version of the exporter does not know, so that for panels and alerts "
+        "these pins are neither pinned nor failed.",
     ),
 )

@@ -43,9 +43,8 @@ def panels() -> list[Panel]:
         ),
         stat_panel(
             "Days until the limit",
-            "When the first account will reach its size limit, at the rate of the last 7 days. The "
-            "limit is the exporter's "
-            "setting size_limit.",
+            "When the first account will reach its size limit, at the rate of the last 7 days. The limit is "
+            "the exporter's setting size_limit.",
             f"min(clamp_max({_DAYS_LEFT}, {_FAR})) or on () group({_SIZE}) * -1",
             unit="none",
             decimals=0,
@@ -61,8 +60,8 @@ def panels() -> list[Panel]:
         ),
         stat_panel(
             "Cost a month",
-            "The size of now times the price that you enter at the top, for a GB (10⁹ bytes) and a "
-            "month. The API does not tell it.",
+            "The size of now times the price that you enter at the top, for a GB (10⁹ bytes) and a month. "
+            "The API does not tell it.",
             f"sum({_SIZE}) / 1e9 * ($price + 0)",
             unit="none",
             decimals=2,
@@ -70,8 +69,8 @@ def panels() -> list[Panel]:
         ),
         time_panel(
             "Size, limit and forecast",
-            "The forecast says for each moment what the size would be 14 days later, at the rate of "
-            "the 7 days before.",
+            "The forecast says for each moment what the size would be 14 days later, at the rate of the 7 "
+            "days before.",
             {
                 "{{account}}": _SIZE,
                 "{{account}} in 14 days": f"predict_linear(({_SIZE})[7d:1h], 14 * 86400)",
@@ -81,7 +80,7 @@ def panels() -> list[Panel]:
         )
         .override_by_regexp("/ in 14 days$/", dashed(NEUTRAL))
         .override_by_regexp("/ limit$/", dashed(BAD)),
-        time_panel("Files", "Files according to the API.", {"{{account}}": _FILES}, unit="locale"),
+        time_panel("Files over time", "Files according to the API.", {"{{account}}": _FILES}, unit="locale"),
         bars_panel(
             "Sizes of the pins",
             "How many pins have which size, in bytes up to each bar's label.",

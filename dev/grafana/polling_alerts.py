@@ -71,9 +71,8 @@ POLLING_ALERTS: Final = (
         "30m",
         Severity.WARNING,
         "The {{ $labels.collector }} of account {{ $labels.account }} were never polled with success",
-        "Since the exporter started, no poll of the {{ $labels.collector }} has succeeded, so that "
-        "there are no "
-        "data of account {{ $labels.account }} at all. aiozpin_poll_failures_total names the reason.",
+        "Since the exporter started, no poll of the {{ $labels.collector }} has succeeded, so that there "
+        "are no data of account {{ $labels.account }} at all. aiozpin_poll_failures_total names the reason.",
     ),
     Alert(
         "AIOZPinDataStale",
@@ -81,9 +80,8 @@ POLLING_ALERTS: Final = (
         "2m",
         Severity.WARNING,
         "The {{ $labels.collector }} of account {{ $labels.account }} are stale",
-        "The last success of the {{ $labels.collector }} is {{ $value | humanizeDuration }} ago. The "
-        "data are "
-        "shown no longer, and alerts on them cannot fire. aiozpin_poll_failures_total names the reason.",
+        "The last success of the {{ $labels.collector }} is {{ $value | humanizeDuration }} ago. The data "
+        "are shown no longer, and alerts on them cannot fire. aiozpin_poll_failures_total names the reason.",
     ),
     Alert(
         "AIOZPinDataVeryStale",
@@ -91,9 +89,8 @@ POLLING_ALERTS: Final = (
         "2m",
         Severity.CRITICAL,
         "Account {{ $labels.account }} goes unwatched: its {{ $labels.collector }} have been stale for long",
-        "The last success of the {{ $labels.collector }} is {{ $value | humanizeDuration }} ago. "
-        "Whether anything "
-        "is lost in the meantime, nobody knows. aiozpin_poll_failures_total names the reason.",
+        "The last success of the {{ $labels.collector }} is {{ $value | humanizeDuration }} ago. Whether "
+        "anything is lost in the meantime, nobody knows. aiozpin_poll_failures_total names the reason.",
     ),
     Alert(
         "AIOZPinCredentialsRejected",
@@ -116,9 +113,8 @@ POLLING_ALERTS: Final = (
         Severity.WARNING,
         "{{ $value | humanizePercentage }} of the polls of {{ $labels.collector }} of account "
         "{{ $labels.account }} fail",
-        "Many polls have failed over the last half hour and the last two hours. The data may be up "
-        "to date, but "
-        "they are close to being stale. aiozpin_poll_failures_total names the reason.",
+        "Many polls have failed over the last half hour and the last two hours. The data may be up to date, "
+        "but they are close to being stale. aiozpin_poll_failures_total names the reason.",
     ),
     Alert(
         "AIOZPinInventoryInconsistent",
@@ -126,10 +122,9 @@ POLLING_ALERTS: Final = (
         "1h",
         Severity.WARNING,
         "The pins of account {{ $labels.account }} cannot be counted reliably",
-        "For more than an hour, {{ $value | humanizePercentage }} of the inventories could not be "
-        "proven, because the "
-        "list changes faster than it is read. Pins by status are late or inexact; files and size are "
-        "right.",
+        "For more than an hour, {{ $value | humanizePercentage }} of the inventories could not be proven, "
+        "because the list changes faster than it is read. Pins by status are late or inexact; files and "
+        "size are right.",
     ),
     Alert(
         "AIOZPinCountsDisagree",
@@ -145,10 +140,9 @@ POLLING_ALERTS: Final = (
         _rate_limited("30m"),
         "15m",
         Severity.WARNING,
-        "AIOZ Pin answers 429 to {{ $value | humanizePercentage }} of the requests of account "
-        "{{ $labels.account }}",
+        "AIOZ Pin answers 429 to {{ $value | humanizePercentage }} of the requests of account {{ "
+        "$labels.account }}",
         "The key makes more requests than the API allows. Something else uses it, too, or "
-        "requests_per_minute "
-        "is too high. Other users of the key may be turned away.",
+        "requests_per_minute is too high. Other users of the key may be turned away.",
     ),
 )

@@ -16,9 +16,8 @@ def panels() -> list[Panel]:
     return [
         time_panel(
             "Duration of polls against their interval",
-            "What the last poll took, all waiting included, and the interval in force. The "
-            "inventory's interval grows with the "
-            "account, so that at most half of the request budget goes into it.",
+            "What the last poll took, all waiting included, and the interval in force. The inventory's "
+            "interval grows with the account, so that at most half of the request budget goes into it.",
             {
                 "{{account}} {{collector}}": per_account("max", shown("poll_duration_seconds"), "collector"),
                 "{{account}} {{collector}} interval": per_account(

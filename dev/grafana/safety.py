@@ -186,8 +186,8 @@ def _statuses() -> Panel:
     return (
         table_panel(
             "Accounts by status",
-            "Pins and bytes of each account by the API's own status word. A pin that is not finished "
-            "has no size yet.",
+            "Pins and bytes of each account by the API's own status word. A pin that is not finished has no "
+            "size yet.",
             {"Pins": pins, "Size": f"{stored} and on ({on}) {pins}"},
             names={
                 "account": "Account",

@@ -14,6 +14,15 @@ EXPORTER: Final = ("cluster", "namespace", "job", "instance")
 ACCOUNT: Final = ("cluster", "namespace", "job", "account")
 """What one account is told by: replicas of an exporter share a job, strangers of the same name do not."""
 _ON_DASHBOARD: Final = ('job=~"$job"', 'instance=~"$instance"')
+# What the client library shows where there is a /proc, so that the generator runs elsewhere, too.
+_ON_LINUX: Final = (
+    "process_cpu_seconds_total",
+    "process_max_fds",
+    "process_open_fds",
+    "process_resident_memory_bytes",
+    "process_start_time_seconds",
+    "process_virtual_memory_bytes",
+)
 _HISTOGRAM_SUFFIXES: Final = {
     Type.HISTOGRAM: ("_bucket", "_count", "_sum"),
     Type.GAUGE_HISTOGRAM: ("_bucket", "_gcount", "_gsum"),
@@ -22,10 +31,7 @@ _HISTOGRAM_SUFFIXES: Final = {
 
 @cache
 def known_series() -> Mapping[str, tuple[str, ...]]:
-    """Return the labels, without those of the target, by the name of each series that can be scraped.
-
-    On a system without `/proc` the client library shows no `process_*`.
-    """
+    """Return the labels, without those of the target, by the name of each series that can be scraped."""
     ours = {name: labels for family in ACCOUNT_FAMILIES for name, labels in _series_of(family)}
     metrics = ProcessMetrics()
     metrics.config_loaded(at=1.0)
@@ -35,7 +41,7 @@ def known_series() -> Mapping[str, tuple[str, ...]]:
         for sample in metric.samples
         if not sample.name.endswith("_created")
     }
-    return {**ours, **of_process}
+    return {**dict.fromkeys(_ON_LINUX, ()), **of_process, **ours}
 
 
 def _series_of(family: Family) -> list[tuple[str, tuple[str, ...]]]:

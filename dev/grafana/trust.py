@@ -35,10 +35,10 @@ def panels() -> list[Panel]:
     return [
         stat_panel(
             "Data",
-            "CURRENT: every collector of every account succeeded within three of its intervals. "
-            "STALE: one did not, or "
-            "never did. PART MISSING: an account of the chosen time range has no exporter now. NO DATA: no "
-            "exporter is scraped. In all but the first case, the totals below leave something out.",
+            "CURRENT: every collector of every account succeeded within three of its intervals. STALE: one "
+            "did not, or never did. PART MISSING: an account of the chosen time range has no exporter now. "
+            "NO DATA: no exporter is scraped. In all but the first case, the totals below leave something "
+            "out.",
             f"max({_STALE} or {_MISSING})",
             steps=((None, GOOD), (1, BAD)),
             words={0: ("CURRENT", GOOD), 1: ("STALE", BAD), 2: ("PART MISSING", BAD)},
@@ -61,8 +61,8 @@ def panels() -> list[Panel]:
         ),
         stat_panel(
             "Failed polls, 1 hour",
-            "Share of the polls of the last hour that failed. The panel 'Failed polls by reason' "
-            "below says why.",
+            "Share of the polls of the last hour that failed. The panel 'Failed polls by reason' below says "
+            "why.",
             f"sum({_FAILURES}) / sum({_POLLS})",
             unit="percentunit",
             decimals=1,
@@ -71,20 +71,17 @@ def panels() -> list[Panel]:
         ),
         stat_panel(
             "Inventory",
-            "What is proven about the last count, of the account where least is. STOOD STILL: "
-            "nothing moved while the list "
-            "was read. REPAIRED: something did, and each pin is counted once all the same. UNPROVEN: "
-            "within the last "
-            "hour the list moved too fast to be counted.",
+            "What is proven about the last count, of the account where least is. STOOD STILL: nothing moved "
+            "while the list was read. REPAIRED: something did, and each pin is counted once all the same. "
+            "UNPROVEN: within the last hour the list moved too fast to be counted.",
             f"max({_MOVED} * (1 + ({_UNPROVEN} > bool 0)) or {_MOVED})",
             steps=((None, GOOD), (2, BAD)),
             words={0: ("STOOD STILL", GOOD), 1: ("REPAIRED", GOOD), 2: ("UNPROVEN", BAD)},
         ),
         stat_panel(
             "Reported − counted",
-            "Files that the API reports and the list does not hold, or the other way round. Not 0 "
-            "for long: the API's two "
-            "answers contradict each other.",
+            "Files that the API reports and the list does not hold, or the other way round. Not 0 for long: "
+            "the API's two answers contradict each other.",
             "sum(" + per_account("max", f"abs({shown('inventory_unaccounted_files')})") + ")",
             steps=ZERO_IS_BETTER,
         ),
@@ -97,9 +94,8 @@ def panels() -> list[Panel]:
         ),
         time_panel(
             "Age of the data",
-            "Time since the last success. A line that climbs is a collector that fails; it is "
-            "dropped from the other panels "
-            "when it is too old. A line that ends is an exporter that is not scraped.",
+            "Time since the last success. A line that climbs is a collector that fails; it is dropped from "
+            "the other panels when it is too old. A line that ends is an exporter that is not scraped.",
             {"{{account}} {{collector}}": f"time() - {_SUCCEEDED}"},
             unit="s",
             legend=("lastNotNull", "max"),

@@ -1,0 +1,64 @@
+"""Whether the dashboard's colours can be read and told apart, measured and not looked at.
+
+Contrast is WCAG's (3:1 for graphics and large text) against the panels of both themes. Colour-vision deficiencies
+are simulated after Machado, Oliveira and Fernandes (2009), complete ones; differences are CIEDE2000. About 2 is the
+least that an eye notices in two patches side by side; 12 is a difference between lines on a chart.
+"""
+
+import json
+from itertools import combinations
+from typing import Any
+
+import pytest
+from coloraide import Color
+
+from dev.grafana import colours
+from dev.grafana.project import ROOT
+
+PANELS_OF_THEMES = {"dark": "#181b1f", "light": "#ffffff"}
+MEANINGS = {
+    name: value
+    for name, value in vars(colours).items()
+    if name.isupper() and isinstance(value, str) and value.startswith("#")
+}
+DEFICIENCIES = ("protan", "deutan", "tritan")
+
+
+@pytest.mark.parametrize("theme", PANELS_OF_THEMES)
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_each_colour_stands_out_from_the_panel_in_both_themes(theme: str, meaning: str) -> None:
+    assert Color(MEANINGS[meaning]).contrast(PANELS_OF_THEMES[theme]) >= 3
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_words_can_be_read_on_each_colour(meaning: str) -> None:
+    # Grafana writes white or nearly black on a coloured stat, whichever stands out more.
+    assert max(Color(MEANINGS[meaning]).contrast(text) for text in ("#ffffff", "#202226")) >= 3
+
+
+@pytest.mark.parametrize(("one", "other"), combinations(sorted(MEANINGS), 2))
+@pytest.mark.parametrize("deficiency", [None, *DEFICIENCIES])
+def test_any_two_meanings_can_be_told_apart(one: str, other: str, deficiency: str | None) -> None:
+    seen = [Color(MEANINGS[name]) for name in (one, other)]
+    if deficiency:
+        seen = [colour.filter(deficiency, 1, method="machado") for colour in seen]
+    assert seen[0].delta_e(seen[1], method="2000") >= 12
+
+
+def test_each_phase_has_a_colour_of_its_own() -> None:
+    assert len(set(colours.PHASE_COLOURS.values())) == len(colours.PHASE_COLOURS) == 5
+
+
+def test_the_dashboard_uses_no_other_colours() -> None:
+    used = set(found(json.loads((ROOT / "grafana" / "dashboard.json").read_text(encoding="utf-8"))))
+    assert used - {"text"} == set(MEANINGS.values())
+
+
+def found(node: Any) -> list[str]:
+    """Return all colours named anywhere in the dashboard."""
+    if isinstance(node, list):
+        return [colour for item in node for colour in found(item)]
+    if not isinstance(node, dict):
+        return []
+    own = [node[key] for key in ("color", "fixedColor", "iconColor") if isinstance(node.get(key), str)]
+    return own + [colour for item in node.values() for colour in found(item)]

@@ -1,0 +1,341 @@
+import json
+import re
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+
+import promql_parser
+import pytest
+
+from dev.grafana.colours import GOOD, NO_DATA
+from dev.grafana.dashboard import dashboard_json
+from dev.grafana.project import DOCUMENTS, ROOT
+from dev.grafana.rules import rules_yaml
+from dev.grafana.series import ACCOUNT, EXPORTER, known_series
+from pin_exporter.families import PREFIX, Type
+from pin_exporter.metrics import ACCOUNT_FAMILIES
+from tests.grafana.promql import Selector, nodes, selectors
+
+PUBLISHED = (ROOT / "grafana" / "dashboard.json").read_text(encoding="utf-8")
+DASHBOARD: dict[str, Any] = json.loads(PUBLISHED)
+SINGLE_VALUES = {"stat", "bargauge", "table"}
+DATA = {family.name: family for family in ACCOUNT_FAMILIES if family.cached}
+# What is not shown, and why.
+NOT_SHOWN = {
+    "aiozpin_api_request_duration_seconds_count": "requests are counted by their code",
+    "aiozpin_api_request_duration_seconds_sum": "percentiles say more than a mean",
+    "aiozpin_last_attempt_timestamp_seconds": "the runbook on stale data asks for it",
+    "aiozpin_pin_size_bytes_gcount": "the pins by status",
+    "aiozpin_pin_size_bytes_gsum": "the bytes by status",
+    "aiozpin_unfinished_pin_age_seconds_gcount": "the pins in progress",
+    "aiozpin_unfinished_pin_age_seconds_gsum": "a sum of ages says nothing",
+    "process_max_fds": "one number that does not change",
+    "process_virtual_memory_bytes": "address space costs nothing",
+    "python_gc_collections_total": "for who works on the exporter",
+    "python_gc_objects_collected_total": "for who works on the exporter",
+    "python_gc_objects_uncollectable_total": "for who works on the exporter",
+    "python_info": "the version is in build_info, too",
+}
+
+
+def all_panels() -> Iterator[dict[str, Any]]:
+    for panel in DASHBOARD["panels"]:
+        yield panel
+        yield from panel.get("panels", ())
+
+
+PANELS = [panel for panel in all_panels() if panel["type"] != "row"]
+STATS = [panel for panel in PANELS if panel["type"] == "stat"]
+QUERIES = [(panel["title"], target) for panel in PANELS for target in panel["targets"]]
+
+
+def plain(expression: str) -> str:
+    """Put something in for variables of which the parser knows nothing."""
+    replaced = re.sub(r"\[\$__\w+\]", "[5m]", expression).replace("$price", "1")
+    return re.sub(r"\$__\w+", "5m", replaced)
+
+
+def expressions() -> Iterator[tuple[str, str]]:
+    for title, target in QUERIES:
+        yield title, plain(target["expr"])
+    for annotation in DASHBOARD["annotations"]["list"]:
+        yield annotation["name"], plain(annotation["expr"])
+
+
+EXPRESSIONS = list(expressions())
+SELECTORS = [(title, selector) for title, expression in EXPRESSIONS for selector in selectors(expression)]
+
+
+def is_judged(panel: dict[str, Any]) -> bool:
+    defaults = panel["fieldConfig"]["defaults"]
+    return len(defaults["thresholds"]["steps"]) > 1 or len(defaults["mappings"]) > 1
+
+
+def test_the_published_file_is_what_the_generator_makes() -> None:
+    assert dashboard_json() == PUBLISHED, "run make grafana"
+
+
+def test_it_can_be_imported_and_provisioned_as_it_is() -> None:
+    assert DASHBOARD["uid"] == "aiozpin-overview"
+    assert DASHBOARD["id"] is None
+    assert DASHBOARD["schemaVersion"] == 42
+    assert DASHBOARD["__inputs"] == []
+    assert DASHBOARD["editable"] is False
+    assert DASHBOARD["graphTooltip"] == 1, "a shared crosshair"
+    assert DASHBOARD["refresh"] == "1m"
+    assert DASHBOARD["time"] == {"from": "now-24h", "to": "now"}
+
+
+def test_each_variable_narrows_the_next_and_knows_all_values() -> None:
+    source, *choices, price = DASHBOARD["templating"]["list"]
+    assert (source["name"], source["type"], source["query"]) == ("datasource", "datasource", "prometheus")
+    assert [choice["name"] for choice in choices] == ["job", "instance", "account"]
+    for index, choice in enumerate(choices):
+        assert choice["multi"]
+        assert choice["includeAll"]
+        assert choice["allValue"] == ".+"
+        assert choice["refresh"] == 2, "found anew when the time range changes"
+        assert choice["current"] == {"text": "All", "value": "$__all"}
+        assert choice["query"].endswith(f", {choice['name']})")
+        earlier = [earlier["name"] for earlier in choices[:index]]
+        assert re.findall(r"(\w+)=~\"\$\1\"", choice["query"]) == earlier
+        (selector,) = selectors(re.fullmatch(r"label_values\((.+), \w+\)", choice["query"])[1])  # type: ignore[index]
+        assert selector.name in known_series()
+    assert (price["name"], price["type"], price["query"]) == ("price", "textbox", "0")
+
+
+def test_links_lead_to_documents_that_exist() -> None:
+    assert [link["title"] for link in DASHBOARD["links"]] == ["Documentation", "Runbooks"]
+    for link in DASHBOARD["links"]:
+        assert link["url"].startswith(DOCUMENTS)
+        assert (ROOT / "docs" / link["url"].removeprefix(f"{DOCUMENTS}/")).exists(), link["url"]
+        assert link["targetBlank"]
+
+
+def test_rows_go_from_general_to_specific_and_the_last_two_are_folded() -> None:
+    rows = [panel for panel in DASHBOARD["panels"] if panel["type"] == "row"]
+    assert [(row["title"], row["collapsed"]) for row in rows] == [
+        ("Can I trust these numbers?", False),
+        ("Is my data safely pinned?", False),
+        ("How fast do I grow, and what will it cost?", False),
+        ("AIOZ Pin API", True),
+        ("Exporter process", True),
+    ]
+
+
+def test_panels_have_ids_and_titles_of_their_own() -> None:
+    ids = [panel["id"] for panel in all_panels()]
+    assert len(ids) == len(set(ids))
+    assert 0 not in ids
+    titles = [panel["title"] for panel in PANELS]
+    assert len(titles) == len(set(titles))
+
+
+def test_panels_neither_overlap_nor_stand_over_the_edge_nor_leave_holes() -> None:
+    places = [panel["gridPos"] for panel in all_panels()]
+    assert all(place["x"] + place["w"] <= 24 for place in places)
+    covered = [cells(place) for place in places]
+    for one, other in combinations(covered, 2):
+        assert not one & other
+    height = max(place["y"] + place["h"] for place in places)
+    assert sum(map(len, covered)) == 24 * height
+
+
+def cells(place: dict[str, int]) -> set[tuple[int, int]]:
+    return {
+        (x, y)
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    }
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
+def test_each_panel_explains_itself_and_has_a_unit(panel: dict[str, Any]) -> None:
+    assert len(panel["description"]) > 10
+    assert panel["description"].endswith(".")
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+    assert panel["interval"] == "1m", "$__rate_interval is empty without"
+    assert [target["refId"] for target in panel["targets"]] == list("ABCDEFGHIJK"[: len(panel["targets"])])
+    assert all(target["datasource"] == panel["datasource"] for target in panel["targets"])
+
+
+# Where the unit is not that of the metric that comes first: shares, words, and what is computed.
+COMPUTED = {
+    "Data": "none",
+    "Exporters up": "percentunit",
+    "Failed polls, 1 hour": "percentunit",
+    "Pinned": "percentunit",
+    "Days until the limit": "none",
+    "Cost a month": "none",
+    "Age of the pins in progress": "short",
+    "Sizes of the pins": "short",
+    "Requests a minute": "reqpm",
+    "Waiting and retries": "percentunit",
+    "CPU": "percentunit",
+    "Files a day": "locale",
+    "Accounts": "none",
+    "Accounts by status": "none",
+    "Exporters": "none",
+}
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
+def test_a_panel_has_the_unit_of_its_metric(panel: dict[str, Any]) -> None:
+    first = selectors(plain(panel["targets"][0]["expr"]))[0].name
+    units = {"s"} if re.search("_seconds(_bucket)?$", first) else {"locale", "none", "short"}
+    if re.search("_bytes(_total)?$", first):
+        units = {"Bps" if first.endswith("_total") else "bytes"}
+    unit = panel["fieldConfig"]["defaults"]["unit"]
+    assert unit in ({COMPUTED[panel["title"]]} if panel["title"] in COMPUTED else units)
+
+
+COLUMNS = {
+    "Accounts": {"Size": "bytes", "/^(Newest pin|Age of .+)$/": "s"},
+    "Accounts by status": {"Size": "bytes"},
+    "Exporters": {"/^(Running since|Configured at)$/": "dateTimeAsIso"},
+    "Waiting and retries": {"/ retries a minute$/": "cpm"},
+}
+
+
+def test_columns_in_another_unit_than_their_panel_are_few_and_known() -> None:
+    for panel in PANELS:
+        units = {
+            override["matcher"]["options"]: setting["value"]
+            for override in panel["fieldConfig"]["overrides"]
+            for setting in override["properties"]
+            if setting["id"] == "unit"
+        }
+        assert units == COLUMNS.get(panel["title"], {})
+
+
+@pytest.mark.parametrize(("title", "target"), QUERIES)
+def test_single_values_come_from_instant_queries_and_lines_from_range_queries(
+    title: str, target: dict[str, Any]
+) -> None:
+    panel = next(panel for panel in PANELS if panel["title"] == title)
+    instant = panel["type"] in SINGLE_VALUES
+    assert target["instant"] is instant
+    assert target["range"] is not instant
+
+
+@pytest.mark.parametrize("panel", STATS, ids=lambda panel: panel["title"])
+def test_each_stat_says_no_data_in_words_and_in_a_colour_of_its_own(panel: dict[str, Any]) -> None:
+    defaults = panel["fieldConfig"]["defaults"]
+    assert defaults["noValue"] == "NO DATA"
+    special = [mapping["options"] for mapping in defaults["mappings"] if mapping["type"] == "special"]
+    assert [(one["match"], one["result"]["text"], one["result"]["color"]) for one in special] == [
+        ("null+nan", "NO DATA", NO_DATA)
+    ]
+    assert panel["options"]["reduceOptions"]["calcs"] == ["lastNotNull"]
+
+
+@pytest.mark.parametrize("panel", [p for p in PANELS if p["type"] != "timeseries"], ids=lambda p: p["title"])
+def test_no_data_is_never_in_the_colour_of_what_is_good(panel: dict[str, Any]) -> None:
+    defaults = panel["fieldConfig"]["defaults"]
+    (special,) = [mapping["options"] for mapping in defaults["mappings"] if mapping["type"] == "special"]
+    assert special["result"]["color"] not in {GOOD, "green"}
+
+
+@pytest.mark.parametrize("panel", [p for p in STATS if is_judged(p)], ids=lambda panel: panel["title"])
+def test_what_is_judged_has_words_or_steps_for_good_and_for_not_good(panel: dict[str, Any]) -> None:
+    defaults = panel["fieldConfig"]["defaults"]
+    colours = {step["color"] for step in defaults["thresholds"]["steps"]}
+    words = [m["options"] for m in defaults["mappings"] if m["type"] == "value"]
+    colours |= {result["color"] for options in words for result in options.values()}
+    assert len(colours - {NO_DATA}) > 1 or colours & {NO_DATA}
+    steps = [step["value"] for step in defaults["thresholds"]["steps"]]
+    assert steps[0] is None
+    assert steps[1:] == sorted(steps[1:])
+
+
+@pytest.mark.parametrize(("title", "expression"), EXPRESSIONS)
+def test_each_expression_parses(title: str, expression: str) -> None:
+    promql_parser.parse(expression)
+    assert "$" not in re.sub(r'"[^"]*"', "", expression)
+
+
+@pytest.mark.parametrize(("title", "selector"), SELECTORS)
+def test_each_selector_is_of_our_metrics_and_narrowed_by_what_is_chosen(
+    title: str, selector: Selector
+) -> None:
+    labels = {"up": (), "ALERTS": ("alertname", "alertstate", "account"), **known_series()}[selector.name]
+    narrowed = {name: value for name, _, value in selector.matchers}
+    empty = "|" if selector.name == "ALERTS" else ""
+    chosen = {"job": f"{empty}$job", "instance": f"{empty}$instance"}
+    if "account" in labels:
+        chosen["account"] = f"{empty}$account"
+    assert {name: narrowed.get(name) for name in chosen} == chosen
+    assert all(operator == "Re" for name, operator, _ in selector.matchers if name in chosen)
+    assert set(narrowed) <= {"job", "instance", *labels}
+
+
+@pytest.mark.parametrize(
+    ("title", "selector"), [(t, s) for t, s in SELECTORS if s.name in DATA or s.name == "up"]
+)
+def test_replicas_are_reduced_to_one_before_anything_is_added_up(title: str, selector: Selector) -> None:
+    if selector.name == "up":
+        return
+    innermost = selector.aggregation
+    guards = [node for node in selector.around if isinstance(node, promql_parser.BinaryExpr)]
+    if innermost is None:
+        assert any("on ()" in str(guard.modifier) or str(guard.op) == "and" for guard in guards)
+        return
+    assert str(innermost.op) in {"max", "min", "group"}
+    labels = set(innermost.modifier.labels)
+    assert set(ACCOUNT) <= labels
+    assert "instance" not in labels
+
+
+def test_series_that_every_process_has_are_kept_to_our_exporters() -> None:
+    for title, expression in EXPRESSIONS:
+        foreign = [s for s in selectors(expression) if s.name == "up" or s.name.startswith("process_")]
+        for selector in foreign:
+            guards = [
+                n for n in selector.around if isinstance(n, promql_parser.BinaryExpr) and str(n.op) == "and"
+            ]
+            assert guards, title
+            assert f"({', '.join(EXPORTER)})" in expression
+            assert PREFIX + "exporter_build_info" in {s.name for s in selectors(guards[-1].prettify())}, title
+
+
+def test_alerts_and_key_panels_go_by_the_phase_and_not_by_a_single_word() -> None:
+    by_word = [(title, s) for title, s in SELECTORS if any(name == "status" for name, _, _ in s.matchers)]
+    assert not by_word
+
+
+def test_every_metric_is_in_a_panel_a_rule_or_the_list_of_what_is_not_shown() -> None:
+    in_panels = {selector.name for _, selector in SELECTORS}
+    in_rules = {name for name in known_series() if re.search(rf"\b{name}\b", rules_yaml())}
+    missing = set(known_series()) - in_panels - in_rules
+    assert missing == set(NOT_SHOWN)
+
+
+def test_histograms_of_the_present_are_never_rated() -> None:
+    present = {f.name + "_bucket" for f in ACCOUNT_FAMILIES if f.type is Type.GAUGE_HISTOGRAM}
+    for _, selector in SELECTORS:
+        if selector.name in present:
+            assert not any(isinstance(node, promql_parser.Call) for node in selector.around)
+
+
+def test_counters_are_always_rated() -> None:
+    for _, selector in SELECTORS:
+        if selector.name.endswith("_total"):
+            calls = [node.func.name for node in selector.around if isinstance(node, promql_parser.Call)]
+            assert {"rate", "increase"} & set(calls), selector.name
+
+
+def test_legends_use_labels_that_the_results_have() -> None:
+    for title, target in QUERIES:
+        wanted = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
+        assert wanted <= labels_of(plain(target["expr"])), title
+
+
+def labels_of(expression: str) -> set[str]:
+    """Return the labels of the result, as far as the outermost aggregation or selector tells."""
+    for node in nodes(expression):
+        if isinstance(node, promql_parser.AggregateExpr):
+            return set(node.modifier.labels) if node.modifier else set()
+        if isinstance(node, promql_parser.VectorSelector):
+            return {"job", "instance", *known_series()[node.name or ""]}
+    return set()
