@@ -1,8 +1,9 @@
 """Whether the dashboard's colours can be read and told apart, measured and not looked at.
 
-Contrast is WCAG's (3:1 for graphics and large text) against the panels of both themes. Colour-vision deficiencies
-are simulated after Machado, Oliveira and Fernandes (2009), complete ones; differences are CIEDE2000. About 2 is the
-least that an eye notices in two patches side by side; 12 is a difference between lines on a chart.
+Contrast is WCAG's (3:1 for graphics and large text) against the panels of both themes. Colour-vision
+deficiencies, complete ones, are simulated after Machado, Oliveira and Fernandes (2009). Differences are
+CIEDE2000: about 2 is the least that an eye notices in two patches side by side, 12 one between
+lines on a chart.
 """
 
 import json
@@ -36,7 +37,7 @@ def test_words_can_be_read_on_each_colour(meaning: str) -> None:
     assert max(Color(MEANINGS[meaning]).contrast(text) for text in ("#ffffff", "#202226")) >= 3
 
 
-@pytest.mark.parametrize(("one", "other"), combinations(sorted(MEANINGS), 2))
+@pytest.mark.parametrize(("one", "other"), list(combinations(sorted(MEANINGS), 2)))
 @pytest.mark.parametrize("deficiency", [None, *DEFICIENCIES])
 def test_any_two_meanings_can_be_told_apart(one: str, other: str, deficiency: str | None) -> None:
     seen = [Color(MEANINGS[name]) for name in (one, other)]

@@ -1,0 +1,254 @@
+"""What the panels' queries answer, asked of Prometheus' own engine with made-up series."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dev.grafana.series import known_series
+from tests.grafana.promql import selectors
+from tests.grafana.test_dashboard import PANELS, plain
+from tests.test_docs_metrics import run_promtool
+
+INSTANT = [panel for panel in PANELS if panel["targets"][0]["instant"]]
+VARIABLES = {"$__range": "1d", "$__rate_interval": "4m", "$price": "0.02"}
+
+
+def query_of(title: str, ref: str = "A") -> str:
+    (panel,) = (panel for panel in PANELS if panel["title"] == title)
+    (target,) = (target for target in panel["targets"] if target["refId"] == ref)
+    return interpolated(target["expr"])
+
+
+def interpolated(expression: str, **chosen: str) -> str:
+    for name in ("job", "instance", "account"):
+        expression = expression.replace(f'"${name}"', f'"{chosen.get(name, ".+")}"')
+    for name, value in VARIABLES.items():
+        expression = expression.replace(name, value)
+    return expression
+
+
+class Scene:
+    """Series minute by minute for a day and a half, and what queries then answer."""
+
+    def __init__(self) -> None:
+        self.series: list[dict[str, str]] = []
+        self.questions: list[dict[str, Any]] = []
+
+    def add(self, name: str, values: str, **labels: str) -> None:
+        of_target = {"job": "aioz-pin", "instance": "one:10242", **labels}
+        text = ",".join(f'{label}="{value}"' for label, value in of_target.items())
+        self.series.append({"series": f"{name}{{{text}}}", "values": values})
+
+    def expect(self, query: str, at: str, answer: Mapping[str, float]) -> None:
+        samples = [{"labels": labels, "value": value} for labels, value in answer.items()]
+        self.questions.append({"expr": query, "eval_time": at, "exp_samples": samples})
+
+    def check(self, directory: Path) -> None:
+        tests = {
+            "rule_files": [],
+            "evaluation_interval": "1m",
+            "tests": [{"interval": "1m", "input_series": self.series, "promql_expr_test": self.questions}],
+        }
+        (directory / "scene.yml").write_text(json.dumps(tests))
+        run_promtool(directory, "test", "rules", "scene.yml")
+
+
+def everything(scene: Scene, values: str) -> None:
+    """Add the series that the instant queries ask for, each with the labels that they want."""
+    wanted = {
+        (one.name, tuple((label, value) for label, operator, value in one.matchers if operator == "Equal"))
+        for panel in INSTANT
+        for target in panel["targets"]
+        for one in selectors(plain(target["expr"]))
+    }
+    for name, matchers in sorted(wanted):
+        labels = dict.fromkeys(known_series().get(name, ()), "1")
+        scene.add(name, values, **{**labels, **dict(matchers)})
+
+
+@pytest.mark.parametrize("minutes", [6, 30, 1200])
+def test_nothing_is_answered_once_the_exporter_is_stopped(tmp_path: Path, minutes: int) -> None:
+    scene = Scene()
+    everything(scene, "1+1x60 stale")
+    for panel in INSTANT:
+        for target in panel["targets"]:
+            scene.expect(interpolated(target["expr"]), f"{60 + minutes}m", {})
+    scene.check(tmp_path)
+
+
+def test_every_query_answers_something_before(tmp_path: Path) -> None:
+    scene = Scene()
+    everything(scene, "1+1x60 stale")
+    for panel in INSTANT:
+        for target in panel["targets"]:
+            scene.expect(f"count({interpolated(target['expr'])}) > bool 0", "50m", {"{}": 1})
+    scene.check(tmp_path)
+
+
+@pytest.mark.parametrize("chosen", [{"job": "other"}, {"instance": "other"}, {"account": "other"}])
+def test_nothing_is_answered_for_what_is_not_chosen(tmp_path: Path, chosen: dict[str, str]) -> None:
+    scene = Scene()
+    everything(scene, "1+1x60")
+    of_accounts = {"Exporters up", "Exporters"} if "account" in chosen else set()
+    for panel in INSTANT:
+        for target in panel["targets"] if panel["title"] not in of_accounts else ():
+            scene.expect(interpolated(target["expr"], **chosen), "50m", {})
+    scene.check(tmp_path)
+
+
+HEALTHY: dict[str, str] = {
+    'aiozpin_exporter_build_info{version="1"}': "1x1500",
+    "up": "1x1500",
+    'aiozpin_up{account="a"}': "1x1500",
+    'aiozpin_last_success_timestamp_seconds{account="a",collector="totals"}': "0+60x1500",
+    'aiozpin_last_success_timestamp_seconds{account="a",collector="inventory"}': "0+60x1500",
+    'aiozpin_poll_interval_seconds{account="a",collector="totals"}': "60x1500",
+    'aiozpin_poll_interval_seconds{account="a",collector="inventory"}': "60x1500",
+    'aiozpin_polls_total{account="a",collector="totals"}': "0+1x1500",
+    'aiozpin_poll_failures_total{account="a",collector="totals",reason="timeout"}': "0x1500",
+    'aiozpin_poll_failures_total{account="a",collector="inventory",reason="inconsistent"}': "0x1500",
+    'aiozpin_inventory_consistent{account="a"}': "1x1500",
+    'aiozpin_inventory_unaccounted_files{account="a"}': "0x1500",
+    'aiozpin_inventory_malformed_pins{account="a"}': "0x1500",
+    'aiozpin_files{account="a"}': "100+0.01x1500",
+    'aiozpin_size_bytes{account="a"}': "1e9+1e6x1500",
+    'aiozpin_pins{account="a",status="pinned",phase="pinned"}': "90x1500",
+    'aiozpin_pins{account="a",status="failed",phase="failed"}': "0x1500",
+    'aiozpin_pins{account="a",status="queued",phase="in_progress"}': "10x1500",
+    'aiozpin_pins{account="a",status="gcDone",phase="removed"}': "0x1500",
+    'aiozpin_stored_bytes{account="a",status="pinned",phase="pinned"}': "5e8x1500",
+    'aiozpin_stored_bytes{account="a",status="failed",phase="failed"}': "0x1500",
+    'aiozpin_unique_cids{account="a"}': "80x1500",
+    'aiozpin_duplicate_cid_size_bytes{account="a"}': "1e6x1500",
+}
+AT = "1500m"
+A, TOTALS = '{account="a"', ',collector="totals"'
+# A panel, what is different from a healthy account with a replica, and what the panel then says.
+ANSWERS: list[tuple[str, dict[str, str], float | None]] = [
+    ("Data", {}, 0),
+    ("Data", {f"aiozpin_last_success_timestamp_seconds{A}{TOTALS}}}": "0+60x1496 89760x9"}, 1),
+    ("Data", {f"aiozpin_last_success_timestamp_seconds{A}{TOTALS}}}": "0+60x1497 89820x9"}, 0),
+    ("Data", {f"aiozpin_last_success_timestamp_seconds{A}{TOTALS}}}": "0x1500"}, 1),
+    ("Data", {'aiozpin_up{account="b"}': "1x1490 stale"}, 2),
+    ("Data", {'aiozpin_up{account="b"}': "1x10 stale"}, 0),
+    ("Oldest data", {}, 0),
+    ("Oldest data", {f"aiozpin_last_success_timestamp_seconds{A}{TOTALS}}}": "0+60x1490 89400x10"}, 600),
+    ("Oldest data", {f"aiozpin_last_success_timestamp_seconds{A}{TOTALS}}}": "0x1500"}, 0),
+    ("Exporters up", {}, 1),
+    ("Exporters up", {"up": "1x1490 0x10"}, None),
+    ("Exporters up", {'up{instance="three"}': "0x1500"}, 1),
+    ("Failed polls, 1 hour", {}, 0),
+    (
+        "Failed polls, 1 hour",
+        {f'aiozpin_poll_failures_total{A}{TOTALS},reason="timeout"}}': "0+0.5x1500"},
+        0.5,
+    ),
+    ("Inventory", {}, 0),
+    ("Inventory", {f"aiozpin_inventory_consistent{A}}}": "0x1500"}, 1),
+    (
+        "Inventory",
+        {
+            f"aiozpin_inventory_consistent{A}}}": "0x1500",
+            f'aiozpin_poll_failures_total{A},collector="inventory",reason="inconsistent"}}': "0+1x1500",
+        },
+        2,
+    ),
+    (
+        "Inventory",
+        {f'aiozpin_poll_failures_total{A},collector="inventory",reason="inconsistent"}}': "0+1x1500"},
+        0,
+    ),
+    ("Reported − counted", {f"aiozpin_inventory_unaccounted_files{A}}}": "-3x1500"}, 3),
+    ("Reported − counted", {'aiozpin_inventory_unaccounted_files{account="b"}': "2x1500"}, 2),
+    ("Unreadable rows", {f"aiozpin_inventory_malformed_pins{A}}}": "4x1500"}, 4),
+    ("Failed", {}, 0),
+    ("Failed", {f'aiozpin_pins{A},status="failed",phase="failed"}}': "7x1500"}, 7),
+    ("Failed", {f'aiozpin_pins{A},status="FAILED",phase="failed"}}': "2x1500"}, 2),
+    ("Failed", {'aiozpin_pins{account="b",status="failed",phase="failed"}': "3x1500"}, 3),
+    ("Removed", {f'aiozpin_pins{A},status="gcDone",phase="removed"}}': "6x1500"}, 6),
+    ("Removed", {f'aiozpin_pins{A},status="pinned",phase="removed"}}': "6x1500"}, 6),
+    ("In progress", {}, 10),
+    ("Longest in progress", {}, 0),
+    ("Longest in progress", {f"aiozpin_oldest_unfinished_pin_timestamp_seconds{A}}}": "60x1500"}, 89_940),
+    (
+        "Longest in progress",
+        {'aiozpin_oldest_unfinished_pin_timestamp_seconds{account="b"}': "89940x1500"},
+        60,
+    ),
+    ("Pinned", {}, 0.9),
+    (
+        "Pinned",
+        {
+            f'aiozpin_pins{A},status="pinned",phase="pinned"}}': "0x1500",
+            f'aiozpin_pins{A},status="queued",phase="in_progress"}}': "0x1500",
+        },
+        -1,
+    ),
+    ("Files", {}, 115),
+    ("Files", {'aiozpin_files{account="b"}': "5x1500"}, 120),
+    ("Size", {}, 2.5e9),
+    ("Growth a day", {}, 1.44e9),
+    ("Growth a day", {'aiozpin_size_bytes{account="b"}': "9e9-2e6x1500"}, -1.44e9),
+    ("Files a day", {}, 14.4),
+    ("Days until the limit", {}, -1),
+    ("Days until the limit", {f"aiozpin_size_limit_bytes{A}}}": "16.9e9x1500"}, 10),
+    ("Days until the limit", {f"aiozpin_size_limit_bytes{A}}}": "2e9x1500"}, 0),
+    (
+        "Days until the limit",
+        {f"aiozpin_size_limit_bytes{A}}}": "9e9x1500", f"aiozpin_size_bytes{A}}}": "1e9x1500"},
+        3650,
+    ),
+    ("Held twice", {}, 1e6),
+    ("Cost a month", {}, 0.05),
+]
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_panels_answer_what_is_the_case_with_one_exporter_and_with_two(tmp_path: Path, replicas: int) -> None:
+    for number, (title, changes, answer) in enumerate(ANSWERS):
+        directory = tmp_path / f"{number}"
+        directory.mkdir()
+        scene = Scene()
+        for instance in ("one", "two")[:replicas]:
+            for name, values in {**HEALTHY, **changes}.items():
+                add(scene, name, values, instance)
+        # Computed values are not exact to the last bit.
+        query = f"round({query_of(title)}, 1e-6)"
+        scene.expect(query, AT, {} if answer is None else {"{}": answer})
+        scene.check(directory)
+
+
+def add(scene: Scene, series: str, values: str, instance: str) -> None:
+    name, _, labels = series.rstrip("}").partition("{")
+    text = dict(re.findall(r'(\w+)="([^"]*)"', labels))
+    scene.add(name, values, **{"instance": instance, **text})
+
+
+def test_the_replica_that_is_down_is_a_half_of_the_exporters(tmp_path: Path) -> None:
+    scene = Scene()
+    for name, values in HEALTHY.items():
+        add(scene, name, values, "one")
+        add(scene, name, "0x1500" if name == "up" else "1x1200 stale", "two")
+    scene.expect(query_of("Exporters up"), AT, {"{}": 0.5})
+    scene.check(tmp_path)
+
+
+def test_of_replicas_that_disagree_the_longest_in_progress_counts(tmp_path: Path) -> None:
+    scene = Scene()
+    for instance, oldest in (("one", "600x60"), ("two", "60x60")):
+        scene.add("aiozpin_oldest_unfinished_pin_timestamp_seconds", oldest, account="a", instance=instance)
+    scene.expect(query_of("Longest in progress"), "50m", {"{}": 2_940})
+    scene.check(tmp_path)
+
+
+def test_accounts_of_the_same_name_in_two_places_are_two_accounts(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.add("aiozpin_files", "10x60", account="default", namespace="one")
+    scene.add("aiozpin_files", "3x60", account="default", namespace="two")
+    scene.add("aiozpin_files", "5x60", account="default", namespace="two", job="other")
+    scene.expect(query_of("Files"), "50m", {"{}": 18})
+    scene.check(tmp_path)
