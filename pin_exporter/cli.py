@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import uvloop
 from dotenv import load_dotenv
 
-from pin_exporter import __version__
+from pin_exporter import __version__, healthcheck
 from pin_exporter.api import HttpClients
 from pin_exporter.errors import ListenError, SettingsError
 from pin_exporter.load_settings import (
@@ -35,6 +35,7 @@ _EPILOG: Final = """\
 Without a command, serve is meant: see `pin-exporter serve --help` for its flags.
 
 exit statuses: 0 stopped as asked, 1 a bug, 2 wrong settings or flags, 3 an address that cannot be listened on
+(healthcheck: 0 healthy, 1 not, 2 wrong flags)
 """
 _SERVE_EPILOG: Final = """\
 Every setting, these flags included, can be given in the environment as PIN_EXPORTER_<NAME>; README.md lists
@@ -167,6 +168,9 @@ _COMMANDS: Final[Mapping[str, _Command]] = {
     "serve": _Command("Poll the accounts and serve their metrics.", _add_serve_flags, _serve),
     "simulate": _Command("Simulate the AIOZ Pin API.", _add_simulate_flags, _simulate),
     "demo": _Command("Serve made-up accounts from the simulator, to look around.", _add_shared_flags, _demo),
+    "healthcheck": _Command(
+        "Ask the exporter that runs here whether it is healthy.", healthcheck.add_flags, healthcheck.run
+    ),
 }
 
 

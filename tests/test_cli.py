@@ -1,6 +1,8 @@
 import io
 import logging
 import re
+import runpy
+import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pin_exporter import __version__
+from pin_exporter.__main__ import main as entry_point
 from pin_exporter.cli import main
 from pin_exporter.settings import Settings
 from tests.environment import clean, set_variables
@@ -59,11 +62,11 @@ def test_help_names_the_commands_and_exit_statuses() -> None:
     ended = run("--help")
 
     assert (ended.status, ended.err) == (0, "")
-    for expected in ("serve", "simulate", "demo", "exit statuses"):
+    for expected in ("serve", "simulate", "demo", "healthcheck", "exit statuses"):
         assert expected in ended.out
 
 
-@pytest.mark.parametrize("command", ["serve", "simulate", "demo"])
+@pytest.mark.parametrize("command", ["serve", "simulate", "demo", "healthcheck"])
 def test_each_command_has_help_of_its_own(command: str) -> None:
     ended = run(command, "--help")
 
@@ -86,7 +89,7 @@ def test_the_flags_of_serve_are_these_and_name_their_variables() -> None:
     assert "(PIN_EXPORTER_WEB_LISTEN_ADDRESS)" in re.sub(r"\s+", " ", text)
 
 
-@pytest.mark.parametrize("command", ["serve", "demo"])
+@pytest.mark.parametrize("command", ["serve", "demo", "healthcheck"])
 def test_no_flag_takes_a_secret(command: str) -> None:
     flags = flags_in(run(command, "--help").out)
 
@@ -241,9 +244,25 @@ def test_an_address_of_another_machine_ends_with_3(environment: pytest.MonkeyPat
 
 def test_python_m_runs_the_same_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["pin-exporter", "--version"])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.delitem(sys.modules, "pin_exporter.__main__")
     out = io.StringIO()
 
     with redirect_stdout(out), pytest.raises(SystemExit, match="0"):
-        import pin_exporter.__main__  # noqa: F401, PLC0415
+        runpy.run_module("pin_exporter", run_name="__main__")
 
     assert out.getvalue() == f"pin-exporter {__version__}\n"
+
+
+def test_sigterm_ends_it_with_0_before_anything_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["pin-exporter"])
+    monkeypatch.setattr("pin_exporter.cli.main", lambda: signal.raise_signal(signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+
+    try:
+        with pytest.raises(SystemExit) as ended:
+            entry_point()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert ended.value.code == 0

@@ -1,0 +1,130 @@
+"""Ask the exporter that runs here whether it is healthy.
+
+A container's health check starts this every half minute, within the exporter's own limit of memory: so it
+imports the standard library alone, unless a file must be read to find the address.
+"""
+
+import argparse
+import os
+import re
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from pin_exporter.errors import SettingsError
+
+DEFAULT_ADDRESS: Final = ":10242"
+FIRST_PROCESS: Final = Path("/proc/1/cmdline")
+_TIMEOUT_SECONDS: Final = 2.0
+_ANSWER_BYTES: Final = 80
+_LOCAL: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command without the rest of the command line, which takes longer to import than this to run."""
+    parser = argparse.ArgumentParser("pin-exporter healthcheck", allow_abbrev=False)
+    add_flags(parser)
+    parsed, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        parser.error("unknown flag or argument")  # not repeated: it may be a key
+    return run(parsed)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add those flags of `serve` that say where it listens."""
+    parser.add_argument(
+        "--web.listen-address",
+        action="append",
+        dest="web_listen_address",
+        metavar="ADDRESS",
+        help="Address that the exporter listens on. (PIN_EXPORTER_WEB_LISTEN_ADDRESS)",
+    )
+    parser.add_argument(
+        "--config.file",
+        dest="config_file",
+        metavar="FILE",
+        help="The exporter's settings. (PIN_EXPORTER_CONFIG_FILE)",
+    )
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Return 0 if the exporter answers that it is healthy and 1 if not, and say so in one line."""
+    address = "the settings"
+    try:
+        address = listen_address(parsed)
+        answer = _ask(address)
+    except (OSError, ValueError, SettingsError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        sys.stderr.write(f"pin-exporter: {address}: {reason or error}\n")
+        return 1
+    if not re.match(r"HTTP/1\.\d 200\b", answer):
+        sys.stderr.write(f"pin-exporter: {address}: answered {answer!r}\n")
+        return 1
+    sys.stdout.write("healthy\n")
+    return 0
+
+
+def listen_address(parsed: argparse.Namespace) -> str:
+    """Return the first address that the exporter was told to listen on.
+
+    Flags win over the environment, that over `.env`, that over the file. A health check is started without
+    the exporter's flags; in a container they can be read from its first process.
+
+    Raises SettingsError for a file that cannot be read.
+    """
+    started = _flags_of(_words(FIRST_PROCESS))
+    flags = parsed.web_listen_address or started.web_listen_address
+    if flags:
+        return _first(flags)
+    if Path(".env").is_file():
+        from dotenv import load_dotenv  # noqa: PLC0415 - third-party
+
+        load_dotenv(Path(".env"))
+    file = parsed.config_file or started.config_file or _variable("CONFIG_FILE")
+    return _first(_variable("WEB_LISTEN_ADDRESS") or (file and _from_file(Path(file))) or DEFAULT_ADDRESS)
+
+
+def _words(command_line: Path) -> Sequence[str]:
+    try:
+        return command_line.read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return ()
+
+
+def _flags_of(words: Sequence[str]) -> argparse.Namespace:
+    """Return the flags of a command line that is the exporter's, perhaps behind an interpreter or an init."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    add_flags(parser)
+    programs = [Path(word).name.replace("_", "-") for word in words]
+    own = words[programs.index("pin-exporter") + 1 :] if "pin-exporter" in programs else ()
+    return parser.parse_known_args(own)[0]
+
+
+def _variable(name: str) -> str | None:
+    """Return a variable's value as the settings read it: in any case of letters, and not if it is empty."""
+    wanted = f"PIN_EXPORTER_{name}"
+    return next((value for key, value in os.environ.items() if value and key.upper() == wanted), None)
+
+
+def _from_file(path: Path) -> object:
+    from pin_exporter.config_file import read_config_file  # noqa: PLC0415 - third-party
+
+    return read_config_file(path).values.get("web_listen_address")
+
+
+def _first(addresses: object) -> str:
+    """Return the first of addresses in a list or separated by commas."""
+    first = addresses[0] if isinstance(addresses, list) else addresses
+    return str(first).partition(",")[0].strip()
+
+
+def _ask(address: str) -> str:
+    """Return the first line of the answer, `HTTP/1.1 200 OK` when all is well."""
+    host, _, port = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    with socket.create_connection((_LOCAL.get(host, host), int(port)), _TIMEOUT_SECONDS) as connection:
+        connection.sendall(b"GET /-/healthy HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        with connection.makefile("rb") as answer:
+            return answer.readline(_ANSWER_BYTES).decode("ascii", "replace").strip()
