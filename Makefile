@@ -47,6 +47,10 @@ format: $(VENV)/dev ## Format the code
 grafana: $(VENV)/dev ## Make the dashboard and the alert rules anew
 	$(BIN)/python -m dev.grafana
 
+.PHONY: chart
+chart: $(VENV)/dev ## Make the generated files of the Helm chart anew
+	$(BIN)/python -m dev.chart
+
 .PHONY: mutants
 mutants: $(VENV)/dev ## See that the tests of dashboard and rules catch mistakes
 	$(BIN)/python -m dev.mutants $(ARGS)

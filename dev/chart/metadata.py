@@ -1,0 +1,59 @@
+"""The chart's metadata, from what the project says of itself elsewhere."""
+
+import tomllib
+from typing import Any, Final
+
+import yaml
+
+from dev.grafana.project import REPOSITORY, ROOT
+from pin_exporter import __version__
+
+IMAGE: Final = f"ghcr.io/{REPOSITORY.removeprefix('https://github.com/')}"
+_PROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+    "project"
+]
+_HEAD: Final = "# Made by `make chart`, of pyproject.toml and the version of the package.\n"
+
+
+def chart_yaml() -> str:
+    """Return Chart.yaml. Chart and application are released together and carry one version."""
+    links = [
+        {"name": "Metrics", "url": f"{REPOSITORY}/blob/main/docs/metrics.md"},
+        {"name": "Security", "url": f"{REPOSITORY}/blob/main/SECURITY.md"},
+    ]
+    annotations = {
+        "artifacthub.io/category": "monitoring-logging",
+        "artifacthub.io/license": _PROJECT["license"],
+        "artifacthub.io/links": _block(links),
+        "artifacthub.io/images": _block([{"name": "pin-exporter", "image": f"{IMAGE}:{__version__}"}]),
+    }
+    chart = {
+        "apiVersion": "v2",
+        "name": _PROJECT["name"],
+        "description": _PROJECT["description"],
+        "type": "application",
+        "version": __version__,
+        "appVersion": __version__,
+        "kubeVersion": ">=1.25.0-0",
+        "home": REPOSITORY,
+        "sources": [REPOSITORY],
+        "keywords": _PROJECT["keywords"],
+        "annotations": annotations,
+    }
+    return _HEAD + _block(chart)
+
+
+def _block(content: object) -> str:
+    written: str = yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=100)
+    return written
+
+
+class _Dumper(yaml.SafeDumper):
+    """Write texts of several lines as blocks."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)

@@ -1,0 +1,146 @@
+"""Make the schema of the values: types from the defaults, and by hand what a default does not tell."""
+
+import json
+from typing import Any, Final
+
+from dev.chart.values import Value
+from pin_exporter.settings import AccountSettings, Settings
+
+_TEXTS: Final = {"type": "object", "additionalProperties": {"type": "string"}}
+_COUNT: Final = {"type": ["integer", "null"], "minimum": 0}
+_PORT: Final = {"type": "integer", "minimum": 1, "maximum": 65535}
+_SCHEME: Final = {"enum": ["http", "https", "HTTP", "HTTPS"]}
+_DURATION: Final = {"type": "string", "pattern": r"^$|^([0-9]+(ms|[smhdwy]))+$"}
+_OBJECTS: Final = {"type": "array", "items": {"type": "object"}}
+_STRINGS: Final = {"type": "array", "items": {"type": "string"}}
+_SECRET_NAMES: Final = {
+    "type": "array",
+    "items": {
+        "oneOf": [
+            {"type": "string"},
+            {"type": "object", "properties": {"name": {"type": "string"}}, "additionalProperties": False},
+        ]
+    },
+}
+_NOT_IN_CONFIG: Final = {
+    *("name", "account", "accounts", "api_key", "api_key_file", "secret_key", "secret_key_file"),
+    *("config_file", "web_listen_address"),
+}
+"""Settings that the chart makes itself, or that are no business of the file."""
+
+
+def _closed(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False, **more}
+
+
+def _settings(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of settings by name; what is in them the exporter itself checks, and better."""
+    names = [name for name in fields if name not in _NOT_IN_CONFIG]
+    described = {name: Settings.model_fields[name].description for name in names}
+    return _closed(
+        {name: {"type": ["string", "number", "null"], "description": described[name]} for name in names}
+    )
+
+
+_KEYS: Final = _closed({"apiKey": {"type": "string"}, "secretKey": {"type": "string"}})
+_ACCOUNT: Final = _closed(
+    {
+        # The template says in one sentence what is wrong with a name.
+        "name": {"type": "string"},
+        "existingSecret": {"type": "string"},
+        "apiKey": {"type": "string"},
+        "secretKey": {"type": "string"},
+        "keys": _KEYS,
+        "config": _settings(AccountSettings.model_fields),
+    }
+)
+_ALERT: Final = _closed(
+    {
+        "enabled": {"type": "boolean"},
+        "severity": {"type": "string"},
+        "for": {"type": "string"},
+        "labels": _TEXTS,
+    }
+)
+_MONITOR: Final[dict[str, dict[str, Any]]] = {
+    "interval": _DURATION,
+    "scrapeTimeout": _DURATION,
+    "scheme": _SCHEME,
+    **dict.fromkeys(("relabelings", "metricRelabelings"), _OBJECTS),
+    **dict.fromkeys(("targetLabels", "podTargetLabels"), _STRINGS),
+    **dict.fromkeys(
+        ("sampleLimit", "targetLimit", "labelLimit", "labelNameLengthLimit", "labelValueLengthLimit"), _COUNT
+    ),
+}
+_TYPES: Final[dict[str, dict[str, Any]]] = {
+    "accounts": {"type": "array", "items": _ACCOUNT},
+    "config": _settings(Settings.model_fields),
+    "image.pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
+    "image.digest": {"type": "string", "pattern": "^$|^sha256:[0-9a-f]{64}$"},
+    "imagePullSecrets": _SECRET_NAMES,
+    "global.imagePullSecrets": _SECRET_NAMES,
+    "replicas": {"enum": [0, 1]},
+    "revisionHistoryLimit": {"type": "integer", "minimum": 0},
+    "containerPort": _PORT,
+    "extraArgs": _STRINGS,
+    "dnsPolicy": {"enum": ["", "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"]},
+    "podDisruptionBudget.maxUnavailable": {"type": ["integer", "string"]},
+    "service.type": {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
+    "service.port": _PORT,
+    "service.nodePort": {**_PORT, "type": ["integer", "null"]},
+    "service.ipFamilyPolicy": {"enum": ["", "SingleStack", "PreferDualStack", "RequireDualStack"]},
+    "service.ipFamilies": {"type": "array", "items": {"enum": ["IPv4", "IPv6"]}},
+    "serviceMonitor.enabled": {"enum": ["auto", True, False]},
+    "prometheusRule.alerts": {"type": "object", "additionalProperties": _ALERT},
+    "prometheusRule.thresholds": {"type": "object", "additionalProperties": {"type": ["number", "string"]}},
+    "extraManifests": {"type": "array", "items": {"type": ["object", "string"]}},
+    **{f"serviceMonitor.{name}": type_ for name, type_ in _MONITOR.items()},
+    **{f"podMonitor.{name}": type_ for name, type_ in _MONITOR.items() if name != "targetLabels"},
+}
+_TEXT_MAPPINGS: Final = ("labels", "annotations", "nodeSelector", "alertLabels")
+"""Ends of the names of mappings from text to text."""
+
+
+def schema_json(values: list[Value]) -> str:
+    """Return values.schema.json. Unknown names are refused everywhere but inside Kubernetes' own objects."""
+    unknown = _TYPES.keys() - {value.name for value in values}
+    if unknown:
+        raise ValueError(f"a type for what is no value: {', '.join(sorted(unknown))}")
+    root = _closed(
+        {
+            # What a parent chart gives each of its children.
+            "enabled": {
+                "type": "boolean",
+                "description": "For the condition of a chart that contains this one.",
+            },
+        },
+        **{"$schema": "http://json-schema.org/draft-07/schema#", "title": "Values of the chart pin-exporter"},
+    )
+    for value in values:
+        group = root
+        for step in value.path[:-1]:
+            group = group["properties"].setdefault(step, _closed({}))
+        group["properties"][value.path[-1]] = {**_type(value), "description": value.comment}
+    # Global values are for all charts of a parent: most are not for this one.
+    root["properties"]["global"]["additionalProperties"] = True
+    return json.dumps(root, indent=2, ensure_ascii=False) + "\n"
+
+
+def _type(value: Value) -> dict[str, Any]:
+    if value.name in _TYPES:
+        return _TYPES[value.name]
+    if isinstance(value.default, dict):
+        return (
+            _TEXTS
+            if value.name.lower().endswith(tuple(map(str.lower, _TEXT_MAPPINGS)))
+            else {"type": "object"}
+        )
+    return _BY_DEFAULT[type(value.default)]
+
+
+_BY_DEFAULT: Final[dict[type, dict[str, Any]]] = {
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    str: {"type": "string"},
+    list: _OBJECTS,
+}
