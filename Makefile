@@ -63,6 +63,28 @@ bench: $(VENV)/dev ## Measure speed and memory
 soak: $(VENV)/dev ## Run real processes for ten minutes under faults, and watch their memory
 	$(BIN)/python -m tests.bench.soak $(ARGS)
 
+TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pin-exporter
+ACTIONLINT := $(TOOLS)/actionlint-v1.7.12/actionlint
+
+.PHONY: workflows-lint
+workflows-lint: $(VENV)/dev $(ACTIONLINT) ## Check the workflows of GitHub, without asking GitHub
+	$(ACTIONLINT) .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet --persona=pedantic .github
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+
+$(TOOLS)/actionlint-%/actionlint:
+	GOBIN=$(@D) go install github.com/rhysd/actionlint/cmd/actionlint@$*
+
+.PHONY: package
+package: $(VENV)/dev ## Build the package from which pip installs
+	$(BIN)/python -m hatchling build
+
+.PHONY: release-notes
+release-notes: $(VENV)/dev ## Check that TAG, such as v1.2.3, can be released, and write dist/notes.md
+	mkdir -p dist
+	$(BIN)/python -m dev.release "$(TAG)" > dist/notes.md
+
 .PHONY: lock
 lock: $(VENV)/dev ## Make the locks anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
