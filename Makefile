@@ -55,6 +55,25 @@ chart: $(VENV)/dev ## Make the generated files of the Helm chart anew
 mutants: $(VENV)/dev ## See that the tests of dashboard and rules catch mistakes
 	$(BIN)/python -m dev.mutants $(ARGS)
 
+# What the image says about itself. The time is the commit's, so that the same commit gives the same image.
+ENGINE ?= docker
+IMAGE ?= pin-exporter
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' pin_exporter/__init__.py)
+SOURCE = $(shell sed -n 's/^Repository = "\(.*\)"/\1/p' pyproject.toml)
+REVISION = $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)
+EPOCH = $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
+CREATED = $(or $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null),unknown)
+
+.PHONY: image
+image: ## Build the container image with Docker, or with ENGINE=podman
+	$(ENGINE) build --tag $(IMAGE) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
+		--build-arg SOURCE=$(SOURCE) --build-arg SOURCE_DATE_EPOCH=$(EPOCH) \
+		--build-arg CREATED=$(CREATED) $(ARGS) .
+
+.PHONY: image-test
+image-test: $(VENV)/dev ## Build the image on a stand-in for its base and run it; needs root, buildah, runc, podman
+	$(BIN)/python -m pytest -m image tests/image $(ARGS)
+
 .PHONY: bench
 bench: $(VENV)/dev ## Measure speed and memory
 	$(BIN)/python -m tests.bench $(ARGS)
@@ -90,7 +109,10 @@ lock: $(VENV)/dev ## Make the locks anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--upgrade pyproject.toml --output-file requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--upgrade pyproject.toml --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
+		--upgrade --group build --output-file requirements/build.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--upgrade pyproject.toml --group dev --constraint requirements/run.txt --constraint requirements/build.txt \
+		--output-file requirements/dev.txt
 
 .PHONY: clean
 clean: ## Remove what the targets made

@@ -1,0 +1,91 @@
+"""The image, built once for all tests by `make image`, and containers that run it."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from dev.image.store import Store
+from tests.image.containers import Container, run_container
+from tests.tools import require_tool
+
+ROOT = Path(__file__).parents[2]
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+EPOCH = 1_790_000_000
+CREATED = "2026-09-21T14:13:20Z"
+SECRET = "a-key-that-is-no-part-of-the-image"
+
+Build = Callable[[str], str]
+Start = Callable[..., Container]
+
+
+@pytest.fixture(scope="session")
+def store() -> Store:
+    for tool, package in {
+        "buildah": "buildah",
+        "podman": "podman",
+        "runc": "runc",
+        "mmdebstrap": "mmdebstrap",
+    }.items():
+        require_tool(tool, package)
+    if os.geteuid() != 0:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("building a base image needs root")
+    directory = ROOT / "build/image"
+    directory.mkdir(parents=True, exist_ok=True)
+    return Store(directory)
+
+
+@pytest.fixture(scope="session")
+def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return what a working directory holds: the image's ingredients, and what has no business in it."""
+    folder = tmp_path_factory.mktemp("context")
+    wanted = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    for name in [*wanted, "Dockerfile", ".dockerignore", "Makefile"]:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name)
+        else:
+            shutil.copy(ROOT / name, folder / name)
+    (folder / "pin_exporter/__pycache__").mkdir(exist_ok=True)
+    for decoy in (".env", "key.txt", "pin_exporter/__pycache__/decoy.pyc"):
+        (folder / decoy).write_text(SECRET)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def build(store: Store, context: Path) -> Build:
+    """Return a function that builds the image under a name and returns its id."""
+    # Or a layer would hold when each folder was made.
+    arguments = [*store.build_arguments(), f"--timestamp={EPOCH}"]
+
+    def run(name: str) -> str:
+        subprocess.run(
+            [
+                "make", "--no-print-directory", "image", f"ENGINE={' '.join(store.buildah)}", f"IMAGE={name}",
+                f"REVISION={REVISION}", f"EPOCH={EPOCH}", f"CREATED={CREATED}",
+                f"ARGS={' '.join(arguments)}",
+            ],
+            cwd=context, check=True,
+        )  # fmt: skip
+        inspect = [*store.podman, "image", "inspect", "--format={{.Id}}", f"localhost/{name}"]
+        return subprocess.run(inspect, capture_output=True, text=True, check=True).stdout.strip()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def image(build: Build) -> str:
+    """Return the id of the image."""
+    return build("pin-exporter")
+
+
+@pytest.fixture
+def start(store: Store, image: str) -> Iterator[Start]:
+    """Return a function that starts containers, all of which end with the test."""
+    with ExitStack() as stack:
+        yield lambda *arguments, **given: stack.enter_context(
+            run_container(store.podman, image, *arguments, **given)
+        )

@@ -1,0 +1,108 @@
+"""Containers of the image, as locked up as can be."""
+
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.processes import free_port, wait_for
+
+LOCKED_UP = (
+    "--read-only",
+    "--read-only-tmpfs=false",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+    "--memory=96m",
+    "--memory-swap=96m",
+)
+HERE = (
+    "--pull=never",
+    "--network=host",  # traffic stays on loopback: every address is one of 127.0.0.1
+    "--health-interval=disable",  # podman leaves its timing to systemd; the tests ask themselves
+    "--ulimit=nofile=1024:1024",
+    "--ulimit=nproc=1024:1024",
+)
+
+
+@dataclass(frozen=True)
+class Container:
+    """A running container."""
+
+    podman: Sequence[str]
+    id: str
+    url: str
+
+    def ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a podman command on it, and return how it ended and what it said."""
+        command, *rest = arguments
+        return subprocess.run(
+            [*self.podman, command, *rest, self.id],
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def inspect(self, field: str) -> str:
+        """Return a field of its description."""
+        return self.ask("inspect", f"--format={{{{{field}}}}}").stdout.strip()
+
+    def status(self) -> Mapping[str, str]:
+        """Return what the kernel says of its first process."""
+        lines = Path(f"/proc/{self.inspect('.State.Pid')}/status").read_text().splitlines()
+        return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+    def is_healthy(self) -> bool:
+        """Run its health check."""
+        return subprocess.run(
+            [*self.podman, "healthcheck", "run", self.id], capture_output=True, check=False
+        ).returncode == 0  # fmt: skip
+
+    def value(self, series: str) -> float | None:
+        """Scrape it, and return the value of a series."""
+        prefix = f"{series} "
+        lines = (line for line in self.metrics().splitlines() if line.startswith(prefix))
+        return next((float(line.removeprefix(prefix)) for line in lines), None)
+
+    def metrics(self) -> str:
+        """Scrape it."""
+        answer = httpx.get(f"{self.url}/metrics")
+        answer.raise_for_status()
+        return answer.text
+
+    def wait_until_healthy(self) -> None:
+        """Wait for its health check to succeed."""
+        try:
+            wait_for(self.is_healthy, "a healthy container")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.ask('logs').stdout}") from None
+
+
+@contextmanager
+def run_container(
+    podman: Sequence[str],
+    image: str,
+    *arguments: str,
+    user: str = "65532:65532",
+    env: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
+    port: int | None = None,
+) -> Iterator[Container]:
+    """Run the image; the exporter listens on a free port of 127.0.0.1, unless a port says where it will."""
+    chosen = free_port() if port is None else port
+    variables = {"PIN_EXPORTER_WEB_LISTEN_ADDRESS": f"127.0.0.1:{chosen}"} if port is None else {}
+    variables |= env or {}
+    command = [
+        *podman, "run", "--detach", *HERE, *LOCKED_UP, f"--user={user}",
+        *(f"--env={name}={value}" for name, value in variables.items()), *options, image, *arguments,
+    ]  # fmt: skip
+    started = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert started.returncode == 0, started.stderr
+    container = Container(podman, started.stdout.strip(), f"http://127.0.0.1:{chosen}")
+    try:
+        yield container
+    finally:
+        container.ask("rm", "--force", "--time=0")
