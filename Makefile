@@ -29,8 +29,8 @@ test: $(VENV)/dev ## Run all tests, with coverage
 	$(BIN)/coverage report
 
 .PHONY: test-core
-test-core: $(VENV)/dev ## Run the tests without end-to-end ones and coverage
-	$(BIN)/python -m pytest --ignore=tests/e2e $(ARGS)
+test-core: $(VENV)/dev ## Run the tests without coverage, end-to-end ones and those of the chart
+	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/chart $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/dev ## Check style and types
@@ -50,6 +50,31 @@ grafana: $(VENV)/dev ## Make the dashboard and the alert rules anew
 .PHONY: chart
 chart: $(VENV)/dev ## Make the generated files of the Helm chart anew
 	$(BIN)/python -m dev.chart
+
+# Both Helms use the same libraries of Kubernetes, so that Go has to compile those only once.
+TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pin-exporter
+HELM := v4.3.0
+HELMS := v3.22.0 $(HELM)
+OPERATORS := v0.60.1 v0.85.0
+
+.PHONY: chart-tools
+chart-tools: $(HELMS:%=$(TOOLS)/helm-%/helm) $(OPERATORS:%=$(TOOLS)/prometheus-operator-%) ## Build what the chart's tests need, with Go
+
+$(TOOLS)/helm-%/helm:
+	GOBIN=$(@D) go install helm.sh/helm/$(firstword $(subst ., ,$*))/cmd/helm@$*
+
+# The definitions of the Prometheus operator's kinds come with the source of its module.
+$(TOOLS)/prometheus-operator-%:
+	mkdir -p $@.new
+	install -m 644 "$$(go mod download -json github.com/prometheus-operator/prometheus-operator@$* \
+		| sed -n 's/^\t"Dir": "\(.*\)",$$/\1/p')"/example/prometheus-operator-crd/*.yaml $@.new
+	mv $@.new $@
+
+.PHONY: chart-package
+chart-package: $(VENV)/dev $(TOOLS)/helm-$(HELM)/helm ## Pack the Helm chart into dist/, the same bytes for the same commit
+	mkdir -p dist
+	$(BIN)/python -m dev.chart.package $(TOOLS)/helm-$(HELM)/helm dist \
+		$(or $(SOURCE_DATE_EPOCH),$(EPOCH))
 
 .PHONY: mutants
 mutants: $(VENV)/dev ## See that the tests of dashboard and rules catch mistakes
@@ -82,7 +107,6 @@ bench: $(VENV)/dev ## Measure speed and memory
 soak: $(VENV)/dev ## Run real processes for ten minutes under faults, and watch their memory
 	$(BIN)/python -m tests.bench.soak $(ARGS)
 
-TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pin-exporter
 ACTIONLINT := $(TOOLS)/actionlint-v1.7.12/actionlint
 
 .PHONY: workflows-lint

@@ -102,7 +102,10 @@ _TEXT_MAPPINGS: Final = ("labels", "annotations", "nodeSelector", "alertLabels")
 
 
 def schema_json(values: list[Value]) -> str:
-    """Return values.schema.json. Unknown names are refused everywhere but inside Kubernetes' own objects."""
+    """Return values.schema.json. Unknown names are refused everywhere but inside Kubernetes' own objects.
+
+    `null` removes a default before the schema is looked at. Required is what the templates cannot do without.
+    """
     unknown = _TYPES.keys() - {value.name for value in values}
     if unknown:
         raise ValueError(f"a type for what is no value: {', '.join(sorted(unknown))}")
@@ -119,7 +122,12 @@ def schema_json(values: list[Value]) -> str:
     for value in values:
         group = root
         for step in value.path[:-1]:
-            group = group["properties"].setdefault(step, _closed({}))
+            if step not in group["properties"]:
+                group["properties"][step] = _closed({})
+                group.setdefault("required", []).append(step)
+            group = group["properties"][step]
+        if value.default is not None and not isinstance(value.default, dict | list):
+            group.setdefault("required", []).append(value.path[-1])
         group["properties"][value.path[-1]] = {**_type(value), "description": value.comment}
     # Global values are for all charts of a parent: most are not for this one.
     root["properties"]["global"]["additionalProperties"] = True

@@ -55,11 +55,22 @@ Metadata of an object. Takes `root`, and if wanted `suffix` of the name, `namesp
 name: {{ include "pin-exporter.suffixedName" . | quote }}
 namespace: {{ default (include "pin-exporter.namespace" $root) .namespace | quote }}
 labels:
-  {{- merge $selectorLabels (default dict .labels) $root.Values.commonLabels $chartLabels | toYaml | nindent 2 }}
-{{- with merge (dict) (default dict .annotations) $root.Values.commonAnnotations }}
+  {{- merge $selectorLabels (default dict .labels) (default dict $root.Values.commonLabels) $chartLabels | toYaml | nindent 2 }}
+{{- with merge (dict) (default dict .annotations) (default dict $root.Values.commonAnnotations) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end }}
+
+{{/* Those of `names` that `values` has something for. */}}
+{{- define "pin-exporter.given" -}}
+{{- $given := dict }}
+{{- range $name := .names }}
+{{- with get $.values $name }}
+{{- $_ := set $given $name . }}
+{{- end }}
+{{- end }}
+{{- toYaml $given }}
 {{- end }}
 
 {{- define "pin-exporter.serviceAccountName" -}}
@@ -75,7 +86,7 @@ annotations:
 {{- end }}
 
 {{- define "pin-exporter.telemetryPath" -}}
-{{- default "/metrics" .Values.config.web_telemetry_path }}
+{{- default dict .Values.config | dig "web_telemetry_path" "" | default "/metrics" }}
 {{- end }}
 
 {{/*

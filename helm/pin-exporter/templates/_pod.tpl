@@ -4,7 +4,7 @@ serviceAccountName: {{ include "pin-exporter.serviceAccountName" . | quote }}
 automountServiceAccountToken: false
 # A Service called pin-exporter would set PIN_EXPORTER_PORT, which reads like a setting.
 enableServiceLinks: false
-{{- with concat .Values.global.imagePullSecrets .Values.imagePullSecrets }}
+{{- with concat (default list .Values.global.imagePullSecrets) (default list .Values.imagePullSecrets) }}
 imagePullSecrets:
   {{- range . }}
   {{- if kindIs "map" . }}
@@ -14,28 +14,28 @@ imagePullSecrets:
   {{- end }}
   {{- end }}
 {{- end }}
-{{- range $name := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" "hostAliases" "dnsPolicy" "dnsConfig" }}
-{{- with get $.Values $name }}
-{{ $name }}: {{ toYaml . | nindent 2 }}
-{{- end }}
+{{- $names := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" "hostAliases" "dnsPolicy" "dnsConfig" }}
+{{- with include "pin-exporter.given" (dict "values" .Values "names" $names) | fromYaml }}
+{{ toYaml . }}
 {{- end }}
 securityContext:
-  {{- toYaml .Values.podSecurityContext | nindent 2 }}
+  {{- default dict .Values.podSecurityContext | toYaml | nindent 2 }}
 {{- end }}
 
 {{/* Flags of the demonstration, which reads no configuration file. */}}
 {{- define "pin-exporter.demoArgs" -}}
 - demo
 {{- range $name := list "web_telemetry_path" "log_level" "log_format" }}
-{{- with get $.Values.config $name }}
+{{- with get (default dict $.Values.config) $name }}
 - --{{ $name | replace "_" "-" | replace "web-" "web." | replace "log-" "log." }}={{ . }}
 {{- end }}
 {{- end }}
 {{- end }}
 
 {{- define "pin-exporter.probe" -}}
-{{- $values := omit .probe "httpGet" "exec" "tcpSocket" "grpc" }}
-{{- $handler := pick .probe "httpGet" "exec" "tcpSocket" "grpc" }}
+{{- $probe := default dict .probe }}
+{{- $values := omit $probe "httpGet" "exec" "tcpSocket" "grpc" }}
+{{- $handler := pick $probe "httpGet" "exec" "tcpSocket" "grpc" }}
 {{- if not $handler }}
 {{- $handler = dict "httpGet" (dict "path" .path "port" "http") }}
 {{- end }}
@@ -43,16 +43,17 @@ securityContext:
 {{- end }}
 
 {{- define "pin-exporter.pod" -}}
+{{- $accounts := include "pin-exporter.accounts" . | fromJsonArray -}}
 metadata:
   labels:
     {{- $selectorLabels := include "pin-exporter.selectorLabels" . | fromYaml }}
-    {{- merge $selectorLabels .Values.podLabels .Values.commonLabels | toYaml | nindent 4 }}
+    {{- merge $selectorLabels (default dict .Values.podLabels) (default dict .Values.commonLabels) | toYaml | nindent 4 }}
   {{- $checksum := dict }}
   {{- if not .Values.demo.enabled }}
   {{- /* The exporter reads settings only when it starts, but keys at any time: those are not in this sum. */}}
   {{- $checksum = dict "checksum/config" (include "pin-exporter.config" . | sha256sum) }}
   {{- end }}
-  {{- with merge $checksum .Values.podAnnotations }}
+  {{- with merge $checksum (default dict .Values.podAnnotations) }}
   annotations:
     {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -97,9 +98,9 @@ spec:
       readinessProbe:
         {{- include "pin-exporter.probe" (dict "probe" .Values.readinessProbe "path" "/-/ready") | nindent 8 }}
       resources:
-        {{- toYaml .Values.resources | nindent 8 }}
+        {{- default dict .Values.resources | toYaml | nindent 8 }}
       securityContext:
-        {{- toYaml .Values.securityContext | nindent 8 }}
+        {{- default dict .Values.securityContext | toYaml | nindent 8 }}
       {{- if or (not .Values.demo.enabled) .Values.extraVolumeMounts }}
       volumeMounts:
         {{- if not .Values.demo.enabled }}
@@ -129,7 +130,7 @@ spec:
         # Readable for any user ID, since OpenShift and others choose their own.
         defaultMode: 0444
         sources:
-          {{- range $account := include "pin-exporter.accounts" . | fromJsonArray }}
+          {{- range $account := $accounts }}
           - secret:
               name: {{ $account.secret | quote }}
               items:

@@ -4,6 +4,8 @@ stands in braces is for Prometheus.
 */}}
 {{- define "pin-exporter.ruleGroups" -}}
 {{- $values := .Values.prometheusRule }}
+{{- $changes := default dict $values.alerts }}
+{{- $numbers := default dict $values.thresholds }}
 {{- $groups := list }}
 {{- $alerts := list }}
 {{- $thresholds := list }}
@@ -12,18 +14,18 @@ stands in braces is for Prometheus.
 {{- range $rule := $group.rules }}
 {{- if eq (default "" $rule.record) "aiozpin:alert_threshold" }}
 {{- $thresholds = append $thresholds $rule.labels.threshold }}
-{{- if hasKey $values.thresholds $rule.labels.threshold }}
-{{- $number := get $values.thresholds $rule.labels.threshold | toJson | trimAll "\"" }}
+{{- if hasKey $numbers $rule.labels.threshold }}
+{{- $number := get $numbers $rule.labels.threshold | toJson | trimAll "\"" }}
 {{- $_ := set $rule "expr" (printf "vector(%s)" $number) }}
 {{- end }}
 {{- end }}
 {{- $change := dict }}
 {{- if $rule.alert }}
 {{- $alerts = append $alerts $rule.alert }}
-{{- $change = default dict (get $values.alerts $rule.alert) }}
+{{- $change = default dict (get $changes $rule.alert) }}
 {{- with $change.for }}{{ $_ := set $rule "for" . }}{{ end }}
 {{- with $change.severity }}{{ $_ := set $rule.labels "severity" . }}{{ end }}
-{{- $_ := set $rule "labels" (merge (dict) (default dict $change.labels) $values.alertLabels $rule.labels) }}
+{{- $_ := set $rule "labels" (merge (dict) (default dict $change.labels) (default dict $values.alertLabels) $rule.labels) }}
 {{- $url := printf "%s%s" (trimSuffix "/" $values.grafanaUrl) $rule.annotations.dashboard_url }}
 {{- $_ := set $rule.annotations "dashboard_url" $url }}
 {{- end }}
@@ -33,12 +35,12 @@ stands in braces is for Prometheus.
 {{- end }}
 {{- $groups = append $groups (dict "name" $group.name "rules" $rules) }}
 {{- end }}
-{{- range keys $values.alerts | sortAlpha }}
+{{- range keys $changes | sortAlpha }}
 {{- if not (has . $alerts) }}
 {{- fail (printf "prometheusRule.alerts: there is no alert %s; there are %s" . (join ", " $alerts)) }}
 {{- end }}
 {{- end }}
-{{- range keys $values.thresholds | sortAlpha }}
+{{- range keys $numbers | sortAlpha }}
 {{- if not (has . $thresholds) }}
 {{- fail (printf "prometheusRule.thresholds: there is no threshold %s; there are %s" . (join ", " $thresholds)) }}
 {{- end }}
@@ -50,5 +52,5 @@ stands in braces is for Prometheus.
 {{- end }}
 {{- end }}
 {{- end }}
-{{- concat $groups $values.additionalGroups | toJson }}
+{{- concat $groups (default list $values.additionalGroups) | toJson }}
 {{- end }}

@@ -1,0 +1,147 @@
+"""What users of other charts complain about.
+
+More of it: keys in `test_credentials.py`, pods in `test_restricted.py`, names and parent charts in
+`test_render.py`, rules in `test_rules.py`.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dev.chart.files import CHART
+from tests.chart.helm import CI_VALUES, MONITORING, SECRET, Helm, container, deployment, only, pod, read_yaml
+
+
+def test_mounted_keys_are_never_by_sub_path(helm: Helm) -> None:
+    """Kubernetes does not update such files, and a rotated key would need a restart."""
+    for values in CI_VALUES:
+        mounts = container(helm.template(read_yaml(values))).get("volumeMounts", ())
+        assert not any("subPath" in mount for mount in mounts)
+
+
+def test_a_new_version_of_the_chart_alone_restarts_nothing(helm: Helm, tmp_path: Path) -> None:
+    chart = tmp_path / "pin-exporter"
+    shutil.copytree(CHART, chart)
+    metadata = read_yaml(chart / "Chart.yaml")
+    (chart / "Chart.yaml").write_text(yaml.dump({**metadata, "version": "99.0.0"}))
+    for values in map(read_yaml, CI_VALUES):
+        old, new = helm.template(values), helm.template(values, chart=chart)
+        assert only(old, "Service") != only(new, "Service")
+        assert deployment(old) == deployment(new)
+
+
+def test_there_is_no_default_key_that_seems_to_work(helm: Helm) -> None:
+    with pytest.raises(Exception, match="no account"):
+        helm.template({})
+
+
+@pytest.mark.parametrize("kind", ["ServiceMonitor", "PodMonitor"])
+def test_relabelings_reach_the_monitor(helm: Helm, kind: str) -> None:
+    relabelings = [{"targetLabel": "a", "replacement": "$1"}]
+    metric_relabelings = [{"action": "drop", "sourceLabels": ["b"], "regex": "c"}]
+    name = kind[0].lower() + kind[1:]
+    monitor = {"enabled": True, "relabelings": relabelings, "metricRelabelings": metric_relabelings}
+    spec = only(helm.template({**SECRET, name: monitor}), kind)["spec"]
+    endpoint = (spec.get("endpoints") or spec.get("podMetricsEndpoints"))[0]
+    assert endpoint["relabelings"] == relabelings
+    assert endpoint["metricRelabelings"] == metric_relabelings
+
+
+def test_the_port_of_the_service_moves_nothing_else(helm: Helm) -> None:
+    objects = helm.template({**SECRET, "service": {"port": 80}}, apis=MONITORING)
+    (port,) = only(objects, "Service")["spec"]["ports"]
+    assert (port["port"], port["targetPort"]) == (80, "http")
+    assert container(objects)["ports"] == [{"name": "http", "containerPort": 10242, "protocol": "TCP"}]
+    assert "--web.listen-address=:10242" in container(objects)["args"]
+    assert only(objects, "ServiceMonitor")["spec"]["endpoints"][0]["port"] == "http"
+
+
+def test_the_port_of_the_container_moves_the_probes_with_it(helm: Helm) -> None:
+    objects = helm.template({**SECRET, "containerPort": 8080})
+    exporter = container(objects)
+    assert "--web.listen-address=:8080" in exporter["args"]
+    assert exporter["ports"][0]["containerPort"] == 8080
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert exporter[probe]["httpGet"]["port"] == "http"
+    assert only(objects, "Service")["spec"]["ports"][0]["port"] == 10242
+
+
+def test_liveness_does_not_scrape_and_does_not_ask_for_the_api(helm: Helm) -> None:
+    exporter = container(helm.template(SECRET))
+    assert exporter["livenessProbe"]["httpGet"]["path"] == "/-/healthy"
+    assert exporter["startupProbe"]["httpGet"]["path"] == "/-/healthy"
+    assert exporter["readinessProbe"]["httpGet"]["path"] == "/-/ready"
+
+
+def network(helm: Helm, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the specification of the NetworkPolicy."""
+    spec: dict[str, Any] = only(
+        helm.template({"networkPolicy": {"enabled": True}, **values}), "NetworkPolicy"
+    )["spec"]
+    return spec
+
+
+def test_the_network_policy_lets_prometheus_in_and_dns_and_api_out(helm: Helm) -> None:
+    spec = network(helm, dict(SECRET))
+    assert spec["ingress"] == [{"ports": [{"port": "http", "protocol": "TCP"}]}]
+    dns, api = spec["egress"]
+    assert {(port["port"], port["protocol"]) for port in dns["ports"]} == {
+        (port, protocol) for port in (53, 5353) for protocol in ("UDP", "TCP")
+    }
+    assert api == {"ports": [{"port": 443, "protocol": "TCP"}]}
+    assert spec["podSelector"]["matchLabels"] == deployment(helm.template(SECRET))["selector"]["matchLabels"]
+
+
+def test_the_network_policy_follows_the_address_of_the_api(helm: Helm) -> None:
+    accounts = [
+        {"name": "a", "existingSecret": "s", "config": {"base_url": "https://a:8443/api"}},
+        {"name": "b", "existingSecret": "s", "config": {"base_url": "http://[::1]/api"}},
+        {"name": "c", "existingSecret": "s"},
+        {"name": "d", "existingSecret": "s"},
+    ]
+    spec = network(helm, {"accounts": accounts, "config": {"base_url": "http://c:8080/api"}})
+    assert [port["port"] for port in spec["egress"][1]["ports"]] == [8443, 80, 8080]
+    assert len(network(helm, {"demo": {"enabled": True}})["egress"]) == 1
+
+
+def test_a_closed_network_policy_still_lets_the_test_hook_in(helm: Helm) -> None:
+    peers = [{"namespaceSelector": {"matchLabels": {"a": "b"}}}]
+    values = {**SECRET, "networkPolicy": {"enabled": True, "ingressFrom": peers}}
+    objects = helm.template(values)
+    *named, hook = only(objects, "NetworkPolicy")["spec"]["ingress"][0]["from"]
+    assert named == peers
+    labels = only(objects, "Pod")["metadata"]["labels"]
+    assert hook["podSelector"]["matchLabels"].items() <= labels.items()
+
+
+def test_a_service_called_like_the_exporter_sets_none_of_its_settings(helm: Helm) -> None:
+    objects = helm.template(SECRET, release="pin-exporter")
+    assert only(objects, "Service")["metadata"]["name"] == "pin-exporter"
+    assert pod(objects)["enableServiceLinks"] is False
+    assert only(objects, "Pod")["spec"]["enableServiceLinks"] is False
+
+
+def test_two_exporters_never_run_at_a_time(helm: Helm) -> None:
+    spec = deployment(helm.template(SECRET))
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_nodes_can_be_drained_with_a_disruption_budget(helm: Helm) -> None:
+    budget = only(helm.template({**SECRET, "podDisruptionBudget": {"enabled": True}}), "PodDisruptionBudget")
+    assert budget["spec"]["maxUnavailable"] == 1
+
+
+def test_a_probe_can_be_given_in_full(helm: Helm) -> None:
+    probe = {"exec": {"command": ["pin-exporter", "healthcheck"]}}
+    assert "httpGet" not in container(helm.template({**SECRET, "livenessProbe": probe}))["livenessProbe"]
+
+
+def test_the_dashboard_arrives_byte_by_byte_where_the_sidecar_looks(each_helm: Helm) -> None:
+    values = {**SECRET, "dashboards": {"enabled": True, "folder": "Storage"}}
+    found = only(each_helm.template(values), "ConfigMap", "-dashboards")
+    assert found["data"] == {"pin-exporter.json": (CHART / "files" / "dashboard.json").read_text()}
+    assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert found["metadata"]["annotations"] == {"grafana_folder": "Storage"}

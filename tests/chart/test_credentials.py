@@ -1,0 +1,105 @@
+import base64
+from typing import Any
+
+import pytest
+
+from tests.chart.helm import SECRET, Helm, HelmError, deployment, has, only, pod
+
+
+def sources(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what is mounted as keys."""
+    (volume,) = (volume for volume in pod(objects)["volumes"] if volume["name"] == "credentials")
+    found: list[dict[str, Any]] = [source["secret"] for source in volume["projected"]["sources"]]
+    return found
+
+
+def test_keys_in_the_values_become_a_secret_that_is_mounted(each_helm: Helm) -> None:
+    accounts = [
+        {"name": "a", "apiKey": "key-a", "secretKey": "secret-a"},
+        {"name": "B.c", "apiKey": "key-b", "secretKey": "secret-b"},
+    ]
+    objects = each_helm.template({"accounts": accounts})
+    data = only(objects, "Secret")["data"]
+    decoded = {name: base64.b64decode(value).decode() for name, value in data.items()}
+    assert decoded == {
+        "a.api-key": "key-a",
+        "a.secret-key": "secret-a",
+        "B.c.api-key": "key-b",
+        "B.c.secret-key": "secret-b",
+    }
+    mounted = {item["path"]: decoded[item["key"]] for source in sources(objects) for item in source["items"]}
+    assert mounted == {
+        "a/api-key": "key-a",
+        "a/secret-key": "secret-a",
+        "B.c/api-key": "key-b",
+        "B.c/secret-key": "secret-b",
+    }
+    assert {source["name"] for source in sources(objects)} == {"rel-pin-exporter"}
+
+
+def test_an_existing_secret_is_mounted_under_the_names_it_has_inside(helm: Helm) -> None:
+    accounts = [
+        {"name": "a", "existingSecret": "one"},
+        {"name": "b", "existingSecret": "two", "keys": {"apiKey": "k"}},
+    ]
+    values = {"accounts": accounts, "credentials": {"keys": {"apiKey": "key", "secretKey": "secret"}}}
+    objects = helm.template(values)
+    assert not has(objects, "Secret")
+    assert sources(objects) == [
+        {
+            "name": "one",
+            "items": [{"key": "key", "path": "a/api-key"}, {"key": "secret", "path": "a/secret-key"}],
+        },
+        {
+            "name": "two",
+            "items": [{"key": "k", "path": "b/api-key"}, {"key": "secret", "path": "b/secret-key"}],
+        },
+    ]
+
+
+def test_the_demonstration_mounts_nothing(helm: Helm) -> None:
+    objects = helm.template({"demo": {"enabled": True}})
+    assert "volumes" not in pod(objects)
+    assert not has(objects, "Secret")
+    assert not has(objects, "ConfigMap")
+
+
+def test_new_keys_restart_nothing_and_new_settings_do(helm: Helm) -> None:
+    def template(key: str, **config: str) -> object:
+        values = {"credentials": {"apiKey": key, "secretKey": key}, "config": config}
+        return deployment(helm.template(values))["template"]
+
+    assert template("one") == template("two")
+    assert template("one") != template("one", poll_interval="5m")
+
+
+ONE = {"name": "a", "existingSecret": "s"}
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({}, "no account: set credentials.existingSecret, or "),
+        ({"credentials": {"apiKey": "a"}}, "credentials: set existingSecret, or apiKey and secretKey"),
+        ({"credentials": {"secretKey": "a"}}, "credentials: set existingSecret, or apiKey and secretKey"),
+        (
+            {"credentials": {"existingSecret": "s", "apiKey": "a", "secretKey": "b"}},
+            "credentials: existingSecret and keys are both given: leave one out",
+        ),
+        ({"credentials": {"existingSecret": "s", "account": "a b"}}, "credentials: the name must be 1 to 63"),
+        ({**SECRET, "accounts": [ONE]}, "credentials and accounts are both given: "),
+        ({**SECRET, "demo": {"enabled": True}}, "demo.enabled serves made-up accounts: "),
+        ({"accounts": [ONE], "demo": {"enabled": True}}, "demo.enabled serves made-up accounts: "),
+        ({"accounts": [ONE, ONE]}, "accounts[1] (a): another account has this name"),
+        ({"accounts": [{"existingSecret": "s"}]}, "accounts[0] (): the name must be 1 to 63"),
+        ({"accounts": [{**ONE, "name": "../a"}]}, "accounts[0] (../a): the name must be 1 to 63"),
+        ({"accounts": [{**ONE, "name": "a" * 64}]}, "the name must be 1 to 63"),
+        ({"accounts": [{"name": "a"}]}, "accounts[0] (a): set existingSecret, or apiKey and secretKey"),
+        ({"accounts": [{**ONE, "apiKey": "k"}]}, "accounts[0] (a): existingSecret and keys are both given"),
+    ],
+)
+def test_what_is_wrong_with_the_keys_is_one_sentence(helm: Helm, values: dict[str, Any], told: str) -> None:
+    with pytest.raises(HelmError) as error:
+        helm.template(values)
+    (line,) = (line for line in str(error.value).splitlines() if "execution error" in line)
+    assert told in line

@@ -1,0 +1,227 @@
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dev.chart.files import CHART
+from tests.chart.golden import GOLDEN, default_render
+from tests.chart.helm import (
+    CI_VALUES,
+    MONITORING,
+    SECRET,
+    Helm,
+    container,
+    deployment,
+    find_helm,
+    has,
+    only,
+    pod,
+    read_yaml,
+)
+
+
+def test_the_least_values_give_what_the_golden_file_says(each_helm: Helm) -> None:
+    assert default_render(each_helm) == GOLDEN.read_text(), "python -m tests.chart.golden"
+
+
+@pytest.mark.parametrize("values", CI_VALUES, ids=lambda path: path.name)
+def test_both_helms_make_the_same_of_each_way_to_install(values: Path) -> None:
+    rendered = [
+        {
+            (found["kind"], found["metadata"]["name"]): found
+            for found in find_helm(major).template(read_yaml(values))
+        }
+        for major in ("3", "4")
+    ]
+    assert rendered[0] == rendered[1]
+
+
+@pytest.mark.parametrize("values", [None, *CI_VALUES], ids=lambda path: path.name if path else "defaults")
+def test_lint_has_nothing_to_say(each_helm: Helm, values: Path | None) -> None:
+    more = [f"--values={values}"] if values else []
+    assert "0 chart(s) failed" in each_helm.run("lint", "--strict", "--kube-version=1.25.0", CHART, *more)
+
+
+def test_with_only_a_secret_named_prometheus_is_told_to_scrape(each_helm: Helm) -> None:
+    service = only(each_helm.template(SECRET), "Service")
+    assert service["metadata"]["annotations"] == {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": "10242",
+        "prometheus.io/path": "/metrics",
+    }
+    objects = each_helm.template(SECRET, apis=MONITORING)
+    assert "annotations" not in only(objects, "Service")["metadata"]
+    monitor = only(objects, "ServiceMonitor")
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert monitor["spec"]["namespaceSelector"] == {"matchNames": ["pins"]}
+    assert monitor["spec"]["endpoints"][0]["port"] == service["spec"]["ports"][0]["name"]
+
+
+def test_a_pod_monitor_takes_the_place_of_a_service_monitor_and_both_are_refused(helm: Helm) -> None:
+    values = {**SECRET, "podMonitor": {"enabled": True}}
+    objects = helm.template(values, apis=MONITORING)
+    assert has(objects, "PodMonitor")
+    assert not has(objects, "ServiceMonitor")
+    with pytest.raises(Exception, match=r"would scrape everything twice: leave one out"):
+        helm.template({**values, "serviceMonitor": {"enabled": True}})
+
+
+def test_the_selector_is_name_and_instance_for_ever(helm: Helm) -> None:
+    values = {
+        **SECRET,
+        "commonLabels": {"app.kubernetes.io/name": "other", "team": "a"},
+        "podLabels": {"app.kubernetes.io/instance": "other"},
+    }
+    objects = helm.template(values)
+    expected = {"app.kubernetes.io/name": "pin-exporter", "app.kubernetes.io/instance": "rel"}
+    spec = deployment(objects)
+    assert spec["selector"]["matchLabels"] == expected
+    assert only(objects, "Service")["spec"]["selector"] == expected
+    assert spec["template"]["metadata"]["labels"] == {**expected, "team": "a"}
+
+
+def test_the_service_does_not_take_the_pod_of_the_test_for_the_exporter(helm: Helm) -> None:
+    objects = helm.template(SECRET)
+    selector = only(objects, "Service")["spec"]["selector"]
+    assert not selector.items() <= only(objects, "Pod")["metadata"]["labels"].items()
+
+
+@pytest.mark.parametrize(
+    ("release", "values"),
+    [
+        ("r" * 53, {}),
+        ("rel", {"nameOverride": "n" * 80}),
+        ("rel", {"fullnameOverride": "f" * 62 + "-f"}),
+        ("r" * 53, {"nameOverride": "n" * 80}),
+    ],
+)
+def test_no_name_or_label_is_longer_than_63_characters(
+    each_helm: Helm, release: str, values: dict[str, Any]
+) -> None:
+    more = {"dashboards": {"enabled": True}, "credentials": {"apiKey": "a", "secretKey": "b"}}
+    objects = each_helm.template({**more, **values}, release=release, apis=MONITORING)
+    names = [found["metadata"]["name"] for found in objects]
+    labels = [label for found in objects for label in found["metadata"]["labels"].values()]
+    assert {len(name) for name in [*names, *labels]} <= set(range(1, 64))
+    assert not any(name.endswith(("-", ".")) for name in [*names, *labels])
+    kinds = [found["kind"] for found in objects]
+    assert len({*zip(kinds, names, strict=True)}) == len(objects)
+
+
+def test_a_name_of_digits_stays_text(each_helm: Helm) -> None:
+    values = {"credentials": {"existingSecret": "1"}, "fullnameOverride": "2", "namespaceOverride": "3"}
+    objects = each_helm.template(values, apis=MONITORING)
+    assert {found["metadata"]["namespace"] for found in objects} == {"3"}
+    assert pod(objects)["volumes"][1]["projected"]["sources"][0]["secret"]["name"] == "1"
+    assert pod(objects)["serviceAccountName"] == "2"
+
+
+def test_two_releases_share_no_object_and_no_selector(helm: Helm) -> None:
+    more = {"dashboards": {"enabled": True}, "credentials": {"apiKey": "a", "secretKey": "b"}}
+    one, two = (helm.template(more, release=name, apis=MONITORING) for name in ("pin-exporter", "second"))
+    objects = [(found["kind"], found["metadata"]["name"]) for found in (*one, *two)]
+    assert len(set(objects)) == len(objects)
+    assert deployment(one)["selector"] != deployment(two)["selector"]
+
+
+@pytest.fixture
+def umbrella(tmp_path: Path) -> Path:
+    """Return a chart that contains this one twice, once under another name."""
+    chart = tmp_path / "umbrella"
+    shutil.copytree(CHART, chart / "charts" / "pin-exporter")
+    version = read_yaml(CHART / "Chart.yaml")["version"]
+    ours = {"name": "pin-exporter", "version": version}
+    dependencies = [
+        {**ours, "condition": "pin-exporter.enabled"},
+        {**ours, "alias": "second", "condition": "second.enabled"},
+    ]
+    metadata = {"apiVersion": "v2", "name": "umbrella", "version": "1.0.0", "dependencies": dependencies}
+    (chart / "Chart.yaml").write_text(yaml.dump(metadata))
+    return chart
+
+
+def test_another_chart_can_contain_this_one_even_twice(each_helm: Helm, umbrella: Path) -> None:
+    values = {
+        "global": {
+            "imageRegistry": "mirror.example.com",
+            "imagePullSecrets": ["a", {"name": "b"}],
+            "storageClass": "for other charts",
+        },
+        "pin-exporter": {"enabled": True, **SECRET},
+        "second": {"enabled": True, **SECRET},
+    }
+    assert each_helm.template({"pin-exporter": SECRET, "second": SECRET}, chart=umbrella)
+    objects = each_helm.template(values, chart=umbrella)
+    names = {found["metadata"]["name"] for found in objects if found["kind"] == "Deployment"}
+    assert names == {"rel-pin-exporter", "rel-second"}
+    selectors = [found["spec"]["selector"] for found in objects if found["kind"] == "Deployment"]
+    assert selectors[0] != selectors[1]
+    first = [found for found in objects if found["metadata"]["name"].startswith("rel-pin-exporter")]
+    assert container(first)["image"].startswith("mirror.example.com/")
+    assert pod(first)["imagePullSecrets"] == [{"name": "a"}, {"name": "b"}]
+    assert (
+        each_helm.template({"pin-exporter": {"enabled": False}, "second": {"enabled": False}}, chart=umbrella)
+        == []
+    )
+
+
+def test_openshift_can_have_the_fixed_ids_removed(each_helm: Helm, umbrella: Path) -> None:
+    values = {**SECRET, "podSecurityContext": {"runAsUser": None, "runAsGroup": None}}
+    expected = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    objects = each_helm.template(values)
+    assert pod(objects)["securityContext"] == expected
+    assert only(objects, "Pod")["spec"]["securityContext"] == expected
+    inside = each_helm.template({"pin-exporter": values, "second": {"enabled": False}}, chart=umbrella)
+    assert pod(inside)["securityContext"] == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "image"),
+    [
+        ({}, "ghcr.io/"),
+        ({"image": {"registry": "a.example.com"}}, "a.example.com/"),
+        (
+            {"image": {"registry": "a.example.com"}, "global": {"imageRegistry": "b.example.com:5000"}},
+            "b.example.com:5000/",
+        ),
+        ({"image": {"registry": ""}}, ""),
+    ],
+)
+def test_the_registry_can_be_replaced(helm: Helm, values: dict[str, Any], image: str) -> None:
+    version = read_yaml(CHART / "Chart.yaml")["appVersion"]
+    repository = read_yaml(CHART / "values.yaml")["image"]["repository"]
+    objects = helm.template({**SECRET, **values})
+    assert container(objects)["image"] == f"{image}{repository}:{version}"
+    assert only(objects, "Pod")["spec"]["containers"][0]["image"] == container(objects)["image"]
+
+
+def test_a_digest_wins_over_a_tag(helm: Helm) -> None:
+    digest = f"sha256:{'0' * 64}"
+    objects = helm.template({**SECRET, "image": {"tag": "edge", "digest": digest}})
+    assert container(objects)["image"].endswith(f"pin-exporter@{digest}")
+
+
+def test_notes_say_how_to_see_the_metrics(helm: Helm, tmp_path: Path) -> None:
+    # Helm 3 shows notes with a cluster alone; Helm 4 does without, but takes it for one that is too old.
+    chart = tmp_path / "pin-exporter"
+    shutil.copytree(CHART, chart)
+    metadata = read_yaml(chart / "Chart.yaml")
+    del metadata["kubeVersion"]
+    (chart / "Chart.yaml").write_text(yaml.dump(metadata))
+
+    def notes(values: dict[str, Any]) -> str:
+        text = helm.run("install", "rel", chart, "--dry-run=client", "--namespace=pins", values=values)
+        return text.partition("NOTES:")[2]
+
+    told = notes({**SECRET, "service": {"port": 80}, "config": {"web_telemetry_path": "/m"}})
+    assert "port-forward service/rel-pin-exporter 10242:80" in told
+    assert "http://localhost:10242/m\n" in told
+    assert "prometheus.io/scrape" in told
+    assert "api-key and secret-key of the Secret aioz-pin" in told
+    assert "made up" in notes({"demo": {"enabled": True}})
+    assert "podMonitor.labels.release" in notes({**SECRET, "podMonitor": {"enabled": True}})
+    assert "Nothing tells" in notes({**SECRET, "service": {"scrapeAnnotations": False}})
+    assert "Nothing runs" in notes({**SECRET, "replicas": 0})
+    assert "made-up-secret" not in notes({"credentials": {"apiKey": "a", "secretKey": "made-up-secret"}})

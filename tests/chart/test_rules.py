@@ -1,0 +1,114 @@
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dev.chart.files import CHART
+from tests.chart.helm import CI_VALUES, SECRET, Helm, HelmError, has, only, read_yaml
+from tests.tools import require_tool
+
+SHIPPED = read_yaml(CHART / "files" / "rules.yml")["groups"]
+RULES = [rule for group in SHIPPED for rule in group["rules"]]
+ALERTS = {rule["alert"]: rule for rule in RULES if "alert" in rule}
+THRESHOLDS = {
+    rule["labels"]["threshold"]: rule for rule in RULES if rule.get("record") == "aiozpin:alert_threshold"
+}
+
+
+def groups(helm: Helm, **values: Any) -> list[dict[str, Any]]:
+    """Return the groups of the PrometheusRule with these values for it."""
+    objects = helm.template({**SECRET, "prometheusRule": {"enabled": True, **values}})
+    found: list[dict[str, Any]] = only(objects, "PrometheusRule")["spec"]["groups"]
+    return found
+
+
+def rules(helm: Helm, **values: Any) -> list[dict[str, Any]]:
+    """Return the rules of the shipped groups."""
+    return [rule for group in groups(helm, **values)[: len(SHIPPED)] for rule in group["rules"]]
+
+
+def test_without_changes_the_rules_are_the_shipped_ones(each_helm: Helm) -> None:
+    assert groups(each_helm) == SHIPPED
+
+
+@pytest.mark.parametrize("path", CI_VALUES, ids=lambda path: path.name)
+def test_prometheus_takes_the_rules(helm: Helm, path: Path, tmp_path: Path) -> None:
+    promtool = require_tool("promtool", "prometheus")
+    objects = helm.template(read_yaml(path))
+    assert has(objects, "PrometheusRule") == ("prometheusRule" in read_yaml(path))
+    if has(objects, "PrometheusRule"):
+        rendered = tmp_path / "rules.yml"
+        rendered.write_text(yaml.safe_dump(only(objects, "PrometheusRule")["spec"]))
+        done = subprocess.run(
+            [promtool, "check", "rules", str(rendered)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_each_alert_can_be_disabled_and_no_other_goes_with_it(helm: Helm, name: str) -> None:
+    left = rules(helm, alerts={name: {"enabled": False}})
+    assert left == [rule for rule in RULES if rule.get("alert") != name]
+
+
+def test_severity_time_and_labels_of_each_alert_can_be_changed(each_helm: Helm) -> None:
+    changes = {
+        name: {"severity": f"s{i}", "for": f"{i + 1}h", "labels": {"only": name}}
+        for i, name in enumerate(ALERTS)
+    }
+    changed = {rule["alert"]: rule for rule in rules(each_helm, alerts=changes) if "alert" in rule}
+    assert changed.keys() == ALERTS.keys()
+    for name, rule in changed.items():
+        assert rule["for"] == changes[name]["for"]
+        assert rule["labels"] == {"severity": changes[name]["severity"], "only": name}
+        assert rule["expr"] == ALERTS[name]["expr"]
+
+
+def test_each_threshold_can_be_changed(each_helm: Helm) -> None:
+    numbers: dict[str, float | str] = {name: 1_000_000 + i for i, name in enumerate(THRESHOLDS)}
+    numbers["limit_level_ratio"] = 0.75
+    numbers["nothing_new_seconds"] = "Inf"
+    found = {
+        rule["labels"]["threshold"]: rule["expr"]
+        for rule in rules(each_helm, thresholds=numbers)
+        if rule.get("record") == "aiozpin:alert_threshold"
+    }
+    assert found == {name: f"vector({number})" for name, number in numbers.items()}
+
+
+@pytest.mark.parametrize("url", ["https://grafana.example.com", "https://grafana.example.com/"])
+def test_the_address_of_grafana_goes_before_the_path_of_the_dashboard(helm: Helm, url: str) -> None:
+    alerts = [rule for rule in rules(helm, grafanaUrl=url) if "alert" in rule]
+    for rule in alerts:
+        path = ALERTS[rule["alert"]]["annotations"]["dashboard_url"]
+        assert rule["annotations"]["dashboard_url"] == f"https://grafana.example.com{path}"
+
+
+def test_labels_for_all_alerts_leave_recorded_series_alone(helm: Helm) -> None:
+    for rule in rules(helm, alertLabels={"team": "storage"}):
+        assert ("team" in rule.get("labels", {})) == ("alert" in rule)
+
+
+def test_an_additional_group_is_not_a_template(each_helm: Helm) -> None:
+    annotation = '{{ $labels.account }} {{ printf "%.2f" $value }}'
+    ours = {"name": "ours", "rules": [{"alert": "A", "expr": "up", "annotations": {"summary": annotation}}]}
+    assert groups(each_helm, additionalGroups=[ours]) == [*SHIPPED, ours]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (
+            {"alerts": {"AIOZPinOutOfMony": {"enabled": False}}},
+            "there is no alert AIOZPinOutOfMony; there are ",
+        ),
+        ({"thresholds": {"stuck": 1}}, "there is no threshold stuck; there are stale_intervals, "),
+        ({"additionalGroups": [{"name": SHIPPED[0]["name"], "rules": []}]}, "another group has the name"),
+        ({"alerts": {"AIOZPinOutOfMoney": {"severty": "page"}}}, "severty"),
+    ],
+)
+def test_a_change_that_would_change_nothing_is_refused(helm: Helm, values: dict[str, Any], told: str) -> None:
+    with pytest.raises(HelmError, match=told):
+        groups(helm, **values)
