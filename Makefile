@@ -80,6 +80,15 @@ chart-package: $(VENV)/dev $(TOOLS)/helm-$(HELM)/helm ## Pack the Helm chart int
 mutants: $(VENV)/dev ## See that the tests of dashboard and rules catch mistakes
 	$(BIN)/python -m dev.mutants $(ARGS)
 
+COMPOSE_GO := v2.16.2
+
+.PHONY: compose-tools
+compose-tools: $(TOOLS)/compose-go-$(COMPOSE_GO)/cmd ## Build what the tests of compose.yaml need, with Go
+
+# The part of Docker Compose that reads such files.
+$(TOOLS)/compose-go-%/cmd:
+	CGO_ENABLED=0 GOBIN=$(@D) go install github.com/compose-spec/compose-go/v2/cmd@$*
+
 # What the image says about itself. The time is the commit's, so that the same commit gives the same image.
 ENGINE ?= docker
 IMAGE ?= pin-exporter
