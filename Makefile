@@ -61,7 +61,7 @@ OPERATORS := v0.60.1 v0.85.0
 chart-tools: $(HELMS:%=$(TOOLS)/helm-%/helm) $(OPERATORS:%=$(TOOLS)/prometheus-operator-%) ## Build what the chart's tests need, with Go
 
 $(TOOLS)/helm-%/helm:
-	GOBIN=$(@D) go install helm.sh/helm/$(firstword $(subst ., ,$*))/cmd/helm@$*
+	CGO_ENABLED=0 GOBIN=$(@D) go install helm.sh/helm/$(firstword $(subst ., ,$*))/cmd/helm@$*
 
 # The definitions of the Prometheus operator's kinds come with the source of its module.
 $(TOOLS)/prometheus-operator-%:

@@ -91,7 +91,7 @@ ONE = {"name": "a", "existingSecret": "s"}
         ({**SECRET, "demo": {"enabled": True}}, "demo.enabled serves made-up accounts: "),
         ({"accounts": [ONE], "demo": {"enabled": True}}, "demo.enabled serves made-up accounts: "),
         ({"accounts": [ONE, ONE]}, "accounts[1] (a): another account has this name"),
-        ({"accounts": [{"existingSecret": "s"}]}, "accounts[0] (): the name must be 1 to 63"),
+        ({"accounts": [{"existingSecret": "s"}]}, "accounts[0] (unnamed): the name must be 1 to 63"),
         ({"accounts": [{**ONE, "name": "../a"}]}, "accounts[0] (../a): the name must be 1 to 63"),
         ({"accounts": [{**ONE, "name": "a" * 64}]}, "the name must be 1 to 63"),
         ({"accounts": [{"name": "a"}]}, "accounts[0] (a): set existingSecret, or apiKey and secretKey"),

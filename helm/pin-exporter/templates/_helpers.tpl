@@ -1,4 +1,4 @@
-{{/* What several objects share: names, labels, image, accounts. */}}
+{{/* What several objects share: names, labels, image. */}}
 
 {{- define "pin-exporter.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
@@ -87,78 +87,4 @@ annotations:
 
 {{- define "pin-exporter.telemetryPath" -}}
 {{- default dict .Values.config | dig "web_telemetry_path" "" | default "/metrics" }}
-{{- end }}
-
-{{/*
-All accounts as a JSON list, each with `name`, `secret`, `keys` (where in the Secret the two keys are) and `config`.
-Fails where it is not clear which keys are meant.
-*/}}
-{{- define "pin-exporter.accounts" -}}
-{{- $credentials := .Values.credentials }}
-{{- $single := or $credentials.existingSecret $credentials.apiKey $credentials.secretKey }}
-{{- if and $single .Values.accounts }}
-{{- fail "credentials and accounts are both given: make the former an entry of accounts" }}
-{{- end }}
-{{- if and .Values.demo.enabled (or $single .Values.accounts) }}
-{{- fail "demo.enabled serves made-up accounts: leave out credentials and accounts" }}
-{{- end }}
-{{- if not (or $single .Values.accounts .Values.demo.enabled) }}
-{{- fail "no account: set credentials.existingSecret, or credentials.apiKey and credentials.secretKey, or accounts, or demo.enabled" }}
-{{- end }}
-{{- $entries := .Values.accounts }}
-{{- if $single }}
-{{- $entries = list (merge (dict "name" $credentials.account) $credentials) }}
-{{- end }}
-{{- $accounts := list }}
-{{- $names := list }}
-{{- range $index, $entry := $entries }}
-{{- $name := default "" $entry.name | toString }}
-{{- $where := ternary "credentials" (printf "accounts[%d] (%s)" $index $name) (not (empty $single)) }}
-{{- if not (regexMatch "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$" $name) }}
-{{- fail (printf "%s: the name must be 1 to 63 letters, digits, '.', '_' or '-', and begin with a letter or digit" $where) }}
-{{- end }}
-{{- if has $name $names }}
-{{- fail (printf "%s: another account has this name: give each its own" $where) }}
-{{- end }}
-{{- if and $entry.existingSecret (or $entry.apiKey $entry.secretKey) }}
-{{- fail (printf "%s: existingSecret and keys are both given: leave one out" $where) }}
-{{- end }}
-{{- if not (or $entry.existingSecret (and $entry.apiKey $entry.secretKey)) }}
-{{- fail (printf "%s: set existingSecret, or apiKey and secretKey" $where) }}
-{{- end }}
-{{- $names = append $names $name }}
-{{- $keys := dict "apiKey" (printf "%s.api-key" $name) "secretKey" (printf "%s.secret-key" $name) }}
-{{- if $entry.existingSecret }}
-{{- $keys = merge (dict) (default dict $entry.keys) $credentials.keys }}
-{{- end }}
-{{- $secret := default (include "pin-exporter.fullname" $) $entry.existingSecret }}
-{{- $accounts = append $accounts (dict "name" $name "secret" $secret "keys" $keys "config" (default dict $entry.config)) }}
-{{- end }}
-{{- toJson $accounts }}
-{{- end }}
-
-{{/* The Secret that the chart makes, from keys that stand in the values: its data, by the names given above. */}}
-{{- define "pin-exporter.secretData" -}}
-{{- $credentials := .Values.credentials }}
-{{- range default (list (merge (dict "name" $credentials.account) $credentials)) .Values.accounts }}
-{{- if and .apiKey .secretKey }}
-{{ .name }}.api-key: {{ .apiKey | b64enc | quote }}
-{{ .name }}.secret-key: {{ .secretKey | b64enc | quote }}
-{{- end }}
-{{- end }}
-{{- end }}
-
-{{/* Which kind of monitor to make, if any. */}}
-{{- define "pin-exporter.monitor" -}}
-{{- $wanted := toString .Values.serviceMonitor.enabled }}
-{{- if .Values.podMonitor.enabled }}
-{{- if eq $wanted "true" }}
-{{- fail "serviceMonitor.enabled and podMonitor.enabled would scrape everything twice: leave one out" }}
-{{- end }}
-{{- "PodMonitor" }}
-{{- else if eq $wanted "true" }}
-{{- "ServiceMonitor" }}
-{{- else if and (eq $wanted "auto") (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1/ServiceMonitor") }}
-{{- "ServiceMonitor" }}
-{{- end }}
 {{- end }}

@@ -1,3 +1,18 @@
+{{/* Which kind of monitor to make, if any. */}}
+{{- define "pin-exporter.monitor" -}}
+{{- $wanted := toString .Values.serviceMonitor.enabled }}
+{{- if .Values.podMonitor.enabled }}
+{{- if eq $wanted "true" }}
+{{- fail "serviceMonitor.enabled and podMonitor.enabled would scrape everything twice: leave one out" }}
+{{- end }}
+{{- "PodMonitor" }}
+{{- else if eq $wanted "true" }}
+{{- "ServiceMonitor" }}
+{{- else if and (eq $wanted "auto") (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1/ServiceMonitor") }}
+{{- "ServiceMonitor" }}
+{{- end }}
+{{- end }}
+
 {{/* What to scrape and how: the same for both kinds of monitor. Takes `root` and `monitor`, the values. */}}
 {{- define "pin-exporter.endpoint" -}}
 {{- $endpoint := dict "port" "http" "path" (include "pin-exporter.telemetryPath" .root) }}
