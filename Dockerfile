@@ -47,7 +47,7 @@ ENTRYPOINT ["pin-exporter"]
 ARG VERSION=unknown
 ARG REVISION=unknown
 ARG CREATED=unknown
-ARG SOURCE=""
+ARG SOURCE=unknown
 ENV PIN_EXPORTER_BUILD_REVISION=${REVISION}
 LABEL org.opencontainers.image.title="pin-exporter" \
       org.opencontainers.image.description="Prometheus exporter for AIOZ Pin" \

@@ -56,8 +56,8 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def build(store: Store, context: Path) -> Build:
-    """Return a function that builds the image under a name and returns its id."""
+def build(store: Store, context: Path) -> Iterator[Build]:
+    """Yield a function that builds the image under a name and returns its id."""
     # Or a layer would hold when each folder was made.
     arguments = [*store.build_arguments(), f"--timestamp={EPOCH}"]
 
@@ -73,7 +73,9 @@ def build(store: Store, context: Path) -> Build:
         inspect = [*store.podman, "image", "inspect", "--format={{.Id}}", f"localhost/{name}"]
         return subprocess.run(inspect, capture_output=True, text=True, check=True).stdout.strip()
 
-    return run
+    yield run
+    # What this build took the name from.
+    subprocess.run([*store.buildah, "rmi", "--prune"], capture_output=True, check=False)
 
 
 @pytest.fixture(scope="session")
