@@ -66,7 +66,7 @@ def test_a_release_waits_for_the_whole_of_ci_before_anything_is_published() -> N
 def test_everything_that_pins_versions_gets_updates() -> None:
     updates = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text(encoding="utf-8"))["updates"]
     declared = {(entry["package-ecosystem"], entry["directory"]) for entry in updates}
-    pinning = {"docker": "Dockerfile", "pip": "requirements/*.txt", "gomod": "dev/*/go.mod"}
+    pinning = {"docker": "Dockerfile", "docker-compose": "compose.yaml", "pip": "requirements/*.txt"}
     pinning |= {"npm": "dev/*/package-lock.json", "github-actions": ".github"}
     for ecosystem, files in pinning.items():
         folders = {f"/{path.parent.relative_to(ROOT)}".replace("/.", "/") for path in ROOT.glob(files)}
