@@ -73,12 +73,16 @@ def test_the_selector_is_name_and_instance_for_ever(helm: Helm) -> None:
         **SECRET,
         "commonLabels": {"app.kubernetes.io/name": "other", "team": "a"},
         "podLabels": {"app.kubernetes.io/instance": "other"},
+        "service": {"labels": {"app.kubernetes.io/name": "other"}},
     }
     objects = helm.template(values)
     expected = {"app.kubernetes.io/name": "pin-exporter", "app.kubernetes.io/instance": "rel"}
     spec = deployment(objects)
     assert spec["selector"]["matchLabels"] == expected
-    assert only(objects, "Service")["spec"]["selector"] == expected
+    service = only(objects, "Service")
+    assert service["spec"]["selector"] == expected
+    # A ServiceMonitor finds the Service by them.
+    assert expected.items() <= service["metadata"]["labels"].items()
     assert spec["template"]["metadata"]["labels"] == {**expected, "team": "a"}
 
 
