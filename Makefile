@@ -76,6 +76,21 @@ chart-package: $(VENV)/dev $(TOOLS)/helm-$(HELM)/helm ## Pack the Helm chart int
 	$(BIN)/python -m dev.chart.package $(TOOLS)/helm-$(HELM)/helm dist \
 		$(or $(SOURCE_DATE_EPOCH),$(EPOCH))
 
+KUBERNETES := $(shell sed -n 's|^\tk8s.io/kubernetes \(v[^ ]*\).*|\1|p' dev/cluster/go.mod)
+CONTROL_PLANE := $(TOOLS)/kubernetes-$(KUBERNETES)
+
+.PHONY: cluster-tools
+cluster-tools: chart-tools $(CONTROL_PLANE) ## Build API server and controllers of Kubernetes, with Go and much time
+
+$(CONTROL_PLANE):
+	CGO_ENABLED=0 GOBIN=$@.new go -C dev/cluster install -trimpath \
+		-ldflags="-s -w -X k8s.io/component-base/version.gitVersion=$(KUBERNETES)" tool
+	mv $@.new $@
+
+.PHONY: cluster-test
+cluster-test: $(VENV)/dev ## Install the chart in a control plane of Kubernetes; needs cluster-tools and etcd-server
+	$(BIN)/python -m pytest -m cluster tests/cluster $(ARGS)
+
 .PHONY: mutants
 mutants: $(VENV)/dev ## See that the tests of dashboard and rules catch mistakes
 	$(BIN)/python -m dev.mutants $(ARGS)

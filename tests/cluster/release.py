@@ -1,0 +1,71 @@
+"""A release of the chart in a cluster, by way of Helm."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dev.chart.files import CHART
+from tests.cluster.control_plane import Cluster, Object
+
+
+class RefusedError(Exception):
+    """Helm gave up; the text is what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A name and a namespace to install the chart in, with one Helm."""
+
+    cluster: Cluster
+    helm: str
+    name: str
+    namespace: str
+
+    def install(self, values: Mapping[str, Any], *, wait: bool = True) -> str:
+        """Install the chart, and wait until it is ready. Raises RefusedError."""
+        return self._helm("install", self.name, str(CHART), values=values, wait=wait)
+
+    def upgrade(self, values: Mapping[str, Any]) -> str:
+        """Upgrade to other values. Raises RefusedError."""
+        return self._helm("upgrade", self.name, str(CHART), values=values)
+
+    def rollback(self) -> str:
+        """Go back to the values before. Raises RefusedError."""
+        return self._helm("rollback", self.name)
+
+    def test(self) -> str:
+        """Run the chart's test. Raises RefusedError."""
+        return self._helm("test", self.name, wait=False)
+
+    def uninstall(self) -> str:
+        """Remove the release. Raises RefusedError."""
+        return self._helm("uninstall", self.name)
+
+    def _helm(self, *arguments: str, wait: bool = True, values: Mapping[str, Any] | None = None) -> str:
+        command = [self.helm, *arguments, "--timeout=60s", *(["--wait"] if wait else [])]
+        command += [f"--kubeconfig={self.cluster.kubeconfig}", f"--namespace={self.namespace}"]
+        command += [] if values is None else ["--values=-"]
+        done = subprocess.run(command, input=json.dumps(values), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RefusedError(done.stderr + done.stdout)
+        return done.stderr + done.stdout
+
+    def objects(self, kind: str, group: str = "api/v1") -> list[Object]:
+        """Return the objects of a kind that carry the release's label."""
+        path = f"/{group}/namespaces/{self.namespace}/{kind}"
+        return self.cluster.items(path, f"app.kubernetes.io/instance={self.name}")
+
+    def pods(self) -> list[Object]:
+        """Return the exporter's pods, but those on their way out."""
+        return [pod for pod in self.objects("pods") if "deletionTimestamp" not in pod["metadata"]]
+
+    def everything(self) -> set[str]:
+        """Return all that there is in the namespace, as `kind/name`, but what comes and goes by itself."""
+        return {
+            f"{path.rpartition('/')[2]}/{found['metadata']['name']}"
+            for path in self.cluster.namespaced_lists(self.namespace)
+            if not path.endswith("/events")
+            for found in self.cluster.items(path)
+        }

@@ -1,0 +1,135 @@
+"""The chart in a real cluster's API: what is admitted, what controllers make of it, what stays behind."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chart.helm import CI_VALUES, SECRET, read_yaml
+from tests.cluster.conftest import restricted_namespace
+from tests.cluster.release import RefusedError, Release
+from tests.processes import wait_for
+
+pytestmark = pytest.mark.cluster
+
+MONITORING = "apis/monitoring.coreos.com/v1"
+
+
+def test_a_secret_is_all_it_takes_for_a_pod_that_a_restricted_namespace_admits(release: Release) -> None:
+    told = release.install(SECRET)
+    assert "Warning" not in told
+    (pod,) = release.pods()
+    assert pod["status"]["phase"] == "Running"
+    assert [found["metadata"]["name"] for found in release.objects("servicemonitors", MONITORING)] == [
+        "pins-pin-exporter"
+    ]
+
+
+def test_a_pod_that_is_not_restricted_is_kept_out_of_such_a_namespace(release: Release) -> None:
+    release.install({**SECRET, "securityContext": {"allowPrivilegeEscalation": True}}, wait=False)
+    path = f"/api/v1/namespaces/{release.namespace}/events"
+
+    def refusals() -> list[str]:
+        events = release.cluster.items(path)
+        return [event["message"] for event in events if event["reason"] == "FailedCreate"]
+
+    assert "violates PodSecurity" in wait_for(refusals, "the refusal")[0]
+    assert release.pods() == []
+
+
+@pytest.mark.parametrize("path", CI_VALUES, ids=lambda path: path.stem)
+def test_every_way_to_install_is_admitted_and_becomes_ready(release: Release, path: Path) -> None:
+    values = read_yaml(path)
+    for namespace in {"storage", "monitoring"} - {
+        found["metadata"]["name"] for found in release.cluster.items("/api/v1/namespaces")
+    }:
+        restricted_namespace(release.cluster, namespace)
+    told = release.install(values)
+    assert "Warning" not in told
+    release.uninstall()
+
+
+def test_a_missing_secret_keeps_the_pod_waiting_until_it_is_there(release: Release) -> None:
+    release.install({"credentials": {"existingSecret": "later"}}, wait=False)
+    (pod,) = wait_for(release.pods, "the pod")
+    assert pod["status"]["phase"] == "Pending"
+    content = {"metadata": {"name": "later"}, "stringData": {"api-key": "a", "secret-key": "b"}}
+    release.cluster.create(f"/api/v1/namespaces/{release.namespace}/secrets", content)
+    wait_for(lambda: release.pods()[0]["status"]["phase"] == "Running", "the pod to run")
+
+
+def test_other_settings_replace_the_pod_and_a_rollback_brings_the_old_ones_back(release: Release) -> None:
+    def poll_interval() -> str:
+        (config,) = release.objects("configmaps")
+        return str(config["data"]["config.yml"])
+
+    release.install(SECRET)
+    (first,) = release.pods()
+    release.upgrade({**SECRET, "config": {"poll_interval": "15m"}})
+    (second,) = release.pods()
+    assert second["metadata"]["name"] != first["metadata"]["name"]
+    assert "15m" in poll_interval()
+    release.rollback()
+    (third,) = release.pods()
+    assert third["metadata"]["name"] != second["metadata"]["name"]
+    assert "15m" not in poll_interval()
+
+
+def test_an_upgrade_that_changes_nothing_for_the_pod_leaves_it_running(release: Release) -> None:
+    release.install(SECRET)
+    before = release.pods()
+    release.upgrade({**SECRET, "service": {"port": 80}, "serviceMonitor": {"interval": "5m"}})
+    assert [pod["metadata"]["uid"] for pod in release.pods()] == [pod["metadata"]["uid"] for pod in before]
+    (service,) = release.objects("services")
+    assert service["spec"]["ports"][0]["port"] == 80
+
+
+def test_keys_in_the_values_can_be_replaced_without_a_new_pod(release: Release) -> None:
+    keys = {"apiKey": "old", "secretKey": "made-up"}
+    release.install({"credentials": keys})
+    before = release.pods()
+    release.upgrade({"credentials": {**keys, "apiKey": "new"}})
+    assert [pod["metadata"]["uid"] for pod in release.pods()] == [pod["metadata"]["uid"] for pod in before]
+
+
+def test_the_service_finds_the_pod_and_not_that_of_another_release(release: Release) -> None:
+    release.install(SECRET)
+    other = Release(release.cluster, release.helm, "other", release.namespace)
+    other.install(SECRET)
+    for one in (release, other):
+        (pod,) = one.pods()
+        slices = f"/apis/discovery.k8s.io/v1/namespaces/{one.namespace}/endpointslices"
+        selector = f"kubernetes.io/service-name={one.name}-pin-exporter"
+
+        def targets(selector: str = selector, slices: str = slices) -> list[Any]:
+            return [
+                endpoint["targetRef"]["name"]
+                for found in release.cluster.items(slices, selector)
+                for endpoint in found["endpoints"] or ()
+            ]
+
+        assert wait_for(targets, "an endpoint") == [pod["metadata"]["name"]]
+
+
+def test_the_chart_s_own_test_is_admitted_and_cleans_up(release: Release) -> None:
+    release.install(SECRET)
+    assert "Succeeded" in release.test()
+    assert len(release.pods()) == 1
+
+
+def test_nothing_is_left_once_the_release_is_removed(release: Release) -> None:
+    before = release.everything()
+    values = {"podDisruptionBudget": {"enabled": True}, "networkPolicy": {"enabled": True}}
+    values |= {"prometheusRule": {"enabled": True}, "dashboards": {"enabled": True}}
+    release.install({"credentials": {"apiKey": "made-up", "secretKey": "made-up"}, **values})
+    assert len(release.everything() - before) >= 9
+    release.uninstall()
+    wait_for(lambda: release.everything() <= before, "the namespace to be as it was")
+
+
+def test_two_monitors_at_once_are_refused_before_anything_is_made(release: Release) -> None:
+    before = release.everything()
+    both = {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}
+    with pytest.raises(RefusedError, match=r"[Mm]onitor"):
+        release.install({**SECRET, **both})
+    assert release.everything() == before
