@@ -51,6 +51,19 @@ grafana: $(VENV)/dev ## Make the dashboard and the alert rules anew
 mutants: $(VENV)/dev ## See that the tests of dashboard and rules catch mistakes
 	$(BIN)/python -m dev.mutants $(ARGS)
 
+.PHONY: picture
+picture: dev/render/node_modules/.package-lock.json ## Draw the picture anew from PROMETHEUS=http://…, which has scraped `make run`
+	node dev/render/picture.mjs --dashboard grafana/dashboard.json --prometheus $(PROMETHEUS) \
+		--var price=0.004 --from now-1h --to now --width 1400 --theme dark --output grafana/dashboard.png
+
+# Grafana's own code, for who has Node.js: what tests and the picture look at the dashboard with.
+.PHONY: render
+render: dev/render/node_modules/.package-lock.json
+
+dev/render/node_modules/.package-lock.json: dev/render/package-lock.json
+	npm ci --silent --prefix dev/render
+	@touch $@
+
 .PHONY: bench
 bench: $(VENV)/dev ## Measure speed and memory
 	$(BIN)/python -m tests.bench $(ARGS)

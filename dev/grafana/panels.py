@@ -180,7 +180,10 @@ def buckets_panel(
         .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.FIXED).fixed_color(NEUTRAL))
     )
     *_, last = bounds.values()
-    names = {floatToGoString(bound): f"up to {text}" for bound, text in bounds.items()}
+    names = {
+        floatToGoString(bound): f"up to {text}"  # type: ignore[no-untyped-call]
+        for bound, text in bounds.items()
+    }
     for edge, name in {**names, "+Inf": f"above {last}"}.items():
         panel = panel.override_by_name(edge, [Property(id_val="displayName", value=name)])
     return panel

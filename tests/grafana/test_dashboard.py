@@ -155,7 +155,7 @@ def test_each_panel_explains_itself_and_has_a_unit(panel: dict[str, Any]) -> Non
     assert panel["description"].endswith(".")
     assert panel["fieldConfig"]["defaults"]["unit"]
     assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
-    assert panel["interval"] == "1m", "$__rate_interval is empty without"
+    assert panel["interval"] == "1m"
     assert [target["refId"] for target in panel["targets"]] == list("ABCDEFGHIJK"[: len(panel["targets"])])
     assert all(target["datasource"] == panel["datasource"] for target in panel["targets"])
 
