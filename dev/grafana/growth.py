@@ -14,7 +14,9 @@ _FILES: Final = per_account("max", shown("files"))
 _LIMIT: Final = per_account("max", shown("size_limit_bytes"))
 _DUPLICATES: Final = per_account("max", shown("duplicate_cid_size_bytes"))
 _SAME_ACCOUNT: Final = f"on ({', '.join(ACCOUNT)})"
-_GROWTH: Final = f"deriv(({_SIZE})[7d:1h])"
+_A_DAY_KNOWN: Final = f"and {_SAME_ACCOUNT} count_over_time(({_SIZE})[7d:1h]) >= 24"
+_GROWTH: Final = f"(deriv(({_SIZE})[7d:1h]) {_A_DAY_KNOWN})"
+_FORECAST: Final = f"clamp_min(predict_linear(({_SIZE})[7d:1h], 14 * 86400), 0) {_A_DAY_KNOWN}"
 _LEFT: Final = f"clamp_min({_LIMIT} - {_SIZE}, 0)"
 _DAYS_LEFT: Final = f"{_LEFT} / clamp_min({_GROWTH} * 86400, 1) or {_LEFT} == 0"
 _FAR: Final = 3650
@@ -40,20 +42,19 @@ def panels() -> list[Panel]:
         ),
         stat_panel(
             "Files a day",
-            "Change of the number of files, at the rate of the last 24 hours. It takes an hour of "
-            "data at least.",
+            "Change of the number of files, at the rate of the last 24 hours. It takes an hour of data at "
+            "least.",
             _a_day(_FILES),
             unit="locale",
             decimals=0,
         ),
         stat_panel(
             "Days until the limit",
-            "When the first account will reach its size limit, at the rate of the last 7 days. The "
-            "limit is "
-            "the exporter's setting size_limit.",
+            "When the first account will reach its size limit, at the rate of the last 7 days. It takes a day "
+            "of data at least. The limit is the exporter's setting size_limit.",
             f"min(clamp_max({_DAYS_LEFT}, {_FAR})) or on () group({_LEFT}) * -2 or on () group({_SIZE}) * -1",
             unit="none",
-            decimals=0,
+            decimals=1,
             steps=((None, BAD), (3, WARNING), (14, GOOD)),
             words={
                 -2: ("TOO EARLY TO SAY", NO_DATA),
@@ -81,10 +82,10 @@ def panels() -> list[Panel]:
         time_panel(
             "Size, limit and forecast",
             "The forecast says for each moment what the size would be 14 days later, at the rate of the 7 "
-            "days before.",
+            "days before. It takes a day of data at least.",
             {
                 "{{account}}": _SIZE,
-                "{{account}} in 14 days": f"predict_linear(({_SIZE})[7d:1h], 14 * 86400)",
+                "{{account}} in 14 days": _FORECAST,
                 "{{account}} limit": _LIMIT,
             },
             unit="bytes",

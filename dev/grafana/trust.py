@@ -60,7 +60,7 @@ def panels() -> list[Panel]:
             span=3,
         ),
         stat_panel(
-            "Failed polls, 1 h",
+            "Failed polls",
             "Share of the polls of the last hour that failed. The panel 'Failed polls by reason' below says "
             "why.",
             f"sum({_FAILURES}) / sum({_POLLS})",

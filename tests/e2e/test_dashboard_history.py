@@ -228,7 +228,7 @@ def test_answers_are_shown_in_words_and_units(view: View) -> None:
 def test_the_limit_is_told_of_in_words_and_colours(view: View) -> None:
     title = "Days until the limit"
     expected = {
-        "linear": Shown("12", WARNING),
+        "linear": Shown("12.2", WARNING),
         "flat": Shown("NOT IN SIGHT", GOOD),
         "shrinking": Shown("REACHED", BAD),
         "boundless": Shown("NO LIMIT SET", NO_DATA),

@@ -25,7 +25,7 @@ JOBS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 """The exporters of each job, by the accounts that they watch."""
 OPTIONS = {"empty": "pins=0", "strange": "pins=20,unknown-share=1"}
 LIMIT = {"kept": {"size_limit": 10**15}, "fine": {"size_limit": 10**6}}
-SHOWN_WITHOUT_DATA = {"Data", "Oldest data", "Exporters up", "Failed polls, 1 h"}
+SHOWN_WITHOUT_DATA = {"Data", "Oldest data", "Exporters up", "Failed polls"}
 """Stats about the exporter and its polls, which an account whose data are too old has, too."""
 
 

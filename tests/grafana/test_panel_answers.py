@@ -141,9 +141,9 @@ ANSWERS: list[tuple[str, dict[str, str], float | None]] = [
     ("Exporters up", {}, 1),
     ("Exporters up", {"up": "1x1490 0x10"}, None),
     ("Exporters up", {'up{instance="three"}': "0x1500"}, 1),
-    ("Failed polls, 1 h", {}, 0),
+    ("Failed polls", {}, 0),
     (
-        "Failed polls, 1 h",
+        "Failed polls",
         {f'aiozpin_poll_failures_total{A}{TOTALS},reason="timeout"}}': "0+0.5x1500"},
         0.5,
     ),
