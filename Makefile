@@ -29,8 +29,8 @@ test: $(VENV)/dev ## Run all tests, with coverage
 	$(BIN)/coverage report
 
 .PHONY: test-core
-test-core: $(VENV)/dev ## Run the tests without coverage, end-to-end ones and those of the chart
-	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/chart $(ARGS)
+test-core: $(VENV)/dev ## Run the tests of the package alone, without coverage and end-to-end ones
+	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/chart --ignore=tests/grafana $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/dev ## Check style and types
@@ -122,6 +122,19 @@ image: ## Build the container image with Docker, or with ENGINE=podman
 .PHONY: image-test
 image-test: $(VENV)/dev ## Build the image on a stand-in for its base and run it; needs root, buildah, runc, podman
 	$(BIN)/python -m pytest -m image tests/image $(ARGS)
+
+.PHONY: picture
+picture: dev/render/node_modules/.package-lock.json ## Draw the picture anew from PROMETHEUS=http://…, which has scraped `make run`
+	node dev/render/picture.mjs --dashboard grafana/dashboard.json --prometheus $(PROMETHEUS) \
+		--var price=0.004 --from now-1h --to now --width 1400 --theme dark --output grafana/dashboard.png
+
+# Grafana's own code, for who has Node.js: what tests and the picture look at the dashboard with.
+.PHONY: render
+render: dev/render/node_modules/.package-lock.json
+
+dev/render/node_modules/.package-lock.json: dev/render/package-lock.json
+	npm ci --silent --prefix dev/render
+	@touch $@
 
 .PHONY: bench
 bench: $(VENV)/dev ## Measure speed and memory

@@ -7,6 +7,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final, NamedTuple, Self
@@ -138,8 +139,14 @@ class PinApi:
         answer = Answer()
         began = time.perf_counter()
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                await self._receive(httpx.Request("GET", url), credentials, answer)
+            # Closing stands outside the timeout: the library loses a connection whose closing is cancelled.
+            async with AsyncExitStack() as closing:
+                async with asyncio.timeout(self._timeout_seconds):
+                    request = httpx.Request("GET", url, headers=self._client.headers)
+                    auth = _KeyAuth(credentials, self._url)
+                    response = await self._client.send(request, auth=auth, stream=True)
+                    closing.push_async_callback(response.aclose)
+                    await _receive(response, answer)
         except TimeoutError:
             raise RequestTimeoutError(
                 f"{self._host} did not answer within {self._timeout_seconds:g} s: if this goes on, raise "
@@ -154,20 +161,6 @@ class PinApi:
         async with self._decoding:
             await asyncio.sleep(0)
             return self._page(answer, credentials)
-
-    async def _receive(self, request: httpx.Request, credentials: Credentials, answer: Answer) -> None:
-        request.headers.update(self._client.headers)
-        auth = _KeyAuth(credentials, self._url)
-        response = await self._client.send(request, auth=auth, stream=True)
-        try:
-            limit = MAX_BODY_BYTES if response.status_code == 200 else _MAX_ERROR_BYTES
-            answer.location = response.extensions.get("location")
-            answer.retry_after = response.headers.get("Retry-After")
-            encoding = response.headers.get("Content-Encoding", "identity")
-            await read_body(response.aiter_raw(), encoding, answer.body, limit)
-            answer.status = response.status_code
-        finally:
-            await response.aclose()
 
     def _page(self, answer: Answer, credentials: Credentials) -> Page:
         if answer.status == 200:
@@ -197,6 +190,17 @@ class PinApi:
             return TlsError(f"TLS with {self._host} failed: {told}: check base_url and the CA certificates")
         hint = "check base_url, DNS, firewalls and proxy variables"
         return ConnectionFailedError(f"connection to {self._host} failed: {told}: {hint}")
+
+
+async def _receive(response: httpx.Response, answer: Answer) -> None:
+    limit = MAX_BODY_BYTES if response.status_code == 200 else _MAX_ERROR_BYTES
+    answer.location = response.extensions.get("location")
+    answer.retry_after = response.headers.get("Retry-After")
+    encoding = response.headers.get("Content-Encoding", "identity")
+    # Not `aiter_raw`, which closes the response at its end, where the timeout may strike.
+    assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - for the type
+    await read_body(aiter(response.stream), encoding, answer.body, limit)
+    answer.status = response.status_code
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -172,12 +172,18 @@ class RunningPrometheus:
 
     process: Process
     url: str
+    client: httpx.Client
+
+    def ask(self, path: str, **parameters: object) -> Any:
+        """Return the data of an answer of the HTTP API; what is refused fails in Prometheus' own words."""
+        given = {f"{name}[]" if name == "match" else name: str(value) for name, value in parameters.items()}
+        answer = self.client.get(f"{self.url}/api/v1/{path}", params=given)
+        assert answer.status_code == 200, f"{answer.text} to {path} {given}"
+        return answer.json()["data"]
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Return the result of an instant query."""
-        answer = httpx.get(f"{self.url}/api/v1/query", params={"query": expression})
-        answer.raise_for_status()
-        result: list[dict[str, Any]] = answer.json()["data"]["result"]
+        result: list[dict[str, Any]] = self.ask("query", query=expression)["result"]
         return result
 
     def values(self, expression: str, *labels: str) -> dict[tuple[str, ...], float]:
@@ -189,32 +195,49 @@ class RunningPrometheus:
 
 
 @contextmanager
-def prometheus(directory: Path, targets: Sequence[str]) -> Iterator[RunningPrometheus]:
-    """Run Prometheus with its data in a directory, scraping the targets every second."""
+def prometheus(
+    directory: Path,
+    targets: Sequence[str] | Mapping[str, Sequence[str]],
+    *options: str,
+    rules: Path | None = None,
+    watches_itself: bool = False,
+    scrape_interval: str = "1s",
+) -> Iterator[RunningPrometheus]:
+    """Run Prometheus with its data in a directory, scraping the targets, which may be given by their jobs.
+
+    Prometheus itself is of the job `prometheus`. A scrape may take as long as the interval.
+    """
     binary = require_tool("prometheus", "prometheus")
     config = directory / "prometheus.yml"
-    hosts = [target.removeprefix("http://") for target in targets]
-    scrape = {"job_name": "aioz-pin", "scrape_interval": "1s", "static_configs": [{"targets": hosts}]}
-    config.write_text(json.dumps({"scrape_configs": [scrape]}))
     port = free_port()
+    jobs = dict(targets) if isinstance(targets, Mapping) else {"aioz-pin": targets}
+    jobs |= {"prometheus": [f"http://127.0.0.1:{port}"]} if watches_itself else {}
+    scrapes = [
+        {"job_name": job, "static_configs": [{"targets": [url.removeprefix("http://") for url in urls]}]}
+        for job, urls in jobs.items()
+    ]
+    every = {"scrape_interval": scrape_interval, "evaluation_interval": "1s"}
+    files = [str(rules)] if rules else []
+    config.write_text(json.dumps({"global": every, "rule_files": files, "scrape_configs": scrapes}))
     command = [
         binary,
         f"--config.file={config}",
         f"--storage.tsdb.path={directory / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
+        *options,
     ]
-    with running(command) as process:
+    with running(command) as process, httpx.Client() as client:
         url = f"http://127.0.0.1:{port}"
 
         def is_ready() -> bool:
             try:
-                return httpx.get(f"{url}/-/ready").status_code == 200
+                return client.get(f"{url}/-/ready").status_code == 200
             except httpx.TransportError:
                 assert process.popen.poll() is None, process.lines
                 return False
 
         wait_for(is_ready, "Prometheus")
-        yield RunningPrometheus(process, url)
+        yield RunningPrometheus(process, url, client)
 
 
 def free_port() -> int:

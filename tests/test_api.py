@@ -3,6 +3,7 @@ import gzip
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -213,6 +214,29 @@ def test_a_request_that_takes_longer_than_its_timeout_is_ended_whatever_it_waits
     assert caught.value.reason == "timeout"
     assert "0.05 s" in str(caught.value)
     assert [exchange.code for exchange in exchanges] == ["error"]
+
+
+class _SlowToClose(Chunks):
+    """A body whose closing takes longer than the request may."""
+
+    async def aclose(self) -> None:
+        await asyncio.sleep(0.5)
+        self.closed = True
+
+
+@pytest.mark.parametrize("then", [None, _hang], ids=["read to its end", "cut off by the timeout"])
+def test_the_timeout_does_not_cut_off_the_closing_of_a_connection(
+    then: Callable[[], Coroutine[Any, Any, object]] | None,
+) -> None:
+    body = _SlowToClose(GOOD, then=then)
+
+    async def work() -> None:
+        api = pin_api(lambda _: httpx.Response(200, stream=body), timeout_seconds=0.25)
+        with suppress(PollError):
+            await api.list_pins(offset=0, limit=1, observe=lambda _: None)
+
+    asyncio.run(work())
+    assert body.closed
 
 
 def test_a_request_that_is_cancelled_is_told_of_once_too() -> None:

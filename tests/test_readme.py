@@ -49,11 +49,27 @@ def test_the_flags_in_the_table_are_those_of_the_command_line(capsys: pytest.Cap
     assert told - {"--config.check"} == {flag_of(name) for name in FLAGS}
 
 
+def anchors(document: Path) -> set[str]:
+    """Return the anchors that GitHub makes of a document's headings."""
+    prose = re.sub(
+        r"^ *```.*?^ *```$", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
+    headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize(
     "document",
-    sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]),
+    sorted(
+        path.relative_to(ROOT).as_posix()
+        for pattern in ("*.md", "docs/**/*.md", "grafana/**/*.md")
+        for path in ROOT.glob(pattern)
+    ),
 )
-def test_every_link_to_a_file_leads_somewhere(document: str) -> None:
+def test_every_link_within_the_project_leads_somewhere(document: str) -> None:
     path = ROOT / document
-    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text()):
-        assert (path.parent / target).exists(), f"{document} links to {target}"
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", path.read_text(encoding="utf-8"))
+    for target, anchor in links:
+        linked = path.parent / target if target else path
+        assert linked.exists(), f"{document} links to {target}"
+        assert not anchor or anchor in anchors(linked), f"{document} links to {target}#{anchor}"

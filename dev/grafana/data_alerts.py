@@ -12,6 +12,8 @@ from pin_exporter.model import Phase
 _LIMIT: Final = per_account("max", series("size_limit_bytes"))
 _LEVEL: Final = f"{threshold('limit_level_ratio')} * {_LIMIT}"
 _FORECAST: Final = f"predict_linear({SIZE}[7d], {threshold('limit_forecast_seconds')})"
+# A range, because a single moment a day ago may be one at which the exporter was being replaced.
+_WATCHED_FOR_A_DAY: Final = f"present_over_time({SIZE}[1d] offset 1d)"
 
 
 _FILES_OF_THE_DAY: Final = per_account("max", f"max_over_time({series('files')}[1d])")
@@ -30,7 +32,7 @@ DATA_ALERTS: Final = (
         f"{_pins(Phase.REMOVED, _OUT_OF_MONEY)} > {threshold('out_of_money_pins')}",
         "5m",
         Severity.CRITICAL,
-        "{{ $value }} pins of account {{ $labels.account }} were dropped for lack of funds",
+        '{{ $value | printf "%.0f" }} pins of account {{ $labels.account }} were dropped for lack of funds',
         "AIOZ Pin holds them no longer, because the balance of account {{ $labels.account }} ran out. More "
         "may follow. Top up, and pin them again before nobody has the content any more.",
     ),
@@ -40,16 +42,16 @@ DATA_ALERTS: Final = (
         f"{_FILES_OF_THE_DAY}",
         "10m",
         Severity.CRITICAL,
-        "Account {{ $labels.account }} lost files: {{ $value }} are left",
-        "Account {{ $labels.account }} has {{ $value }} files, far fewer than at some time within the last "
-        "day. If nobody deleted them on purpose, find out now.",
+        'Account {{ $labels.account }} lost files: {{ $value | printf "%.0f" }} are left',
+        'Account {{ $labels.account }} has {{ $value | printf "%.0f" }} files, far fewer than at some time '
+        "within the last day. If nobody deleted them on purpose, find out now.",
     ),
     Alert(
         "AIOZPinPinsFailed",
         f"{_pins(Phase.FAILED)} > {threshold('failed_pins')}",
         "15m",
         Severity.WARNING,
-        "{{ $value }} pins of account {{ $labels.account }} failed",
+        '{{ $value | printf "%.0f" }} pins of account {{ $labels.account }} failed',
         "AIOZ Pin gave them up: their content is not held. Pin them again, or delete them.",
     ),
     Alert(
@@ -74,7 +76,7 @@ DATA_ALERTS: Final = (
     ),
     Alert(
         "AIOZPinLimitSoon",
-        f"({_FORECAST} > {_LIMIT} and {SIZE} > {_LEVEL} and {SIZE} offset 1d) or {SIZE} >= {_LIMIT}",
+        f"({_FORECAST} > {_LIMIT} and {SIZE} > {_LEVEL} and {_WATCHED_FOR_A_DAY}) or {SIZE} >= {_LIMIT}",
         "1h",
         Severity.WARNING,
         "Account {{ $labels.account }} is about to pass its size limit",
@@ -86,7 +88,8 @@ DATA_ALERTS: Final = (
         f"{_pins(Phase.UNKNOWN, by=['status'])} > 0",
         "30m",
         Severity.INFO,
-        "{{ $value }} pins of account {{ $labels.account }} have the unknown status {{ $labels.status }}",
+        '{{ $value | printf "%.0f" }} pins of account {{ $labels.account }} have the unknown status '
+        "{{ $labels.status }}",
         "The API uses a word that this version of the exporter does not know, so that for panels and alerts "
         "these pins are neither pinned nor failed.",
     ),

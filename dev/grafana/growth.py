@@ -3,8 +3,9 @@
 from typing import Final
 
 from dev.grafana.colours import BAD, GOOD, NEUTRAL, NO_DATA, WARNING
-from dev.grafana.panels import Panel, bars_panel, dashed, stat_panel, time_panel
+from dev.grafana.panels import Panel, buckets_panel, by_phase, dashed, stat_panel, time_panel
 from dev.grafana.series import ACCOUNT, per_account, shown
+from pin_exporter.tally import SIZE_BOUNDS
 
 TITLE: Final = "How fast do I grow, and what will it cost?"
 
@@ -13,14 +14,19 @@ _FILES: Final = per_account("max", shown("files"))
 _LIMIT: Final = per_account("max", shown("size_limit_bytes"))
 _DUPLICATES: Final = per_account("max", shown("duplicate_cid_size_bytes"))
 _SAME_ACCOUNT: Final = f"on ({', '.join(ACCOUNT)})"
-_GROWTH: Final = f"deriv(({_SIZE})[7d:1h])"
-_DAYS_LEFT: Final = f"clamp_min({_LIMIT} - {_SIZE}, 0) / clamp_min({_GROWTH} * 86400, 1)"
+_A_DAY_KNOWN: Final = f"and {_SAME_ACCOUNT} count_over_time(({_SIZE})[7d:1h]) >= 24"
+_GROWTH: Final = f"(deriv(({_SIZE})[7d:1h]) {_A_DAY_KNOWN})"
+_FORECAST: Final = f"clamp_min(predict_linear(({_SIZE})[7d:1h], 14 * 86400), 0) {_A_DAY_KNOWN}"
+_LEFT: Final = f"clamp_min({_LIMIT} - {_SIZE}, 0)"
+_DAYS_LEFT: Final = f"{_LEFT} / clamp_min({_GROWTH} * 86400, 1) or {_LEFT} == 0"
 _FAR: Final = 3650
+_SIZES: Final = [f"{4**step} {unit}" for unit in ("KiB", "MiB", "GiB") for step in range(5)]
 
 
 def _a_day(one: str) -> str:
-    """Return growth a day, of the last day, of those accounts that have data now."""
-    return f"sum(deriv(({one})[1d:10m]) * 86400 and {_SAME_ACCOUNT} {one})"
+    """Return growth a day, of those accounts that have data now and had them for an hour at least."""
+    known = f"count_over_time(({one})[1d:10m]) >= 6 and {_SAME_ACCOUNT} {one}"
+    return f"sum(deriv(({one})[1d:10m]) * 86400 and {_SAME_ACCOUNT} ({known}))"
 
 
 def panels() -> list[Panel]:
@@ -29,27 +35,33 @@ def panels() -> list[Panel]:
         stat_panel("Size", "Bytes according to the API.", f"sum({_SIZE})", unit="bytes", decimals=1),
         stat_panel(
             "Growth a day",
-            "Change of the size, at the rate of the last 24 hours.",
+            "Change of the size, at the rate of the last 24 hours. It takes an hour of data at least.",
             _a_day(_SIZE),
             unit="bytes",
             decimals=1,
         ),
         stat_panel(
             "Files a day",
-            "Change of the number of files, at the rate of the last 24 hours.",
+            "Change of the number of files, at the rate of the last 24 hours. It takes an hour of data at "
+            "least.",
             _a_day(_FILES),
             unit="locale",
             decimals=0,
         ),
         stat_panel(
             "Days until the limit",
-            "When the first account will reach its size limit, at the rate of the last 7 days. The limit is "
-            "the exporter's setting size_limit.",
-            f"min(clamp_max({_DAYS_LEFT}, {_FAR})) or on () group({_SIZE}) * -1",
+            "When the first account will reach its size limit, at the rate of the last 7 days. It takes a day "
+            "of data at least. The limit is the exporter's setting size_limit.",
+            f"min(clamp_max({_DAYS_LEFT}, {_FAR})) or on () group({_LEFT}) * -2 or on () group({_SIZE}) * -1",
             unit="none",
-            decimals=0,
+            decimals=1,
             steps=((None, BAD), (3, WARNING), (14, GOOD)),
-            words={-1: ("NO LIMIT SET", NO_DATA), 0: ("REACHED", BAD), _FAR: ("NOT IN SIGHT", GOOD)},
+            words={
+                -2: ("TOO EARLY TO SAY", NO_DATA),
+                -1: ("NO LIMIT SET", NO_DATA),
+                0: ("REACHED", BAD),
+                _FAR: ("NOT IN SIGHT", GOOD),
+            },
         ),
         stat_panel(
             "Held twice",
@@ -70,10 +82,10 @@ def panels() -> list[Panel]:
         time_panel(
             "Size, limit and forecast",
             "The forecast says for each moment what the size would be 14 days later, at the rate of the 7 "
-            "days before.",
+            "days before. It takes a day of data at least.",
             {
                 "{{account}}": _SIZE,
-                "{{account}} in 14 days": f"predict_linear(({_SIZE})[7d:1h], 14 * 86400)",
+                "{{account}} in 14 days": _FORECAST,
                 "{{account}} limit": _LIMIT,
             },
             unit="bytes",
@@ -81,12 +93,11 @@ def panels() -> list[Panel]:
         .override_by_regexp("/ in 14 days$/", dashed(NEUTRAL))
         .override_by_regexp("/ limit$/", dashed(BAD)),
         time_panel("Files over time", "Files according to the API.", {"{{account}}": _FILES}, unit="locale"),
-        bars_panel(
+        buckets_panel(
             "Sizes of the pins",
-            "How many pins have which size, in bytes up to each bar's label.",
+            "How many pins are of which size: above the bar before, up to what the bar says.",
             f"sum by (le) ({per_account('max', shown('pin_size_bytes_bucket'), 'le')})",
-            "{{le}}",
-            buckets=True,
+            dict(zip(SIZE_BOUNDS, _SIZES, strict=True)),
         ),
         time_panel(
             "Pins and distinct CIDs",
@@ -98,12 +109,17 @@ def panels() -> list[Panel]:
             unit="locale",
             span=8,
         ),
-        time_panel(
-            "Bytes by phase",
-            "Bytes of the pins of each phase. A pin that is not finished has no size yet.",
-            {"{{phase}}": f"sum by (phase) ({per_account('max', shown('stored_bytes'), 'status', 'phase')})"},
-            unit="bytes",
-            span=8,
-            stacked=True,
+        by_phase(
+            time_panel(
+                "Bytes by phase",
+                "Bytes of the pins of each phase. A pin that is not finished has no size yet.",
+                {
+                    "{{phase}}": "sum by (phase) "
+                    f"({per_account('max', shown('stored_bytes'), 'status', 'phase')})"
+                },
+                unit="bytes",
+                span=8,
+                stacked=True,
+            )
         ),
     ]

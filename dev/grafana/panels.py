@@ -2,7 +2,8 @@
 
 - A stat or a table asks an instant query: a range query would go on showing a dead exporter's last value.
 - A stat says NO DATA in a colour of its own where there is none: no data is not green.
-- A panel's smallest interval is a minute, or `$__rate_interval` is empty at the usual scrape interval.
+- A rate looks back over four steps of its graph, and a step is a minute at least. Where nobody has told
+  Grafana the scrape interval it would look back over 75 seconds, and be empty if the interval is a minute.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,10 +22,14 @@ from grafana_foundation_sdk.builders import (
 from grafana_foundation_sdk.models import common as common_model
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+from prometheus_client.utils import floatToGoString
 
 from dev.grafana.colours import BAD, GOOD, NEUTRAL, NO_DATA, PHASE_COLOURS, WARNING
 
 MIN_INTERVAL: Final = "1m"
+# What `$__rate_interval` takes for the scrape interval. A fixed time would be more than that in newer
+# Grafanas: the step of every graph, with too many points for a month.
+_MIN_STEP: Final = "$__interval"
 NO_DATA_TEXT: Final = "NO DATA"
 SOURCE: Final = common_model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 Steps = Sequence[tuple[float | None, str]]
@@ -64,12 +69,19 @@ def stat_panel(
     decimals: int | None = None,
     span: int = 4,
 ) -> stat.Panel:
-    """Return one number or word. `words` gives text and colour for single values."""
+    """Return one number or word. `words` gives text and colour for single values.
+
+    Only what is judged has a coloured background, so that a colour always says something.
+    """
     panel = (
         _framed(stat.Panel(), title, question, span, height=4)
         .unit(unit)
         .with_target(_query(expression, instant=True))
-        .color_mode(common_model.BigValueColorMode.BACKGROUND_SOLID)
+        .color_mode(
+            common_model.BigValueColorMode.NONE
+            if steps is NOT_JUDGED
+            else common_model.BigValueColorMode.BACKGROUND_SOLID
+        )
         .graph_mode(common_model.BigValueGraphMode.NONE)
         .text_mode(common_model.BigValueTextMode.VALUE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
@@ -101,7 +113,7 @@ def time_panel(
         .line_width(2 if not stacked else 1)
         .fill_opacity(60 if stacked else 0)
         .show_points(common_model.VisibilityMode.NEVER)
-        .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
+        .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC))
         .tooltip(
             common.VizTooltipOptions()
             .mode(common_model.TooltipDisplayMode.MULTI)
@@ -144,20 +156,20 @@ def state_panel(
             .show_legend(show_legend=True)
             .calcs([])
         )
-        .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
-        .thresholds(_thresholds(((None, NO_DATA),)))
+        # Not by thresholds: Grafana would then paint these and not the words.
+        .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.FIXED).fixed_color(NO_DATA))
     )
 
 
-def bars_panel(
-    title: str, question: str, expression: str, legend: str, *, buckets: bool = False, span: int = 8
+def buckets_panel(
+    title: str, question: str, expression: str, bounds: Mapping[float, str], *, span: int = 8
 ) -> bargauge.Panel:
-    """Return a bar for each series; with `buckets`, one for each step of a cumulative histogram."""
-    query = _query(expression, legend=legend, instant=True)
-    return (
+    """Return a bar for each step of a cumulative histogram; `bounds` says how upper ends are written."""
+    query = _query(expression, legend="{{le}}", instant=True)
+    panel = (
         _framed(bargauge.Panel(), title, question, span, height=8)
         .unit("short")
-        .with_target(query.format(PromQueryFormat.HEATMAP) if buckets else query)
+        .with_target(query.format(PromQueryFormat.HEATMAP))
         .orientation(common_model.VizOrientation.HORIZONTAL)
         .display_mode(common_model.BarGaugeDisplayMode.BASIC)
         .value_mode(common_model.BarGaugeValueMode.TEXT)
@@ -167,6 +179,14 @@ def bars_panel(
         .mappings([_no_data()])
         .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.FIXED).fixed_color(NEUTRAL))
     )
+    *_, last = bounds.values()
+    names = {
+        floatToGoString(bound): f"up to {text}"  # type: ignore[no-untyped-call]
+        for bound, text in bounds.items()
+    }
+    for edge, name in {**names, "+Inf": f"above {last}"}.items():
+        panel = panel.override_by_name(edge, [Property(id_val="displayName", value=name)])
+    return panel
 
 
 def table_panel(
@@ -206,7 +226,7 @@ def table_panel(
         )
         .mappings([_no_data()])
         .no_value(NO_DATA_TEXT)
-        .filterable(filterable=True)
+        .min_width(80)
         .sort_by([common.TableSortByFieldState().display_name(sort_by).desc(desc=True)])
         .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
         .thresholds(_thresholds(((None, "text"),)))
@@ -274,6 +294,8 @@ def _query(
     expression: str, *, legend: str = "", instant: bool = False, ref: str = "A"
 ) -> prometheus.Dataquery:
     query = prometheus.Dataquery().datasource(SOURCE).ref_id(ref).expr(expression).legend_format(legend)
+    if "$__rate_interval" in expression:
+        query = query.interval(_MIN_STEP)
     return query.instant() if instant else query.range()
 
 

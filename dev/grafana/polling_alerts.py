@@ -70,7 +70,7 @@ POLLING_ALERTS: Final = (
         f"{per_account('max', series('last_success_timestamp_seconds'), 'collector')} == 0",
         "30m",
         Severity.WARNING,
-        "The {{ $labels.collector }} of account {{ $labels.account }} were never polled with success",
+        "No poll of the {{ $labels.collector }} of account {{ $labels.account }} has succeeded yet",
         "Since the exporter started, no poll of the {{ $labels.collector }} has succeeded, so that there "
         "are no data of account {{ $labels.account }} at all. aiozpin_poll_failures_total names the reason.",
     ),
@@ -79,7 +79,7 @@ POLLING_ALERTS: Final = (
         _older_than("stale_intervals"),
         "2m",
         Severity.WARNING,
-        "The {{ $labels.collector }} of account {{ $labels.account }} are stale",
+        "Data of account {{ $labels.account }} are stale: no {{ $labels.collector }} poll succeeds",
         "The last success of the {{ $labels.collector }} is {{ $value | humanizeDuration }} ago. The data "
         "are shown no longer, and alerts on them cannot fire. aiozpin_poll_failures_total names the reason.",
     ),
@@ -88,7 +88,7 @@ POLLING_ALERTS: Final = (
         _older_than("very_stale_intervals"),
         "2m",
         Severity.CRITICAL,
-        "Account {{ $labels.account }} goes unwatched: its {{ $labels.collector }} have been stale for long",
+        "Account {{ $labels.account }} goes unwatched: no {{ $labels.collector }} poll succeeded for long",
         "The last success of the {{ $labels.collector }} is {{ $value | humanizeDuration }} ago. Whether "
         "anything is lost in the meantime, nobody knows. aiozpin_poll_failures_total names the reason.",
     ),
@@ -118,7 +118,8 @@ POLLING_ALERTS: Final = (
     ),
     Alert(
         "AIOZPinInventoryInconsistent",
-        _inconsistent("30m"),
+        # A large account has one inventory in half an hour, or less.
+        _inconsistent("2h"),
         "1h",
         Severity.WARNING,
         "The pins of account {{ $labels.account }} cannot be counted reliably",
@@ -131,7 +132,7 @@ POLLING_ALERTS: Final = (
         f"{_UNCOUNTED} > {threshold('uncounted_files')} or {_UNREADABLE} > {threshold('uncounted_files')}",
         "1h",
         Severity.WARNING,
-        "Reported and counted pins of account {{ $labels.account }} differ by {{ $value }}",
+        'Reported and counted pins of account {{ $labels.account }} differ by {{ $value | printf "%.0f" }}',
         "The number of files that the API reports is not the number of pins that it lists, or some rows of "
         "the list cannot be read, for more than an hour.",
     ),

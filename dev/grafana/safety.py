@@ -8,7 +8,7 @@ from dev.grafana.panels import (
     ZERO_IS_BETTER,
     ZERO_IS_GOOD,
     Panel,
-    bars_panel,
+    buckets_panel,
     by_phase,
     coloured,
     stat_panel,
@@ -20,18 +20,16 @@ from dev.grafana.panels import (
 )
 from dev.grafana.series import ACCOUNT, per_account, shown
 from pin_exporter.model import Phase
+from pin_exporter.tally import AGE_BOUNDS
 
 TITLE: Final = "Is my data safely pinned?"
 
 _DAY: Final = 86_400
+_AGES: Final = ("10 minutes", "an hour", "6 hours", "a day", "7 days", "30 days")
 
 
 def _pins(*matchers: str) -> str:
     return per_account("max", shown("pins", *matchers), "status", "phase")
-
-
-def _of_phase(phase: Phase) -> str:
-    return _pins(f'phase="{phase}"')
 
 
 def _age(collector: str) -> str:
@@ -41,7 +39,15 @@ def _age(collector: str) -> str:
 
 _COUNTED: Final = per_account("max", shown("unique_cids"))
 _OLDEST: Final = f"time() - {per_account('min', shown('oldest_unfinished_pin_timestamp_seconds'))}"
-_ALL: Final = f"sum({_pins()})"
+
+
+def _held(*matchers: str) -> str:
+    """Return pins, and 0 for an account whose inventory has no such word: it has none of these pins."""
+    return f"({_pins(*matchers)} or {_COUNTED} * 0)"
+
+
+def _of_phase(phase: Phase) -> str:
+    return _held(f'phase="{phase}"')
 
 
 def panels() -> list[Panel]:
@@ -50,21 +56,21 @@ def panels() -> list[Panel]:
         stat_panel(
             "Failed",
             "Pins that the service gave up: their content is not held. Pin them again.",
-            f"sum({_of_phase(Phase.FAILED)})",
+            f"sum{_of_phase(Phase.FAILED)}",
             unit="locale",
             steps=ZERO_IS_GOOD,
         ),
         stat_panel(
             "Removed",
             "Pins that were held and are no longer, for whatever reason: the table below names it.",
-            f"sum({_of_phase(Phase.REMOVED)})",
+            f"sum{_of_phase(Phase.REMOVED)}",
             unit="locale",
             steps=ZERO_IS_BETTER,
         ),
         stat_panel(
             "In progress",
             "Pins being uploaded, fetched or queued.",
-            f"sum({_of_phase(Phase.IN_PROGRESS)})",
+            f"sum{_of_phase(Phase.IN_PROGRESS)}",
             unit="locale",
         ),
         stat_panel(
@@ -79,7 +85,7 @@ def panels() -> list[Panel]:
         stat_panel(
             "Pinned",
             "Share of all pins whose content is held.",
-            f"sum({_of_phase(Phase.PINNED)}) / ({_ALL} > 0) or on () group({_pins()}) * -1",
+            f"sum{_of_phase(Phase.PINNED)} / (sum{_held()} > 0) or on () group({_COUNTED}) * -1",
             unit="percentunit",
             decimals=2,
             words={-1: ("NO PINS", GOOD)},
@@ -118,12 +124,12 @@ def panels() -> list[Panel]:
             },
             unit="locale",
         ),
-        bars_panel(
+        buckets_panel(
             "Age of the pins in progress",
-            "How many pins have been in progress for how long, in seconds up to each bar's label.",
+            "How many pins have been in progress for how long: above the bar before, up to what the "
+            "bar says.",
             f"sum by (le) ({per_account('max', shown('unfinished_pin_age_seconds_bucket'), 'le')})",
-            "{{le}}",
-            buckets=True,
+            dict(zip(AGE_BOUNDS, _AGES, strict=True)),
             span=6,
         ),
         time_panel(
@@ -145,7 +151,7 @@ def _accounts() -> Panel:
     """Return a line for each account: what it holds, and how far that can be believed."""
 
     def sum_of(phase: Phase) -> str:
-        return f"sum by ({', '.join(ACCOUNT)}) ({_of_phase(phase)})"
+        return f"sum by ({', '.join(ACCOUNT)}) {_of_phase(phase)}"
 
     columns = {
         "Failed": sum_of(Phase.FAILED),
@@ -155,9 +161,9 @@ def _accounts() -> Panel:
         "Pinned": sum_of(Phase.PINNED),
         "Files": per_account("max", shown("files")),
         "Size": per_account("max", shown("size_bytes")),
-        "Newest pin": f"time() - {per_account('max', shown('newest_pin_timestamp_seconds'))}",
-        "Age of totals": _age("totals"),
-        "Age of inventory": _age("inventory"),
+        "Newest pin": f"1000 * {per_account('max', shown('newest_pin_timestamp_seconds'))}",
+        "Totals, age": _age("totals"),
+        "Inventory, age": _age("inventory"),
         "Last poll": per_account("max", shown("up")),
     }
     return (
@@ -173,7 +179,8 @@ def _accounts() -> Panel:
         .override_by_name("Removed", coloured(ZERO_IS_BETTER))
         .override_by_name("Unknown", coloured(ZERO_IS_BETTER))
         .override_by_name("Size", [unit_of("bytes")])
-        .override_by_regexp("/^(Newest pin|Age of .+)$/", [unit_of("s")])
+        .override_by_name("Newest pin", [unit_of("dateTimeFromNow")])
+        .override_by_regexp("/, age$/", [unit_of("s")])
         .override_by_name("Last poll", words_of({1: ("OK", GOOD), 0: ("FAILED", BAD)}))
     )
 
@@ -186,7 +193,8 @@ def _statuses() -> Panel:
     return (
         table_panel(
             "Accounts by status",
-            "Pins and bytes of each account by the API's own status word. A pin that is not finished has no "
+            "Pins and bytes of each account by the API's own status word. A pin that is not finished "
+            "has no "
             "size yet.",
             {"Pins": pins, "Size": f"{stored} and on ({on}) {pins}"},
             names={

@@ -60,7 +60,7 @@ def panels() -> list[Panel]:
             span=3,
         ),
         stat_panel(
-            "Failed polls, 1 hour",
+            "Failed polls",
             "Share of the polls of the last hour that failed. The panel 'Failed polls by reason' below says "
             "why.",
             f"sum({_FAILURES}) / sum({_POLLS})",
@@ -86,7 +86,7 @@ def panels() -> list[Panel]:
             steps=ZERO_IS_BETTER,
         ),
         stat_panel(
-            "Unreadable rows",
+            "Unread rows",
             "Rows of the list that made no sense and are in no other number.",
             f"sum({per_account('max', shown('inventory_malformed_pins'))})",
             steps=ZERO_IS_BETTER,

@@ -33,8 +33,8 @@ _STAGES: Final = (
 _HEAD: Final = """\
 # What the tests of dashboard and rules catch
 
-Each line is a mistake that was made in the generator on purpose, alone, and the first test that failed for it.
-Made by `make mutants`, which fails when a mistake is caught by no test.
+Each line is a mistake that was made in the generator on purpose, alone, and the first test that failed for
+it. Made by `make mutants`, which fails when a mistake is caught by no test.
 
 | mistake | where | caught by |
 |---|---|---|

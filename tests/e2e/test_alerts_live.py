@@ -1,0 +1,190 @@
+"""The rules on real processes: each account has one trouble, and the alerts that belong to it alone."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from dev.grafana.rules import ALERTS
+from tests.grafana.promtool import changed
+from tests.grafana.stand import RULES, UNHURRIED, config_file, wait_for_calm
+from tests.processes import RunningPrometheus, RunningSimulator, exporter, prometheus, simulator, wait_for
+
+# With a poll a second on a machine that may be slow, three intervals are not long; and few requests are made.
+THRESHOLDS = {"stale_intervals": "15", "very_stale_intervals": "20", "rate_limited_ratio": "0.02"}
+MIX = "by-cid-share=0.3,duplicate-share=0.1,directory-share=0.1"
+FAILING = {"AIOZPinPollErrorsHigh", "AIOZPinDataStale", "AIOZPinDataVeryStale"}
+NEVER = {"AIOZPinPollErrorsHigh", "AIOZPinNeverPolled"}
+REFUSED = {"AIOZPinCredentialsRejected"}
+ONE_429_IN_TEN = {"fault": "too_many_requests", "skip": 9}
+
+
+class Scene(NamedTuple):
+    """An account as it is at first, what then happens to it, and the alerts that fire in the end."""
+
+    begins: str = MIX
+    happens: Mapping[str, Any] = {}
+    fires: set[str] = set()  # noqa: RUF012 - nobody changes it
+    setting: Mapping[str, object] = {}
+
+
+SCENES: Mapping[str, Scene] = {
+    "well-2023": Scene(f"vocabulary=2023,removed-share=0.1,{MIX}"),
+    "well-2024": Scene(f"vocabulary=2024,{MIX}", {"insert": 5, "unpin": 5}, setting={"size_limit": "1PB"}),
+    "growing": Scene(f"insert-rate=60,complete-rate=60,{MIX}"),
+    "empty": Scene("pins=0,empty-as-null=true"),
+    "revoked": Scene(happens={"revoked": True}, fires=REFUSED | FAILING),
+    "forbidden": Scene(happens={"faults": {"forbidden_rate": 1}}, fires=REFUSED | FAILING),
+    "never-allowed": Scene("unauthorized-rate=1", fires=REFUSED | NEVER),
+    "broken": Scene(happens={"faults": {"server_error_rate": 1}}, fires=FAILING),
+    "never-whole": Scene("not-json-rate=1", fires=NEVER),
+    "poor": Scene(happens={"run_out_of_money": 3}, fires={"AIOZPinOutOfMoney"}),
+    "failing-2023": Scene("vocabulary=2023", {"insert": 4, "fail": 3}, {"AIOZPinPinsFailed"}),
+    "failing-2024": Scene("vocabulary=2024", {"insert": 4, "fail": 3}, {"AIOZPinPinsFailed"}),
+    "strange": Scene("unknown-share=0.1", fires={"AIOZPinUnknownStatus"}),
+    "stuck-2023": Scene("vocabulary=2023,in-progress-share=0.1", fires={"AIOZPinPinsStuck"}),
+    "stuck-2024": Scene("vocabulary=2024,in-progress-share=0.1", fires={"AIOZPinPinsStuck"}),
+    "dropping": Scene("unpinned-rows=drop", {"unpin": 30}, {"AIOZPinFilesDropped"}),
+    "dropping-little": Scene("unpinned-rows=drop", {"unpin": 5}),
+    "full": Scene(fires={"AIOZPinLimitSoon"}, setting={"size_limit": "1MB"}),
+    "disagreeing": Scene(happens={"behaviour": {"files_offset": 2}}, fires={"AIOZPinCountsDisagree"}),
+    "throttled": Scene(happens={"next": [ONE_429_IN_TEN] * 100}, fires={"AIOZPinThrottled"}),
+}
+RESTORED, STOPPED = "restored", "stopped"
+"""An account whose key is revoked for a while, and one whose exporter is stopped."""
+
+
+class Stand(NamedTuple):
+    prometheus: RunningPrometheus
+    before: Mapping[str, set[str]]
+    stopped_instance: str
+
+
+def hastened(directory: Path) -> Path:
+    """Write the rules as they are, but with alerts that fire at once, and with a few other thresholds."""
+    rules = changed(THRESHOLDS, RULES.read_text(encoding="utf-8"))
+    path = directory / "rules.yml"
+    path.write_text(re.sub(r"(?m)^( +for:) \w+$", r"\1 0s", rules))
+    return path
+
+
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    directory = tmp_path_factory.mktemp("alerts")
+    begins = {name: scene.begins for name, scene in SCENES.items()} | {RESTORED: MIX}
+    told = [f"--account={name}:pins=100,requests-per-minute=0,{text}" for name, text in begins.items()]
+    told.append(f"--account={STOPPED}:pins=10,failed-share=0.5")
+    with ExitStack() as stack:
+        simulated = stack.enter_context(simulator(*told))
+        watched = {name: SCENES[name].setting if name in SCENES else {} for name in begins}
+        config = config_file(directory, simulated, watched, poll_interval="1s")
+        running = stack.enter_context(exporter({}, f"--config.file={config}"))
+        config = config_file(directory, simulated, {STOPPED: {}}, poll_interval="1s")
+        stopped = stack.enter_context(exporter({}, f"--config.file={config}"))
+        targets = {"running": [running.url], "stopped": [stopped.url]}
+        scraping = stack.enter_context(
+            prometheus(
+                directory,
+                targets,
+                rules=hastened(directory),
+                watches_itself=True,
+                scrape_interval=UNHURRIED,
+            )
+        )
+        wait_until_firing(scraping, lambda name, scene: scene.fires if not scene.happens else set())
+        wait_for_calm(scraping, 2)
+        before = firing(scraping)
+        for name, scene in SCENES.items():
+            simulated.change(name, **scene.happens)
+        stopped.process.stop()
+        lose_and_restore_a_key(simulated, scraping)
+        wait_until_firing(scraping, lambda name, scene: scene.fires)
+        yield Stand(scraping, before, stopped.url.removeprefix("http://"))
+
+
+@pytest.fixture(autouse=True)
+def _calm(stand: Stand) -> None:
+    wait_for_calm(stand.prometheus, 1)
+
+
+def wait_until_firing(scraping: RunningPrometheus, expected: Callable[[str, Scene], set[str]]) -> None:
+    """Wait until all have data or fail, and until all alerts fire that shall; the tests say which do not."""
+
+    def are_firing() -> bool:
+        # No inventories are taken while a key is refused.
+        polled = scraping.values('aiozpin_polls_total{collector="inventory"} > 3', "account")
+        now = firing(scraping)
+        return {(name,) for name in SCENES if name != "never-allowed"} <= polled.keys() and all(
+            expected(name, scene) <= now[name] for name, scene in SCENES.items()
+        )
+
+    with suppress(AssertionError):
+        wait_for(are_firing, "the alerts")
+
+
+def lose_and_restore_a_key(simulated: RunningSimulator, scraping: RunningPrometheus) -> None:
+    simulated.change(RESTORED, revoked=True)
+    wait_for(lambda: firing(scraping)[RESTORED] >= REFUSED, "the alert on the key")
+    simulated.change(RESTORED, revoked=False)
+    wait_for(lambda: scraping.query(f'aiozpin_up{{account="{RESTORED}"}} == 1'), "polls that succeed again")
+
+
+def firing(scraping: RunningPrometheus) -> defaultdict[str, set[str]]:
+    """Return the names of the alerts that fire, by account."""
+    alerts: defaultdict[str, set[str]] = defaultdict(set)
+    for alert in scraping.ask("alerts")["alerts"]:
+        if alert["state"] == "firing":
+            alerts[alert["labels"].get("account", "")].add(alert["labels"]["alertname"])
+    return alerts
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_an_account_has_the_alerts_that_belong_to_its_trouble_and_no_others(stand: Stand, name: str) -> None:
+    assert firing(stand.prometheus)[name] == SCENES[name].fires
+
+
+@pytest.mark.parametrize("name", [name for name, scene in SCENES.items() if scene.happens])
+def test_an_account_had_no_alerts_before_its_trouble_began(stand: Stand, name: str) -> None:
+    assert stand.before[name] == set()
+
+
+def test_an_exporter_that_is_stopped_is_told_of_and_its_accounts_are_not(stand: Stand) -> None:
+    assert stand.before[STOPPED] == {"AIOZPinPinsFailed"}
+    now = firing(stand.prometheus)
+    assert now[STOPPED] == set()
+    assert now[""] == {"AIOZPinExporterDown"}
+    assert stand.before[""] == set()
+    down = stand.prometheus.query('ALERTS{alertname="AIOZPinExporterDown"}')
+    assert [(one["metric"]["job"], one["metric"]["instance"]) for one in down] == [
+        ("stopped", stand.stopped_instance)
+    ]
+
+
+def test_the_alert_on_a_key_ends_when_the_key_works_again(stand: Stand) -> None:
+    # The share of failed polls of the last half hour may still be high.
+    assert firing(stand.prometheus)[RESTORED] <= {"AIOZPinPollErrorsHigh"}
+
+
+def test_no_alert_is_about_a_job_that_is_not_ours(stand: Stand) -> None:
+    alerts = stand.prometheus.ask("alerts")["alerts"]
+    assert {alert["labels"]["job"] for alert in alerts} == {"running", "stopped"}
+
+
+def test_each_alert_has_its_severity_and_says_whom_it_is_about(stand: Stand) -> None:
+    known = {alert.name: alert for alert in ALERTS}
+    for alert in stand.prometheus.ask("alerts")["alerts"]:
+        labels, annotations = alert["labels"], alert["annotations"]
+        expected = known[labels["alertname"]]
+        assert labels["severity"] == expected.severity.value
+        assert labels["account" if expected.on_account else "instance"] in annotations["summary"]
+        assert not any("<no value>" in text or "{{" in text for text in annotations.values())
+
+
+def test_a_prometheus_without_an_exporter_says_so(tmp_path: Path) -> None:
+    with prometheus(tmp_path, {}, rules=hastened(tmp_path), watches_itself=True) as scraping:
+        wait_for(lambda: scraping.query("up"), "a scrape")
+        wait_for(lambda: firing(scraping) == {"": {"AIOZPinExporterAbsent"}}, "the alert")

@@ -1,0 +1,184 @@
+"""The dashboard when something is missing: exporters that stopped, revoked keys, accounts without pins."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import NamedTuple
+
+import pytest
+
+from dev.grafana.colours import BAD, GOOD, NO_DATA, WARNING
+from tests.grafana.display import Shown, stats_shown
+from tests.grafana.grafana import View, panels_of
+from tests.grafana.stand import DASHBOARD, UNHURRIED, config_file, look, look_at_graphs, wait_for_calm
+from tests.processes import RunningPrometheus, RunningSimulator, exporter, prometheus, simulator, wait_for
+
+PANELS = panels_of(DASHBOARD)
+STATS = [panel for panel in PANELS.values() if panel.kind == "stat"]
+JUDGED = [panel.title for panel in STATS if panel.model["options"]["colorMode"] != "none"]
+SINGLE = [panel for panel in PANELS.values() if panel.targets[0].is_instant]
+SHARES = "in-progress-share=0.1,failed-share=0.1,removed-share=0.1,duplicate-share=0.1,requests-per-minute=0"
+JOBS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "all-stopped": (("kept",), ("kept",)),
+    "one-stopped": (("here",), ("gone",)),
+    "running": (("fine", "refused", "empty", "strange"),),
+}
+"""The exporters of each job, by the accounts that they watch."""
+OPTIONS = {"empty": "pins=0", "strange": "pins=20,unknown-share=1"}
+LIMIT = {"kept": {"size_limit": 10**15}, "fine": {"size_limit": 10**6}}
+SHOWN_WITHOUT_DATA = {"Data", "Oldest data", "Exporters up", "Failed polls"}
+"""Stats about the exporter and its polls, which an account whose data are too old has, too."""
+
+
+class Stand(NamedTuple):
+    simulator: RunningSimulator
+    prometheus: RunningPrometheus
+
+
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    directory = tmp_path_factory.mktemp("stopped")
+    accounts = sorted({name for watched in JOBS.values() for names in watched for name in names})
+    with ExitStack() as stack:
+        options = [f"--account={name}:{OPTIONS.get(name, f'pins=50,{SHARES}')}" for name in accounts]
+        simulated = stack.enter_context(simulator(*options))
+        running = {
+            job: [
+                stack.enter_context(exporter({}, f"--config.file={config_file(directory, simulated, given)}"))
+                for names in watched
+                for given in [{name: {"stale_after": "8s", **LIMIT.get(name, {})} for name in names}]
+            ]
+            for job, watched in JOBS.items()
+        }
+        targets = {job: [exported.url for exported in some] for job, some in running.items()}
+        scraping = stack.enter_context(prometheus(directory, targets, scrape_interval=UNHURRIED))
+        wait_for(lambda: len(scraping.query("aiozpin_unique_cids")) == 8, "the first inventories")
+        wait_for(lambda: len(scraping.query("increase(aiozpin_polls_total[1h]) > 0")) == 16, "more polls")
+        for exported in (*running["all-stopped"], running["one-stopped"][1]):
+            exported.process.stop()
+        simulated.change("refused", revoked=True)
+        wait_for(lambda: len(scraping.query("up == 0")) == 3, "Prometheus to notice")
+        wait_for(
+            lambda: not scraping.query('{account="refused",__name__=~"aiozpin_(pins|files)"}'), "old data"
+        )
+        yield Stand(simulated, scraping)
+
+
+@pytest.fixture(autouse=True)
+def _calm(stand: Stand) -> None:
+    wait_for_calm(stand.prometheus, 2)
+
+
+@pytest.mark.parametrize("minutes", [5, 30, 24 * 60, 7 * 24 * 60])
+def test_nothing_is_said_about_exporters_that_have_stopped(stand: Stand, minutes: int) -> None:
+    view = look(stand.prometheus, minutes).choose(job="all-stopped")
+    instances = view.options("instance")
+    assert len(instances) == 2
+    for chosen in ({}, {"account": "kept"}, {"instance": instances[0]}, {"instance": instances}):
+        for panel in SINGLE:
+            for answer in view.choose(**chosen).answers(panel):
+                assert answer.data["result"] == [], f"{panel.title} {answer.target.ref} for {chosen}"
+
+
+def test_lines_of_exporters_that_have_stopped_end(stand: Stand) -> None:
+    view = look_at_graphs(stand.prometheus).choose(job="all-stopped")
+    for panel in PANELS.values():
+        for answer in view.answers(panel) if not panel.targets[0].is_instant else ():
+            if "[" in answer.target.expression:
+                continue  # ends when its range does
+            ends = {points[-1][0] for points in (series.points for series in answer.series)}
+            assert view.end not in ends, panel.title
+
+
+def test_each_stat_says_no_data_and_those_that_judge_in_grey_when_exporters_have_stopped(
+    stand: Stand,
+) -> None:
+    shown = stats_shown({"": look(stand.prometheus).choose(job="all-stopped")}, STATS)[""]
+    assert {title: one.text for title, one in shown.items()} == dict.fromkeys(shown, "NO DATA")
+    assert len(shown) == len(STATS)
+    assert {shown[title].colour for title in JUDGED} == {NO_DATA}
+    assert not {one.colour for one in shown.values()} & {GOOD, WARNING, BAD}
+
+
+def test_one_of_two_exporters_of_different_accounts_is_missed_by_name(stand: Stand) -> None:
+    view = look(stand.prometheus).choose(job="one-stopped")
+    both, here = (view.choose(account=accounts) for accounts in (["here", "gone"], "here"))
+    for seen in (view, both):
+        assert seen.stat("Data") == 2, "PART MISSING"
+    assert view.stat("Exporters up") == 0.5
+    assert here.stat("Data") == 0
+    assert view.stat("Files") == here.stat("Files") == 50
+    for panel in STATS:
+        assert panel.title in ("Growth a day", "Files a day") or view.stat(panel.title) is not None
+        assert view.choose(account="gone").stat(panel.title) is None or panel.title == "Exporters up"
+    assert set(view.table("Accounts", "account")) == {("here",)}
+
+
+def test_an_account_whose_data_are_too_old_has_no_data_and_says_so(stand: Stand) -> None:
+    view = look(stand.prometheus).choose(job="running")
+    refused = view.choose(account="refused")
+    assert refused.stat("Data") == view.stat("Data") == 1, "STALE"
+    assert view.choose(account=["fine", "empty", "strange"]).stat("Data") == 0
+    said = {panel.title for panel in STATS if refused.stat(panel.title) is not None}
+    assert said == SHOWN_WITHOUT_DATA
+    oldest = view.stat("Oldest data")
+    assert oldest is not None
+    assert oldest > 8
+    rows = view.table("Accounts", "account")
+    assert set(rows["refused",]) == {"Totals, age", "Inventory, age", "Last poll"}
+    assert [rows[name,]["Last poll"] for name in ("refused", "fine")] == [0, 1]
+
+
+def stats_of(view: View, account: str) -> dict[str, float | None]:
+    titles = (
+        "Failed",
+        "Removed",
+        "In progress",
+        "Longest in progress",
+        "Pinned",
+        "Files",
+        "Size",
+        "Held twice",
+    )
+    return {title: view.choose(account=account).stat(title) for title in titles}
+
+
+def test_an_account_without_pins_has_none_of_each_kind(stand: Stand) -> None:
+    view = look(stand.prometheus).choose(job="running")
+    assert stats_of(view, "empty") == {
+        **dict.fromkeys(("Failed", "Removed", "In progress", "Files", "Size", "Held twice"), 0),
+        "Longest in progress": 0,
+        "Pinned": -1,
+    }
+    row = view.table("Accounts", "account")["empty",]
+    assert {row[name] for name in ("Failed", "Removed", "In progress", "Unknown", "Pinned")} == {0}
+
+
+def test_an_account_of_unknown_words_alone_is_not_taken_for_one_without_pins(stand: Stand) -> None:
+    view = look(stand.prometheus).choose(job="running")
+    stats = stats_of(view, "strange")
+    assert [stats[title] for title in ("Failed", "Removed", "In progress", "Pinned")] == [0, 0, 0, 0]
+    row = view.table("Accounts", "account")["strange",]
+    assert (row["Unknown"], row["Pinned"], row["Failed"]) == (20, 0, 0)
+
+
+def test_a_limit_that_is_reached_needs_no_history(stand: Stand) -> None:
+    assert look(stand.prometheus).choose(job="running", account="fine").stat("Days until the limit") == 0
+
+
+def test_what_is_wrong_is_said_in_words_and_never_in_the_colour_of_what_is_good(stand: Stand) -> None:
+    view = look(stand.prometheus)
+    views = {
+        "running": view.choose(job="running"),
+        "missing": view.choose(job="one-stopped"),
+        "refused": view.choose(account="refused"),
+        "strange": view.choose(account="strange"),
+    }
+    running, missing, refused, strange = stats_shown(views, STATS).values()
+    assert running["Data"] == refused["Data"] == Shown("STALE", BAD)
+    assert missing["Data"] == Shown("PART MISSING", BAD)
+    assert (missing["Exporters up"].text, missing["Exporters up"].colour) == ("50%", BAD)
+    assert running["Days until the limit"] == Shown("REACHED", BAD)
+    assert strange["Pinned"].colour == BAD
+    assert strange["Data"] == Shown("CURRENT", GOOD)
+    without = [title for title in JUDGED if title not in SHOWN_WITHOUT_DATA]
+    assert {refused[title] for title in without} == {Shown("NO DATA", NO_DATA)}

@@ -1,0 +1,110 @@
+"""The troubles of exporters and polls that the alerts on polling are there for."""
+
+from typing import Final
+
+from tests.grafana.alert_case import Case
+from tests.grafana.exporters import UP, key
+from tests.grafana.signals import changes, counts, keeps_up
+
+_INVENTORY: Final = {"collector": "inventory"}
+
+POLLING_CASES: Final = (
+    Case(
+        "AIOZPinExporterDown",
+        {UP: changes(1, 0)},
+        "The exporter {instance} cannot be scraped",
+        vanishes=True,
+    ),
+    Case(
+        "AIOZPinExporterAbsent",
+        {},
+        "Prometheus has no pin-exporter to scrape in job {job}",
+        vanishes=True,
+        one_is_enough=False,
+    ),
+    Case(
+        "AIOZPinNeverPolled",
+        {key("last_success_timestamp_seconds", **_INVENTORY): changes(1, 0)},
+        "No poll of the inventory of account {account} has succeeded yet",
+        labels=_INVENTORY,
+        one_is_enough=False,
+    ),
+    Case(
+        "AIOZPinDataStale",
+        {key("last_success_timestamp_seconds", **_INVENTORY): keeps_up(stops=True)},
+        "Data of account {account} are stale: no inventory poll succeeds",
+        labels=_INVENTORY,
+        shown="6m 0s",
+        noticed_after=3,
+        one_is_enough=False,
+    ),
+    Case(
+        "AIOZPinDataVeryStale",
+        {key("last_success_timestamp_seconds", **_INVENTORY): keeps_up(stops=True)},
+        "Account {account} goes unwatched: no inventory poll succeeded for long",
+        labels=_INVENTORY,
+        shown="15m 0s",
+        noticed_after=12,
+        along=("AIOZPinDataStale",),
+        one_is_enough=False,
+    ),
+    Case(
+        "AIOZPinCredentialsRejected",
+        {
+            key("up"): changes(1, 0),
+            key("poll_failures_total", collector="totals", reason="unauthorized"): counts(0, 1),
+        },
+        "AIOZ Pin refuses the key of account {account} (unauthorized)",
+        labels={"reason": "unauthorized"},
+    ),
+    Case(
+        "AIOZPinPollErrorsHigh",
+        # 7 of 10 polls fail: too few for stale data.
+        {key("poll_failures_total", **_INVENTORY, reason="timeout"): counts(0, 0.7)},
+        "70% of the polls of inventory of account {account} fail",
+        labels=_INVENTORY,
+        before=130,
+        # 43 * 0.7 are more than a quarter of the polls of two hours, and 11 * 0.7 of those of half an hour.
+        noticed_after=45,
+        forgotten_after=20,
+        # Once the two hours have seen enough, the half hour keeps it up for longer than the wait.
+        blip=42,
+        every=5,
+    ),
+    Case(
+        "AIOZPinInventoryInconsistent",
+        {key("poll_failures_total", **_INVENTORY, reason="inconsistent"): counts(0, 0.9)},
+        "The pins of account {account} cannot be counted reliably",
+        shown="90%",
+        before=125,
+        # 67 * 0.9 are more than half the polls of two hours.
+        noticed_after=70,
+        forgotten_after=55,
+        every=5,
+    ),
+    Case(
+        "AIOZPinCountsDisagree",
+        {key("inventory_unaccounted_files"): changes(0, -2)},
+        "Reported and counted pins of account {account} differ by 2",
+        before=5,
+        every=5,
+    ),
+    Case(
+        "AIOZPinCountsDisagree",
+        {key("inventory_malformed_pins"): changes(0, 3)},
+        "Reported and counted pins of account {account} differ by 3",
+        before=5,
+        every=5,
+        way="by rows that cannot be read",
+    ),
+    Case(
+        "AIOZPinThrottled",
+        {key("api_requests_total", operation="list", code="429"): counts(0, 1)},
+        "AIOZ Pin answers 429 to 24.05% of the requests of account {account}",
+        before=40,
+        # 4 are more than 5 % of 64 requests, 3 are not of 63; the half hour remembers what is 26 minutes old.
+        noticed_after=3,
+        forgotten_after=26,
+        blip=3,
+    ),
+)

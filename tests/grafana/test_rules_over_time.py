@@ -1,0 +1,170 @@
+from pathlib import Path
+
+from pin_exporter.metrics import ACCOUNT_FAMILIES
+from tests.grafana.exporters import GIB, HERE, UP, Exporter, Key, healthy_account, healthy_target, key
+from tests.grafana.promtool import Group, run_rules
+from tests.grafana.signals import NO_TROUBLE, Signal, Trouble, changes, steady
+
+DAY = 1_440
+# What an exporter shows before its first poll, where it differs from later.
+AT_FIRST: dict[str, float | None] = {
+    **{family.name: None for family in ACCOUNT_FAMILIES if family.cached},
+    "aiozpin_up": 0,
+    "aiozpin_last_success_timestamp_seconds": 0,
+    "aiozpin_last_attempt_timestamp_seconds": 0,
+}
+POLLS = 'aiozpin_polls_total{job="pins",instance="two",account="main",collector="totals"}'
+
+
+def growing(minute: int, _trouble: Trouble = NO_TROUBLE) -> float:
+    """Return an account's files: 1 more in 3 minutes, and 30 deleted at noon."""
+    return 1_000 + minute // 3 - (30 if minute >= DAY // 2 else 0)
+
+
+def nearing_the_limit(minute: int, _trouble: Trouble) -> float:
+    """Return a size that is at five sixths of the limit, and at all of it in three days."""
+    return (850 + minute / 25) * GIB
+
+
+def on_a_busy_day() -> dict[Key, Signal]:
+    """Return an account that grows and shrinks, with a repaired inventory or a failure here and there."""
+
+    def now_and_then(minutes: int, usual: float, seldom: float) -> Signal:
+        return lambda minute, _trouble: seldom if minute % minutes == minutes - 1 else usual
+
+    def once_in(minutes: int) -> Signal:
+        return lambda minute, _trouble: minute // minutes
+
+    return {
+        **healthy_account(),
+        key("files"): growing,
+        key("size_bytes"): lambda minute, _trouble: (840 + growing(minute) / 100) * GIB,
+        key("inventory_consistent"): now_and_then(50, 1, 0),
+        key("inventory_unaccounted_files"): now_and_then(50, 0, 2),
+        key("poll_failures_total", collector="inventory", reason="timeout"): once_in(60),
+        key("poll_failures_total", collector="inventory", reason="inconsistent"): once_in(45),
+        key("api_requests_total", operation="list", code="429"): once_in(100),
+        key("oldest_unfinished_pin_timestamp_seconds"): lambda minute, _trouble: minute // 120 * 7_200,
+    }
+
+
+def exporter(instance: str, *lives: range, listed: range) -> Exporter:
+    """Return one that lives, dies and lives again: counters begin at 0, data come in the second minute.
+
+    While it is `listed` and dead, it is scraped in vain.
+    """
+
+    def living(each: Key, signal: Signal) -> Signal:
+        def value(minute: int, trouble: Trouble) -> float | None:
+            life = next((life for life in lives if minute in life), None)
+            if life is None:
+                return 0 if each == UP and minute in listed else None
+            if each.name.endswith("_total"):
+                return signal(minute - life.start, trouble)
+            if minute > life.start or each in healthy_target() or each.name not in AT_FIRST:
+                return signal(minute, trouble)
+            return AT_FIRST[each.name]
+
+        return value
+
+    signals = {each: living(each, signal) for each, signal in {**on_a_busy_day(), **healthy_target()}.items()}
+    return Exporter(signals, labels={"job": "pins", "instance": instance})
+
+
+def test_a_day_with_a_deployment_and_a_restart_is_a_quiet_day(tmp_path: Path) -> None:
+    first = exporter("one", range(480), listed=range(482))
+    second = exporter("two", range(483, 960), range(961, DAY + 1), listed=range(483, DAY + 1))
+    group = Group("a quiet day", [first, second])
+    group.expect(960, 'count(ALERTS{alertname="AIOZPinExporterDown",alertstate="pending"})', {"{}": 1})
+    group.expect(DAY, "aiozpin_polls_total{collector='totals'} > 0", {POLLS: DAY - 960})
+    group.expect_never(DAY)
+
+    run_rules(tmp_path, [group])
+
+
+def test_files_that_are_lost_while_a_pod_is_replaced_are_missed(tmp_path: Path) -> None:
+    pods = [
+        Exporter({key("files"): changes(102, None)}, Trouble(30)),
+        Exporter({key("files"): changes(None, 80)}, Trouble(31), labels={**HERE, "instance": "two:10242"}),
+    ]
+    group = Group("replaced", pods)
+    group.expect_firing(41, "AIOZPinFilesDropped")
+
+    run_rules(tmp_path, [group])
+
+
+def test_files_that_were_lost_a_day_ago_are_history(tmp_path: Path) -> None:
+    group = Group("history", [Exporter({key("files"): changes(102, 80)}, Trouble(60))], every=15)
+    group.expect_firing(DAY + 45, "AIOZPinFilesDropped")
+    group.expect_firing(DAY + 75)
+
+    run_rules(tmp_path, [group])
+
+
+def test_the_limit_is_forecast_from_a_day_of_data_on(tmp_path: Path) -> None:
+    group = Group("a day of data", [Exporter({key("size_bytes"): nearing_the_limit})], every=15)
+    states = 'count by (alertstate) (ALERTS{alertname="AIOZPinLimitSoon"})'
+    group.expect(DAY - 15, states, {})
+    group.expect(DAY, states, {'{alertstate="pending"}': 1})
+    group.expect(DAY + 60, states, {'{alertstate="firing"}': 1})
+
+    run_rules(tmp_path, [group])
+
+
+def test_a_short_gap_does_not_interrupt_the_forecast_a_day_later(tmp_path: Path) -> None:
+    def restarted(minute: int, trouble: Trouble) -> float | None:
+        return None if minute == 300 else nearing_the_limit(minute, trouble)
+
+    group = Group("a gap", [Exporter({key("size_bytes"): restarted})], every=15)
+    group.expect(DAY + 300, 'ALERTS{alertname="AIOZPinLimitSoon",alertstate="pending"}', {})
+    group.expect_firing(DAY + 300, "AIOZPinLimitSoon")
+
+    run_rules(tmp_path, [group])
+
+
+def test_without_a_limit_there_is_no_alert_on_it(tmp_path: Path) -> None:
+    unlimited: dict[Key, Signal] = {
+        key("size_limit_bytes"): lambda _minute, _trouble: None,
+        key("size_bytes"): nearing_the_limit,
+    }
+    group = Group("no limit", [Exporter(unlimited)], every=15)
+    group.expect_never(DAY + 120)
+
+    run_rules(tmp_path, [group])
+
+
+def test_inventories_that_come_seldom_are_judged_too(tmp_path: Path) -> None:
+    inventory = {"collector": "inventory"}
+
+    def every_forty_minutes(unproven: range) -> dict[Key, Signal]:
+        failures = key("poll_failures_total", **inventory, reason="inconsistent")
+        return {
+            key("poll_interval_seconds", **inventory): steady(2_400),
+            key("polls_total", **inventory): lambda minute, _trouble: minute // 40,
+            failures: lambda minute, _trouble: sum(1 for number in unproven if number <= minute // 40),
+        }
+
+    always = Group("none proven", [Exporter(every_forty_minutes(range(3, 99)))], every=5)
+    always.expect_firing(300, "AIOZPinInventoryInconsistent")
+    once = Group("one not proven", [Exporter(every_forty_minutes(range(3, 4)))], every=5)
+    once.expect_never(300)
+
+    run_rules(tmp_path, [always, once])
+
+
+def test_a_few_failed_polls_right_after_the_start_are_no_news(tmp_path: Path) -> None:
+    failures = key("poll_failures_total", collector="totals", reason="timeout")
+    group = Group("a slow start", [Exporter({failures: lambda minute, _trouble: min(minute, 3)})])
+    group.expect_never(60)
+
+    run_rules(tmp_path, [group])
+
+
+def test_an_exporter_that_is_gone_for_good_is_told_of_beyond_the_day_that_remembers_it(
+    tmp_path: Path,
+) -> None:
+    group = Group("gone", [Exporter(trouble=Trouble(30), vanishes=True)], every=15)
+    group.expect_firing(30 + DAY - 15, "AIOZPinExporterAbsent")
+    group.expect_firing(30 + DAY + 30, "AIOZPinExporterAbsent")
+
+    run_rules(tmp_path, [group])

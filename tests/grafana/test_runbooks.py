@@ -1,0 +1,268 @@
+import json
+import re
+import subprocess
+import textwrap
+from pathlib import Path
+from typing import NamedTuple
+
+import promql_parser
+import pytest
+import yaml
+
+from dev.grafana.alert import Alert
+from dev.grafana.project import DOCUMENTS, REPOSITORY, ROOT
+from dev.grafana.recordings import RECORDINGS
+from dev.grafana.rules import ALERTS, rules_yaml
+from dev.grafana.series import ACCOUNT, EXPORTER, known_series
+from dev.grafana.thresholds import RECORD, THRESHOLDS
+from pin_exporter.families import PREFIX
+from tests.grafana.promql import Selector, nodes, selectors
+from tests.test_docs_metrics import run_promtool
+from tests.tools import require_tool
+
+DIRECTORY = ROOT / "docs" / "runbooks"
+OVERVIEW = (DIRECTORY / "README.md").read_text(encoding="utf-8")
+SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "When it may be ignored"]
+PLACE = EXPORTER[:-1]
+MOST_LINES = 70
+VALUES = {threshold.name: threshold.value for threshold in THRESHOLDS}
+WINDOWS = {"30m": "30 minutes", "2h": "2 hours", "1d": "(last|a) day", "7d": "last 7 days"}
+
+
+class Fence(NamedTuple):
+    document: str
+    language: str
+    text: str
+
+
+def fences() -> list[Fence]:
+    """Return what stands between fences in all documents, without the indentation of list items."""
+    pattern = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+    return [
+        Fence(path.stem, language, textwrap.dedent(text))
+        for path in sorted(DIRECTORY.glob("*.md"))
+        for _, language, text in pattern.findall(path.read_text(encoding="utf-8"))
+    ]
+
+
+FENCES = fences()
+QUERIES = [fence for fence in FENCES if fence.language == "promql"]
+COMMANDS = [fence for fence in FENCES if fence.language in {"sh", "bash"}]
+# What the exporter writes and the runbooks tell people to look for.
+LOGGED: tuple[str, ...] = (
+    "keys have changed",
+    "starting",
+    "a bug ended the exporter",
+    "cannot listen on",
+    "was not accepted",
+)
+LOGGED += ("the API sends the same page for different offsets", "the list does not end")
+
+each_alert = pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+each_query = pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.document)
+
+
+def text_of(alert: Alert) -> str:
+    return (DIRECTORY / f"{alert.name}.md").read_text(encoding="utf-8")
+
+
+def sections_of(alert: Alert) -> dict[str, str]:
+    parts = re.split(r"^## (.+)\n", text_of(alert), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def thresholds_of(alert: Alert) -> list[str]:
+    return list(dict.fromkeys(re.findall(r'threshold="(\w+)"', alert.expression)))
+
+
+def as_told(name: str) -> str:
+    """Return a threshold as a runbook tells it, its value also in a unit that people use."""
+    value = float(VALUES[name])
+    spoken = ""
+    if value == float("inf"):
+        spoken = " (off)"
+    elif name.endswith("_ratio"):
+        spoken = f" ({value:.0%})".replace("%", " %")
+    elif name.endswith("_seconds"):
+        spoken = f" ({value / 86_400:g} days)"
+    return f"`{name}` = {VALUES[name]}{spoken}"
+
+
+def labels_of(selector: Selector) -> set[str]:
+    """Return the labels that a series has, those of its target included; KeyError if there is none such."""
+    known = {"up": (), RECORD: ("threshold",), **dict.fromkeys(RECORDINGS, ("account",)), **known_series()}
+    return {*EXPORTER, *known[selector.name]}
+
+
+def labels_kept(node: promql_parser.AggregateExpr) -> set[str]:
+    return set(node.modifier.labels) if node.modifier else set()
+
+
+def test_each_alert_has_a_runbook_and_each_runbook_an_alert() -> None:
+    runbooks = {path.stem for path in DIRECTORY.glob("*.md")} - {"README"}
+    assert runbooks == {alert.name for alert in ALERTS}
+
+
+def test_the_address_in_each_alert_leads_to_its_runbook() -> None:
+    (group,) = yaml.safe_load(rules_yaml())["groups"]
+    addresses = {
+        rule["alert"]: rule["annotations"]["runbook_url"] for rule in group["rules"] if "alert" in rule
+    }
+    assert addresses
+    for name, address in addresses.items():
+        path = ROOT / "docs" / address.removeprefix(f"{DOCUMENTS}/")
+        assert path == DIRECTORY / f"{name}.md"
+        assert path.is_file()
+
+
+def test_the_overview_lists_the_alerts_in_their_order_with_severity_and_thresholds() -> None:
+    rows = re.findall(r"^\| \[(\w+)\]\((.+?)\) \| (.+?) \| (.+?) \| (.+?) \|$", OVERVIEW, re.MULTILINE)
+    told = [(name, link, severity, thresholds) for name, link, severity, _, thresholds in rows]
+    assert told == [
+        (
+            alert.name,
+            f"{alert.name}.md",
+            alert.severity.value,
+            ", ".join(f"`{name}`" for name in thresholds_of(alert)) or "-",
+        )
+        for alert in ALERTS
+    ]
+    for *_, sentence, _ in rows:
+        assert re.fullmatch(r"[A-Z][^.]+\.", sentence), sentence
+
+
+def test_the_overview_shows_how_a_threshold_stands_in_the_file() -> None:
+    (shown,) = (fence.text for fence in FENCES if fence.document == "README" and fence.language == "yaml")
+    assert textwrap.indent(shown, "  ") in rules_yaml()
+
+
+@each_alert
+def test_a_runbook_has_the_same_sections_as_every_other_and_is_short(alert: Alert) -> None:
+    text = text_of(alert)
+    assert text.startswith(f"# {alert.name}\n")
+    assert list(sections_of(alert)) == SECTIONS
+    assert all(len(section.strip()) > 40 for section in sections_of(alert).values())
+    assert len(text.splitlines()) <= MOST_LINES, "nobody reads more than that at three in the morning"
+
+
+@each_alert
+def test_a_runbook_tells_severity_duration_and_thresholds_as_they_are(alert: Alert) -> None:
+    table = [line for line in sections_of(alert)["Meaning"].splitlines() if line.startswith("|")]
+    thresholds = ", ".join(map(as_told, thresholds_of(alert))) or "none"
+    assert table == [
+        "| severity | for | thresholds |",
+        "|---|---|---|",
+        f"| {alert.severity.value} | {alert.wait} | {thresholds} |",
+    ]
+
+
+@each_alert
+def test_a_runbook_tells_how_far_its_alert_looks_back(alert: Alert) -> None:
+    meaning = " ".join(sections_of(alert)["Meaning"].split())
+    for window in set(re.findall(r"\[(\w+)\]|offset (\w+)", alert.expression)):
+        assert re.search(WINDOWS["".join(window)], meaning), window
+
+
+@each_alert
+def test_a_diagnosis_is_numbered_and_asks_prometheus(alert: Alert) -> None:
+    diagnosis = sections_of(alert)["Diagnosis"]
+    steps = [int(number) for number in re.findall(r"^(\d+)\. ", diagnosis, re.MULTILINE)]
+    assert steps == list(range(1, len(steps) + 1))
+    assert len(steps) > 1
+    assert "```promql" in diagnosis
+
+
+def test_every_fence_says_its_language_and_is_found() -> None:
+    for path in DIRECTORY.glob("*.md"):
+        opened = len(re.findall(r"^ *```", path.read_text(encoding="utf-8"), re.MULTILINE))
+        assert opened == 2 * sum(fence.document == path.stem for fence in FENCES), path.name
+    assert {fence.language for fence in FENCES} == {"promql", "sh", "bash", "yaml"}
+
+
+@each_query
+def test_a_query_parses(query: Fence) -> None:
+    promql_parser.parse(query.text)
+
+
+def test_prometheus_understands_every_query(tmp_path: Path) -> None:
+    rules = [{"record": f"query:{number}", "expr": query.text} for number, query in enumerate(QUERIES)]
+    assert len(rules) > len(ALERTS)
+    (tmp_path / "rules.yml").write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}))
+    run_promtool(tmp_path, "check", "rules", "rules.yml")
+
+
+@each_query
+def test_a_query_asks_for_metrics_and_labels_that_exist(query: Fence) -> None:
+    for selector in selectors(query.text):
+        labels = labels_of(selector)
+        assert {name for name, _, _ in selector.matchers} <= labels
+        for node in selector.around:
+            if isinstance(node, promql_parser.AggregateExpr):
+                assert labels_kept(node) <= labels
+
+
+@each_query
+def test_a_query_asks_for_the_account_of_the_alert(query: Fence) -> None:
+    for selector in selectors(query.text):
+        written = [value for name, _, value in selector.matchers if name == "account"]
+        assert written in ([], ["NAME"])
+        if "account" in labels_of(selector) and not written:
+            assert selector.name == "aiozpin_up", "the one that lists all accounts"
+
+
+@each_query
+def test_a_query_keeps_strangers_of_the_same_name_apart(query: Fence) -> None:
+    for node in nodes(query.text):
+        if isinstance(node, promql_parser.AggregateExpr) and RECORD not in node.prettify():
+            of_account = any("account" in labels_of(selector) for selector in selectors(node.prettify()))
+            assert set(ACCOUNT if of_account else PLACE) <= labels_kept(node)
+
+
+@each_query
+def test_a_query_counts_what_two_replicas_see_once(query: Fence) -> None:
+    for selector in selectors(query.text):
+        if "account" not in labels_of(selector):
+            continue
+        assert selector.aggregation is not None
+        calls = {node.func.name for node in selector.around if isinstance(node, promql_parser.Call)}
+        if selector.name.endswith(("_total", "_api_request_duration_seconds_bucket")):
+            assert calls & {"rate", "increase"}, "counters belong to one exporter each"
+        else:
+            assert str(selector.aggregation.op) in {"max", "min", "group"}
+            assert not calls & {"rate", "increase"}
+
+
+def test_every_metric_named_anywhere_exists() -> None:
+    for path in DIRECTORY.glob("*.md"):
+        named = set(re.findall(rf"\b(?<!:){PREFIX}\w+", path.read_text(encoding="utf-8")))
+        assert named <= known_series().keys(), path.name
+
+
+@pytest.mark.parametrize("text", LOGGED)
+def test_what_to_look_for_in_the_log_is_what_the_exporter_writes(text: str) -> None:
+    assert any(text in path.read_text(encoding="utf-8") for path in DIRECTORY.glob("*.md"))
+    assert any(text in path.read_text(encoding="utf-8") for path in (ROOT / "pin_exporter").glob("*.py"))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.document)
+def test_the_shell_understands_every_command(command: Fence) -> None:
+    bash = require_tool("bash", "bash")
+    ran = subprocess.run([bash, "-n"], input=command.text, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_no_command_puts_a_key_into_the_list_of_processes() -> None:
+    joined = [re.sub(r"\\\n|\|\n", " ", command.text) for command in COMMANDS]
+    with_keys = [line.strip() for text in joined for line in text.splitlines() if "pinning_" in line]
+    assert len(with_keys) == 1
+    (line,) = with_keys
+    before, _, after = line.partition("curl")
+    assert before.startswith("printf "), "a command of the shell itself"
+    assert "--header @-" in after
+    assert "key" not in after
+    assert not [text for text in joined if re.search(r"curl[^\n]*(key|secret)", text.replace(line, ""))]
+
+
+def test_no_document_says_where_the_project_is_at_home() -> None:
+    for path in DIRECTORY.glob("*.md"):
+        assert REPOSITORY not in path.read_text(encoding="utf-8"), "pyproject.toml alone does"
