@@ -50,8 +50,8 @@ def panels() -> list[Panel]:
         ),
         stat_panel(
             "Days until the limit",
-            "When the first account will reach its size limit, at the rate of the last 7 days. It takes a day "
-            "of data at least. The limit is the exporter's setting size_limit.",
+            "When the first account will reach its size limit, at the rate of the last 7 days. It takes a "
+            "day of data at least. The limit is the exporter's setting size_limit.",
             f"min(clamp_max({_DAYS_LEFT}, {_FAR})) or on () group({_LEFT}) * -2 or on () group({_SIZE}) * -1",
             unit="none",
             decimals=1,
