@@ -30,7 +30,8 @@ test: $(VENV)/dev ## Run all tests, with coverage
 
 .PHONY: test-core
 test-core: $(VENV)/dev ## Run the tests of the package alone, without coverage and end-to-end ones
-	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/chart --ignore=tests/grafana $(ARGS)
+	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/chart --ignore=tests/grafana \
+		--ignore=tests/test_compose.py $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/dev ## Check style and types
@@ -177,7 +178,7 @@ lock: $(VENV)/dev ## Make the locks anew from pyproject.toml
 
 .PHONY: clean
 clean: ## Remove what the targets made
-	rm -rf $(VENV) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist dev/render/node_modules
 
 $(VENV)/python:
 	@test -n "$(PYTHON)" || { echo "make: no Python from 3.11 on was found; name one: make PYTHON=/usr/bin/python3.12" >&2; exit 1; }
