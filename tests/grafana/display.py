@@ -1,18 +1,15 @@
 """What Grafana's own code shows for panels and what Prometheus answered them: `dev/render/display.mjs`."""
 
 import json
-import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-import pytest
-
 from dev.grafana.project import ROOT
 from tests.grafana.grafana import Answer, Panel, View
-from tests.tools import require_tool
+from tests.tools import do_without, require_tool
 
 _RENDER = ROOT / "dev" / "render"
 
@@ -62,7 +59,4 @@ def _only(shown: list[dict[str, Any]]) -> Shown:
 
 def _require_packages() -> None:
     if not (_RENDER / "node_modules").exists():
-        told = "Grafana's packages are not installed: npm ci --prefix dev/render"
-        if os.environ.get("CI"):
-            pytest.fail(told)
-        pytest.skip(told)
+        do_without("Grafana's packages are not installed: `make render` fetches them, with npm")

@@ -10,7 +10,7 @@ from typing import Any
 from dev.grafana.rules import rules_yaml
 from tests.grafana.exporters import Exporter
 
-# One helper for all that ask promtool, wherever it stands.
+# One way to ask promtool, wherever it stands.
 from tests.test_docs_metrics import run_promtool
 
 __all__ = ["Group", "changed", "run_promtool", "run_rules"]

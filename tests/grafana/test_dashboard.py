@@ -270,12 +270,8 @@ def test_each_selector_is_of_our_metrics_and_narrowed_by_what_is_chosen(
     assert set(narrowed) <= {"job", "instance", *labels}
 
 
-@pytest.mark.parametrize(
-    ("title", "selector"), [(t, s) for t, s in SELECTORS if s.name in DATA or s.name == "up"]
-)
+@pytest.mark.parametrize(("title", "selector"), [(t, s) for t, s in SELECTORS if s.name in DATA])
 def test_replicas_are_reduced_to_one_before_anything_is_added_up(title: str, selector: Selector) -> None:
-    if selector.name == "up":
-        return
     innermost = selector.aggregation
     guards = [node for node in selector.around if isinstance(node, promql_parser.BinaryExpr)]
     if innermost is None:
