@@ -20,6 +20,8 @@ _FORECAST: Final = f"clamp_min(predict_linear(({_SIZE})[7d:1h], 14 * 86400), 0) 
 _LEFT: Final = f"clamp_min({_LIMIT} - {_SIZE}, 0)"
 _DAYS_LEFT: Final = f"{_LEFT} / clamp_min({_GROWTH} * 86400, 1) or {_LEFT} == 0"
 _FAR: Final = 3650
+# An empty field is a price of 0.
+_PRICE: Final = "($price + 0)"
 _SIZES: Final = [f"{4**step} {unit}" for unit in ("KiB", "MiB", "GiB") for step in range(5)]
 
 
@@ -74,10 +76,10 @@ def panels() -> list[Panel]:
             "Cost a month",
             "The size of now times the price that you enter at the top, for a GB (10⁹ bytes) and a month. "
             "The API does not tell it.",
-            f"sum({_SIZE}) / 1e9 * ($price + 0)",
+            f"sum({_SIZE}) / 1e9 * {_PRICE} and on () vector{_PRICE} > 0 or on () group({_SIZE}) * -1",
             unit="none",
             decimals=2,
-            words={0: ("ENTER A PRICE", NO_DATA)},
+            words={-1: ("ENTER A PRICE", NO_DATA)},
         ),
         time_panel(
             "Size, limit and forecast",

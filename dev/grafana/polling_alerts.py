@@ -51,7 +51,8 @@ POLLING_ALERTS: Final = (
         Severity.CRITICAL,
         "The exporter {{ $labels.instance }} cannot be scraped",
         "Prometheus cannot scrape {{ $labels.instance }} of job {{ $labels.job }}, which it could not long "
-        "ago. Nothing is known about its accounts, and no other alert on them can fire.",
+        "ago. Unless another exporter watches them, too, nothing is known about its accounts, and no other "
+        "alert on them can fire.",
         on_account=False,
     ),
     Alert(
@@ -71,8 +72,9 @@ POLLING_ALERTS: Final = (
         "30m",
         Severity.WARNING,
         "No poll of the {{ $labels.collector }} of account {{ $labels.account }} has succeeded yet",
-        "Since the exporter started, no poll of the {{ $labels.collector }} has succeeded, so that there "
-        "are no data of account {{ $labels.account }} at all. aiozpin_poll_failures_total names the reason.",
+        "Since the exporter started, no poll of the {{ $labels.collector }} has succeeded, so that it tells "
+        "nothing of account {{ $labels.account }}. aiozpin_poll_failures_total names the reason, unless the "
+        "first inventory is still under way.",
     ),
     Alert(
         "AIOZPinDataStale",
@@ -80,8 +82,9 @@ POLLING_ALERTS: Final = (
         "2m",
         Severity.WARNING,
         "Data of account {{ $labels.account }} are stale: no {{ $labels.collector }} poll succeeds",
-        "The last success of the {{ $labels.collector }} is {{ $value | humanizeDuration }} ago. The data "
-        "are shown no longer, and alerts on them cannot fire. aiozpin_poll_failures_total names the reason.",
+        "The last success of the {{ $labels.collector }} is {{ $value | humanizeDuration }} ago. Unless "
+        "stale_after is set to more, the data are shown no longer, and alerts on them cannot fire. "
+        "aiozpin_poll_failures_total names the reason.",
     ),
     Alert(
         "AIOZPinDataVeryStale",
@@ -132,7 +135,8 @@ POLLING_ALERTS: Final = (
         f"{_UNCOUNTED} > {threshold('uncounted_files')} or {_UNREADABLE} > {threshold('uncounted_files')}",
         "1h",
         Severity.WARNING,
-        'Reported and counted pins of account {{ $labels.account }} differ by {{ $value | printf "%.0f" }}',
+        '{{ $value | printf "%.0f" }} pins of account {{ $labels.account }} are reported and not counted, or '
+        "the other way round",
         "The number of files that the API reports is not the number of pins that it lists, or some rows of "
         "the list cannot be read, for more than an hour.",
     ),

@@ -53,7 +53,8 @@ def panels() -> list[Panel]:
         ),
         stat_panel(
             "Exporters up",
-            "Share of the exporters of this time range that Prometheus can scrape now.",
+            "Share of the targets that Prometheus can scrape now, of those that were exporters in this time "
+            "range. One that is no target any more is not among them.",
             f"avg({_EXPORTERS}) > 0",
             unit="percentunit",
             steps=((None, BAD), (1, GOOD)),

@@ -151,6 +151,7 @@ def test_an_account_without_pins_has_none_of_each_kind(stand: Stand) -> None:
     }
     row = view.table("Accounts", "account")["empty",]
     assert {row[name] for name in ("Failed", "Removed", "In progress", "Unknown", "Pinned")} == {0}
+    assert view.choose(account="empty", price="0.02").stat("Cost a month") == 0
 
 
 def test_an_account_of_unknown_words_alone_is_not_taken_for_one_without_pins(stand: Stand) -> None:

@@ -85,14 +85,14 @@ POLLING_CASES: Final = (
     Case(
         "AIOZPinCountsDisagree",
         {key("inventory_unaccounted_files"): changes(0, -2)},
-        "Reported and counted pins of account {account} differ by 2",
+        "2 pins of account {account} are reported and not counted, or the other way round",
         before=5,
         every=5,
     ),
     Case(
         "AIOZPinCountsDisagree",
         {key("inventory_malformed_pins"): changes(0, 3)},
-        "Reported and counted pins of account {account} differ by 3",
+        "3 pins of account {account} are reported and not counted, or the other way round",
         before=5,
         every=5,
         way="by rows that cannot be read",
