@@ -11,6 +11,8 @@ _COUNT: Final = {"type": ["integer", "null"], "minimum": 0}
 _PORT: Final = {"type": "integer", "minimum": 1, "maximum": 65535}
 _SCHEME: Final = {"enum": ["http", "https", "HTTP", "HTTPS"]}
 _DURATION: Final = {"type": "string", "pattern": r"^$|^([0-9]+(ms|[smhdwy]))+$"}
+_NUMBER: Final = {"type": ["number", "string"], "pattern": r"^[+-]?(Inf|[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?)$"}
+"""A number of PromQL. As a text it may be infinite, for which JSON has no number."""
 _OBJECTS: Final = {"type": "array", "items": {"type": "object"}}
 _STRINGS: Final = {"type": "array", "items": {"type": "string"}}
 _SECRET_NAMES: Final = {
@@ -58,7 +60,7 @@ _ALERT: Final = _closed(
     {
         "enabled": {"type": "boolean"},
         "severity": {"type": "string"},
-        "for": {"type": "string"},
+        "for": _DURATION,
         "labels": _TEXTS,
     }
 )
@@ -92,7 +94,11 @@ _TYPES: Final[dict[str, dict[str, Any]]] = {
     "service.ipFamilies": {"type": "array", "items": {"enum": ["IPv4", "IPv6"]}},
     "serviceMonitor.enabled": {"enum": ["auto", True, False]},
     "prometheusRule.alerts": {"type": "object", "additionalProperties": _ALERT},
-    "prometheusRule.thresholds": {"type": "object", "additionalProperties": {"type": ["number", "string"]}},
+    "prometheusRule.additionalGroups": {
+        "type": "array",
+        "items": {"type": "object", "required": ["name", "rules"]},
+    },
+    "prometheusRule.thresholds": {"type": "object", "additionalProperties": _NUMBER},
     "extraManifests": {"type": "array", "items": {"type": ["object", "string"]}},
     **{f"serviceMonitor.{name}": type_ for name, type_ in _MONITOR.items()},
     **{f"podMonitor.{name}": type_ for name, type_ in _MONITOR.items() if name != "targetLabels"},
