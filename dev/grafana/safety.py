@@ -169,7 +169,7 @@ def _accounts() -> Panel:
     return (
         table_panel(
             "Accounts",
-            "One line for each account, the worst first. Choose an account to see it alone.",
+            "One line for each account, most failed pins first. Choose an account to see it alone.",
             columns,
             names={"account": "Account", "job": "Job", "namespace": "Namespace", "cluster": "Cluster"},
             sort_by="Failed",
