@@ -1,7 +1,7 @@
 """How often to poll, and how old data may get; pure."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pin_exporter.snapshot import Health
@@ -25,6 +25,16 @@ class Cadence:
     def health(self, interval: float) -> Health:
         """Return the health of a collector with this interval before its first poll."""
         return Health(interval, self.stale_after_seconds(interval))
+
+    def taken_over(self, health: Health, *, stretched: bool) -> Health:
+        """Return the health of a collector that polled at another cadence before.
+
+        An interval that was `stretched` stays until the next success tells how long it has to be now.
+        """
+        interval = max(self.poll_interval, health.interval_seconds) if stretched else self.poll_interval
+        return replace(
+            health, interval_seconds=interval, stale_after_seconds=self.stale_after_seconds(interval)
+        )
 
     def inventory_interval(self, requests: int, duration_seconds: float) -> float:
         """Return how often a walk can be made that took so many requests and so long, within the budget."""

@@ -8,24 +8,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import uvloop
 from dotenv import load_dotenv
 
 from pin_exporter import __version__, healthcheck
-from pin_exporter.api import HttpClients
+from pin_exporter.configured import check_settings, run_as_configured
 from pin_exporter.errors import ListenError, SettingsError
 from pin_exporter.load_settings import (
     flag_of,
-    load_settings,
     load_web_settings,
     unknown_variables,
     variable_of,
 )
 from pin_exporter.logs import configure_logging
-from pin_exporter.run import run_exporter
-from pin_exporter.server import listen, local_url
-from pin_exporter.setting_types import is_exposed
-from pin_exporter.settings import Settings, accounts_of
+from pin_exporter.settings import Settings
 
 _log = logging.getLogger("pin_exporter")
 
@@ -75,33 +70,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _serve(parsed: argparse.Namespace) -> int:
     # What is set already wins over the file.
     load_dotenv(Path(".env"))
-    settings = load_settings(_flags_given(parsed))
-    accounts = list(accounts_of(settings))
-    clients = HttpClients()
-    for account in accounts:
-        clients.for_url(account.base_url)
+    flags = _flags_given(parsed)
     if parsed.config_check:
+        accounts = check_settings(flags)
         _fail(0, _unknown_variables())
-        sys.stdout.write(
-            f"the settings are good; accounts: {', '.join(account.name for account in accounts)}\n"
-        )
+        sys.stdout.write(f"the settings are good; accounts: {', '.join(accounts)}\n")
         return 0
-    configure_logging(settings.log_level, settings.log_format)
-    sockets = [listen(address) for address in settings.web_listen_address]
-    for variable in unknown_variables():
-        _log.warning("unknown environment variable", extra={"variable": variable})
-    for url in {account.base_url for account in accounts if is_exposed(account.base_url)}:
-        _log.warning("keys are sent without encryption: use https", extra={"base_url": url})
-    _log.info(
-        "starting",
-        extra={
-            "version": __version__,
-            "accounts": len(accounts),
-            "listening": " ".join(local_url(opened) for opened in sockets),
-        },
-    )
-    uvloop.run(run_exporter(accounts, clients, sockets, settings.web_telemetry_path))
-    _log.info("stopped")
+    run_as_configured(flags)
     return 0
 
 
@@ -125,6 +100,7 @@ def _add_serve_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config.check", action="store_true", dest="config_check", help="Check settings, and exit."
     )
+    _add_switch(parser, "web_enable_lifecycle")
     _add_shared_flags(parser)
     parser.epilog = _SERVE_EPILOG
 
@@ -151,6 +127,16 @@ def _add_flag(parser: argparse.ArgumentParser, name: str, metavar: str, action: 
         metavar=metavar,
         default=argparse.SUPPRESS,
         help=f"{description} ({variable_of(name)})",
+    )
+
+
+def _add_switch(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument(
+        flag_of(name),
+        action="store_true",
+        dest=name,
+        default=argparse.SUPPRESS,
+        help=f"{Settings.model_fields[name].description} ({variable_of(name)})",
     )
 
 

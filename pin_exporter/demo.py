@@ -11,7 +11,7 @@ import uvloop
 from pin_exporter.api import HttpClients
 from pin_exporter.credentials import checked_key
 from pin_exporter.errors import ListenError
-from pin_exporter.run import run_exporter
+from pin_exporter.run import Web, run_exporter
 from pin_exporter.server import listen, local_url
 from pin_exporter.settings import Account
 from pin_exporter.simulator import Simulator, base_url, demo_accounts
@@ -57,9 +57,9 @@ def run_demo(listen_addresses: Sequence[str], telemetry_path: str) -> None:
         run_exporter(
             accounts,
             HttpClients(),
-            sockets,
-            telemetry_path,
-            {"simulator": lambda: serve_simulator(simulator, simulator_socket, asyncio.Event())},
+            Web(sockets, telemetry_path),
+            reload=lambda: accounts,
+            beside={"simulator": lambda: serve_simulator(simulator, simulator_socket, asyncio.Event())},
         )
     )
 

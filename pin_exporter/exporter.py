@@ -1,7 +1,9 @@
 """Put accounts and pollers together, sharing connections and request budgets where they must be shared."""
 
+import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from pin_exporter.api import HttpClients, PinApi
@@ -9,6 +11,7 @@ from pin_exporter.budget import RequestBudget
 from pin_exporter.cadence import Cadence
 from pin_exporter.clock import Clock
 from pin_exporter.credentials import RereadCredentials
+from pin_exporter.errors import SettingsError
 from pin_exporter.lister import PinLister
 from pin_exporter.poller import AccountPoller
 from pin_exporter.settings import Account
@@ -16,6 +19,15 @@ from pin_exporter.snapshot import AccountSnapshot
 
 _START_SPREAD_SECONDS: Final = 0.05
 _LONGEST_PATIENCE_SECONDS: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Polled:
+    """A poller, for whom, and with whom it shares a budget."""
+
+    account: Account
+    sharing: Sequence[Account]
+    poller: AccountPoller
 
 
 class Exporter:
@@ -28,49 +40,94 @@ class Exporter:
     def __init__(
         self, accounts: Sequence[Account], clients: HttpClients, clock: Clock, rng: random.Random
     ) -> None:
+        self._clients = clients
+        self._clock = clock
         self._rng = rng
-        self._spread_seconds = min(
-            [_START_SPREAD_SECONDS * len(accounts), *(account.poll_interval for account in accounts)]
-        )
-        sharing: dict[tuple[str, str], list[tuple[Account, RereadCredentials]]] = {}
-        for account in accounts:
-            credentials = RereadCredentials(account.api_key, account.secret_key)
-            key = (account.base_url, credentials().api_key.get_secret_value())
-            sharing.setdefault(key, []).append((account, credentials))
-        self._pollers: dict[str, AccountPoller] = {}
-        for group in sharing.values():
-            budget = RequestBudget(min(account.requests_per_minute for account, _ in group), clock)
-            walk_share = budget.background_per_minute / len(group)
-            for account, credentials in group:
-                client = clients.for_url(account.base_url)
-                api = PinApi(client, account.base_url, credentials, account.request_timeout)
-                self._pollers[account.name] = AccountPoller(
-                    account.name,
-                    PinLister(
-                        api,
-                        budget,
-                        clock,
-                        rng,
-                        patience_seconds=min(account.poll_interval, _LONGEST_PATIENCE_SECONDS),
-                    ),
-                    Cadence(account.poll_interval, account.stale_after, walk_share),
-                    clock,
-                    page_size=account.page_size,
-                    pages_in_flight=account.pages_in_flight,
-                    size_limit_bytes=account.size_limit,
-                )
+        self._tasks: dict[AccountPoller, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._polled: Mapping[str, _Polled] = {}
+        self.update(accounts)
+
+    def update(self, accounts: Sequence[Account]) -> None:
+        """Poll these accounts from now on.
+
+        Those that are as they were, they and all they share a budget with, are not disturbed. One that has
+        changed keeps its data and counters, unless it is at another URL now. Raises SettingsError, and
+        changes nothing, when a key cannot be read.
+        """
+        polled = {account.name: one for account, one in self._arranged(accounts)}
+        self._polled = polled
+        wanted = {one.poller for one in polled.values()}
+        for gone in self._tasks.keys() - wanted:
+            self._tasks.pop(gone).cancel()
+        self._start_new()
+
+    async def run(self) -> None:
+        """Poll all accounts, also those that an update brings, until cancelled. Only a bug makes it raise."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            self._start_new()
+            await asyncio.Event().wait()
 
     def snapshots(self) -> Iterator[AccountSnapshot]:
         """Yield the newest snapshot of each account."""
-        return (poller.snapshot for poller in self._pollers.values())
+        return (one.poller.snapshot for one in self._polled.values())
 
     def unready(self) -> list[str]:
         """Return the accounts whose totals were not polled yet, not even in vain."""
         return [snapshot.account for snapshot in self.snapshots() if not snapshot.is_tried]
 
-    def workers(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
-        """Return each account's polling, which begins at a random moment, so that not all poll at once."""
-        return {name: self._polling(poller) for name, poller in self._pollers.items()}
+    def _arranged(self, accounts: Sequence[Account]) -> Iterator[tuple[Account, _Polled]]:
+        """Yield each account with its poller, which is the old one where nothing has changed."""
+        sharing: dict[tuple[str, str], list[tuple[Account, RereadCredentials]]] = {}
+        for account in accounts:
+            try:
+                credentials = RereadCredentials(account.api_key, account.secret_key)
+            except ValueError as error:
+                raise SettingsError([f"account {account.name}: {error}"]) from None
+            key = (account.base_url, credentials().api_key.get_secret_value())
+            sharing.setdefault(key, []).append((account, credentials))
+        for group in sharing.values():
+            together = tuple(account for account, _ in group)
+            budget = RequestBudget(min(account.requests_per_minute for account in together), self._clock)
+            for account, credentials in group:
+                old = self._polled.get(account.name)
+                if old and old.account == account and old.sharing == together:
+                    yield account, old
+                else:
+                    poller = self._poller(account, credentials, budget, len(together))
+                    yield account, _Polled(account, together, poller)
 
-    def _polling(self, poller: AccountPoller) -> Callable[[], Awaitable[None]]:
-        return lambda: poller.run(self._rng.uniform(0, self._spread_seconds))
+    def _poller(
+        self, account: Account, credentials: RereadCredentials, budget: RequestBudget, sharers: int
+    ) -> AccountPoller:
+        client = self._clients.for_url(account.base_url)
+        api = PinApi(client, account.base_url, credentials, account.request_timeout)
+        old = self._polled.get(account.name)
+        return AccountPoller(
+            account.name,
+            PinLister(
+                api,
+                budget,
+                self._clock,
+                self._rng,
+                patience_seconds=min(account.poll_interval, _LONGEST_PATIENCE_SECONDS),
+            ),
+            Cadence(account.poll_interval, account.stale_after, budget.background_per_minute / sharers),
+            self._clock,
+            page_size=account.page_size,
+            pages_in_flight=account.pages_in_flight,
+            size_limit_bytes=account.size_limit,
+            before=old.poller.snapshot if old and old.account.base_url == account.base_url else None,
+        )
+
+    def _start_new(self) -> None:
+        """Begin to poll what is not polled yet, each at a random moment, so that not all poll at once."""
+        if self._group is None:
+            return
+        new = [one for one in self._polled.values() if one.poller not in self._tasks]
+        intervals = [one.account.poll_interval for one in new]
+        spread_seconds = min([_START_SPREAD_SECONDS * len(new), *intervals])
+        for one in new:
+            polling = one.poller.run(self._rng.uniform(0, spread_seconds))
+            self._tasks[one.poller] = self._group.create_task(polling, name=one.account.name)

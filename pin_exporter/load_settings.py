@@ -25,6 +25,8 @@ _TOLD: Final = {
     "path_type": "must be a path",
     "int_parsing": "must be a whole number",
     "int_type": "must be a whole number",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
 }
 """What to say instead of the library's own words, by its type of problem."""
 _SERVICE_VARIABLE: Final = re.compile(r"_SERVICE_HOST|_SERVICE_PORT(_\w+)?|_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?")

@@ -48,7 +48,9 @@ class AccountPoller:
         page_size: int,
         pages_in_flight: int,
         size_limit_bytes: int | None = None,
+        before: AccountSnapshot | None = None,
     ) -> None:
+        """Begin with nothing known, or with what was known `before` another poller took over."""
         self._lister = lister
         self._cadence = cadence
         self._clock = clock
@@ -58,8 +60,15 @@ class AccountPoller:
         self._key_accepted.set()
         self._interrupted: _Begun | None = None
         self._unproven_in_a_row = 0
-        health = cadence.health(cadence.poll_interval)
-        self.snapshot = AccountSnapshot(account, dict.fromkeys(Collector, health), size_limit_bytes)
+        if before is None:
+            health = dict.fromkeys(Collector, cadence.health(cadence.poll_interval))
+            self.snapshot = AccountSnapshot(account, health, size_limit_bytes)
+        else:
+            health = {
+                collector: cadence.taken_over(was, stretched=collector is Collector.INVENTORY)
+                for collector, was in before.health.items()
+            }
+            self.snapshot = replace(before, health=health, size_limit_bytes=size_limit_bytes)
 
     async def run(self, start_after_seconds: float = 0.0) -> None:
         """Poll both collectors until cancelled. Only a bug makes it raise."""

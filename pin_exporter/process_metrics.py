@@ -39,7 +39,8 @@ class ProcessMetrics:
             registry=self.registry,
         )
 
-    def config_loaded(self, at: float) -> None:
-        """Note that the configuration in force was read at a time in Unix seconds."""
-        self._reloaded.set(1)
-        self._reloaded_at.set(at)
+    def config_read(self, *, at: float, accepted: bool) -> None:
+        """Note that the configuration was read at a time in Unix seconds, and whether it is in force now."""
+        self._reloaded.set(accepted)
+        if accepted:
+            self._reloaded_at.set(at)

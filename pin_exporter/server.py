@@ -47,19 +47,27 @@ def local_url(opened: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def _ignore_hangup() -> None:
+    _log.warning("SIGHUP ignored: there is no configuration to read again")
+
+
 async def serve(
-    app: ASGIApp, sockets: Sequence[socket.socket], workers: Mapping[str, Callable[[], Awaitable[None]]]
+    app: ASGIApp,
+    sockets: Sequence[socket.socket],
+    workers: Mapping[str, Callable[[], Awaitable[None]]],
+    on_hangup: Callable[[], None] = _ignore_hangup,
 ) -> None:
     """Serve `app` on `sockets` and run the named workers until SIGTERM or SIGINT.
 
-    Workers run for ever; one that raises has a bug, ends everything, and its error is raised in a group.
+    `on_hangup` is called on SIGHUP. Workers run for ever; one that raises has a bug, ends everything, and its
+    error is raised in a group.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     # Before uvicorn installs its own: it restores these and raises the signal again when it is done.
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, _log.warning, "SIGHUP ignored: restart to read the configuration")
+    loop.add_signal_handler(signal.SIGHUP, on_hangup)
     server = uvicorn.Server(
         uvicorn.Config(
             app,

@@ -2,7 +2,7 @@
 
 import asyncio
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from html import escape
 from typing import Final
 
@@ -24,10 +24,12 @@ def create_app(
     *,
     telemetry_path: str,
     unready: Callable[[], Sequence[str]],
+    reload: Callable[[], Awaitable[Sequence[str]]] | None = None,
 ) -> Starlette:
     """Return the application.
 
-    `unready` names the accounts that were not polled yet, not even in vain.
+    `unready` names the accounts that were not polled yet, not even in vain. `reload` reads the configuration
+    again and returns what is wrong with it; None if nobody may ask for that.
     """
 
     async def metrics(request: Request) -> Response:
@@ -50,6 +52,14 @@ def create_app(
             return PlainTextResponse(f"not polled yet: {', '.join(waiting)}\n", status_code=503)
         return PlainTextResponse("ready\n")
 
+    async def reload_configuration(_: Request) -> Response:
+        if reload is None:
+            told = "reloading by request is off: start with --web.enable-lifecycle, or send SIGHUP\n"
+            return PlainTextResponse(told, status_code=403)
+        if problems := await reload():
+            return PlainTextResponse("".join(f"{problem}\n" for problem in problems), status_code=500)
+        return PlainTextResponse("configuration read again\n")
+
     async def landing(_: Request) -> Response:
         page = _LANDING.format(version=escape(__version__), telemetry_path=escape(telemetry_path))
         return HTMLResponse(page, headers={"Content-Security-Policy": "default-src 'none'"})
@@ -58,6 +68,7 @@ def create_app(
         Route(telemetry_path, metrics),
         Route("/-/healthy", healthy),
         Route("/-/ready", ready),
+        Route("/-/reload", reload_configuration, methods=["POST", "PUT"]),
         Route("/", landing),
     ]
     app = Starlette(routes=routes)

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from pin_exporter.api import HttpClients
 from pin_exporter.credentials import KeyFile
+from pin_exporter.errors import SettingsError
 from pin_exporter.exporter import Exporter
 from pin_exporter.settings import Account
 from pin_exporter.snapshot import AccountSnapshot, Collector
@@ -65,7 +66,7 @@ class Running:
             asyncio.run(self.clock.run_until(START + seconds, self._work))
 
     async def _work(self) -> None:
-        await asyncio.gather(*(worker() for worker in self.exporter.workers().values()))
+        await self.exporter.run()
 
     @property
     def snapshots(self) -> Mapping[str, AccountSnapshot]:
@@ -168,10 +169,88 @@ def test_an_account_that_cannot_be_polled_holds_up_no_other() -> None:
     exporter = Exporter(accounts, clients, clock, random.Random(1))
 
     async def work() -> None:
-        await asyncio.gather(*(worker() for worker in exporter.workers().values()))
+        await exporter.run()
 
     asyncio.run(clock.run_until(START + 90, work))
     assert {snapshot.account: snapshot.up for snapshot in exporter.snapshots()} == {
         "bad": False,
         "good": True,
     }
+
+
+class Changed:
+    """An exporter whose accounts change after a while, and what it asked for before and after."""
+
+    def __init__(self, before: list[Account], after: list[Account], pins: int = 3) -> None:
+        self.clock = FakeClock(elapsed=START)
+        self.service = Service(self.clock, pins)
+        self.exporter = Exporter(before, _Clients(self.service), self.clock, random.Random(1))
+        self.before: dict[str, AccountSnapshot] = {}
+        self.right_after: dict[str, AccountSnapshot] = {}
+        self.after = after
+        asyncio.run(self.clock.run_until(START + 140, self._work))
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.exporter.run())
+            await self.clock.sleep(30)
+            self.before = self._now()
+            self.exporter.update(self.after)
+            self.right_after = self._now()
+
+    def _now(self) -> dict[str, AccountSnapshot]:
+        return {snapshot.account: snapshot for snapshot in self.exporter.snapshots()}
+
+    def asked_for(self, key: str) -> list[float]:
+        pairs = zip(self.service.requests, self.service.arrivals, strict=True)
+        return [at - START for request, at in pairs if request.headers["pinning_api_key"] == key]
+
+
+def own(name: str, **more: object) -> Account:
+    return account(name, api_key=SecretStr(f"key-of-{name}"), **more)
+
+
+def test_an_update_begins_with_new_accounts_at_once_and_ends_those_that_are_gone() -> None:
+    changed = Changed([own("a"), own("gone")], [own("a"), own("new")])
+    assert list(changed.right_after) == ["a", "new"]
+    assert max(changed.asked_for("key-of-gone")) < 30
+    assert 30 <= min(changed.asked_for("key-of-new")) < 31
+
+
+def test_an_update_leaves_an_account_that_is_as_it_was_alone() -> None:
+    changed = Changed([own("a")], [own("a"), own("new")])
+    assert changed.right_after["a"] is changed.before["a"]
+    assert all(at < 31 or at > 59 for at in changed.asked_for("key-of-a"))
+
+
+def test_an_account_that_changed_keeps_its_data_and_counters_and_is_polled_anew() -> None:
+    changed = Changed([own("a")], [own("a", poll_interval=20.0, size_limit=9)])
+    before, after = changed.before["a"], changed.right_after["a"]
+    assert after.totals == before.totals is not None
+    assert after.counted is before.counted is not None
+    assert after.traffic is before.traffic
+    assert after.size_limit_bytes == 9
+    assert {health.interval_seconds for health in after.health.values()} == {20, 60}
+    assert [round(at) for at in changed.asked_for("key-of-a") if at > 29][:4] == [30, 30, 50, 50]
+
+
+def test_an_account_at_another_url_begins_with_nothing() -> None:
+    changed = Changed([own("a")], [own("a", base_url="https://other.test/api")])
+    assert changed.before["a"].totals is not None
+    assert changed.right_after["a"].totals is None
+
+
+def test_who_comes_to_share_a_budget_gets_a_part_of_it_and_the_others_keep_their_data() -> None:
+    changed = Changed([account("a")], [account("a"), account("b")])
+    assert changed.right_after["a"].counted is changed.before["a"].counted is not None
+    polled = changed.exporter._polled
+    shares = {one.poller._cadence.walk_requests_per_minute for one in polled.values()}
+    assert shares == {30.0}
+
+
+def test_an_update_whose_key_cannot_be_read_changes_nothing(tmp_path: Path) -> None:
+    exporter = Exporter([own("a")], _Clients(Service(FakeClock(), 0)), FakeClock(), random.Random(1))
+    before = dict(exporter._polled)
+    with pytest.raises(SettingsError, match="account b: cannot read the file"):
+        exporter.update([account("b", api_key=KeyFile(tmp_path / "missing"))])
+    assert exporter._polled == before

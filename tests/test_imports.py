@@ -118,9 +118,11 @@ def test_only_the_renderers_know_the_metrics_library() -> None:
     assert importers_of("prometheus_client") == named("exposition", "families", "process_metrics")
 
 
-def test_only_cli_and_the_loader_see_the_whole_settings() -> None:
+def test_only_the_command_line_and_the_loader_see_the_whole_settings() -> None:
     whole = Import("pin_exporter.settings", "Settings")
-    assert {module for module in TREES if whole in imports_of(module)} == named("cli", "load_settings")
+    assert {module for module in TREES if whole in imports_of(module)} == named(
+        "cli", "configured", "load_settings"
+    )
     assert not {module for module in TREES if Import("pin_exporter.settings", None) in imports_of(module)}
 
 

@@ -42,10 +42,20 @@ def test_the_configuration_counts_as_loaded_once_it_was() -> None:
     metrics = ProcessMetrics()
     assert metrics.registry.get_sample_value(LOADED) == 0
 
-    metrics.config_loaded(1_750_000_000.5)
+    metrics.config_read(at=1_750_000_000.5, accepted=True)
 
     assert metrics.registry.get_sample_value(LOADED) == 1
     assert metrics.registry.get_sample_value(LOADED_AT) == 1_750_000_000.5
+
+
+def test_a_configuration_that_was_refused_leaves_the_time_of_the_last_good_one() -> None:
+    metrics = ProcessMetrics()
+    metrics.config_read(at=5.0, accepted=True)
+
+    metrics.config_read(at=6.0, accepted=False)
+
+    assert metrics.registry.get_sample_value(LOADED) == 0
+    assert metrics.registry.get_sample_value(LOADED_AT) == 5
 
 
 def test_the_client_librarys_own_collectors_are_there() -> None:
@@ -59,7 +69,7 @@ def test_each_registry_is_its_own_and_the_global_one_is_left_alone() -> None:
     before = {metric.name for metric in prometheus_client.REGISTRY.collect()}
 
     first, second = ProcessMetrics(), ProcessMetrics()
-    first.config_loaded(5.0)
+    first.config_read(at=5.0, accepted=True)
 
     assert second.registry.get_sample_value(LOADED_AT) == 0
     assert {metric.name for metric in prometheus_client.REGISTRY.collect()} == before

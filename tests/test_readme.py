@@ -10,7 +10,14 @@ from pin_exporter.settings import AccountSettings, Settings
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 DURATIONS = {"poll_interval", "request_timeout"}
-FLAGS = {"config_file", "web_listen_address", "web_telemetry_path", "log_level", "log_format"}
+FLAGS = {
+    "config_file",
+    "web_listen_address",
+    "web_enable_lifecycle",
+    "web_telemetry_path",
+    "log_level",
+    "log_format",
+}
 
 
 def expected_row(name: str) -> str:

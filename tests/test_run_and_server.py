@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 
 from pin_exporter.api import HttpClients
 from pin_exporter.errors import ListenError
-from pin_exporter.run import run_exporter
+from pin_exporter.run import Web, run_exporter
 from pin_exporter.server import listen, local_url, serve
 from tests.samples import account_at
 from tests.service import page, row
@@ -148,9 +148,9 @@ def test_the_exporter_polls_and_serves_on_all_its_sockets(opened: Callable[[str]
 
     async def work() -> None:
         async with StrangeServer(answer("200 OK", page([row(1), row(2)]))).listening() as server:
-            await run_exporter(
-                [account_at(server.base_url())], HttpClients(), sockets, "/telemetry", {"look": look}
-            )
+            accounts = [account_at(server.base_url())]
+            web = Web(sockets, "/telemetry")
+            await run_exporter(accounts, HttpClients(), web, reload=lambda: accounts, beside={"look": look})
 
     with pytest.raises(ExceptionGroup) as caught:
         asyncio.run(asyncio.wait_for(work(), 20))

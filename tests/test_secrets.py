@@ -160,7 +160,7 @@ class FailingRun:
 
     async def _poll_all(self) -> None:
         assert self.exporter is not None
-        pollers = self.exporter._pollers.values()
+        pollers = [one.poller for one in self.exporter._polled.values()]
         await asyncio.gather(*(poller.poll(collector) for poller in pollers for collector in Collector))
 
     async def _read_pages(self, when: str) -> None:
@@ -249,7 +249,7 @@ def test_an_error_shows_no_key_by_itself_nor_in_a_traceback() -> None:
         async with StrangeServer(behaviour).listening() as server, HttpClients() as clients:
             account = _account("a", server.base_url())
             exporter = Exporter([account], clients, FakeClock(), random.Random(1))
-            api = exporter._pollers["a"]._lister._api
+            api = exporter._polled["a"].poller._lister._api
             try:
                 await api.list_pins(offset=0, limit=1, observe=lambda _: None)
             except PollError as error:
@@ -280,7 +280,7 @@ def test_a_bug_in_the_middle_of_a_poll_is_logged_without_keys(
         async with StrangeServer(HOSTILE["message"]).listening() as server, HttpClients() as clients:
             account = _account("a", server.base_url())
             exporter = Exporter([account], clients, _BrokenClock(), random.Random(1))
-            await exporter.workers()["a"]()
+            await exporter.run()
 
     with pytest.raises(ExceptionGroup) as caught:
         asyncio.run(work())

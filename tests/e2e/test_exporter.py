@@ -153,11 +153,36 @@ def test_a_file_called_env_is_read_and_the_environment_wins_over_it(tmp_path: Pa
     assert check(PIN_EXPORTER_ACCOUNT="chosen") == "the settings are good; accounts: chosen\n"
 
 
-def test_sighup_does_not_end_the_process() -> None:
-    with exporter(NOWHERE) as exported:
+def test_sighup_reads_the_configuration_again_and_a_bad_one_changes_nothing(tmp_path: Path) -> None:
+    config = tmp_path / "config.yml"
+    written = "base_url: http://127.0.0.1:9/api\naccounts:\n"
+    written += "- {name: one, api_key: a-key-for-tests, secret_key: x}\n"
+    config.write_text(written)
+    with exporter({}, f"--config.file={config}", "--web.enable-lifecycle") as exported:
+        config.write_text(written + "- {name: two, api_key: another-key-for-tests, secret_key: x}\n")
         exported.process.popen.send_signal(signal.SIGHUP)
-        exported.process.wait_for_line("SIGHUP ignored")
-        assert httpx.get(f"{exported.url}/-/healthy").status_code == 200
+        exported.process.wait_for_line("configuration read again.*accounts=2")
+        assert exported.value('aiozpin_up{account="two"}') == 0
+
+        config.write_text(written.replace("secret_key", "secretkey"))
+        answer = httpx.post(f"{exported.url}/-/reload")
+        assert answer.status_code == 500
+        assert "accounts[0].secretkey: is not a setting: did you mean secret_key?" in answer.text
+        exported.process.wait_for_line("configuration refused.*secretkey")
+        assert exported.value("aiozpin_exporter_config_last_reload_successful") == 0
+        assert exported.value('aiozpin_up{account="two"}') == 0
+
+        config.write_text(written)
+        assert httpx.post(f"{exported.url}/-/reload").status_code == 200
+        assert exported.value("aiozpin_exporter_config_last_reload_successful") == 1
+        assert exported.value('aiozpin_up{account="two"}') is None
+
+
+def test_nobody_can_have_it_read_again_by_a_request_unless_that_is_enabled() -> None:
+    with exporter(NOWHERE) as exported:
+        answer = httpx.post(f"{exported.url}/-/reload")
+        assert (answer.status_code, "--web.enable-lifecycle" in answer.text) == (403, True)
+        assert httpx.get(f"{exported.url}/-/reload").status_code == 405
 
 
 def test_clients_that_do_not_speak_http_leave_no_trace_in_the_log() -> None:
