@@ -1,7 +1,6 @@
 """Poll one account: when, what to publish, and what to do when it fails."""
 
 import asyncio
-import logging
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,10 +12,9 @@ from pin_exporter.errors import InconsistentError, PollError
 from pin_exporter.inventory import PageSize, Reading
 from pin_exporter.lister import RETRIED, PinLister
 from pin_exporter.model import Page, Verdict
+from pin_exporter.poll_log import PollLog
 from pin_exporter.snapshot import AccountSnapshot, Collector, Counted, Health, Operation, Traffic
 from pin_exporter.tally import NOTHING_SHOWN
-
-_log = logging.getLogger(__name__)
 
 _REFUSED: Final = frozenset({"unauthorized", "forbidden"})
 _UNPROVEN_IN_A_ROW: Final = 3
@@ -54,6 +52,7 @@ class AccountPoller:
         self._lister = lister
         self._cadence = cadence
         self._clock = clock
+        self._log = PollLog(account, clock.elapsed)
         self._page_size = PageSize(page_size)
         self._pages_in_flight = pages_in_flight
         self._key_accepted = asyncio.Event()
@@ -164,23 +163,14 @@ class AccountPoller:
 
     def _publish(self, collector: Collector, began: float, snapshot: AccountSnapshot) -> None:
         health = self._attempted(collector, began)
-        if health.reason is not None or health.last_success_elapsed is None:
-            _log.info("poll succeeded", extra={"account": snapshot.account, "collector": collector.value})
-        _log.debug(
-            "polled",
-            extra={
-                "account": snapshot.account,
-                "collector": collector.value,
-                "duration_seconds": round(health.duration_seconds or 0.0, 3),
-            },
-        )
+        self._log.succeeded(collector, health, health.duration_seconds or 0.0)
         interval = self._cadence.poll_interval
         if collector is Collector.INVENTORY and snapshot.counted:
             requests, took = snapshot.counted.requests, health.duration_seconds or 0.0
             interval = self._cadence.inventory_interval(requests, took)
             if snapshot.counted.verdict is Verdict.INCONSISTENT:
                 health = health.unproven()
-                _log.warning("inventory published without proof", extra={"account": snapshot.account})
+                self._log.published_without_proof()
         health = health.succeeded(
             elapsed=self._clock.elapsed(),
             interval_seconds=interval,
@@ -190,16 +180,7 @@ class AccountPoller:
 
     def _publish_failure(self, collector: Collector, began: float, error: PollError) -> None:
         health = self._attempted(collector, began)
-        if health.reason != error.reason:
-            _log.warning(
-                "poll failed",
-                extra={
-                    "account": self.snapshot.account,
-                    "collector": collector.value,
-                    "reason": error.reason,
-                    "error": str(error),
-                },
-            )
+        self._log.failed(collector, health, error)
         self.snapshot = self.snapshot.with_health(collector, health.failed(error.reason, str(error)))
 
     def _attempted(self, collector: Collector, began: float) -> Health:

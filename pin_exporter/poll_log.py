@@ -1,0 +1,52 @@
+"""Tell the log of an account's polls: of what changes, and once an hour of what goes on failing."""
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from pin_exporter.errors import PollError
+from pin_exporter.snapshot import Collector, Health
+
+_log = logging.getLogger(__name__)
+
+_TOLD_EVERY_SECONDS: Final = 3_600.0
+
+
+class PollLog:
+    """The log of one account. `elapsed` reads the clock."""
+
+    def __init__(self, account: str, elapsed: Callable[[], float]) -> None:
+        self._account = account
+        self._elapsed = elapsed
+        self._told_at: dict[Collector, float] = {}
+        self._since_told: dict[Collector, int] = {}
+
+    def succeeded(self, collector: Collector, before: Health, duration_seconds: float) -> None:
+        """Tell of a success after a failure, or of the first; `before` is the health until now."""
+        told = {"account": self._account, "collector": collector.value}
+        if before.reason is not None or before.last_success_elapsed is None:
+            _log.info("poll succeeded", extra=told)
+        _log.debug("polled", extra={**told, "duration_seconds": round(duration_seconds, 3)})
+
+    def failed(self, collector: Collector, before: Health, error: PollError) -> None:
+        """Tell of a failure that is new, or has gone on for an hour since it was told of."""
+        now = self._elapsed()
+        told = {
+            "account": self._account,
+            "collector": collector.value,
+            "reason": error.reason,
+            "error": str(error),
+        }
+        times = self._since_told.get(collector, 0) + 1
+        if before.reason != error.reason:
+            _log.warning("poll failed", extra=told)
+        elif now - self._told_at.setdefault(collector, now) >= _TOLD_EVERY_SECONDS:
+            _log.warning("poll still fails", extra={**told, "times": times})
+        else:
+            self._since_told[collector] = times
+            return
+        self._told_at[collector], self._since_told[collector] = now, 0
+
+    def published_without_proof(self) -> None:
+        """Tell of an inventory that is shown though it could not be proven."""
+        _log.warning("inventory published without proof", extra={"account": self._account})
