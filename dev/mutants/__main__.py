@@ -17,6 +17,7 @@ from dev.mutants.mutant import Mutant
 from dev.mutants.of_dashboard import DASHBOARD_MUTANTS
 from dev.mutants.of_rules import RULE_MUTANTS
 
+MUTANTS: Final = (*DASHBOARD_MUTANTS, *RULE_MUTANTS)
 _STAGES: Final = (
     [
         "tests/grafana/test_dashboard.py",
@@ -43,11 +44,13 @@ it. Made by `make mutants`, which fails when a mistake is caught by no test.
 
 def main(only: str = "") -> int:
     """Return 0 if every mutant is caught. `only` picks those whose description it is part of."""
+    for mutant in MUTANTS:
+        _mutated(mutant, ROOT)
     if failed := _caught_by(None):
         raise SystemExit(f"the tests fail without any mistake: {failed}")
     survivors = 0
     lines = []
-    for mutant in (*DASHBOARD_MUTANTS, *RULE_MUTANTS):
+    for mutant in MUTANTS:
         if only in mutant.mistake:
             caught = _caught_by(mutant)
             survivors += caught is None
@@ -65,7 +68,8 @@ def _caught_by(mutant: Mutant | None) -> str | None:
         tree = Path(name)
         _copy_to(tree)
         if mutant:
-            _apply(mutant, tree)
+            module, text = _mutated(mutant, tree)
+            module.write_text(text, encoding="utf-8")
         made = _run(tree, "dev.grafana")
         if made.returncode:
             return f"the generator: {made.stderr.strip().splitlines()[-1]}"
@@ -81,12 +85,13 @@ def _caught_by(mutant: Mutant | None) -> str | None:
     return None
 
 
-def _apply(mutant: Mutant, tree: Path) -> None:
+def _mutated(mutant: Mutant, tree: Path) -> tuple[Path, str]:
+    """Return the module's path and its text with the mistake."""
     module = tree / "dev" / "grafana" / mutant.module
     text = module.read_text(encoding="utf-8")
     if text.count(mutant.old) != 1:
         raise SystemExit(f"{mutant.mistake}: stands {text.count(mutant.old)} times in {mutant.module}")
-    module.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+    return module, text.replace(mutant.old, mutant.new)
 
 
 def _copy_to(tree: Path) -> None:

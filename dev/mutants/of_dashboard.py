@@ -85,9 +85,7 @@ DASHBOARD_MUTANTS: Final = (
         """    return f"{expression} and on ({', '.join((*EXPORTER, 'account'))}) {shown('up')}\"""",
         "    return expression",
     ),
-    Mutant(
-        "growth that outlives the exporter", "growth.py", " * 86400 and {_SAME_ACCOUNT} {one})", " * 86400)"
-    ),
+    Mutant("growth that outlives the exporter", "growth.py", ' >= 6 and {_SAME_ACCOUNT} {one}"', ' >= 6"'),
     Mutant(
         "every process in Prometheus",
         "series.py",
@@ -121,14 +119,20 @@ DASHBOARD_MUTANTS: Final = (
     Mutant(
         "failed and removed mixed up",
         "safety.py",
-        'f"sum({_of_phase(Phase.FAILED)})"',
-        'f"sum({_of_phase(Phase.REMOVED)})"',
+        'f"sum{_of_phase(Phase.FAILED)}"',
+        'f"sum{_of_phase(Phase.REMOVED)}"',
+    ),
+    Mutant(
+        "an account without failed pins that has no data",
+        "safety.py",
+        'return f"({_pins(*matchers)} or {_COUNTED} * 0)"',
+        'return f"({_pins(*matchers)})"',
     ),
     Mutant(
         "share of pinned turned round",
         "safety.py",
-        "_of_phase(Phase.PINNED)}) / ({_ALL} > 0)",
-        "_of_phase(Phase.PINNED)}) / ({_ALL} < 0)",
+        'f"sum{_of_phase(Phase.PINNED)} / (sum{_held()} > 0)',
+        'f"sum{_of_phase(Phase.PINNED)} / (sum{_held()} < 0)',
     ),
     Mutant(
         "the newest and not the oldest",

@@ -50,7 +50,7 @@ RULE_MUTANTS: Final = (
         "per_account('max', series('oldest_unfinished",
     ),
     Mutant("forecast without level", "data_alerts.py", " and {SIZE} > {_LEVEL}", ""),
-    Mutant("forecast from a minute of history", "data_alerts.py", " and {SIZE} offset 1d)", ")"),
+    Mutant("forecast from a minute of history", "data_alerts.py", " and {_WATCHED_FOR_A_DAY})", ")"),
     Mutant("a limit reached in silence", "data_alerts.py", " or {SIZE} >= {_LIMIT}", ""),
     Mutant(
         "an hour's memory of files",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tests.grafana.alert_case import Case
-from tests.grafana.exporters import UP, Exporter
+from tests.grafana.exporters import HERE, UP, Exporter
 from tests.grafana.promtool import Group
 from tests.grafana.signals import NO_TROUBLE, Trouble, steady
 
@@ -66,8 +66,13 @@ def what_is_healthy_beside_it_stays_silent(case: Case) -> Group:
     beside = Exporter(account="other", labels=troubled.labels)
     if case.vanishes:
         beside = Exporter(labels={"job": "others", "instance": "one:10242"})
-    foreign = Exporter({UP: steady(0)}, Trouble(0), vanishes=True, labels={"job": "node", "instance": "n:1"})
-    group = _scene(case, "keeps silent on the healthy", troubled, beside, foreign)
+    elsewhere = [{"job": "node"}, {"namespace": "other"}, {"cluster": "other"}]
+    # Where the job is all that counts, a target of the same job is no stranger.
+    elsewhere += [THERE] if case.on_instance else []
+    foreign = [
+        Exporter({UP: steady(0)}, Trouble(0), vanishes=True, labels={**HERE, **place}) for place in elsewhere
+    ]
+    group = _scene(case, "keeps silent on the healthy", troubled, beside, *foreign)
     group.expect_alerts(case.fires, case.alert, [case.told(troubled)])
     return group
 

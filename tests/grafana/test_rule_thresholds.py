@@ -7,10 +7,12 @@ import yaml
 
 from dev.grafana.rules import rules_yaml
 from dev.grafana.thresholds import RECORD, THRESHOLDS
-from tests.grafana.exporters import Exporter, Key
+from tests.grafana.exporters import Exporter, Key, key
 from tests.grafana.promtool import Group, changed, run_rules
-from tests.grafana.signals import Signal, Trouble
+from tests.grafana.signals import Signal, Trouble, keeps_up
 from tests.grafana.threshold_cases import MOVED, NOTHING_NEW, Moved
+
+YEAR_SECONDS = 365 * 86_400
 
 
 def scene(moved: Moved, name: str, signals: Mapping[Key, Signal], *, fires: bool) -> Group:
@@ -28,7 +30,13 @@ def test_each_threshold_has_a_case_and_each_case_a_threshold() -> None:
 def test_as_delivered_the_alerts_fire_for_all_that_the_cases_put_up_with(tmp_path: Path) -> None:
     groups = [scene(moved, "as delivered", moved.below, fires=True) for moved in MOVED]
 
-    run_rules(tmp_path, [*groups, scene(NOTHING_NEW, "as delivered", NOTHING_NEW.above, fires=False)])
+    run_rules(tmp_path, groups)
+
+
+def test_as_delivered_no_alert_fires_however_long_nothing_new_is_pinned(tmp_path: Path) -> None:
+    newest = key("newest_pin_timestamp_seconds")
+
+    run_rules(tmp_path, [scene(NOTHING_NEW, "off", {newest: keeps_up(20 * YEAR_SECONDS)}, fires=False)])
 
 
 @pytest.mark.parametrize("moved", [*MOVED, NOTHING_NEW], ids=lambda moved: moved.threshold)

@@ -12,7 +12,7 @@ from tests.grafana.exporters import ACCOUNT, GIB, Exporter, Key, key
 from tests.grafana.polling_cases import POLLING_CASES
 from tests.grafana.promtool import Group, changed, run_rules
 from tests.grafana.scenarios import SCENARIOS
-from tests.grafana.signals import Signal, Trouble, changes, keeps_up, steady
+from tests.grafana.signals import Signal, Trouble, changes, counts, keeps_up, steady
 
 ALL_CASES = (*DATA_CASES, *POLLING_CASES)
 CASES = {case.alert: case for case in ALL_CASES if not case.way}
@@ -112,6 +112,14 @@ def test_many_are_written_as_people_write_them(tmp_path: Path) -> None:
 def test_lack_of_funds_is_known_in_any_case_of_letters(word: str, tmp_path: Path) -> None:
     group = Group(word, [Exporter({key("pins", status=word, phase="removed"): steady(1)})])
     group.expect_firing(5, "AIOZPinOutOfMoney")
+
+    run_rules(tmp_path, [group])
+
+
+def test_a_poll_that_fails_for_another_reason_is_no_refused_key(tmp_path: Path) -> None:
+    timeout = key("poll_failures_total", collector="totals", reason="timeout")
+    group = Group("another reason", [Exporter({key("up"): steady(0), timeout: counts(1)})])
+    group.expect_firing(15, "AIOZPinPollErrorsHigh")
 
     run_rules(tmp_path, [group])
 
