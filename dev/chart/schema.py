@@ -39,9 +39,8 @@ def _settings(fields: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of settings by name; what is in them the exporter itself checks, and better."""
     names = [name for name in fields if name not in _NOT_IN_CONFIG]
     described = {name: Settings.model_fields[name].description for name in names}
-    return _closed(
-        {name: {"type": ["string", "number", "null"], "description": described[name]} for name in names}
-    )
+    types = ["string", "number", "boolean", "null"]
+    return _closed({name: {"type": types, "description": described[name]} for name in names})
 
 
 _KEYS: Final = _closed({"apiKey": {"type": "string"}, "secretKey": {"type": "string"}})

@@ -3,13 +3,13 @@
 from typing import Final
 
 from dev.grafana.alert import Alert, Severity
-from dev.grafana.series import EXPORTER, per_account, series
+from dev.grafana.series import EXPORTER, data_age, per_account, series
 from dev.grafana.thresholds import threshold
 
 _SEEN_THIS_WEEK: Final = f"max_over_time({series('exporter_build_info')}[7d])"
 _SEEN_TODAY: Final = f"max_over_time({series('exporter_build_info')}[1d])"
 _PLACE: Final = ", ".join(EXPORTER[:-1])
-_SUCCEEDED: Final = per_account("max", f"{series('last_success_timestamp_seconds')} > 0", "collector")
+_AGE: Final = per_account("min", data_age(series("last_success_timestamp_seconds")), "collector")
 _INTERVAL: Final = per_account("max", series("poll_interval_seconds"), "collector")
 _REFUSED: Final = 'collector="totals"', 'reason=~"unauthorized|forbidden"'
 _UNCOUNTED: Final = per_account("max", f"abs({series('inventory_unaccounted_files')})")
@@ -19,7 +19,7 @@ _OF_INVENTORY: Final = 'collector="inventory"'
 
 
 def _older_than(intervals: str) -> str:
-    return f"time() - {_SUCCEEDED} > {threshold(intervals)} * {_INTERVAL}"
+    return f"{_AGE} > {threshold(intervals)} * {_INTERVAL}"
 
 
 def _failing(window: str) -> str:

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from dev.grafana.series import per_account, series
+from dev.grafana.series import data_age, per_account, series
 
 SIZE: Final = "account:aiozpin_size_bytes:max"
-
-_SUCCEEDED: Final = f"{series('last_success_timestamp_seconds')} > 0"
 
 RECORDINGS: Final[Mapping[str, str]] = {
     "account:aiozpin_files:max": per_account("max", series("files")),
@@ -19,6 +17,6 @@ RECORDINGS: Final[Mapping[str, str]] = {
         "sum", per_account("max", series("stored_bytes"), "status", "phase"), "phase"
     ),
     "account_collector:aiozpin_data_age_seconds:min": (
-        f"time() - {per_account('max', _SUCCEEDED, 'collector')}"
+        per_account("min", data_age(series("last_success_timestamp_seconds")), "collector")
     ),
 }

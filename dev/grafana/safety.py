@@ -18,7 +18,7 @@ from dev.grafana.panels import (
     words_of,
     words_of_phases,
 )
-from dev.grafana.series import ACCOUNT, per_account, shown
+from dev.grafana.series import ACCOUNT, data_age, per_account, shown
 from pin_exporter.model import Phase
 from pin_exporter.tally import AGE_BOUNDS
 
@@ -34,7 +34,7 @@ def _pins(*matchers: str) -> str:
 
 def _age(collector: str) -> str:
     matcher = f'collector="{collector}"'
-    return "time() - " + per_account("max", f"{shown('last_success_timestamp_seconds', matcher)} > 0")
+    return per_account("min", data_age(shown("last_success_timestamp_seconds", matcher)))
 
 
 _COUNTED: Final = per_account("max", shown("unique_cids"))

@@ -87,6 +87,19 @@ def per_exporter(function: str, expression: str) -> str:
     return f"{function} by ({', '.join(EXPORTER)}) ({expression})"
 
 
+def since_success(selector: str) -> str:
+    """Return how long ago the last success was when it was scraped; for what never succeeded, some 50 years.
+
+    Not `time()` minus it: with scrapes rarer than polls, what passed since the scrape would count as well.
+    """
+    return f"timestamp({selector}) - {selector}"
+
+
+def data_age(selector: str) -> str:
+    """Return the same, and nothing for what never succeeded."""
+    return f"timestamp({selector}) - ({selector} > 0)"
+
+
 def while_up(expression: str) -> str:
     """Leave out the exporters that are not scraped any more.
 

@@ -4,15 +4,16 @@ from typing import Final
 
 from dev.grafana.colours import BAD, GOOD, WARNING
 from dev.grafana.panels import ZERO_IS_BETTER, Panel, stat_panel, state_panel, time_panel
-from dev.grafana.series import EXPORTER, per_account, shown, while_up
+from dev.grafana.series import EXPORTER, data_age, per_account, shown, since_success, while_up
 
 TITLE: Final = "Can I trust these numbers?"
 
 _UP: Final = per_account("max", shown("up"))
-_LAST_SUCCESS: Final = per_account("max", shown("last_success_timestamp_seconds"), "collector")
-_SUCCEEDED: Final = per_account("max", f"{shown('last_success_timestamp_seconds')} > 0", "collector")
+_LAST_SUCCESS: Final = shown("last_success_timestamp_seconds")
+_SINCE_SUCCESS: Final = per_account("min", since_success(_LAST_SUCCESS), "collector")
+_AGE: Final = per_account("min", data_age(_LAST_SUCCESS), "collector")
 _INTERVAL: Final = per_account("max", shown("poll_interval_seconds"), "collector")
-_STALE: Final = f"(time() - {_LAST_SUCCESS} > bool 3 * {_INTERVAL})"
+_STALE: Final = f"({_SINCE_SUCCESS} > bool 3 * {_INTERVAL})"
 _SEEN: Final = per_account("max", f"max_over_time({shown('up')}[$__range])")
 _MISSING: Final = f"(({_SEEN} unless {_UP}) * 0 + 2 and on () {shown('up')})"
 _EXPORTERS: Final = (
@@ -46,7 +47,7 @@ def panels() -> list[Panel]:
         stat_panel(
             "Oldest data",
             "Time since the last success of the collector that is furthest behind.",
-            f"max(time() - {_SUCCEEDED})",
+            f"max({_AGE})",
             unit="s",
             decimals=0,
             span=3,
@@ -97,7 +98,7 @@ def panels() -> list[Panel]:
             "Age of the data",
             "Time since the last success. A line that climbs is a collector that fails; it is dropped from "
             "the other panels when it is too old. A line that ends is an exporter that is not scraped.",
-            {"{{account}} {{collector}}": f"time() - {_SUCCEEDED}"},
+            {"{{account}} {{collector}}": _AGE},
             unit="s",
             legend=("lastNotNull", "max"),
         ),

@@ -39,8 +39,8 @@ DASHBOARD_MUTANTS: Final = (
     Mutant(
         "seconds shown as bytes",
         "trust.py",
-        'f"max(time() - {_SUCCEEDED})",\n            unit="s"',
-        'f"max(time() - {_SUCCEEDED})",\n            unit="bytes"',
+        'f"max({_AGE})",\n            unit="s"',
+        'f"max({_AGE})",\n            unit="bytes"',
     ),
     Mutant(
         "bytes shown as a plain number",
@@ -97,8 +97,8 @@ DASHBOARD_MUTANTS: Final = (
     Mutant(
         "a collector that never succeeded left out",
         "trust.py",
-        "time() - {_LAST_SUCCESS} > bool",
-        "time() - {_SUCCEEDED} > bool",
+        "({_SINCE_SUCCESS} > bool",
+        "({_AGE} > bool",
     ),
     Mutant("missing accounts forgotten", "trust.py", 'f"max({_STALE} or {_MISSING})"', 'f"max({_STALE})"'),
     Mutant(

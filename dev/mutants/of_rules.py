@@ -98,8 +98,14 @@ RULE_MUTANTS: Final = (
     Mutant(
         "never polled mixed up with stale",
         "polling_alerts.py",
-        "{series('last_success_timestamp_seconds')} > 0",
-        "{series('last_success_timestamp_seconds')}",
+        'per_account("min", data_age(series(',
+        'per_account("min", ("time() - " + series(',
+    ),
+    Mutant(
+        "time since the scrape counted as age",
+        "series.py",
+        'f"timestamp({selector}) - ({selector} > 0)"',
+        'f"time() - ({selector} > 0)"',
     ),
     Mutant(
         "a refused key remembered after it works",
