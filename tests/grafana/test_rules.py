@@ -89,8 +89,12 @@ def test_the_rules_may_be_loaded_twice(tmp_path: Path) -> None:
     group = Group("loaded twice", [case.exporter()])
     group.expect(case.fires - 1, 'sum by (alertname) (ALERTS{alertstate="firing"})', {})
     group.expect_firing(case.fires, case.alert)
-    other = rules_yaml().replace(f"- name: {GROUP}\n", "- name: other\n")
-    assert other != rules_yaml()
+    # The Prometheus operator gives each copy the label of its namespace.
+    labelled = rules_yaml().replace(
+        "    labels:\n      threshold:", "    labels:\n      namespace: x\n      threshold:"
+    )
+    other = labelled.replace(f"- name: {GROUP}\n", "- name: other\n")
+    assert other != labelled != rules_yaml()
 
     run_rules(tmp_path, [group], rules_yaml(), other)
 
