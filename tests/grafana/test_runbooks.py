@@ -132,8 +132,19 @@ def test_the_overview_lists_the_alerts_in_their_order_with_severity_and_threshol
 
 
 def test_the_overview_shows_how_a_threshold_stands_in_the_file() -> None:
-    (shown,) = (fence.text for fence in FENCES if fence.document == "README" and fence.language == "yaml")
+    shown, _ = (fence.text for fence in FENCES if fence.document == "README" and fence.language == "yaml")
     assert textwrap.indent(shown, "  ") in rules_yaml()
+
+
+def test_the_overview_groups_and_inhibits_by_alerts_and_labels_that_there_are() -> None:
+    _, shown = (fence.text for fence in FENCES if fence.document == "README" and fence.language == "yaml")
+    example = yaml.safe_load(shown)
+    (rule,) = example["inhibit_rules"]
+    (source,), (target,) = rule["source_matchers"], rule["target_matchers"]
+    names = {source.split('"')[1], *target.split('"')[1].split("|")}
+    assert names <= {alert.name for alert in ALERTS}
+    assert set(rule["equal"]) == {*ACCOUNT, "collector"}
+    assert set(example["route"]["group_by"]) <= {"alertname", *ACCOUNT}
 
 
 @each_alert
