@@ -100,6 +100,12 @@ DASHBOARD_MUTANTS: Final = (
         "({_SINCE_SUCCESS} > bool",
         "({_AGE} > bool",
     ),
+    Mutant(
+        "time since the scrape counted as staleness",
+        "series.py",
+        'f"timestamp({selector}) - {selector}"',
+        'f"time() - {selector}"',
+    ),
     Mutant("missing accounts forgotten", "trust.py", 'f"max({_STALE} or {_MISSING})"', 'f"max({_STALE})"'),
     Mutant(
         "exporters counted without those that are down",
@@ -157,8 +163,8 @@ DASHBOARD_MUTANTS: Final = (
     Mutant(
         "a rate over a histogram of the present",
         "growth.py",
-        "shown('pin_size_bytes_bucket'), 'le')",
-        "f\"rate({shown('pin_size_bytes_bucket')}[1h])\", 'le')",
+        "shown('pin_size_bytes_bucket')",
+        "'rate(' + shown('pin_size_bytes_bucket') + '[1h])'",
     ),
     Mutant(
         "a counter without rate",

@@ -102,7 +102,7 @@ RULE_MUTANTS: Final = (
         'per_account("min", ("time() - " + series(',
     ),
     Mutant(
-        "time since the scrape counted as age",
+        "time since the scrape counted as age of data",
         "series.py",
         'f"timestamp({selector}) - ({selector} > 0)"',
         'f"time() - ({selector} > 0)"',
