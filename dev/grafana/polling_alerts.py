@@ -11,7 +11,11 @@ _SEEN_TODAY: Final = f"max_over_time({series('exporter_build_info')}[1d])"
 _PLACE: Final = ", ".join(EXPORTER[:-1])
 _AGE: Final = per_account("min", data_age(series("last_success_timestamp_seconds")), "collector")
 _INTERVAL: Final = per_account("max", series("poll_interval_seconds"), "collector")
-_REFUSED: Final = 'collector="totals"', 'reason=~"unauthorized|forbidden"'
+_OF_TOTALS: Final = 'collector="totals"'
+_REFUSALS: Final = series("poll_failures_total", _OF_TOTALS, 'reason=~"unauthorized|forbidden"')
+_SAME_ACCOUNT: Final = f"on ({', '.join((*EXPORTER, 'account'))})"
+# Polls so rare that half an hour may pass without one.
+_SLOW: Final = f"{series('poll_interval_seconds', _OF_TOTALS)} > 600"
 _UNCOUNTED: Final = per_account("max", f"abs({series('inventory_unaccounted_files')})")
 _UNREADABLE: Final = per_account("max", series("inventory_malformed_pins"))
 _CODE_429: Final = 'code="429"'
@@ -99,8 +103,8 @@ POLLING_ALERTS: Final = (
         "AIOZPinCredentialsRejected",
         per_account(
             "max",
-            f"increase({series('poll_failures_total', *_REFUSED)}[30m]) > 0 "
-            f"and on ({', '.join((*EXPORTER, 'account'))}) {series('up')} == 0",
+            f"(increase({_REFUSALS}[30m]) > 0 or increase({_REFUSALS}[3d]) > 0 and {_SAME_ACCOUNT} {_SLOW}) "
+            f"and {_SAME_ACCOUNT} {series('up')} == 0",
             "reason",
         ),
         "2m",

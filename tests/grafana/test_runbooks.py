@@ -26,7 +26,7 @@ SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "When it may be igno
 PLACE = EXPORTER[:-1]
 MOST_LINES = 70
 VALUES = {threshold.name: threshold.value for threshold in THRESHOLDS}
-WINDOWS = {"30m": "30 minutes", "2h": "2 hours", "1d": "(last|a) day", "7d": "last 7 days"}
+WINDOWS = {"30m": "30 minutes", "3d": "3 days", "2h": "2 hours", "1d": "(last|a) day", "7d": "last 7 days"}
 
 
 class Fence(NamedTuple):
