@@ -1,6 +1,5 @@
 import json
 import re
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +12,7 @@ from pin_exporter.metrics import ACCOUNT_FAMILIES
 from pin_exporter.model import VOCABULARIES, Phase
 from pin_exporter.process_metrics import ProcessMetrics
 from pin_exporter.snapshot import Collector, Operation
-from tests.tools import require_tool
+from tests.tools import run_promtool
 
 PAGE = (Path(__file__).parent.parent / "docs" / "metrics.md").read_text(encoding="utf-8")
 SUFFIXES = ("", "_bucket", "_count", "_sum", "_gcount", "_gsum")
@@ -123,12 +122,6 @@ def test_every_metric_named_anywhere_on_the_page_exists() -> None:
 
 def queries() -> list[str]:
     return re.findall(r"^```promql\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-
-
-def run_promtool(directory: Path, *arguments: str) -> None:
-    promtool = require_tool("promtool", "prometheus")
-    ran = subprocess.run([promtool, *arguments], cwd=directory, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def test_prometheus_understands_every_query(tmp_path: Path) -> None:

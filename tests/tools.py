@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -20,3 +22,10 @@ def do_without(told: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(told)
     pytest.skip(told)
+
+
+def run_promtool(directory: Path, *arguments: str) -> None:
+    """Run promtool in a directory; fail with what it says."""
+    promtool = require_tool("promtool", "prometheus")
+    ran = subprocess.run([promtool, *arguments], cwd=directory, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -239,16 +239,15 @@ def coloured(steps: Steps) -> list[Property]:
     return [_COLOURED_CELL, Property(id_val="thresholds", value={"mode": "absolute", "steps": thresholds})]
 
 
-def words_of(words: Mapping[float, tuple[str, str]]) -> list[Property]:
-    """Return what shows the cells of a column as words in colours."""
-    options = {f"{value:g}": {"text": text, "color": colour} for value, (text, colour) in words.items()}
+def words_of(words: Mapping[str, tuple[str, str]]) -> list[Property]:
+    """Return what shows the cells of a column as words in colours, by what stands in them."""
+    options = {value: {"text": text, "color": colour} for value, (text, colour) in words.items()}
     return [_COLOURED_CELL, Property(id_val="mappings", value=[{"type": "value", "options": options}])]
 
 
 def words_of_phases() -> list[Property]:
     """Return what colours the cells of a column that holds phases."""
-    options = {phase.value: {"text": phase.value, "color": colour} for phase, colour in PHASE_COLOURS.items()}
-    return [_COLOURED_CELL, Property(id_val="mappings", value=[{"type": "value", "options": options}])]
+    return words_of({phase.value: (phase.value, colour) for phase, colour in PHASE_COLOURS.items()})
 
 
 def unit_of(unit: str) -> Property:

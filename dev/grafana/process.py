@@ -73,5 +73,5 @@ def _exporters() -> Panel:
             sort_by="Running since",
         )
         .override_by_regexp("/^(Running since|Configured at)$/", [unit_of("dateTimeAsIso")])
-        .override_by_name("Configuration", words_of({1: ("IN FORCE", GOOD), 0: ("REFUSED", BAD)}))
+        .override_by_name("Configuration", words_of({"1": ("IN FORCE", GOOD), "0": ("REFUSED", BAD)}))
     )

@@ -181,7 +181,7 @@ def _accounts() -> Panel:
         .override_by_name("Size", [unit_of("bytes")])
         .override_by_name("Newest pin", [unit_of("dateTimeFromNow")])
         .override_by_regexp("/, age$/", [unit_of("s")])
-        .override_by_name("Last poll", words_of({1: ("OK", GOOD), 0: ("FAILED", BAD)}))
+        .override_by_name("Last poll", words_of({"1": ("OK", GOOD), "0": ("FAILED", BAD)}))
     )
 
 

@@ -9,11 +9,7 @@ from typing import Any
 
 from dev.grafana.rules import rules_yaml
 from tests.grafana.exporters import Exporter
-
-# One way to ask promtool, wherever it stands.
-from tests.test_docs_metrics import run_promtool
-
-__all__ = ["Group", "changed", "run_promtool", "run_rules"]
+from tests.tools import run_promtool
 
 
 @dataclass

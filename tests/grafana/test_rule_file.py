@@ -15,7 +15,7 @@ from pin_exporter.errors import REASONS
 from pin_exporter.model import VOCABULARIES, Phase
 from pin_exporter.snapshot import Collector
 from tests.grafana.promql import Selector, nodes, selectors
-from tests.grafana.promtool import run_promtool
+from tests.tools import run_promtool
 
 RULES = yaml.safe_load(rules_yaml())["groups"][0]["rules"]
 NAMED = [(rule.get("alert") or rule["record"], rule["expr"]) for rule in RULES]

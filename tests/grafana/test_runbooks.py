@@ -17,8 +17,7 @@ from dev.grafana.series import ACCOUNT, EXPORTER, known_series
 from dev.grafana.thresholds import RECORD, THRESHOLDS
 from pin_exporter.families import PREFIX
 from tests.grafana.promql import Selector, nodes, selectors
-from tests.test_docs_metrics import run_promtool
-from tests.tools import require_tool
+from tests.tools import require_tool, run_promtool
 
 DIRECTORY = ROOT / "docs" / "runbooks"
 OVERVIEW = (DIRECTORY / "README.md").read_text(encoding="utf-8")
