@@ -1,14 +1,14 @@
 """Turn the body of a 200 into a page; pure, typed, and forgiving of single rows."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
 from pin_exporter.errors import MalformedError, TooLargeError
-from pin_exporter.model import Page, Pin, Totals
+from pin_exporter.model import Metadata, Page, Pin, Totals
 
 _Row = TypeVar("_Row")
 _MESSAGE_LENGTH: Final = 200
@@ -39,6 +39,8 @@ class _Body(msgspec.Struct, Generic[_Row]):
 # Lax: sizes and totals may come as strings of digits, as other pinning services send them.
 _page = msgspec.json.Decoder(_Body[Pin | None], strict=False)
 _page_of_raw_rows = msgspec.json.Decoder(_Body[msgspec.Raw], strict=False)
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_pin = msgspec.json.Decoder(Pin, strict=False)
 _envelope = msgspec.json.Decoder(_Body[Any], strict=False)
 
 
@@ -108,18 +110,31 @@ def _with_whole_characters(body: bytes | bytearray) -> bytes:
 
 def _row(raw: bytes) -> Pin | None:
     try:
-        fields = msgspec.json.decode(raw)
-        if isinstance(fields, dict):
-            fields["date_pinned"] = _date(fields.get("date_pinned"))
-        return msgspec.convert(fields, Pin | None, strict=False)
+        fields = _fields.decode(raw)
+        for name, decoded in _LENIENT.items():
+            if name in fields:
+                fields[name] = msgspec.Raw(msgspec.json.encode(decoded(fields[name])))
+        return _pin.decode(msgspec.json.encode(fields))
     except _UNREADABLE:
         return None
 
 
-def _date(value: object) -> datetime | None:
+def _metadata(raw: msgspec.Raw) -> Metadata | None:
+    try:
+        return msgspec.json.decode(raw, type=Metadata)
+    except _UNREADABLE:
+        return None
+
+
+def _date(raw: msgspec.Raw) -> datetime | None:
     """Read a date leniently: a pin whose date is odd is still a pin, of unknown age."""
     try:
+        value = msgspec.json.decode(raw)
         date = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+    except _UNREADABLE:
         return None
     return date.replace(tzinfo=UTC) if date is not None and date.tzinfo is None else date
+
+
+_LENIENT: Final[Mapping[str, Callable[[msgspec.Raw], object]]] = {"date_pinned": _date, "metadata": _metadata}
+"""What may be odd without a pin being no pin."""

@@ -1,10 +1,10 @@
 """The data the exporter works on: pins, totals, pages, and what a status word means."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 MAX_INTEGER: Final = 2**63 - 1
 """The largest count or size taken as true: the API is written in Go, whose integers end here."""
@@ -46,6 +46,9 @@ VOCABULARIES: Final[tuple[Mapping[str, Phase], ...]] = (
 )
 """The two generations of status words. Which one production sends is not documented, so both are known."""
 
+OUT_OF_MONEY: Final = "unpinOutOfMoney"
+"""The status of a pin that the service dropped because the balance ran out."""
+
 _PHASES: Final = {word.lower(): phase for words in VOCABULARIES for word, phase in words.items()}
 
 
@@ -68,10 +71,18 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Metadata:
+    """What the owner of a pin, or the API, noted about it; the rest of it is not of interest here."""
+
+    name: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pin:
     """One row of the list, with the API's own field names (API documentation, "pins list").
 
-    `size` is in bytes and absent while a pin is unfinished. `date_pinned` always has a time zone.
+    `size` is in bytes and absent while a pin is unfinished. `date_pinned` always has a time zone. `metadata`
+    has no part in the comparison of pins.
     """
 
     id: str
@@ -83,6 +94,13 @@ class Pin:
     is_dir: bool | None = None
     status: str | None = None
     sub_hash_status: str | None = None
+    metadata: Metadata | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def name(self) -> str | None:
+        """Return the name that the owner gave, None if there is none."""
+        name = self.metadata and self.metadata.name
+        return name if isinstance(name, str) else None
 
     def __post_init__(self) -> None:
         """Refuse what no real pin can have; raises ValueError."""

@@ -13,7 +13,15 @@ from pin_exporter.inventory import PageSize, Reading
 from pin_exporter.lister import RETRIED, PinLister
 from pin_exporter.model import Page, Verdict
 from pin_exporter.poll_log import PollLog
-from pin_exporter.snapshot import AccountSnapshot, Collector, Counted, Health, Operation, Traffic
+from pin_exporter.snapshot import (
+    AccountSnapshot,
+    Collector,
+    Counted,
+    Health,
+    Operation,
+    PollRecord,
+    Traffic,
+)
 from pin_exporter.tally import NOTHING_SHOWN
 
 _REFUSED: Final = frozenset({"unauthorized", "forbidden"})
@@ -30,6 +38,15 @@ class _Begun(NamedTuple):
     reading: Reading
     began: float
     interrupted: float
+    requests_before: int
+
+
+class _Poll(NamedTuple):
+    """A poll that has begun, and when by either clock, and the requests that were made before it."""
+
+    collector: Collector
+    began: float
+    began_at: float
     requests_before: int
 
 
@@ -89,13 +106,13 @@ class AccountPoller:
 
     async def poll(self, collector: Collector) -> None:
         """Poll once and publish the outcome, be it data or a failure."""
-        began = self._clock.elapsed()
+        poll = _Poll(collector, self._clock.elapsed(), self._clock.wall(), self._requests(collector))
         try:
             step = await (self._poll_totals() if collector is Collector.TOTALS else self._poll_inventory())
         except PollError as error:
-            self._publish_failure(collector, began, error)
+            self._publish_failure(poll, error)
         else:
-            self._publish(collector, began, step(self.snapshot))
+            self._publish(poll, step(self.snapshot))
         # While the key is refused, one try an interval is enough, and the totals make it.
         if self.snapshot.health[Collector.TOTALS].reason in _REFUSED:
             self._key_accepted.clear()
@@ -121,7 +138,7 @@ class AccountPoller:
         self._interrupted = None
         self._require_proof(counted)
         # With the retries, of which the reading knows nothing.
-        counted = replace(counted, requests=self._walk_requests() - begun.requests_before)
+        counted = replace(counted, requests=self._requests(Collector.INVENTORY) - begun.requests_before)
         return lambda snapshot: replace(snapshot, counted=counted)
 
     def _begin_or_resume(self) -> _Begun:
@@ -134,11 +151,10 @@ class AccountPoller:
                 return begun
         counted = self.snapshot.counted
         shown = counted.inventory.shown if counted else NOTHING_SHOWN
-        return _Begun(Reading(shown), now, now, self._walk_requests())
+        return _Begun(Reading(shown), now, now, self._requests(Collector.INVENTORY))
 
-    def _walk_requests(self) -> int:
-        requests = self.snapshot.traffic.requests.items()
-        return sum(number for (operation, _), number in requests if operation is Operation.LIST)
+    def _requests(self, collector: Collector) -> int:
+        return self.snapshot.traffic.requests_for(collector.operation)
 
     def _require_proof(self, counted: Counted) -> None:
         """Refuse what was not proven, until it happened so often that something is better than nothing."""
@@ -161,14 +177,15 @@ class AccountPoller:
     def _count(self, step: Callable[[Traffic], Traffic]) -> None:
         self.snapshot = replace(self.snapshot, traffic=step(self.snapshot.traffic))
 
-    def _publish(self, collector: Collector, began: float, snapshot: AccountSnapshot) -> None:
-        health = self._attempted(collector, began)
-        self._log.succeeded(collector, health, health.duration_seconds or 0.0)
+    def _publish(self, poll: _Poll, snapshot: AccountSnapshot) -> None:
+        collector, (health, record) = poll.collector, self._ended(poll)
+        self._log.succeeded(collector, health, record.duration_seconds)
         interval = self._cadence.poll_interval
         if collector is Collector.INVENTORY and snapshot.counted:
-            requests, took = snapshot.counted.requests, health.duration_seconds or 0.0
-            interval = self._cadence.inventory_interval(requests, took)
-            if snapshot.counted.verdict is Verdict.INCONSISTENT:
+            counted = snapshot.counted
+            interval = self._cadence.inventory_interval(counted.requests, record.duration_seconds)
+            record = replace(record, verdict=counted.verdict)
+            if counted.verdict is Verdict.INCONSISTENT:
                 health = health.unproven()
                 self._log.published_without_proof()
         health = health.succeeded(
@@ -176,14 +193,18 @@ class AccountPoller:
             interval_seconds=interval,
             stale_after_seconds=self._cadence.stale_after_seconds(interval),
         )
-        self.snapshot = snapshot.with_health(collector, health)
+        self.snapshot = snapshot.with_health(collector, health).with_record(collector, record)
 
-    def _publish_failure(self, collector: Collector, began: float, error: PollError) -> None:
-        health = self._attempted(collector, began)
+    def _publish_failure(self, poll: _Poll, error: PollError) -> None:
+        collector, (health, record) = poll.collector, self._ended(poll)
         self._log.failed(collector, health, error)
-        self.snapshot = self.snapshot.with_health(collector, health.failed(error.reason, str(error)))
+        record = replace(record, reason=error.reason, error=str(error))
+        failed = health.failed(error.reason, str(error))
+        self.snapshot = self.snapshot.with_health(collector, failed).with_record(collector, record)
 
-    def _attempted(self, collector: Collector, began: float) -> Health:
-        return self.snapshot.health[collector].attempted(
-            at=self._clock.wall(), duration_seconds=self._clock.elapsed() - began
-        )
+    def _ended(self, poll: _Poll) -> tuple[Health, PollRecord]:
+        took = self._clock.elapsed() - poll.began
+        requests = self._requests(poll.collector) - poll.requests_before
+        health = self.snapshot.health[poll.collector]
+        attempted = health.attempted(at=self._clock.wall(), duration_seconds=took)
+        return attempted, PollRecord(poll.began_at, took, requests)

@@ -12,6 +12,15 @@ from pin_exporter.tally import Inventory
 
 DURATION_BOUNDS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of the request latency histogram in seconds."""
+MOST_POLLS: Final = 50
+"""Polls of a collector that are remembered."""
+
+
+class Operation(StrEnum):
+    """What a request to the API is for: a page of the walk, or the totals alone."""
+
+    LIST = "list"
+    TOTALS = "totals"
 
 
 class Collector(StrEnum):
@@ -20,12 +29,10 @@ class Collector(StrEnum):
     TOTALS = "totals"
     INVENTORY = "inventory"
 
-
-class Operation(StrEnum):
-    """What a request to the API is for: a page of the walk, or the totals alone."""
-
-    LIST = "list"
-    TOTALS = "totals"
+    @property
+    def operation(self) -> Operation:
+        """Return what this collector's requests are for."""
+        return Operation.TOTALS if self is Collector.TOTALS else Operation.LIST
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,18 @@ class Counted:
     def unaccounted_files(self) -> int:
         """Return files reported by the API minus pins counted."""
         return self.reported.files - self.inventory.pins
+
+
+@dataclass(frozen=True, slots=True)
+class PollRecord:
+    """One poll that is over. `began_at` in Unix seconds; the verdict is that of an inventory, else None."""
+
+    began_at: float
+    duration_seconds: float
+    requests: int
+    verdict: Verdict | None = None
+    reason: str | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +129,10 @@ class Traffic:
     throttled_seconds: float = 0.0
     response_bytes: int = 0
 
+    def requests_for(self, operation: Operation) -> int:
+        """Return how many requests were made for an operation."""
+        return sum(number for (made_for, _), number in self.requests.items() if made_for is operation)
+
     def requested(self, operation: Operation, code: str, seconds: float, body_bytes: int) -> Self:
         """Return the traffic after one more request."""
         key = (operation, code)
@@ -134,7 +157,10 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class AccountSnapshot:
-    """One account at one moment: the newest data of both collectors, their health, the traffic."""
+    """One account at one moment: the newest data of both collectors, their health, the traffic.
+
+    `records` holds the last polls of each collector, oldest first.
+    """
 
     account: str
     health: Mapping[Collector, Health]
@@ -142,10 +168,16 @@ class AccountSnapshot:
     totals: Totals | None = None
     counted: Counted | None = None
     traffic: Traffic = Traffic()
+    records: Mapping[Collector, tuple[PollRecord, ...]] = field(default_factory=dict)
 
     def with_health(self, collector: Collector, health: Health) -> Self:
         """Return the snapshot with one collector's health replaced."""
         return replace(self, health={**self.health, collector: health})
+
+    def with_record(self, collector: Collector, record: PollRecord) -> Self:
+        """Return the snapshot with one more poll on record."""
+        records = (*self.records.get(collector, ()), record)[-MOST_POLLS:]
+        return replace(self, records={**self.records, collector: records})
 
     @property
     def is_tried(self) -> bool:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from pin_exporter.attention import NOTHING_TO_ATTEND, Attention, Shortlist, Shortlists
 from pin_exporter.distinct import DistinctSet
 from pin_exporter.model import Phase, Pin, phase_of
 from pin_exporter.words import KNOWN_WORDS, NO_WORD, Status, WordList, status_labels
@@ -68,6 +69,7 @@ class Inventory:
     oldest_unfinished_at: float | None
     newest_at: float | None
     malformed: int
+    attention: Attention = NOTHING_TO_ATTEND
 
     @property
     def shown(self) -> Shown:
@@ -83,6 +85,7 @@ class _Group:
     sub_hash_status: str
     kind: Kind
     unfinished: bool
+    shortlist: Shortlist | None
     pins: int = 0
     size: int = 0
 
@@ -101,6 +104,7 @@ class Tally:
         self._sub_hash_statuses = WordList(shown.sub_hash_statuses)
         self._groups: dict[tuple[Status, str, Kind], _Group] = {}
         self._groups_by_key: dict[_Key, _Group] = {}
+        self._shortlists = Shortlists()
         self._cids = DistinctSet()
         self._duplicate_size_bytes = 0
         self._size_bits = [0] * 64
@@ -123,6 +127,8 @@ class Tally:
             size_bits[(size - 1).bit_length() if size else 0] += 1
             if pin.cid and not cids.add(pin.cid):
                 self._duplicate_size_bytes += size
+            if group.shortlist:
+                group.shortlist.add(pin)
             date = pin.date_pinned
             if date is None:
                 continue
@@ -150,6 +156,7 @@ class Tally:
             oldest_unfinished_at=min(self._unfinished, default=None),
             newest_at=self._newest.timestamp() if self._newest > _EPOCH else None,
             malformed=self._malformed,
+            attention=self._shortlists.attention(),
         )
 
     def _group(self, key: _Key) -> _Group:
@@ -158,11 +165,11 @@ class Tally:
         phase = phase_of(status or NO_WORD, pinned=pinned)
         kind = Kind(phase is Phase.PINNED if pinned is None else pinned, bool(by_cid), bool(directory))
         labels = ((word, phase), self._sub_hash_statuses.label(sub_hash_status), kind)
-        group = self._groups.setdefault(labels, _Group(*labels, unfinished=phase is Phase.IN_PROGRESS))
-        if (
-            len(self._groups_by_key) < _REMEMBERED_KEYS
-            and len(status or "") + len(sub_hash_status or "") < 256
-        ):
+        shortlist = self._shortlists.of(status or NO_WORD, phase)
+        unfinished = phase is Phase.IN_PROGRESS
+        group = self._groups.setdefault(labels, _Group(*labels, unfinished, shortlist))
+        short = len(status or "") + len(sub_hash_status or "") < 256
+        if short and len(self._groups_by_key) < _REMEMBERED_KEYS:
             self._groups_by_key[key] = group
         return group
 

@@ -13,6 +13,7 @@ import pin_exporter
 
 PACKAGE = Path(pin_exporter.__file__).parent
 CORE = (
+    "attention",
     "cadence",
     "distinct",
     "errors",
