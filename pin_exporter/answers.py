@@ -23,6 +23,7 @@ from pin_exporter.errors import (
 
 _MAX_HEADERS: Final = 100
 _MAX_HEADER_LENGTH: Final = 1_000
+_WANTED_BY_PROXY: Final = "a proxy wants a user and password: set proxy_url to http://user:password@host:port"
 _REFUSALS: Final[Mapping[int, tuple[type[HttpStatusError], str]]] = {
     401: (
         UnauthorizedError,
@@ -90,7 +91,8 @@ def error_for_status(
     if status >= 500:
         hint = "the service has a problem; polling goes on"
         return ServerError(f"{told}: {hint}", status=status, retry_after_seconds=delay)
-    return ClientError(f"{told}: check that base_url ends in /api", status=status)
+    hint = _WANTED_BY_PROXY if status == 407 else "check that base_url ends in /api"
+    return ClientError(f"{told}: {hint}", status=status)
 
 
 def retry_after_seconds(header: str | None, now: datetime) -> float | None:

@@ -1,9 +1,10 @@
 """One request to the list endpoint: keys on, typed page out, every failure one of our own errors.
 
-With `http_clients` and `transport_errors`, the only module that knows the HTTP library.
+With `http_clients`, `http_pool` and `transport_errors`, the only module that knows the HTTP library.
 """
 
 import asyncio
+import ssl
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AsyncExitStack
@@ -17,8 +18,9 @@ from pin_exporter.body import read_body
 from pin_exporter.credentials import Credentials, CredentialSource
 from pin_exporter.decode import decode_page
 from pin_exporter.errors import RequestTimeoutError, TooLargeError
+from pin_exporter.http_pool import Pool
 from pin_exporter.model import Page
-from pin_exporter.transport_errors import transport_error
+from pin_exporter.transport_errors import Timeouts, Trail, transport_error
 
 MAX_BODY_BYTES: Final = 8 * 2**20
 """What is larger is no page: one of 1,000 pins takes about half a megabyte."""
@@ -26,11 +28,15 @@ _MAX_ERROR_BYTES: Final = 64 * 2**10
 
 
 class Exchange(NamedTuple):
-    """How one request went: `code` is the HTTP status or `error`, the body is measured decompressed."""
+    """How one request went: `code` is the HTTP status or `error`, the body is measured decompressed.
+
+    `stale` names what was sent as it was before, because its files could not be read: keys, certificates.
+    """
 
     code: str
     seconds: float
     body_bytes: int
+    stale: tuple[str, ...] = ()
 
 
 class _KeyAuth(httpx.Auth):
@@ -49,23 +55,24 @@ class _KeyAuth(httpx.Auth):
 
 
 class PinApi:
-    """The list endpoint of one account.
+    """The list endpoint of one account, whose requests go through `pool`.
 
-    `timeout_seconds` bounds a request as a whole, from connecting to the last byte.
+    `timeouts` may be given as one number, the seconds that bound a request as a whole, from connecting to the
+    last byte.
     """
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        pool: Pool,
         base_url: str,
         credentials: CredentialSource,
-        timeout_seconds: float,
+        timeouts: Timeouts | float,
     ) -> None:
-        self._client = client
+        self._pool = pool
         self._url = httpx.URL(base_url.rstrip("/") + "/pinning/pins/")
         self._host = self._url.netloc.decode()
         self._credentials = credentials
-        self._timeout_seconds = timeout_seconds
+        self._timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(timeouts)
         self._decoding = asyncio.Lock()
 
     async def list_pins(self, *, offset: int, limit: int, observe: Callable[[Exchange], None]) -> Page:
@@ -99,29 +106,43 @@ class PinApi:
         self, query: Mapping[str, str | int], credentials: Credentials, observe: Callable[[Exchange], None]
     ) -> Answer:
         answer = Answer()
+        trail = Trail(self._url)
+        stale = ["keys"] if credentials.is_stale else []
         began = time.perf_counter()
         try:
             # Closing stands outside the timeout: the library loses a connection whose closing is cancelled.
             async with AsyncExitStack() as closing:
-                async with asyncio.timeout(self._timeout_seconds):
-                    url = self._url.copy_merge_params(dict(query))
-                    request = httpx.Request("GET", url, headers=self._client.headers)
+                lent = closing.enter_context(self._pool.lend())
+                stale += ["certificates"] if lent.is_stale else []
+                async with asyncio.timeout(self._timeouts.whole):
+                    request = self._request(lent.client, query, trail)
                     auth = _KeyAuth(credentials, self._url)
-                    response = await self._client.send(request, auth=auth, stream=True)
+                    response = await lent.client.send(request, auth=auth, stream=True)
                     closing.push_async_callback(response.aclose)
                     await _receive(response, answer)
         except TimeoutError:
             raise RequestTimeoutError(
-                f"{self._host} did not answer within {self._timeout_seconds:g} s: if this goes on, raise "
+                f"{trail.where} did not answer within {self._timeouts.whole:g} s: if this goes on, raise "
                 "request_timeout or lower page_size"
             ) from None
-        except httpx.TransportError as error:
-            raise transport_error(error, self._host, credentials.redact) from None
+        # The library lets the TLS library's own errors through where they come late.
+        except (httpx.TransportError, ssl.SSLError) as error:
+            raise transport_error(error, trail, self._timeouts, credentials.redact) from None
         finally:
             answer.seconds = time.perf_counter() - began
             code = "error" if answer.status is None else str(answer.status)
-            observe(Exchange(code, answer.seconds, len(answer.body)))
+            observe(Exchange(code, answer.seconds, len(answer.body), tuple(stale)))
         return answer
+
+    def _request(
+        self, client: httpx.AsyncClient, query: Mapping[str, str | int], trail: Trail
+    ) -> httpx.Request:
+        connect, read = self._timeouts.connect, self._timeouts.read
+        timeout = httpx.Timeout(None, connect=connect, read=read).as_dict()
+        url = self._url.copy_merge_params(dict(query))
+        return httpx.Request(
+            "GET", url, headers=client.headers, extensions={"timeout": timeout, "trace": trail}
+        )
 
     def _page(self, answer: Answer, credentials: Credentials) -> Page:
         if answer.status == 200:

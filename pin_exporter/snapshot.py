@@ -1,6 +1,6 @@
 """What is known of one account at one moment, immutable, and the pure steps from one moment to the next."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -12,6 +12,10 @@ from pin_exporter.tally import Inventory
 
 DURATION_BOUNDS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of the request latency histogram in seconds."""
+
+
+REREAD: Final = ("keys", "certificates")
+"""What is read from files again and again, by the names of the `files` label."""
 
 
 class Collector(StrEnum):
@@ -109,9 +113,12 @@ class Traffic:
     retries: Mapping[str, int] = field(default_factory=lambda: MappingProxyType(dict.fromkeys(REASONS, 0)))
     throttled_seconds: float = 0.0
     response_bytes: int = 0
+    stale: Mapping[str, int] = field(default_factory=lambda: MappingProxyType(dict.fromkeys(REREAD, 0)))
 
-    def requested(self, operation: Operation, code: str, seconds: float, body_bytes: int) -> Self:
-        """Return the traffic after one more request."""
+    def requested(
+        self, operation: Operation, code: str, seconds: float, body_bytes: int, stale: Collection[str] = ()
+    ) -> Self:
+        """Return the traffic after one more request; `stale` is what its files could not be read for."""
         key = (operation, code)
         counts, total = self.durations.get(operation, ((0,) * (len(DURATION_BOUNDS) + 1), 0.0))
         bucket = sum(seconds > bound for bound in DURATION_BOUNDS)
@@ -121,6 +128,7 @@ class Traffic:
             requests={**self.requests, key: self.requests.get(key, 0) + 1},
             durations={**self.durations, operation: (counts, total + seconds)},
             response_bytes=self.response_bytes + body_bytes,
+            stale={files: times + (files in stale) for files, times in self.stale.items()},
         )
 
     def retried(self, reason: str) -> Self:

@@ -11,29 +11,28 @@ from pin_exporter.credentials import KeyFile
 from pin_exporter.errors import SettingsError
 from pin_exporter.exporter import Exporter
 from pin_exporter.http_clients import HttpClients
+from pin_exporter.http_pool import Pool
+from pin_exporter.route import Route
 from pin_exporter.settings import Account
 from pin_exporter.snapshot import AccountSnapshot, Collector
 from tests.clocks import FakeClock
 from tests.service import Service, served_by
 
 START = 1_000.0
+NO_ROUTE = Route()
 
 
 class _Clients(HttpClients):
     """The real sharing of clients, over a service in the same process."""
 
     def __init__(self, service: Service) -> None:
-        super().__init__()
+        super().__init__(lambda _: served_by(service))
         self.service = service
-        self.handed_out: dict[str, httpx.AsyncClient] = {}
+        self.handed_out: dict[str, Pool] = {}
 
-    def for_url(self, url: str) -> httpx.AsyncClient:
-        client = super().for_url(url)
-        if client not in self.handed_out.values():
-            client._transport = served_by(self.service)._transport
-            client._mounts.clear()
-        self.handed_out[url] = client
-        return client
+    def for_url(self, url: str, route: Route = NO_ROUTE) -> Pool:
+        self.handed_out[url] = super().for_url(url, route)
+        return self.handed_out[url]
 
 
 def account(name: str, **more: object) -> Account:
