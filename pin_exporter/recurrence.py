@@ -15,12 +15,12 @@ class Recurrence:
         self._since_told = 0
 
     def happened(self, *, new: bool) -> int | None:
-        """Count it once more; return how often it has happened since it was told of last.
+        """Count it; return how often it has happened since it was told of last, 1 for a `new` one.
 
-        None when it need not be told of again: it is not `new`, and the hour is not over.
+        None when it need not be told of again: it goes on, and the hour is not over.
         """
         now = self._elapsed()
-        self._since_told += 1
+        self._since_told = 1 if new else self._since_told + 1
         if self._told_at is None:
             self._told_at = now
         if not new and now - self._told_at < TOLD_EVERY_SECONDS:

@@ -59,6 +59,7 @@ class Trail:
         self._port = url.port or {"http": 80, "https": 443}.get(url.scheme)
         self._proxy: str | None = None
         self._is_past_proxy = False
+        self.has_new_tls = False
 
     async def __call__(self, event: str, told: Mapping[str, Any]) -> None:
         """Take note of an event."""
@@ -67,8 +68,12 @@ class Trail:
             is_origin = (host, port) == (self._name, self._port)
             self._proxy = None if is_origin else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             self._is_past_proxy = is_origin
-        elif event.endswith("start_tls.started"):
-            self._is_past_proxy |= told["server_hostname"] == self._name
+        elif (
+            event == "proxy.start_tls.started"
+        ):  # in the tunnel; with the proxy itself, `connection.` begins it
+            self._is_past_proxy = True
+        elif event.endswith("start_tls.complete"):
+            self.has_new_tls = not self.proxy
         elif event == "http11.send_request_headers.started":
             self._is_past_proxy |= told["request"].method != b"CONNECT"
 
@@ -95,17 +100,18 @@ def transport_error(
     causes = list(_causes(error))
     if isinstance(error, httpx.ProxyError) and str(error)[:3].isdigit():
         return _refused_by_proxy(int(str(error)[:3]), trail)
+    if isinstance(error, httpx.TimeoutException):
+        return _timed_out(error, one_line(redact(str(error))), trail, timeouts)
     # The innermost knows best; and the library quotes what it could not read.
     words = (one_line(redact(getattr(cause, "strerror", None) or str(cause))) for cause in causes)
-    told = next(filter(None, words), None)
-    if isinstance(error, httpx.TimeoutException):
-        return _timed_out(error, told, trail, timeouts)
-    told = told or type(error).__name__
+    told = next(filter(None, words), type(error).__name__)
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
             hint = _CHECK_PROXY if trail.proxy else "check base_url and ca_file"
             return TlsError(f"TLS with {trail.where} failed: {told}: {_tls_hint(cause) or hint}")
     hint = _CHECK_PROXY if trail.proxy else "check base_url, DNS, firewalls and proxy variables"
+    if trail.has_new_tls and isinstance(error, httpx.ReadError | httpx.RemoteProtocolError):
+        hint = f"{hint}; {_WANTS_CERTIFICATE}"
     return ConnectionFailedError(f"connection to {trail.where} failed: {told}: {hint}")
 
 
@@ -117,7 +123,7 @@ def _refused_by_proxy(status: int, trail: Trail) -> PollError:
 
 
 def _timed_out(
-    error: httpx.TimeoutException, told: str | None, trail: Trail, timeouts: Timeouts
+    error: httpx.TimeoutException, told: str, trail: Trail, timeouts: Timeouts
 ) -> RequestTimeoutError:
     hint = _CHECK_PROXY if trail.proxy else "check DNS and firewalls"
     if isinstance(error, httpx.ConnectTimeout):

@@ -176,3 +176,23 @@ def test_a_key_file_that_cannot_be_read_for_a_while_is_told_once_and_so_are_new_
         "keys have changed",
     ]
     assert "key-of-all" not in caplog.text
+
+
+def test_a_key_file_that_stays_unreadable_is_told_of_hourly_with_a_count_and_marks_what_is_handed_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = FakeClock()
+    path = tmp_path / "key"
+    path.write_text("first-key-of-all")
+    source = reread(KeyFile(path), SecretStr("secret"), clock)
+    assert not source().is_stale
+    path.unlink()
+    for _ in range(121):
+        assert source().is_stale
+        clock.now += 60
+    path.write_text("first-key-of-all")
+    assert not source().is_stale
+    path.unlink()
+    source()
+    told = [(vars(record)["account"], vars(record)["times"]) for record in caplog.records]
+    assert told == [("a", 1), ("a", 60), ("a", 60), ("a", 1)]
