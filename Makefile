@@ -48,6 +48,10 @@ format: $(VENV)/dev ## Format the code
 grafana: $(VENV)/dev ## Make the dashboard and the alert rules anew
 	$(BIN)/python -m dev.grafana
 
+.PHONY: schema
+schema: $(VENV)/dev ## Make the JSON Schema of the configuration file anew
+	$(BIN)/python -m dev.schema
+
 .PHONY: chart
 chart: $(VENV)/dev ## Make the generated files of the Helm chart anew
 	$(BIN)/python -m dev.chart
