@@ -149,6 +149,12 @@ bench: $(VENV)/dev ## Measure speed and memory
 soak: $(VENV)/dev ## Run real processes for ten minutes under faults, and watch their memory
 	$(BIN)/python -m tests.bench.soak $(ARGS)
 
+SECONDS ?= 600
+
+.PHONY: fuzz
+fuzz: $(VENV)/dev ## Make up files and answers for ten minutes, or SECONDS, and see that no traceback comes of them
+	$(BIN)/python -m tests.fuzz --seconds=$(SECONDS) $(ARGS)
+
 ACTIONLINT := $(TOOLS)/actionlint-v1.7.12/actionlint
 
 .PHONY: workflows-lint
