@@ -30,6 +30,7 @@ _TOLD: Final = {
     "bool_type": "must be true or false",
 }
 """What to say instead of the library's own words, by its type of problem."""
+_LONGEST_NAME: Final = 80
 _SERVICE_VARIABLE: Final = re.compile(r"_SERVICE_HOST|_SERVICE_PORT(_\w+)?|_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?")
 
 
@@ -113,7 +114,7 @@ class _Sources:
         told = _TOLD.get(kind, told)
         if kind == "extra_forbidden":
             known = Settings.model_fields if len(place) == 1 else AccountSettings.model_fields
-            close = difflib.get_close_matches(str(place[-1]), known, n=1)
+            close = difflib.get_close_matches(str(place[-1])[:_LONGEST_NAME], known, n=1)
             told = "is not a setting" + (f": did you mean {close[0]}?" if close else "")
         told = told.removeprefix("Value error, ").replace("Input should be", "must be")
         return f"{self.locate(place)}: {told}"

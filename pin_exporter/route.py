@@ -35,9 +35,9 @@ class TlsFiles:
             try:
                 with path.open("rb") as file:
                     file.read(1)
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 unreadable = True
-                yield setting, f"cannot read the file: {error.strerror}"
+                yield setting, f"cannot read the file: {getattr(error, 'strerror', None) or 'it is no path'}"
         if self.client_key_file and not self.client_cert_file:
             yield "client_key_file", "is given without client_cert_file"
         if not unreadable:
@@ -75,11 +75,8 @@ class TlsFiles:
         if self.client_cert_file:
             try:
                 _show(context, self.client_cert_file, self.client_key_file)
-            except _EncryptedKeyError:
-                yield (
-                    "client_key_file" if self.client_key_file else "client_cert_file",
-                    "the key is encrypted",
-                )
+            except ValueError as error:
+                yield "client_key_file" if self.client_key_file else "client_cert_file", str(error)
             except OSError as error:
                 told = "the file holds no certificate in PEM form, or the key is none"
                 if isinstance(error, ssl.SSLError) and error.reason == _MISMATCH:
@@ -100,21 +97,18 @@ class Route:
         return self.proxy_url is not None and self.proxy_url.get_secret_value() == DIRECT
 
 
-class _EncryptedKeyError(ValueError):
-    """The key needs a password, which would be asked for on the terminal."""
-
-
 def _show(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
     context.load_cert_chain(certificate, key, password=_refuse_to_ask)
 
 
 def _refuse_to_ask() -> str:
-    raise _EncryptedKeyError
+    """Stand in for the question on the terminal that the TLS library would ask."""
+    raise ValueError("the key is encrypted: give one without a password")
 
 
 def _state(path: Path) -> object:
     try:
         found = path.stat()
-    except OSError as error:
-        return error.errno
+    except (OSError, ValueError) as error:
+        return str(error)
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -144,7 +144,7 @@ def _timed_out(
 def _tls_hint(error: ssl.SSLError) -> str | None:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _HINTS_BY_VERIFY_CODE.get(getattr(error, "verify_code", 0))
-    reason = error.reason or ""
+    reason = getattr(error, "reason", None) or ""
     return next((hint for end, hint in _HINTS_BY_REASON.items() if reason.endswith(end)), None)
 
 

@@ -24,18 +24,13 @@ from tests.environment import clean
 EXAMPLE = SCHEMA.parent / "config.example.yml"
 ALONE = {"account", "api_key", "api_key_file", "secret_key", "secret_key_file", "client_key_file"}
 KEYS = {"api_key": "k", "secret_key": "s"}
+SHAPE: dict[str, Any] = json.loads(SCHEMA.read_text(encoding="utf-8"))
+VALIDATOR = Draft7Validator(SHAPE)
 
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     clean(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def validator() -> Draft7Validator:
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    Draft7Validator.check_schema(schema)
-    return Draft7Validator(schema)
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +59,9 @@ def test_the_schema_is_what_the_generator_makes() -> None:
     assert SCHEMA.read_text(encoding="utf-8") == schema_json(), "run `make schema`"
 
 
-def test_the_schema_knows_every_setting_that_the_file_can_hold(validator: Draft7Validator) -> None:
-    assert isinstance(validator.schema, dict)
-    properties = validator.schema["properties"]
+def test_the_schema_knows_every_setting_that_the_file_can_hold() -> None:
+    Draft7Validator.check_schema(SHAPE)
+    properties = SHAPE["properties"]
     assert properties.keys() == Settings.model_fields.keys() - NOT_IN_FILE
     assert properties["accounts"]["items"]["properties"].keys() == AccountSettings.model_fields.keys()
     described = [*properties.values(), *properties["accounts"]["items"]["properties"].values()]
@@ -79,12 +74,10 @@ def test_the_example_begins_with_its_schema_for_editors() -> None:
     assert EXAMPLE.parent == SCHEMA.parent
 
 
-def test_the_example_loads_and_fits_the_schema(
-    validator: Draft7Validator, secrets: Path, tmp_path: Path
-) -> None:
+def test_the_example_loads_and_fits_the_schema(secrets: Path, tmp_path: Path) -> None:
     settings = load(tmp_path / "config.yml", example(secrets))
     assert [account.name for account in accounts_of(settings)] == ["production", "backups"]
-    assert not list(validator.iter_errors(yaml.safe_load(example(secrets))))
+    assert not list(VALIDATOR.iter_errors(yaml.safe_load(example(secrets))))
 
 
 def test_the_example_shows_each_setting_of_the_file_once_with_its_default_or_commented_out() -> None:
@@ -103,13 +96,11 @@ def test_the_example_shows_each_setting_of_the_file_once_with_its_default_or_com
         assert default is None or f"#{name}: {default}\n" in text, name
 
 
-def test_each_line_that_is_commented_out_can_be_put_in(
-    validator: Draft7Validator, secrets: Path, tmp_path: Path
-) -> None:
+def test_each_line_that_is_commented_out_can_be_put_in(secrets: Path, tmp_path: Path) -> None:
     text = example(secrets)
     for name in re.findall(r"^#(\w+): ", text, re.MULTILINE):
         changed = re.sub(rf"^#({name}: )", r"\1", text, flags=re.MULTILINE)
-        assert not list(validator.iter_errors(yaml.safe_load(changed))), name
+        assert not list(VALIDATOR.iter_errors(yaml.safe_load(changed))), name
         if name not in ALONE:
             before, after = (load(tmp_path / "config.yml", each) for each in (text, changed))
             assert getattr(before, name) is None, name
@@ -173,17 +164,15 @@ BAD: list[object] = [
 
 
 @pytest.mark.parametrize("values", GOOD, ids=json.dumps)
-def test_good_files_fit_the_schema(
-    validator: Draft7Validator, values: dict[str, Any], tmp_path: Path
-) -> None:
-    assert not list(validator.iter_errors(values))
+def test_good_files_fit_the_schema(values: dict[str, Any], tmp_path: Path) -> None:
+    assert not list(VALIDATOR.iter_errors(values))
     if values:
         load(tmp_path / "config.yml", json.dumps(values))
 
 
 @pytest.mark.parametrize("values", BAD, ids=json.dumps)
-def test_bad_files_do_not_fit_the_schema(validator: Draft7Validator, values: object, tmp_path: Path) -> None:
-    assert list(validator.iter_errors(values))
+def test_bad_files_do_not_fit_the_schema(values: object, tmp_path: Path) -> None:
+    assert list(VALIDATOR.iter_errors(values))
     more = {**KEYS, **values} if isinstance(values, dict) and "accounts" not in values else values
     with pytest.raises(SettingsError):
         load(tmp_path / "config.yml", json.dumps(more))
@@ -191,14 +180,12 @@ def test_bad_files_do_not_fit_the_schema(validator: Draft7Validator, values: obj
 
 @given(values=config_files() | config_files(good=True))
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_what_the_loader_takes_fits_the_schema(
-    validator: Draft7Validator, values: dict[str, Any], tmp_path: Path
-) -> None:
+def test_what_the_loader_takes_fits_the_schema(values: dict[str, Any], tmp_path: Path) -> None:
     try:
         load(tmp_path / "config.yml", json.dumps(values))
     except SettingsError:
         return
-    assert not list(validator.iter_errors(values))
+    assert not list(VALIDATOR.iter_errors(values))
 
 
 @pytest.mark.parametrize(

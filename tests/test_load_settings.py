@@ -491,3 +491,8 @@ def test_an_account_takes_the_top_levels_route_and_brings_the_key_of_its_own_cer
     )
     assert b.route == Route(TlsFiles(None, own.both), SecretStr("direct"))
     assert [(each.connect_timeout, each.read_timeout) for each in (a, b)] == [(10, 5), (60, 5)]
+
+
+def test_a_setting_with_an_endless_name_is_told_of_briefly(path: Path) -> None:
+    told = problems(path, f"api_key: k\nsecret_key: s\n? {'poll_' * 100_000}\n: 1\n")
+    assert told == [f"config.yml:3: {'poll_' * 16}…: is not a setting"]

@@ -582,6 +582,7 @@ def broken_files(folder: Path, pair: Pair, other: Pair) -> dict[str, TlsFiles]:
     return {
         "ca_file: cannot read the file: No such file or directory": TlsFiles(folder / "missing"),
         "ca_file: cannot read the file: Is a directory": TlsFiles(directory),
+        "ca_file: cannot read the file: it is no path": TlsFiles(Path("a\0b")),
         "ca_file: the file holds no certificates in PEM form": TlsFiles(text),
         "client_key_file: is given without client_cert_file": TlsFiles(client_key_file=pair.key),
         "client_key_file: cannot read the file: No such file or directory": TlsFiles(
@@ -593,7 +594,9 @@ def broken_files(folder: Path, pair: Pair, other: Pair) -> dict[str, TlsFiles]:
         "client_cert_file: the key does not belong to the certificate": TlsFiles(
             None, pair.certificate, other.key
         ),
-        "client_key_file: the key is encrypted": TlsFiles(None, pair.certificate, encrypted),
+        "client_key_file: the key is encrypted: give one without a password": TlsFiles(
+            None, pair.certificate, encrypted
+        ),
     }
 
 

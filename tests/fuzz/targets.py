@@ -54,8 +54,7 @@ def _check_config(content: bytes) -> None:
         try:
             settings = load_settings({"config_file": str(path)})
         except SettingsError as error:
-            assert error.problems
-            for problem in error.problems:
+            for problem in error.problems or [""]:
                 check_line(problem, may_show_keys=_is_named_by_a_key(content))
             return
         for account in accounts_of(settings):
