@@ -121,12 +121,16 @@ def _proxy(route: Route) -> httpx.Proxy | None:
 def _wrong_variables() -> str:
     """Return what to say when no client can be made with the proxies of the environment."""
     for scheme, url in getproxies_environment().items():
-        try:
-            if scheme != "no":
-                httpx.AsyncHTTPTransport(proxy=url if "://" in url else f"http://{url}", verify=False)
-        except _UNUSABLE:
+        if scheme != "no" and not _is_proxy(url if "://" in url else f"http://{url}"):
             return f"the variable {scheme.upper()}_PROXY must be http://host:port, or unset"
     return "the variable NO_PROXY must hold names and addresses, without brackets, separated by commas"
+
+
+def _is_proxy(url: str) -> bool:
+    try:
+        return httpx.Proxy(url).url.scheme in ("http", "https")
+    except _UNUSABLE:
+        return False
 
 
 def _new_context() -> ssl.SSLContext:

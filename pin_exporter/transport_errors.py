@@ -68,9 +68,7 @@ class Trail:
             is_origin = (host, port) == (self._name, self._port)
             self._proxy = None if is_origin else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             self._is_past_proxy = is_origin
-        elif (
-            event == "proxy.start_tls.started"
-        ):  # in the tunnel; with the proxy itself, `connection.` begins it
+        elif event == "proxy.start_tls.started":  # the tunnel's; that with the proxy is `connection.…`
             self._is_past_proxy = True
         elif event.endswith("start_tls.complete"):
             self.has_new_tls = not self.proxy
@@ -81,6 +79,11 @@ class Trail:
     def proxy(self) -> str | None:
         """Return host and port of the proxy if the request has not got past it."""
         return None if self._is_past_proxy else self._proxy
+
+    @property
+    def hears_proxy(self) -> bool:
+        """Tell whether what comes may be a proxy's own words."""
+        return self._proxy is not None and not self.has_new_tls
 
     @property
     def where(self) -> str:
@@ -105,10 +108,13 @@ def transport_error(
     # The innermost knows best; and the library quotes what it could not read.
     words = (one_line(redact(getattr(cause, "strerror", None) or str(cause))) for cause in causes)
     told = next(filter(None, words), type(error).__name__)
+    if trail.hears_proxy and isinstance(error, httpx.RemoteProtocolError):
+        told = "its answer is not HTTP"  # the rest may be the password that the proxy was given
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
-            hint = _CHECK_PROXY if trail.proxy else "check base_url and ca_file"
-            return TlsError(f"TLS with {trail.where} failed: {told}: {_tls_hint(cause) or hint}")
+            hint = _tls_hint(cause) or "check base_url and ca_file"
+            hint = hint.replace("base_url", "proxy_url") if trail.proxy else hint
+            return TlsError(f"TLS with {trail.where} failed: {told}: {hint}")
     hint = _CHECK_PROXY if trail.proxy else "check base_url, DNS, firewalls and proxy variables"
     if trail.has_new_tls and isinstance(error, httpx.ReadError | httpx.RemoteProtocolError):
         hint = f"{hint}; {_WANTS_CERTIFICATE}"

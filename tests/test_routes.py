@@ -28,7 +28,7 @@ from tests.certificates import Authority, Pair
 from tests.clocks import FakeClock
 from tests.proxy import Proxy
 from tests.service import API_KEY, SECRET_KEY, credentials, page, row
-from tests.strange_server import Call, StrangeServer, answer, hang_up, silence
+from tests.strange_server import Call, StrangeServer, answer, hang_up, raw, silence
 
 T = TypeVar("T")
 GOOD = answer("200 OK", page([row(1), row(2)]))
@@ -401,6 +401,7 @@ def test_a_proxy_may_be_spoken_to_by_tls_and_then_its_certificate_is_checked_too
     assert files == 2
     assert error.reason == "tls"
     assert f"TLS with the proxy {name} failed" in str(error)
+    assert "base_url" not in str(error)
 
 
 def test_a_plain_url_is_asked_for_at_the_proxy_itself() -> None:
@@ -487,6 +488,20 @@ def test_a_proxy_that_refuses_is_named_with_what_to_do(refusal: str, hint: str) 
     assert error.reason == "connection"
     assert f"the proxy {name} answered {refusal[:3]} when asked for api.test: " in str(error)
     assert hint in str(error)
+
+
+@pytest.mark.parametrize("url", ["http://api.test/api", "https://api.test/api"])
+def test_what_a_proxy_says_that_is_no_http_is_not_quoted(url: str) -> None:
+    async def work() -> PollError:
+        secret = base64.b64encode(f"user:{PASSWORD}".encode()).decode()
+        async with StrangeServer(
+            raw(f"Basic {secret} {PASSWORD}\r\n\r\n".encode(), close=True)
+        ).listening() as proxy:
+            return await failure_of(url, route(proxy=f"http://user:{PASSWORD}@127.0.0.1:{proxy.port}"))
+
+    error = run(work())
+    assert error.reason == "connection"
+    assert "its answer is not HTTP" in str(error)
 
 
 def test_a_proxy_that_wants_a_password_for_a_plain_url_is_told_as_a_proxy() -> None:
