@@ -27,11 +27,11 @@ JSON: Final = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_WORDS, inner, max_size=4),
     max_leaves=12,
 )
-_NESTED: Final = st.builds(
-    lambda depth, opening: opening * depth,
-    st.integers(0, 300) | st.sampled_from([2_000, 20_000]),
-    st.sampled_from([b"[", b'{"a":', b"[{", b"- "]),
-)
+
+
+def _nested(*depths: int) -> st.SearchStrategy[bytes]:
+    openings = st.sampled_from([b"[", b'{"a":', b"[{", b"- "])
+    return st.builds(lambda depth, opening: opening * depth, st.sampled_from(depths), openings)
 
 
 @st.composite
@@ -72,7 +72,7 @@ def config_contents() -> st.SearchStrategy[bytes]:
         st.builds(lambda values: json.dumps({**values, "api_key": API_KEY}).encode(), config_files()),
         _spoilt(_PLANTED),
         _YAML.map(lambda text: text.encode("utf-8", "surrogatepass")),
-        _NESTED,
+        _nested(3, 50, 1_000),
         st.binary(max_size=300),
     )
 
@@ -84,7 +84,7 @@ def bodies() -> st.SearchStrategy[bytes]:
         _pages_of_another_shape(),
         JSON.map(lambda value: json.dumps(value).encode()),
         st.builds(lambda told: json.dumps({"status": told, "message": told}).encode(), JSON),
-        _NESTED,
+        _nested(3, 100, 2_000, 20_000),
         st.binary(max_size=300),
     )
 
