@@ -48,6 +48,10 @@ format: $(VENV)/dev ## Format the code
 grafana: $(VENV)/dev ## Make the dashboard and the alert rules anew
 	$(BIN)/python -m dev.grafana
 
+.PHONY: schema
+schema: $(VENV)/dev ## Make the JSON Schema of the configuration file anew
+	$(BIN)/python -m dev.schema
+
 .PHONY: chart
 chart: $(VENV)/dev ## Make the generated files of the Helm chart anew
 	$(BIN)/python -m dev.chart
@@ -144,6 +148,12 @@ bench: $(VENV)/dev ## Measure speed and memory
 .PHONY: soak
 soak: $(VENV)/dev ## Run real processes for ten minutes under faults, and watch their memory
 	$(BIN)/python -m tests.bench.soak $(ARGS)
+
+SECONDS ?= 600
+
+.PHONY: fuzz
+fuzz: $(VENV)/dev ## Make up files and answers for ten minutes, or SECONDS, and see that no traceback comes of them
+	$(BIN)/python -m tests.fuzz --seconds=$(SECONDS) $(ARGS)
 
 ACTIONLINT := $(TOOLS)/actionlint-v1.7.12/actionlint
 

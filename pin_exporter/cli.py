@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from dotenv import load_dotenv
-
 from pin_exporter import __version__, healthcheck
 from pin_exporter.configured import check_settings, run_as_configured
+from pin_exporter.env_file import load_env_file
 from pin_exporter.errors import ListenError, SettingsError
 from pin_exporter.load_settings import (
     flag_of,
@@ -69,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(parsed: argparse.Namespace) -> int:
     # What is set already wins over the file.
-    load_dotenv(Path(".env"))
+    load_env_file(Path(".env"))
     flags = _flags_given(parsed)
     if parsed.config_check:
         accounts = check_settings(flags)

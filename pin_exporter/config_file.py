@@ -12,6 +12,7 @@ from pin_exporter.errors import SettingsError
 
 _MAX_BYTES: Final = 4 * 2**20
 _MAX_VALUES: Final = 100_000
+_LONGEST_SHOWN: Final = 80
 _NULL_TAG: Final = "tag:yaml.org,2002:null"
 _QUOTED: Final = re.compile(r"""(['"])(?:\\.|(?!\1).)*\1""")
 
@@ -110,8 +111,9 @@ class _Reading:
 
 
 def _shown(name: str | int) -> str:
-    """Return a key of the file on one line, whatever it holds."""
+    """Return a key of the file on one line, whatever it holds and however long it is."""
     text = str(name)
+    text = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
     return text if text.isprintable() else ascii(text)
 
 

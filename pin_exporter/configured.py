@@ -7,7 +7,7 @@ from typing import Final
 import uvloop
 
 from pin_exporter import __version__
-from pin_exporter.api import HttpClients
+from pin_exporter.http_clients import HttpClients
 from pin_exporter.load_settings import load_settings, unknown_variables
 from pin_exporter.logs import configure_logging
 from pin_exporter.run import Web, run_exporter
@@ -54,15 +54,15 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
 
 
 def _usable_accounts(settings: Settings, clients: HttpClients) -> list[Account]:
-    """Return the accounts. Raises SettingsError for a URL or proxy that no client can be made for."""
+    """Return the accounts. Raises SettingsError for a URL, proxy or file that no client can be made with."""
     accounts = list(accounts_of(settings))
     for account in accounts:
-        clients.for_url(account.base_url)
+        clients.check(account.base_url, account.route)
     return accounts
 
 
 def _warn_of_plain_http(accounts: list[Account]) -> None:
-    for url in {account.base_url for account in accounts if is_exposed(account.base_url)}:
+    for url in {account.base_url for account in accounts if is_exposed(account.base_url, account.proxy_url)}:
         _log.warning("keys are sent without encryption: use https", extra={"base_url": url})
 
 

@@ -4,11 +4,13 @@ import hashlib
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
+
+from pin_exporter.recurrence import Recurrence
 
 _log = logging.getLogger(__name__)
 
@@ -18,10 +20,14 @@ _SHORTEST_SECRET: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A key pair, as the two request headers carry it."""
+    """A key pair, as the two request headers carry it.
+
+    `is_stale` says that the files have been changed or lost, and could not be read again.
+    """
 
     api_key: SecretStr
     secret_key: SecretStr
+    is_stale: bool = field(default=False, compare=False)
 
     @property
     def fingerprint(self) -> str:
@@ -75,7 +81,17 @@ class RereadCredentials:
     A file that cannot be read for a moment leaves the last good pair in force; the API's 401 tells the rest.
     """
 
-    def __init__(self, api_key: SecretStr | KeyFile, secret_key: SecretStr | KeyFile) -> None:
+    def __init__(
+        self,
+        api_key: SecretStr | KeyFile,
+        secret_key: SecretStr | KeyFile,
+        *,
+        account: str,
+        elapsed: Callable[[], float],
+    ) -> None:
+        """Read both. Raises ValueError when that cannot be done. `elapsed` reads the clock."""
+        self._account = account
+        self._unreadable = Recurrence(elapsed)
         self._api_key = api_key
         self._secret_key = secret_key
         self._last = Credentials(_now(api_key), _now(secret_key))
@@ -86,12 +102,14 @@ class RereadCredentials:
         try:
             pair = Credentials(_now(self._api_key), _now(self._secret_key))
         except ValueError as error:
-            if self._readable:
-                _log.warning("a key file cannot be read; the last keys stay in force", extra={"error": error})
+            times = self._unreadable.happened(new=self._readable)
+            if times is not None:
+                told = {"account": self._account, "error": error, "times": times}
+                _log.warning("a key file cannot be read; the last keys stay in force", extra=told)
             self._readable = False
-            return self._last
+            return replace(self._last, is_stale=True)
         if pair != self._last:
-            _log.info("keys have changed", extra={"key": pair.fingerprint})
+            _log.info("keys have changed", extra={"account": self._account, "key": pair.fingerprint})
         self._last, self._readable = pair, True
         return pair
 

@@ -6,16 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pin_exporter.api import HttpClients, PinApi
+from pin_exporter.api import PinApi
 from pin_exporter.budget import RequestBudget
 from pin_exporter.cadence import Cadence
 from pin_exporter.clock import Clock
 from pin_exporter.credentials import RereadCredentials
 from pin_exporter.errors import SettingsError
+from pin_exporter.http_clients import HttpClients
 from pin_exporter.lister import PinLister
 from pin_exporter.poller import AccountPoller
 from pin_exporter.settings import Account
 from pin_exporter.snapshot import AccountSnapshot
+from pin_exporter.transport_errors import Timeouts
 
 _START_SPREAD_SECONDS: Final = 0.05
 _LONGEST_PATIENCE_SECONDS: Final = 300.0
@@ -60,6 +62,7 @@ class Exporter:
         wanted = {one.poller for one in polled.values()}
         for gone in self._tasks.keys() - wanted:
             self._tasks.pop(gone).cancel()
+        self._clients.keep((account.base_url, account.route) for account in accounts)
         self._start_new()
 
     async def run(self) -> None:
@@ -82,7 +85,9 @@ class Exporter:
         sharing: dict[tuple[str, str], list[tuple[Account, RereadCredentials]]] = {}
         for account in accounts:
             try:
-                credentials = RereadCredentials(account.api_key, account.secret_key)
+                credentials = RereadCredentials(
+                    account.api_key, account.secret_key, account=account.name, elapsed=self._clock.elapsed
+                )
             except ValueError as error:
                 raise SettingsError([f"account {account.name}: {error}"]) from None
             key = (account.base_url, credentials().api_key.get_secret_value())
@@ -101,8 +106,9 @@ class Exporter:
     def _poller(
         self, account: Account, credentials: RereadCredentials, budget: RequestBudget, sharers: int
     ) -> AccountPoller:
-        client = self._clients.for_url(account.base_url)
-        api = PinApi(client, account.base_url, credentials, account.request_timeout)
+        pool = self._clients.for_url(account.base_url, account.route)
+        timeouts = Timeouts(account.request_timeout, account.connect_timeout, account.read_timeout)
+        api = PinApi(pool, account.base_url, credentials, timeouts)
         old = self._polled.get(account.name)
         return AccountPoller(
             account.name,

@@ -79,9 +79,9 @@ def listen_address(parsed: argparse.Namespace) -> str:
     if flags:
         return _first(flags)
     if Path(".env").is_file():
-        from dotenv import load_dotenv  # noqa: PLC0415 - third-party
+        from pin_exporter.env_file import load_env_file  # noqa: PLC0415 - third-party below
 
-        load_dotenv(Path(".env"))
+        load_env_file(Path(".env"))
     file = parsed.config_file or started.config_file or _variable("CONFIG_FILE")
     return _first(_variable("WEB_LISTEN_ADDRESS") or (file and _from_file(Path(file))) or DEFAULT_ADDRESS)
 

@@ -14,6 +14,7 @@ from pydantic_settings import EnvSettingsSource
 from pin_exporter.config_file import ConfigFile, Place, read_config_file
 from pin_exporter.credentials import KeyFile, checked_key
 from pin_exporter.errors import SettingsError
+from pin_exporter.setting_checks import joint_problems
 from pin_exporter.settings import ENV_PREFIX, AccountSettings, Settings
 
 _KEYS: Final = ("api_key", "secret_key")
@@ -29,6 +30,7 @@ _TOLD: Final = {
     "bool_type": "must be true or false",
 }
 """What to say instead of the library's own words, by its type of problem."""
+_LONGEST_NAME: Final = 80
 _SERVICE_VARIABLE: Final = re.compile(r"_SERVICE_HOST|_SERVICE_PORT(_\w+)?|_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?")
 
 
@@ -45,7 +47,7 @@ def load_settings(flags: Mapping[str, object]) -> Settings:
     problems = [*_misplaced(sources), *_key_problems(values, sources)]
     settings = _checked(values, sources, problems)
     if settings is not None:
-        problems += _cadence_problems(settings, sources)
+        problems += [f"{sources.locate(place)}: {told}" for place, told in joint_problems(settings)]
     if settings is None or problems:
         raise SettingsError(problems)
     return settings
@@ -112,7 +114,7 @@ class _Sources:
         told = _TOLD.get(kind, told)
         if kind == "extra_forbidden":
             known = Settings.model_fields if len(place) == 1 else AccountSettings.model_fields
-            close = difflib.get_close_matches(str(place[-1]), known, n=1)
+            close = difflib.get_close_matches(str(place[-1])[:_LONGEST_NAME], known, n=1)
             told = "is not a setting" + (f": did you mean {close[0]}?" if close else "")
         told = told.removeprefix("Value error, ").replace("Input should be", "must be")
         return f"{self.locate(place)}: {told}"
@@ -179,21 +181,3 @@ def _pair_problems(values: Mapping[str, object], place: Place, sources: _Sources
                 KeyFile(Path(str(path))).read() if path else checked_key(str(text))
             except ValueError as error:
                 yield f"{where}: {error}"
-
-
-def _cadence_problems(settings: Settings, sources: _Sources) -> list[str]:
-    places: dict[Place, None] = {}
-    for place, own in _owners(settings):
-        stale_after = settings.stale_after if own.stale_after is None else own.stale_after
-        interval = settings.poll_interval if own.poll_interval is None else own.poll_interval
-        if stale_after is not None and stale_after <= interval:
-            name = next((n for n in ("stale_after", "poll_interval") if getattr(own, n) is not None), "")
-            places[(*place, name) if name else ("stale_after",)] = None
-    return [f"{sources.locate(place)}: stale_after must be longer than poll_interval" for place in places]
-
-
-def _owners(settings: Settings) -> Iterator[tuple[Place, Settings | AccountSettings]]:
-    if settings.api_key or settings.api_key_file:
-        yield (), settings
-    for index, entry in enumerate(settings.accounts):
-        yield ("accounts", index), entry

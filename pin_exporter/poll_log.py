@@ -2,14 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from typing import Final
 
 from pin_exporter.errors import PollError
+from pin_exporter.recurrence import Recurrence
 from pin_exporter.snapshot import Collector, Health
 
 _log = logging.getLogger(__name__)
-
-_TOLD_EVERY_SECONDS: Final = 3_600.0
 
 
 class PollLog:
@@ -17,9 +15,7 @@ class PollLog:
 
     def __init__(self, account: str, elapsed: Callable[[], float]) -> None:
         self._account = account
-        self._elapsed = elapsed
-        self._told_at: dict[Collector, float] = {}
-        self._since_told: dict[Collector, int] = {}
+        self._failures = {collector: Recurrence(elapsed) for collector in Collector}
 
     def succeeded(self, collector: Collector, before: Health, duration_seconds: float) -> None:
         """Tell of a success after a failure, or of the first; `before` is the health until now."""
@@ -30,22 +26,18 @@ class PollLog:
 
     def failed(self, collector: Collector, before: Health, error: PollError) -> None:
         """Tell of a failure that is new, or has gone on for an hour since it was told of."""
-        now = self._elapsed()
         told = {
             "account": self._account,
             "collector": collector.value,
             "reason": error.reason,
             "error": str(error),
         }
-        times = self._since_told.get(collector, 0) + 1
-        if before.reason != error.reason:
+        is_new = before.reason != error.reason
+        times = self._failures[collector].happened(new=is_new)
+        if is_new:
             _log.warning("poll failed", extra=told)
-        elif now - self._told_at.setdefault(collector, now) >= _TOLD_EVERY_SECONDS:
+        elif times is not None:
             _log.warning("poll still fails", extra={**told, "times": times})
-        else:
-            self._since_told[collector] = times
-            return
-        self._told_at[collector], self._since_told[collector] = now, 0
 
     def published_without_proof(self) -> None:
         """Tell of an inventory that is shown though it could not be proven."""

@@ -112,4 +112,11 @@ POLLING_FAMILIES: Final[Sequence[Family]] = (
         single(lambda snapshot: snapshot.traffic.response_bytes),
         kind=Type.COUNTER,
     ),
+    _health(
+        PREFIX + "file_read_failures_total",
+        "Requests to the API with older keys or certificates, because their files could not be read again.",
+        lambda snapshot: (((files,), times) for files, times in snapshot.traffic.stale.items()),
+        "files",
+        kind=Type.COUNTER,
+    ),
 )

@@ -1,18 +1,25 @@
 """The types of single settings: what is accepted, and what is said about anything else."""
 
 import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema
 from pydantic_settings import NoDecode
 
 from pin_exporter.quantities import parse_duration, parse_size
+from pin_exporter.route import DIRECT
 
 DEFAULT_BASE_URL: Final = "https://api.aiozpin.network/api"
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_LISTEN_ADDRESS: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[A-Za-z0-9._-]*):(\d{1,5})")
+_ADDRESS: Final = r"(?:\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?\]|[A-Za-z0-9._-]*):([0-9]{1,5})"
+_LISTEN_ADDRESS: Final = re.compile(_ADDRESS)
+_URL: Final = r"[hH][tT][tT][pP][sS]?://\S+"
+_NO_PROXY_URL: Final = (
+    "is not a proxy: write http://host:port, https://host:port or direct; user:password@ stands before the "
+    "host, with odd characters in it as %2F and the like"
+)
 _TELEMETRY_PATH: Final = re.compile(r"/(?!-(?:/|$))[A-Za-z0-9._~/-]*")
 
 
@@ -35,11 +42,30 @@ def _check_base_url(url: object) -> object:
     return url.rstrip("/")
 
 
-def is_exposed(base_url: str) -> bool:
-    """Tell whether keys sent to a URL can be read on the way: plain HTTP to another machine."""
+def _check_proxy_url(url: object) -> object:
+    if url == DIRECT:
+        return url
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+        has_port = parts.port is None or parts.port > 0
+    except ValueError:
+        raise ValueError(_NO_PROXY_URL) from None
+    if parts.scheme.startswith("socks"):
+        raise ValueError("cannot be a SOCKS proxy: give one with http:// or https://, or direct")
+    extra = parts.path.strip("/") or parts.query or parts.fragment
+    good = parts.scheme in ("http", "https") and parts.hostname and has_port and not extra
+    if not good or not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError(_NO_PROXY_URL)
+    return url
+
+
+def is_exposed(base_url: str, proxy_url: SecretStr | None) -> bool:
+    """Tell whether others can read keys on their way to a URL: it is plain HTTP, and not of this machine."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
-    return parts.scheme == "http" and host not in ("localhost", "::1") and not host.startswith("127.")
+    is_local = host in ("localhost", "::1") or host.startswith("127.")
+    has_proxy = proxy_url is not None and proxy_url.get_secret_value() != DIRECT
+    return parts.scheme == "http" and (has_proxy or not is_local)
 
 
 def _check_listen_addresses(addresses: object) -> object:
@@ -64,6 +90,14 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+_TEXT: Final = {"type": "string"}
+
+
+def _form(pattern: str, **more: Any) -> WithJsonSchema:
+    """Say for the JSON Schema of the configuration file what a text must look like, in any dialect."""
+    return WithJsonSchema({"type": "string", "pattern": f"^(?:{pattern})$", **more})
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 Interval = Annotated[Duration, Field(ge=1, le=86_400)]
 StaleAfter = Annotated[Duration, Field(ge=1, le=30 * 86_400)]
@@ -71,10 +105,25 @@ Timeout = Annotated[Duration, Field(gt=0, le=3_600)]
 RequestsPerMinute = Annotated[int, Field(ge=2, le=60_000)]
 PagesInFlight = Annotated[int, Field(ge=1, le=16)]
 PageRows = Annotated[int, Field(ge=10, le=10_000)]
-Size = Annotated[int, BeforeValidator(parse_size)]
-BaseUrl = Annotated[str, BeforeValidator(_check_base_url)]
-AccountName = Annotated[str, BeforeValidator(_check_name)]
-ListenAddresses = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_check_listen_addresses)]
-TelemetryPath = Annotated[str, BeforeValidator(_check_telemetry_path)]
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    _form(r"\s*[0-9]+(\.[0-9]+)?\s*([kKMGTP]i?)?[bB]?\s*", type=["integer", "string"]),
+]
+BaseUrl = Annotated[str, BeforeValidator(_check_base_url), _form(_URL)]
+ProxyUrl = Annotated[SecretStr, BeforeValidator(_check_proxy_url), _form(f"{DIRECT}|{_URL}")]
+AccountName = Annotated[str, BeforeValidator(_check_name), _form(_NAME.pattern)]
+ListenAddresses = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(_check_listen_addresses),
+    _form(
+        rf"\s*{_ADDRESS}\s*(,\s*{_ADDRESS}\s*)*",
+        type=["string", "array"],
+        items={"type": "string"},
+        minItems=1,
+    ),
+]
+TelemetryPath = Annotated[str, BeforeValidator(_check_telemetry_path), _form("/[A-Za-z0-9._~/-]*")]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
 LogFormat = Annotated[Literal["logfmt", "json"], BeforeValidator(_lower)]

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pin_exporter.credentials import KeyFile, checked_key
+from pin_exporter.route import Route, TlsFiles
 from pin_exporter.setting_types import (
     DEFAULT_BASE_URL,
     AccountName,
@@ -19,6 +20,7 @@ from pin_exporter.setting_types import (
     LogLevel,
     PageRows,
     PagesInFlight,
+    ProxyUrl,
     RequestsPerMinute,
     Size,
     StaleAfter,
@@ -32,6 +34,12 @@ _SHARED_FIELDS: Final = (
     "poll_interval",
     "requests_per_minute",
     "request_timeout",
+    "connect_timeout",
+    "read_timeout",
+    "proxy_url",
+    "ca_file",
+    "client_cert_file",
+    "client_key_file",
     "page_size",
     "pages_in_flight",
     "stale_after",
@@ -53,6 +61,12 @@ class AccountSettings(BaseModel):
     poll_interval: Interval | None = None
     requests_per_minute: RequestsPerMinute | None = None
     request_timeout: Timeout | None = None
+    connect_timeout: Timeout | None = None
+    read_timeout: Timeout | None = None
+    proxy_url: ProxyUrl | None = None
+    ca_file: Path | None = None
+    client_cert_file: Path | None = None
+    client_key_file: Path | None = None
     page_size: PageRows | None = None
     pages_in_flight: PagesInFlight | None = None
     stale_after: StaleAfter | None = None
@@ -84,6 +98,25 @@ class Settings(BaseSettings):
         120, description="Most requests in any minute, for all accounts with the same key."
     )
     request_timeout: Timeout = Field(30.0, description="Most time for one request as a whole.")
+    connect_timeout: Timeout = Field(10.0, description="Most time to connect, and as much again for TLS.")
+    read_timeout: Timeout | None = Field(
+        None, description="Most time without a single byte; by default only `request_timeout` counts."
+    )
+    proxy_url: ProxyUrl | None = Field(
+        None,
+        description="Proxy, as `http://user:password@host:port`, or `direct` for none; by default as the "
+        "environment says.",
+    )
+    ca_file: Path | None = Field(
+        None,
+        description="PEM file of the CAs to trust instead of the usual ones; read again when it changes.",
+    )
+    client_cert_file: Path | None = Field(
+        None, description="PEM file of a client certificate to show; read again when it changes."
+    )
+    client_key_file: Path | None = Field(
+        None, description="PEM file of its key, without a password, unless that is in the same file."
+    )
     page_size: PageRows = Field(1_000, description="Pins to ask for at a time; lowered when the API refuses.")
     pages_in_flight: PagesInFlight = Field(4, description="Pages of one account to ask for at a time.")
     stale_after: StaleAfter | None = Field(
@@ -127,6 +160,17 @@ class Account:
     pages_in_flight: int
     stale_after: float | None
     size_limit: int | None
+    connect_timeout: float = 10.0
+    read_timeout: float | None = None
+    proxy_url: SecretStr | None = None
+    ca_file: Path | None = None
+    client_cert_file: Path | None = None
+    client_key_file: Path | None = None
+
+    @property
+    def route(self) -> Route:
+        """Return how the account's requests reach the API."""
+        return Route(TlsFiles(self.ca_file, self.client_cert_file, self.client_key_file), self.proxy_url)
 
 
 def accounts_of(settings: Settings) -> Iterator[Account]:
@@ -137,14 +181,21 @@ def accounts_of(settings: Settings) -> Iterator[Account]:
         yield _account(entry.name, entry, settings)
 
 
-def _account(name: str, own: AccountSettings | Settings, shared: Settings) -> Account:
+def in_force(own: AccountSettings | Settings, shared: Settings) -> dict[str, Any]:
+    """Return what an account can set for itself, taken from the top level where it does not."""
     given = {field: getattr(own, field) for field in _SHARED_FIELDS}
     chosen = {field: getattr(shared, field) if value is None else value for field, value in given.items()}
+    if own.client_cert_file:
+        chosen["client_key_file"] = own.client_key_file  # a certificate brings its own key
+    return chosen
+
+
+def _account(name: str, own: AccountSettings | Settings, shared: Settings) -> Account:
     return Account(
         name=name,
         api_key=_key(own.api_key, own.api_key_file),
         secret_key=_key(own.secret_key, own.secret_key_file),
-        **chosen,
+        **in_force(own, shared),
     )
 
 

@@ -1,6 +1,6 @@
 """What is known of one account at one moment, immutable, and the pure steps from one moment to the next."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -21,6 +21,10 @@ class Operation(StrEnum):
 
     LIST = "list"
     TOTALS = "totals"
+
+
+REREAD: Final = ("keys", "certificates")
+"""What is read from files again and again, by the names of the `files` label."""
 
 
 class Collector(StrEnum):
@@ -128,13 +132,16 @@ class Traffic:
     retries: Mapping[str, int] = field(default_factory=lambda: MappingProxyType(dict.fromkeys(REASONS, 0)))
     throttled_seconds: float = 0.0
     response_bytes: int = 0
+    stale: Mapping[str, int] = field(default_factory=lambda: MappingProxyType(dict.fromkeys(REREAD, 0)))
 
     def requests_for(self, operation: Operation) -> int:
         """Return how many requests were made for an operation."""
         return sum(number for (made_for, _), number in self.requests.items() if made_for is operation)
 
-    def requested(self, operation: Operation, code: str, seconds: float, body_bytes: int) -> Self:
-        """Return the traffic after one more request."""
+    def requested(
+        self, operation: Operation, code: str, seconds: float, body_bytes: int, stale: Collection[str] = ()
+    ) -> Self:
+        """Return the traffic after one more request; `stale` is what its files could not be read for."""
         key = (operation, code)
         counts, total = self.durations.get(operation, ((0,) * (len(DURATION_BOUNDS) + 1), 0.0))
         bucket = sum(seconds > bound for bound in DURATION_BOUNDS)
@@ -144,6 +151,7 @@ class Traffic:
             requests={**self.requests, key: self.requests.get(key, 0) + 1},
             durations={**self.durations, operation: (counts, total + seconds)},
             response_bytes=self.response_bytes + body_bytes,
+            stale={files: times + (files in stale) for files, times in self.stale.items()},
         )
 
     def retried(self, reason: str) -> Self:

@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import httpx
 from pydantic import SecretStr
 
-from pin_exporter.api import PinApi, http_client
+from pin_exporter.api import PinApi
 from pin_exporter.budget import RequestBudget
 from pin_exporter.clock import Clock
 from pin_exporter.credentials import Credentials
+from pin_exporter.http_clients import http_client
+from pin_exporter.http_pool import Pool
 from pin_exporter.lister import PinLister
 from tests.clocks import FakeClock
 
@@ -111,8 +113,12 @@ def served_by(service: Answering) -> httpx.AsyncClient:
     return client
 
 
+def pool_over(service: Answering) -> Pool:
+    return Pool(lambda: served_by(service))
+
+
 def pin_api(service: Answering, timeout_seconds: float = 5.0, base_url: str = BASE_URL) -> PinApi:
-    return PinApi(served_by(service), base_url, credentials, timeout_seconds)
+    return PinApi(pool_over(service), base_url, credentials, timeout_seconds)
 
 
 def pin_lister(

@@ -14,8 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pin_exporter import __version__
-from pin_exporter.api import MAX_BODY_BYTES, Exchange, HttpClients, PinApi, _KeyAuth
+from pin_exporter.answers import Answer
+from pin_exporter.api import MAX_BODY_BYTES, Exchange, PinApi, _KeyAuth
 from pin_exporter.errors import PollError, RateLimitedError, ServerError, SettingsError
+from pin_exporter.http_clients import HttpClients
+from pin_exporter.http_pool import Pool
 from pin_exporter.model import Page
 from tests.service import (
     API_KEY,
@@ -25,6 +28,7 @@ from tests.service import (
     credentials,
     page,
     pin_api,
+    pool_over,
     row,
     served_by,
 )
@@ -104,7 +108,7 @@ def test_the_keys_are_asked_for_before_each_request() -> None:
         return ok()
 
     async def work() -> None:
-        api = PinApi(served_by(answer), BASE_URL, lambda: next(keys), 5.0)
+        api = PinApi(pool_over(answer), BASE_URL, lambda: next(keys), 5.0)
         for _ in range(2):
             await api.list_pins(offset=0, limit=1, observe=lambda _: None)
 
@@ -116,6 +120,29 @@ def test_a_page_comes_back_typed() -> None:
     answered = Asking(ok()).page()
     assert (answered.totals.files, answered.totals.size) == (2, 200)
     assert [pin and pin.id for pin in answered.rows] == [row(1)["id"], row(2)["id"]]
+
+
+def ask(answer: httpx.Response | Answering, query: Mapping[str, str | int]) -> Answer:
+    return asyncio.run(Asking(answer).api.ask(query))
+
+
+def test_any_query_can_be_asked_and_any_answer_seen() -> None:
+    asking = Asking(httpx.Response(418, headers={"X-Proxy": "a", "Retry-After": "3"}, content=b"tea"))
+    answered = asyncio.run(asking.api.ask({"limit": 7, "metadata": "null"}))
+    assert dict(asking.requests[0].url.params) == {"limit": "7", "metadata": "null"}
+    assert (answered.status, bytes(answered.body)) == (418, b"tea")
+    assert answered.headers == {"x-proxy": "a", "retry-after": "3", "content-length": "3"}
+    assert 0 < answered.seconds < 5
+
+
+def test_a_query_without_a_complete_answer_fails_for_its_reason() -> None:
+    with pytest.raises(PollError) as caught:
+        ask(httpx.Response(200, stream=Chunks(then=_broken)), {})
+    assert caught.value.reason == "connection"
+
+
+async def _broken() -> None:
+    raise httpx.ReadError("cut off")
 
 
 REASONS = {
@@ -257,7 +284,7 @@ def test_a_request_that_is_cancelled_is_told_of_once_too() -> None:
 def test_each_complete_answer_is_told_of_once_with_its_status_and_size(status: int) -> None:
     asking = Asking(httpx.Response(status, content=b"{}"))
     asking.failure()
-    ((code, seconds, body_bytes),) = asking.exchanges
+    ((code, seconds, body_bytes, _),) = asking.exchanges
     assert (code, body_bytes) == (str(status), 2)
     assert 0 <= seconds < 5
 
@@ -297,7 +324,8 @@ def test_keys_never_go_to_another_origin_even_when_the_client_follows_redirects(
     async def work() -> None:
         client = served_by(answer)
         client.follow_redirects = True
-        await PinApi(client, BASE_URL, credentials, 5.0).list_pins(offset=0, limit=1, observe=lambda _: None)
+        api = PinApi(Pool(lambda: client), BASE_URL, credentials, 5.0)
+        await api.list_pins(offset=0, limit=1, observe=lambda _: None)
 
     with pytest.raises(PollError):
         asyncio.run(work())
@@ -327,7 +355,7 @@ def test_cookies_are_kept_neither_for_the_same_account_nor_for_another() -> None
     async def work() -> None:
         client = served_by(answer)
         for account in ("one", "one", "two"):
-            api = PinApi(client, BASE_URL, partial(credentials, account), 5.0)
+            api = PinApi(Pool(lambda: client), BASE_URL, partial(credentials, account), 5.0)
             await api.list_pins(offset=0, limit=1, observe=lambda _: None)
         assert not list(client.cookies.jar)
 
@@ -454,6 +482,11 @@ def test_a_key_that_the_other_side_echoes_is_not_shown_not_even_in_part(key: str
         assert not any(key[start : start + 8].lower() in text for start in range(len(key) - 7)), text
 
 
+def _client_of(pool: Pool) -> httpx.AsyncClient:
+    with pool.lend() as lent:
+        return lent.client
+
+
 def test_one_client_serves_all_accounts_of_an_origin_and_each_origin_has_its_own() -> None:
     async def work() -> None:
         async with HttpClients() as clients:
@@ -464,8 +497,9 @@ def test_one_client_serves_all_accounts_of_an_origin_and_each_origin_has_its_own
             others = [
                 clients.for_url(f"{origin}/api") for origin in ("http://api.test", "https://api.test:8443")
             ]
-            assert len({id(client) for client in (first, *others)}) == 3
-        assert all(client.is_closed for client in (first, *others))
+            made = [_client_of(pool) for pool in (first, *others)]
+            assert len({id(client) for client in made}) == 3
+        assert all(client.is_closed for client in made)
 
     asyncio.run(work())
 
@@ -486,5 +520,5 @@ def test_a_proxy_of_the_environment_that_cannot_be_used_is_a_wrong_setting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
-    with pytest.raises(SettingsError, match="proxies"):
+    with pytest.raises(SettingsError, match="ALL_PROXY"):
         HttpClients().for_url("http://127.0.0.1:1/api")

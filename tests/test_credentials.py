@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from pin_exporter.credentials import MAX_KEY_LENGTH, Credentials, KeyFile, RereadCredentials, checked_key
+from tests.clocks import FakeClock
 
 KEYS = st.text("abcXYZ0189+/=", min_size=12, max_size=44)
 API_KEY = "Ab3dEf6hIj9kLm2nOp5qRs8t"
@@ -17,6 +18,13 @@ SECRET_KEY = "s3cr3tS3CR3Ts3cr3tS3CR3Ts3cr3tS3CR3Ts3cr3tx="
 
 def pair(api_key: str = API_KEY, secret_key: str = SECRET_KEY) -> Credentials:
     return Credentials(SecretStr(api_key), SecretStr(secret_key))
+
+
+def reread(
+    api_key: SecretStr | KeyFile, secret_key: SecretStr | KeyFile, clock: FakeClock | None = None
+) -> RereadCredentials:
+    elapsed = (clock or FakeClock()).elapsed
+    return RereadCredentials(api_key, secret_key, account="a", elapsed=elapsed)
 
 
 def key_file(folder: Path, content: bytes, name: str = "key") -> KeyFile:
@@ -113,7 +121,7 @@ def test_a_key_is_fit_for_a_header_or_refused_without_being_quoted(text: str) ->
 
 def test_keys_are_read_again_from_their_files_each_time(tmp_path: Path) -> None:
     api_key, secret_key = key_file(tmp_path, b"old-api", "a"), key_file(tmp_path, b"old-secret", "s")
-    source = RereadCredentials(api_key, secret_key)
+    source = reread(api_key, secret_key)
     assert source() == pair("old-api", "old-secret")
     api_key.path.write_bytes(b"new-api")
     secret_key.path.write_bytes(b"new-secret")
@@ -123,7 +131,7 @@ def test_keys_are_read_again_from_their_files_each_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize("broken", [b"", b"two words", None])
 def test_a_file_that_breaks_leaves_the_whole_last_pair_in_force(tmp_path: Path, broken: bytes | None) -> None:
     api_key, secret_key = key_file(tmp_path, b"old-api", "a"), key_file(tmp_path, b"old-secret", "s")
-    source = RereadCredentials(api_key, secret_key)
+    source = reread(api_key, secret_key)
     api_key.path.write_bytes(b"new-api")
     if broken is None:
         secret_key.path.unlink()
@@ -136,19 +144,19 @@ def test_a_file_that_breaks_leaves_the_whole_last_pair_in_force(tmp_path: Path, 
 
 def test_a_fixed_key_may_stand_beside_a_file(tmp_path: Path) -> None:
     file = key_file(tmp_path, b"old")
-    source = RereadCredentials(SecretStr("fixed"), file)
+    source = reread(SecretStr("fixed"), file)
     file.path.write_bytes(b"new")
     assert source() == pair("fixed", "new")
 
 
 def test_keys_that_cannot_be_read_at_the_start_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="No such file"):
-        RereadCredentials(SecretStr("fixed"), KeyFile(tmp_path / "missing"))
+        reread(SecretStr("fixed"), KeyFile(tmp_path / "missing"))
 
 
 def test_reading_keys_logs_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
-        RereadCredentials(key_file(tmp_path, b"key"), SecretStr("fixed"))()
+        reread(key_file(tmp_path, b"key"), SecretStr("fixed"))()
     assert caplog.records == []
 
 
@@ -158,7 +166,7 @@ def test_a_key_file_that_cannot_be_read_for_a_while_is_told_once_and_so_are_new_
     caplog.set_level(logging.INFO)
     path = tmp_path / "key"
     path.write_text("first-key-of-all")
-    source = RereadCredentials(KeyFile(path), SecretStr("secret"))
+    source = reread(KeyFile(path), SecretStr("secret"))
     path.unlink()
     assert [source().api_key.get_secret_value() for _ in range(3)] == ["first-key-of-all"] * 3
     path.write_text("second-key-of-all")
@@ -168,3 +176,23 @@ def test_a_key_file_that_cannot_be_read_for_a_while_is_told_once_and_so_are_new_
         "keys have changed",
     ]
     assert "key-of-all" not in caplog.text
+
+
+def test_a_key_file_that_stays_unreadable_is_told_of_hourly_with_a_count_and_marks_what_is_handed_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = FakeClock()
+    path = tmp_path / "key"
+    path.write_text("first-key-of-all")
+    source = reread(KeyFile(path), SecretStr("secret"), clock)
+    assert not source().is_stale
+    path.unlink()
+    for _ in range(121):
+        assert source().is_stale
+        clock.now += 60
+    path.write_text("first-key-of-all")
+    assert not source().is_stale
+    path.unlink()
+    source()
+    told = [(vars(record)["account"], vars(record)["times"]) for record in caplog.records]
+    assert told == [("a", 1), ("a", 60), ("a", 60), ("a", 1)]

@@ -7,33 +7,43 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from pin_exporter.api import HttpClients
 from pin_exporter.credentials import KeyFile
 from pin_exporter.errors import SettingsError
 from pin_exporter.exporter import Exporter
+from pin_exporter.http_clients import HttpClients
+from pin_exporter.http_pool import Pool
+from pin_exporter.route import Route
 from pin_exporter.settings import Account
 from pin_exporter.snapshot import AccountSnapshot, Collector
 from tests.clocks import FakeClock
 from tests.service import Service, served_by
 
 START = 1_000.0
+NO_ROUTE = Route()
 
 
 class _Clients(HttpClients):
     """The real sharing of clients, over a service in the same process."""
 
     def __init__(self, service: Service) -> None:
-        super().__init__()
+        super().__init__(self._make_one)
+        self._made: list[tuple[Route, httpx.AsyncClient]] = []
         self.service = service
-        self.handed_out: dict[str, httpx.AsyncClient] = {}
+        self.handed_out: dict[str, Pool] = {}
 
-    def for_url(self, url: str) -> httpx.AsyncClient:
-        client = super().for_url(url)
-        if client not in self.handed_out.values():
-            client._transport = served_by(self.service)._transport
-            client._mounts.clear()
-        self.handed_out[url] = client
+    def _make_one(self, route: Route) -> httpx.AsyncClient:
+        client = served_by(self.service)
+        self._made.append((route, client))
         return client
+
+    @property
+    def made(self) -> list[tuple[Route, bool]]:
+        """Return the route of each client, and whether it is closed."""
+        return [(route, client.is_closed) for route, client in self._made]
+
+    def for_url(self, url: str, route: Route = NO_ROUTE) -> Pool:
+        self.handed_out[url] = super().for_url(url, route)
+        return self.handed_out[url]
 
 
 def account(name: str, **more: object) -> Account:
@@ -254,3 +264,30 @@ def test_an_update_whose_key_cannot_be_read_changes_nothing(tmp_path: Path) -> N
     with pytest.raises(SettingsError, match="account b: cannot read the file"):
         exporter.update([account("b", api_key=KeyFile(tmp_path / "missing"))])
     assert exporter._polled == before
+
+
+def test_an_update_closes_the_connections_that_no_account_needs_any_more() -> None:
+    clock = FakeClock(elapsed=START)
+    clients = _Clients(Service(clock, 3))
+    exporter = Exporter([own("a"), own("b", proxy_url=SecretStr("direct"))], clients, clock, random.Random(1))
+
+    async def work() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(exporter.run())
+            await clock.sleep(30)
+            exporter.update([own("a"), own("c")])
+            await clock.sleep(60)
+
+    asyncio.run(clock.run_until(START + 80, work))
+    assert [closed for _, closed in clients.made] == [False, True]
+
+
+def test_files_that_cannot_be_read_again_are_counted_by_what_is_in_them(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("a-key-in-a-file")
+    running = Running(account("one", api_key=KeyFile(key)), seconds=0)
+    key.unlink()
+    asyncio.run(running.clock.run_until(START + 50, running._work))
+    snapshot = running.snapshots["one"]
+    assert snapshot.up
+    assert snapshot.traffic.stale == {"keys": 2, "certificates": 0}

@@ -239,3 +239,13 @@ def test_a_real_exporter_is_found_healthy_without_importing_third_party_packages
             check=True, capture_output=True, text=True,
         )  # fmt: skip
     assert ended.stdout == "healthy\n0 []\n"
+
+
+def test_an_env_file_that_is_no_text_is_told_in_one_line(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(".env").write_bytes(b"\xff\xfe")
+    assert healthcheck.main([]) == 1
+    assert capsys.readouterr().err == (
+        "pin-exporter: the settings: .env: holds bytes that are no text: each line must be NAME=value\n"
+    )

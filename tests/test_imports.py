@@ -107,8 +107,8 @@ def test_the_core_neither_waits_nor_reads_a_clock(module: str) -> None:
             assert node.func.attr not in CLOCK_READINGS
 
 
-def test_only_api_knows_the_http_library() -> None:
-    assert importers_of("httpx") == named("api")
+def test_only_api_and_what_it_is_made_of_know_the_http_library() -> None:
+    assert importers_of("httpx") == named("api", "http_clients", "http_pool", "transport_errors")
 
 
 def test_only_decode_and_the_simulator_know_the_json_library() -> None:
@@ -119,10 +119,10 @@ def test_only_the_renderers_know_the_metrics_library() -> None:
     assert importers_of("prometheus_client") == named("exposition", "families", "process_metrics")
 
 
-def test_only_the_command_line_and_the_loader_see_the_whole_settings() -> None:
+def test_only_the_command_line_and_what_loads_and_checks_them_see_the_whole_settings() -> None:
     whole = Import("pin_exporter.settings", "Settings")
     assert {module for module in TREES if whole in imports_of(module)} == named(
-        "cli", "configured", "load_settings"
+        "cli", "configured", "load_settings", "setting_checks"
     )
     assert not {module for module in TREES if Import("pin_exporter.settings", None) in imports_of(module)}
 

@@ -16,7 +16,9 @@ from pin_exporter.load_settings import (
     unknown_variables,
     variable_of,
 )
+from pin_exporter.route import Route, TlsFiles
 from pin_exporter.settings import Settings, accounts_of
+from tests.certificates import Authority
 from tests.environment import clean, set_variables
 
 KEYS = {"api_key": "k3y", "secret_key": "s3cr3t"}
@@ -428,3 +430,69 @@ def test_wrong_web_settings_are_told_with_their_place(environment: pytest.Monkey
         "--web.telemetry-path:",
         "PIN_EXPORTER_LOG_FORMAT:",
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("socks5://127.0.0.1:9", "cannot be a SOCKS proxy"),
+        ("ftp://127.0.0.1:9", "is not a proxy"),
+        ("127.0.0.1:3128", "is not a proxy"),
+        ("http://u:pr0xyPassw0rd/x@127.0.0.1:9", "is not a proxy"),
+        ("http://u:pr0xyPassw0rd#@127.0.0.1:9", "is not a proxy"),
+        ("http://u:pr0xyPassw0rd@127.0.0.1:99999", "is not a proxy"),
+        ("http://u:pr0xyPassw0rd@/", "is not a proxy"),
+        ("http://pr0xy Passw0rd:9", "is not a proxy"),
+        ("Direct", "is not a proxy"),
+    ],
+)
+def test_a_proxy_that_cannot_be_one_is_told_where_it_stands_and_without_its_password(
+    url: str, told: str, path: Path
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(path, json.dumps({"api_key": "k", "secret_key": "s", "proxy_url": url}))
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{path}:1: proxy_url: {told}")
+    assert "Passw0rd" not in problem
+
+
+def test_a_file_for_tls_is_judged_where_it_is_set_and_told_of_once(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no certificate")
+    keys = "api_key: k, secret_key: s"
+    with pytest.raises(SettingsError) as caught:
+        load(
+            path,
+            f"ca_file: {tmp_path}/text\nclient_key_file: {tmp_path}/text\naccounts:\n- {{name: a, {keys}}}\n"
+            f"- {{name: b, {keys}}}\n- {{name: c, ca_file: {tmp_path}/missing, {keys}}}\n",
+        )
+    assert list(caught.value.problems) == [
+        f"{path}:2: client_key_file: is given without client_cert_file",
+        f"{path}:1: ca_file: the file holds no certificates in PEM form",
+        f"{path}:6: accounts[2].ca_file: cannot read the file: No such file or directory",
+    ]
+    assert str(tmp_path / "text") not in str(caught.value)
+
+
+def test_an_account_takes_the_top_levels_route_and_brings_the_key_of_its_own_certificate(
+    path: Path, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    shared, own = authority.sign("shared"), authority.sign("own")
+    keys = "api_key: k, secret_key: s"
+    settings = load(
+        path,
+        f"proxy_url: http://u:p@proxy:3128\nread_timeout: 5s\nclient_cert_file: {shared.certificate}\n"
+        f"client_key_file: {shared.key}\naccounts:\n- {{name: a, {keys}}}\n"
+        f"- {{name: b, proxy_url: direct, client_cert_file: {own.both}, connect_timeout: 1m, {keys}}}\n",
+    )
+    a, b = accounts_of(settings)
+    assert a.route == Route(
+        TlsFiles(None, shared.certificate, shared.key), SecretStr("http://u:p@proxy:3128")
+    )
+    assert b.route == Route(TlsFiles(None, own.both), SecretStr("direct"))
+    assert [(each.connect_timeout, each.read_timeout) for each in (a, b)] == [(10, 5), (60, 5)]
+
+
+def test_a_setting_with_an_endless_name_is_told_of_briefly(path: Path) -> None:
+    told = problems(path, f"api_key: k\nsecret_key: s\n? {'poll_' * 100_000}\n: 1\n")
+    assert told == [f"config.yml:3: {'poll_' * 16}…: is not a setting"]

@@ -9,7 +9,7 @@ from pin_exporter.settings import AccountSettings, Settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-DURATIONS = {"poll_interval", "request_timeout"}
+DURATIONS = {"poll_interval", "request_timeout", "connect_timeout"}
 FLAGS = {
     "config_file",
     "web_listen_address",

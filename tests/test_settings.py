@@ -206,4 +206,6 @@ def test_neither_settings_nor_accounts_show_their_keys() -> None:
     ],
 )
 def test_plain_http_to_another_machine_exposes_the_keys(url: str, exposed: bool) -> None:
-    assert is_exposed(url) is exposed
+    assert is_exposed(url, None) is exposed
+    assert is_exposed(url, SecretStr("direct")) is exposed
+    assert is_exposed(url, SecretStr("http://127.0.0.1:3128")) is url.lower().startswith("http:")

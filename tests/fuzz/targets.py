@@ -1,0 +1,133 @@
+"""What is fuzzed: each target takes its material and fails when anything but our own errors comes of it."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from hypothesis import strategies as st
+
+from pin_exporter.answers import Answer, bounded_headers, error_for_status
+from pin_exporter.decode import decode_page
+from pin_exporter.errors import MalformedError, PollError, RateLimitedError, ServerError, SettingsError
+from pin_exporter.http_clients import HttpClients
+from pin_exporter.load_settings import load_settings
+from pin_exporter.model import Page
+from pin_exporter.settings import accounts_of
+from tests.environment import clean
+from tests.fuzz.material import answers, bodies, config_contents
+from tests.service import API_KEY, SECRET_KEY, credentials, pin_api
+
+LONGEST_LINE = 2_000
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where material goes."""
+
+    name: str
+    material: st.SearchStrategy[Any]
+    check: Callable[[Any], None]
+
+
+def check_line(line: str, *, may_show_keys: bool = False) -> None:
+    """Fail unless this is one line for an operator, without a key in it."""
+    assert line, "nothing is said"
+    assert line.isprintable(), repr(line)
+    assert len(line) < LONGEST_LINE, len(line)
+    assert may_show_keys or not _shows_a_key(line), line
+
+
+def _shows_a_key(line: str) -> bool:
+    return any(key.lower() in line.lower() for key in (API_KEY, SECRET_KEY))
+
+
+def check_file(read: Callable[[Path], object], content: bytes) -> None:
+    """Fail when a reader of files raises anything else for one than a SettingsError that can be shown."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        clean(patch)
+        path = Path(folder) / "file.yml"
+        path.write_bytes(content)
+        try:
+            read(path)
+        except SettingsError as error:
+            for problem in error.problems or [""]:
+                check_line(problem, may_show_keys=_shows_a_key(problem) and _is_named_by_a_key(content))
+
+
+def _use_config(path: Path) -> None:
+    """Load a configuration file, and make the clients for its accounts."""
+    settings = load_settings({"config_file": str(path)})
+    for account in accounts_of(settings):
+        if not _shows_a_key(account.base_url):  # a URL is shown, whatever was put there
+            HttpClients().check(account.base_url, account.route)
+
+
+def _is_named_by_a_key(content: bytes) -> bool:
+    """Tell whether a setting is called like a key: the name of an unknown setting is shown."""
+
+    def names(node: yaml.Node | None) -> bool:
+        if isinstance(node, yaml.MappingNode):
+            return any(_holds_key(key) or names(value) for key, value in node.value)
+        return isinstance(node, yaml.SequenceNode) and any(map(names, node.value))
+
+    try:
+        return names(yaml.compose(content, Loader=yaml.SafeLoader))
+    except (yaml.YAMLError, RecursionError):
+        return False
+
+
+def _holds_key(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and any(key in node.value for key in (API_KEY, SECRET_KEY))
+
+
+def _check_body(body: bytes) -> None:
+    try:
+        page = decode_page(body, credentials().redact)
+    except MalformedError as error:
+        check_line(str(error))
+    else:
+        assert isinstance(page, Page)
+
+
+def _check_refusal(answered: tuple[int, list[tuple[str, str]], bytes]) -> None:
+    status, headers, body = answered
+    kept = bounded_headers(headers)
+    answer = Answer(status, kept.get("location"), kept.get("retry-after"), bytearray(body))
+    error = error_for_status(answer, host="api.test", fingerprint="0", now=NOW, redact=credentials().redact)
+    check_line(str(error))
+    if isinstance(error, RateLimitedError | ServerError) and error.retry_after_seconds is not None:
+        assert 0 <= error.retry_after_seconds < 1e12
+
+
+def _check_exchange(answered: tuple[int, list[tuple[str, str]], bytes]) -> None:
+    status, headers, body = answered
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+    api = pin_api(lambda _: httpx.Response(status, headers=raw, stream=httpx.ByteStream(body)))
+
+    async def ask() -> None:
+        with suppress(PollError):
+            await api.ask({"limit": 1})
+        try:
+            await api.list_pins(offset=0, limit=1, observe=lambda _: None)
+        except PollError as error:
+            check_line(str(error))
+
+    asyncio.run(ask())
+
+
+TARGETS = (
+    Target("configuration files", config_contents(), partial(check_file, _use_config)),
+    Target("bodies of pages", bodies(), _check_body),
+    Target("refusals", answers(), _check_refusal),
+    Target("exchanges", answers(), _check_exchange),
+)
