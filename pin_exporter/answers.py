@@ -1,9 +1,10 @@
 """Answers other than 200, turned into our own errors with a hint at what to do; pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -20,6 +21,8 @@ from pin_exporter.errors import (
     UnauthorizedError,
 )
 
+_MAX_HEADERS: Final = 100
+_MAX_HEADER_LENGTH: Final = 1_000
 _REFUSALS: Final[Mapping[int, tuple[type[HttpStatusError], str]]] = {
     401: (
         UnauthorizedError,
@@ -36,12 +39,25 @@ _REFUSALS: Final[Mapping[int, tuple[type[HttpStatusError], str]]] = {
 
 @dataclass(slots=True)
 class Answer:
-    """What has arrived of an answer so far; `status` stays None until all of it has."""
+    """What has arrived of an answer so far; `status` stays None until all of it has.
+
+    The names of `headers` are in lower case. `seconds` is what the request took.
+    """
 
     status: int | None = None
     location: str | None = None
     retry_after: str | None = None
     body: bytearray = field(default_factory=bytearray)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def bounded_headers(headers: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """Return headers by their names in lower case: the first 100, the first value of each, cut if long."""
+    kept: dict[str, str] = {}
+    for name, value in islice(headers, _MAX_HEADERS):
+        kept.setdefault(name.lower()[:_MAX_HEADER_LENGTH], value[:_MAX_HEADER_LENGTH])
+    return kept
 
 
 def error_for_status(

@@ -1,38 +1,28 @@
 """One request to the list endpoint: keys on, typed page out, every failure one of our own errors.
 
-The only module that knows the HTTP library.
+With `http_clients` and `transport_errors`, the only module that knows the HTTP library.
 """
 
 import asyncio
-import ssl
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 import httpx
 
-from pin_exporter import __version__
-from pin_exporter.answers import Answer, error_for_status
+from pin_exporter.answers import Answer, bounded_headers, error_for_status
 from pin_exporter.body import read_body
 from pin_exporter.credentials import Credentials, CredentialSource
-from pin_exporter.decode import decode_page, one_line
-from pin_exporter.errors import (
-    ConnectionFailedError,
-    PollError,
-    RequestTimeoutError,
-    SettingsError,
-    TlsError,
-    TooLargeError,
-)
+from pin_exporter.decode import decode_page
+from pin_exporter.errors import RequestTimeoutError, TooLargeError
 from pin_exporter.model import Page
+from pin_exporter.transport_errors import transport_error
 
 MAX_BODY_BYTES: Final = 8 * 2**20
 """What is larger is no page: one of 1,000 pins takes about half a megabyte."""
 _MAX_ERROR_BYTES: Final = 64 * 2**10
-_MAX_CONNECTIONS: Final = 100
 
 
 class Exchange(NamedTuple):
@@ -41,54 +31,6 @@ class Exchange(NamedTuple):
     code: str
     seconds: float
     body_bytes: int
-
-
-def http_client() -> httpx.AsyncClient:
-    """Return a client for one origin: one pool, no redirects, no cookies shared between accounts."""
-    return httpx.AsyncClient(
-        headers={"User-Agent": f"pin-exporter/{__version__}", "Accept-Encoding": "gzip"},
-        timeout=None,  # noqa: S113 - each request has its own, as a whole
-        limits=httpx.Limits(max_connections=_MAX_CONNECTIONS, max_keepalive_connections=_MAX_CONNECTIONS),
-        follow_redirects=False,
-        event_hooks={"response": [_forget_redirect]},
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-    )
-
-
-class HttpClients:
-    """One HTTP client, and so one pool of connections, for each origin. To be used as a context."""
-
-    def __init__(self) -> None:
-        self._by_origin: dict[tuple[str, str, int | None], httpx.AsyncClient] = {}
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for client in self._by_origin.values():
-            await client.aclose()
-
-    def for_url(self, url: str) -> httpx.AsyncClient:
-        """Return the client for a URL's origin.
-
-        Raises SettingsError when the URL, a proxy or a CA file of the environment cannot be used.
-        """
-        try:
-            parsed = httpx.URL(url)
-            origin = (parsed.scheme, parsed.host, parsed.port)
-            if origin not in self._by_origin:
-                self._by_origin[origin] = http_client()
-        except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
-            told = one_line(str(error))
-            hint = "check it, and the variables of proxies and of SSL_CERT_FILE"
-            raise SettingsError([f"base_url {url} cannot be used: {told}: {hint}"]) from None
-        return self._by_origin[origin]
-
-
-async def _forget_redirect(response: httpx.Response) -> None:
-    """Keep the library from preparing the next request of a redirect: it parses Location, and may fail."""
-    if location := response.headers.pop("Location", None):
-        response.extensions["location"] = location
 
 
 class _KeyAuth(httpx.Auth):
@@ -133,15 +75,36 @@ class PinApi:
         succeeds or not. Raises a PollError of the fitting reason.
         """
         credentials = self._credentials()
-        url = self._url.copy_merge_params(
-            {"offset": offset, "limit": limit, "pinned": "all", "sortBy": "created_at", "sortOrder": "ASC"}
-        )
+        query: dict[str, str | int] = {
+            "offset": offset,
+            "limit": limit,
+            "pinned": "all",
+            "sortBy": "created_at",
+            "sortOrder": "ASC",
+        }
+        answer = await self._asked(query, credentials, observe)
+        # One page at a time: of several that arrive together, each would hold up whoever scrapes meanwhile.
+        async with self._decoding:
+            await asyncio.sleep(0)
+            return self._page(answer, credentials)
+
+    async def ask(self, query: Mapping[str, str | int]) -> Answer:
+        """Return the answer to any query, whatever its status and body.
+
+        Raises a PollError when there is no complete answer.
+        """
+        return await self._asked(query, self._credentials(), lambda _: None)
+
+    async def _asked(
+        self, query: Mapping[str, str | int], credentials: Credentials, observe: Callable[[Exchange], None]
+    ) -> Answer:
         answer = Answer()
         began = time.perf_counter()
         try:
             # Closing stands outside the timeout: the library loses a connection whose closing is cancelled.
             async with AsyncExitStack() as closing:
                 async with asyncio.timeout(self._timeout_seconds):
+                    url = self._url.copy_merge_params(dict(query))
                     request = httpx.Request("GET", url, headers=self._client.headers)
                     auth = _KeyAuth(credentials, self._url)
                     response = await self._client.send(request, auth=auth, stream=True)
@@ -153,14 +116,12 @@ class PinApi:
                 "request_timeout or lower page_size"
             ) from None
         except httpx.TransportError as error:
-            raise self._transport_error(error, credentials) from None
+            raise transport_error(error, self._host, credentials.redact) from None
         finally:
+            answer.seconds = time.perf_counter() - began
             code = "error" if answer.status is None else str(answer.status)
-            observe(Exchange(code, time.perf_counter() - began, len(answer.body)))
-        # One page at a time: of several that arrive together, each would hold up whoever scrapes meanwhile.
-        async with self._decoding:
-            await asyncio.sleep(0)
-            return self._page(answer, credentials)
+            observe(Exchange(code, answer.seconds, len(answer.body)))
+        return answer
 
     def _page(self, answer: Answer, credentials: Credentials) -> Page:
         if answer.status == 200:
@@ -175,25 +136,10 @@ class PinApi:
             redact=credentials.redact,
         )
 
-    def _transport_error(self, error: httpx.TransportError, credentials: Credentials) -> PollError:
-        causes = list(_causes(error))
-        # The innermost knows best; and the library quotes what it could not read.
-        words = (
-            one_line(credentials.redact(getattr(cause, "strerror", None) or str(cause))) for cause in causes
-        )
-        told = next(filter(None, words), type(error).__name__)
-        if isinstance(error, httpx.TimeoutException):
-            return RequestTimeoutError(
-                f"{self._host} did not answer in time: {told}: check DNS and firewalls"
-            )
-        if any(isinstance(cause, ssl.SSLError) for cause in causes):
-            return TlsError(f"TLS with {self._host} failed: {told}: check base_url and the CA certificates")
-        hint = "check base_url, DNS, firewalls and proxy variables"
-        return ConnectionFailedError(f"connection to {self._host} failed: {told}: {hint}")
-
 
 async def _receive(response: httpx.Response, answer: Answer) -> None:
     limit = MAX_BODY_BYTES if response.status_code == 200 else _MAX_ERROR_BYTES
+    answer.headers = bounded_headers(response.headers.multi_items())
     answer.location = response.extensions.get("location")
     answer.retry_after = response.headers.get("Retry-After")
     encoding = response.headers.get("Content-Encoding", "identity")
@@ -201,10 +147,3 @@ async def _receive(response: httpx.Response, answer: Answer) -> None:
     assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - for the type
     await read_body(aiter(response.stream), encoding, answer.body, limit)
     answer.status = response.status_code
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield what led to an error, the innermost first."""
-    if error is not None:
-        yield from _causes(error.__cause__ or error.__context__)
-        yield error

@@ -7,7 +7,7 @@ from typing import Final
 import uvloop
 
 from pin_exporter import __version__
-from pin_exporter.api import HttpClients
+from pin_exporter.http_clients import HttpClients
 from pin_exporter.load_settings import load_settings, unknown_variables
 from pin_exporter.logs import configure_logging
 from pin_exporter.run import Web, run_exporter

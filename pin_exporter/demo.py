@@ -8,9 +8,9 @@ from typing import Final
 
 import uvloop
 
-from pin_exporter.api import HttpClients
 from pin_exporter.credentials import checked_key
 from pin_exporter.errors import ListenError
+from pin_exporter.http_clients import HttpClients
 from pin_exporter.run import Web, run_exporter
 from pin_exporter.server import listen, local_url
 from pin_exporter.settings import Account

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pin_exporter.api import HttpClients, PinApi
+from pin_exporter.api import PinApi
 from pin_exporter.budget import RequestBudget
 from pin_exporter.cadence import Cadence
 from pin_exporter.clock import Clock
 from pin_exporter.credentials import RereadCredentials
 from pin_exporter.errors import SettingsError
+from pin_exporter.http_clients import HttpClients
 from pin_exporter.lister import PinLister
 from pin_exporter.poller import AccountPoller
 from pin_exporter.settings import Account

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import httpx
 from pydantic import SecretStr
 
-from pin_exporter.api import PinApi, http_client
+from pin_exporter.api import PinApi
 from pin_exporter.budget import RequestBudget
 from pin_exporter.clock import Clock
 from pin_exporter.credentials import Credentials
+from pin_exporter.http_clients import http_client
 from pin_exporter.lister import PinLister
 from tests.clocks import FakeClock
 

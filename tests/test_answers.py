@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pin_exporter.answers import Answer, error_for_status, retry_after_seconds
+from pin_exporter.answers import Answer, bounded_headers, error_for_status, retry_after_seconds
 from pin_exporter.errors import (
     ClientError,
     ForbiddenError,
@@ -174,3 +174,10 @@ def test_a_date_is_waited_for_to_the_second(date: datetime) -> None:
 def test_any_retry_after_is_none_or_a_finite_wait(header: str) -> None:
     seconds = retry_after_seconds(header, NOW)
     assert seconds is None or 0 <= seconds < float("inf")
+
+
+def test_headers_are_kept_by_their_lower_case_names_and_within_bounds() -> None:
+    assert bounded_headers([("Server", "a"), ("SERVER", "b"), ("x-Y", "")]) == {"server": "a", "x-y": ""}
+    many = bounded_headers((f"{number}-{'n' * 2_000}", "v" * 9_999) for number in range(5_000))
+    assert len(many) == 100
+    assert {(len(name), len(value)) for name, value in many.items()} == {(1_000, 1_000)}

@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pin_exporter import __version__
-from pin_exporter.api import MAX_BODY_BYTES, Exchange, HttpClients, PinApi, _KeyAuth
+from pin_exporter.answers import Answer
+from pin_exporter.api import MAX_BODY_BYTES, Exchange, PinApi, _KeyAuth
 from pin_exporter.errors import PollError, RateLimitedError, ServerError, SettingsError
+from pin_exporter.http_clients import HttpClients
 from pin_exporter.model import Page
 from tests.service import (
     API_KEY,
@@ -116,6 +118,29 @@ def test_a_page_comes_back_typed() -> None:
     answered = Asking(ok()).page()
     assert (answered.totals.files, answered.totals.size) == (2, 200)
     assert [pin and pin.id for pin in answered.rows] == [row(1)["id"], row(2)["id"]]
+
+
+def ask(answer: httpx.Response | Answering, query: Mapping[str, str | int]) -> Answer:
+    return asyncio.run(Asking(answer).api.ask(query))
+
+
+def test_any_query_can_be_asked_and_any_answer_seen() -> None:
+    asking = Asking(httpx.Response(418, headers={"X-Proxy": "a", "Retry-After": "3"}, content=b"tea"))
+    answered = asyncio.run(asking.api.ask({"limit": 7, "metadata": "null"}))
+    assert dict(asking.requests[0].url.params) == {"limit": "7", "metadata": "null"}
+    assert (answered.status, bytes(answered.body)) == (418, b"tea")
+    assert answered.headers == {"x-proxy": "a", "retry-after": "3", "content-length": "3"}
+    assert 0 < answered.seconds < 5
+
+
+def test_a_query_without_a_complete_answer_fails_for_its_reason() -> None:
+    with pytest.raises(PollError) as caught:
+        ask(httpx.Response(200, stream=Chunks(then=_broken)), {})
+    assert caught.value.reason == "connection"
+
+
+async def _broken() -> None:
+    raise httpx.ReadError("cut off")
 
 
 REASONS = {

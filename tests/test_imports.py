@@ -106,8 +106,8 @@ def test_the_core_neither_waits_nor_reads_a_clock(module: str) -> None:
             assert node.func.attr not in CLOCK_READINGS
 
 
-def test_only_api_knows_the_http_library() -> None:
-    assert importers_of("httpx") == named("api")
+def test_only_api_and_what_it_is_made_of_know_the_http_library() -> None:
+    assert importers_of("httpx") == named("api", "http_clients", "transport_errors")
 
 
 def test_only_decode_and_the_simulator_know_the_json_library() -> None:

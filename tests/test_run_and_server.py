@@ -12,8 +12,8 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from pin_exporter.api import HttpClients
 from pin_exporter.errors import ListenError
+from pin_exporter.http_clients import HttpClients
 from pin_exporter.run import Web, run_exporter
 from pin_exporter.server import listen, local_url, serve
 from tests.samples import account_at

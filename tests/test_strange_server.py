@@ -15,10 +15,11 @@ from typing import Any, TypeVar
 import pytest
 import uvloop
 
-from pin_exporter.api import MAX_BODY_BYTES, Exchange, HttpClients, PinApi
+from pin_exporter.api import MAX_BODY_BYTES, Exchange, PinApi
 from pin_exporter.budget import RequestBudget
 from pin_exporter.cadence import Cadence
 from pin_exporter.errors import PollError, RateLimitedError
+from pin_exporter.http_clients import HttpClients
 from pin_exporter.lister import PinLister
 from pin_exporter.poller import AccountPoller
 from pin_exporter.snapshot import Collector
