@@ -1,0 +1,130 @@
+"""Suggest the settings that should differ from what is set now; pure."""
+
+import math
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import urlsplit
+
+from pin_exporter.cadence import Cadence
+from pin_exporter.doctor.cost_checks import cost_of
+from pin_exporter.doctor.evidence import Evidence
+from pin_exporter.doctor.findings import Suggestion
+from pin_exporter.doctor.paging_checks import page_rows
+from pin_exporter.doctor.reading import is_rate_header
+from pin_exporter.doctor.reply import Reply
+
+_SMALLEST_PAGE: Final = 10
+_LARGEST_PAGE: Final = 5_000
+_LEAST_PER_MINUTE: Final = 2
+_SHORT_TIMEOUT: Final = 10.0
+_FAILING: Final = 0.1
+_MAX_BODY_BYTES: Final = 4_000_000
+
+
+def suggestions(evidence: Evidence) -> list[Suggestion]:
+    """Return what to set otherwise, and why; empty where nothing needs to be changed."""
+    return [
+        *_base_url(evidence),
+        *_page_size(evidence),
+        *_requests_per_minute(evidence),
+        *_request_timeout(evidence),
+        *_poll_interval(evidence),
+        *_stale_after(evidence),
+    ]
+
+
+def _base_url(evidence: Evidence) -> Iterator[Suggestion]:
+    url = evidence.setup.base_url
+    if evidence.trial.with_api:
+        yield Suggestion("base_url", f"{url}/api", "the API answers there, and not at the present address")
+        return
+    own = urlsplit(url)
+    targets = [urlsplit(reply.location) for reply in evidence.replies if reply.location and not evidence.good]
+    if own.scheme == "http" and any((t.scheme, t.hostname) == ("https", own.hostname) for t in targets):
+        yield Suggestion("base_url", f"https://{own.hostname}{own.path}", "it redirects there")
+
+
+def _page_size(evidence: Evidence) -> Iterator[Suggestion]:
+    setup = evidence.setup
+    rows = max(_SMALLEST_PAGE, page_rows(evidence))
+    if any(reply.page and reply.rows == 0 for reply in evidence.trusted) and not evidence.pins():
+        return
+    if rows < setup.page_size:
+        yield Suggestion("page_size", rows, "the API gives no more rows at a time")
+        return
+    larger = _larger_page(evidence)
+    now, then = cost_of(evidence, setup.page_size), cost_of(evidence, larger)
+    if now and then and larger > setup.page_size and now.interval > max(setup.poll_interval, then.interval):
+        why = f"larger pages are honoured: an inventory every {then.interval:.0f} s, not {now.interval:.0f} s"
+        yield Suggestion("page_size", larger, why)
+
+
+def _larger_page(evidence: Evidence) -> int:
+    """Return a page size that was honoured, quick enough, and well below what a body may weigh."""
+    fit = [
+        reply.rows
+        for reply in evidence.trusted
+        if reply.rows == reply.question.limit
+        and reply.body_bytes <= _MAX_BODY_BYTES
+        and reply.seconds < evidence.setup.request_timeout / 3
+    ]
+    return min(_LARGEST_PAGE, max(fit, default=0))
+
+
+def _requests_per_minute(evidence: Evidence) -> Iterator[Suggestion]:
+    now = evidence.setup.requests_per_minute
+    told = [limit for reply in evidence.replies if (limit := _told_limit(reply)) is not None]
+    limited = [place for place, reply in enumerate(evidence.replies) if reply.status == 429]
+    if told and 2 * min(told) // 3 < now:
+        wanted = max(_LEAST_PER_MINUTE, 2 * min(told) // 3)
+        why = f"the API allows {min(told)} a minute, by its headers, to all who use this key"
+        if wanted < now:
+            yield Suggestion("requests_per_minute", wanted, why)
+    elif limited and not told:
+        wanted = max(_LEAST_PER_MINUTE, min(now // 2, limited[0] or now // 2))
+        if wanted < now:
+            why = f"the API refused the request after the first {limited[0]}: 429"
+            yield Suggestion("requests_per_minute", wanted, why)
+
+
+def _told_limit(reply: Reply) -> int | None:
+    """Return the requests that may be made in a window, which is taken for a minute unless told otherwise."""
+    for name, value in reply.headers.items():
+        number = value.partition(",")[0].partition(";")[0].strip()
+        window = value.partition("w=")[2].partition(",")[0].strip()
+        if is_rate_header(name) and name.endswith("limit") and number.isascii() and number.isdigit():
+            limit = int(number[:9])
+            seconds = int(window[:9]) if window.isascii() and window.isdigit() else 60
+            return max(1, limit * 60 // max(1, seconds))
+    return None
+
+
+def _request_timeout(evidence: Evidence) -> Iterator[Suggestion]:
+    setup = evidence.setup
+    longest = max((reply.seconds for reply in evidence.good), default=0.0)
+    if longest > setup.request_timeout / 3:
+        wanted = min(3_600, math.ceil(3 * longest))
+        yield Suggestion("request_timeout", f"{wanted}s", f"an answer took {longest:.1f} s")
+    elif setup.request_timeout < _SHORT_TIMEOUT and any(r.reason == "timeout" for r in evidence.replies):
+        yield Suggestion("request_timeout", "30s", "some answers took longer than the present timeout")
+
+
+def _poll_interval(evidence: Evidence) -> Iterator[Suggestion]:
+    """Poll more rarely where the inventory's requests would never fit into an interval and data are stale."""
+    setup = evidence.setup
+    longest = max((reply.seconds for reply in evidence.good), default=0.0)
+    if longest > setup.poll_interval / 2:
+        wanted = min(86_400, 10 * math.ceil(4 * longest / 10))
+        if wanted > setup.poll_interval:
+            yield Suggestion("poll_interval", f"{wanted}s", f"a single answer took {longest:.1f} s")
+
+
+def _stale_after(evidence: Evidence) -> Iterator[Suggestion]:
+    setup = evidence.setup
+    failed = sum(reply.trouble is not None and reply.status != 429 for reply in evidence.replies)
+    often = bool(evidence.good) and failed >= _FAILING * len(evidence.replies)
+    wanted = math.ceil(10 * setup.poll_interval)
+    present = Cadence(setup.poll_interval, setup.stale_after, 1).stale_after_seconds(setup.poll_interval)
+    if often and present < wanted <= 30 * 86_400:
+        why = f"{failed} of {len(evidence.replies)} requests failed: data need not vanish for a few polls"
+        yield Suggestion("stale_after", f"{wanted}s", why)

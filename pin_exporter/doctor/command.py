@@ -1,0 +1,121 @@
+"""Run `pin-exporter doctor`: examine the accounts that are configured, and print what was found."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from pin_exporter.api import PinApi
+from pin_exporter.clock import Clock, SystemClock
+from pin_exporter.credentials import Credentials, RereadCredentials
+from pin_exporter.decode import one_line
+from pin_exporter.doctor.asking import MAX_TIMEOUT_SECONDS, asking, swapped
+from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
+from pin_exporter.doctor.evidence import Setup
+from pin_exporter.doctor.examination import MAX_REQUESTS, Asking, examine
+from pin_exporter.doctor.network import look_at_path
+from pin_exporter.doctor.report import as_json, as_text
+from pin_exporter.errors import SettingsError
+from pin_exporter.http_clients import HttpClients
+from pin_exporter.load_settings import load_settings
+from pin_exporter.settings import Account, accounts_of
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the doctor's own flags."""
+    parser.add_argument("--account", metavar="NAME", dest="doctor_account", help="Examine this account only.")
+    parser.add_argument("--json", action="store_true", help="Print one JSON object.")
+    parser.epilog = (
+        f"Reads, and changes nothing: at most {MAX_REQUESTS} requests an account, at the pace of "
+        "requests_per_minute.\nExit status: 0 no problem, 1 a problem was found, 2 wrong settings."
+    )
+
+
+def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool) -> int:
+    """Examine the accounts, or the one named; return 1 if a problem was found, else 0.
+
+    `flags` are settings given as such. Raises SettingsError for wrong settings, for a name that there is not,
+    and for keys or URLs that cannot be used.
+    """
+    accounts = list(accounts_of(load_settings(flags)))
+    chosen = [account for account in accounts if name in (None, account.name)]
+    if not chosen:
+        there_are = ", ".join(account.name for account in accounts)
+        raise SettingsError([f"--account: no account has the name given: there are {there_are}"])
+    diagnoses = asyncio.run(_examined(chosen))
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    sys.stdout.write(as_json(diagnoses) if json else as_text(diagnoses, colour=colour))
+    return int(any(diagnosis.problems for diagnosis in diagnoses))
+
+
+async def _examined(accounts: Sequence[Account]) -> list[Diagnosis]:
+    clock = SystemClock()
+    async with HttpClients() as clients:
+        # One after the other: accounts may share a key, and with it the limit of its requests.
+        return [await examined(account, clients, clock, _progress(account.name)) for account in accounts]
+
+
+async def examined(
+    account: Account, clients: HttpClients, clock: Clock, progress: Callable[[int], None]
+) -> Diagnosis:
+    """Examine one account. Raises SettingsError for a key or a URL that cannot be used."""
+    try:
+        credentials = RereadCredentials(account.api_key, account.secret_key)
+    except ValueError as error:
+        raise SettingsError([f"account {account.name}: {error}"]) from None
+    timeout = min(account.request_timeout, MAX_TIMEOUT_SECONDS)
+    client = clients.for_url(account.base_url)
+
+    def api(base_url: str, source: Callable[[], Credentials] = credentials) -> PinApi:
+        return PinApi(client, base_url, source, timeout)
+
+    other = None if account.base_url.endswith("/api") else f"{account.base_url}/api"
+    ways = Asking(
+        asking(api(account.base_url), credentials, clock),
+        asking(api(account.base_url, swapped(credentials)), credentials, clock),
+        asking(api(other), credentials, clock) if other else None,
+    )
+    path = await look_at_path(account.base_url, clock, timeout)
+    evidence = await examine(ways, _setup(account), clock, path=path, progress=progress)
+    return _safe(diagnose(evidence), credentials().redact)
+
+
+def _setup(account: Account) -> Setup:
+    return Setup(
+        account=account.name,
+        base_url=account.base_url,
+        poll_interval=account.poll_interval,
+        requests_per_minute=account.requests_per_minute,
+        request_timeout=account.request_timeout,
+        page_size=account.page_size,
+        pages_in_flight=account.pages_in_flight,
+        stale_after=account.stale_after,
+    )
+
+
+def _safe(diagnosis: Diagnosis, redact: Callable[[str], str]) -> Diagnosis:
+    """Return the diagnosis with every text free of keys and control characters, once more at the very end."""
+
+    def clean(text: str) -> str:
+        redacted = redact(text)
+        return redacted if redacted.isprintable() else one_line(redacted)
+
+    findings = tuple(
+        replace(finding, what=clean(finding.what), action=clean(finding.action))
+        for finding in diagnosis.findings
+    )
+    return replace(diagnosis, findings=findings)
+
+
+def _progress(account: str) -> Callable[[int], None]:
+    """Return what shows on a terminal how far the examination is, and nowhere else."""
+    if not sys.stderr.isatty():
+        return lambda _: None
+
+    def show(requests: int) -> None:
+        sys.stderr.write(f"\rexamining {account}: request {requests} of at most {MAX_REQUESTS} \x1b[K")
+        sys.stderr.flush()
+
+    return show

@@ -1,0 +1,189 @@
+"""Findings about limit, offset and order, on which a walk over the list depends; pure."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final
+
+from pin_exporter.doctor.evidence import Evidence, is_plain, totals_stood_still
+from pin_exporter.doctor.findings import Finding, note, ok, problem
+from pin_exporter.doctor.plan import OVERLAP
+from pin_exporter.doctor.reply import Purpose, Reply
+
+_DOCUMENTED_DEFAULT: Final = 10
+_MOSTLY: Final = 0.9
+_REFUSALS: Final = frozenset({400, 413, 414, 422})
+
+
+def check_paging(evidence: Evidence) -> Iterator[Finding]:
+    """Say whether pages are as long as asked, begin where asked, and keep their order."""
+    first, again = evidence.reply(Purpose.FIRST), evidence.reply(Purpose.AGAIN)
+    yield from _limit(evidence)
+    yield from _default_limit(evidence)
+    yield from _offset(evidence)
+    if first and again:
+        yield _stability(first, again)
+    if first and first.ids:
+        yield _ascending(first)
+    yield from _descending(evidence)
+    yield from _empty(evidence)
+
+
+def cap_of(evidence: Evidence) -> int | None:
+    """Return the rows at which the API cuts every page, None where no page was cut."""
+    listed = evidence.listed()
+    most = max((reply.rows for reply in listed), default=0)
+    for reply in listed:
+        limit = reply.question.limit
+        end = reply.question.offset + reply.rows
+        if limit is not None and 0 < reply.rows == most < limit and _goes_on(listed, reply, end):
+            return most
+    return None
+
+
+def refused_limits(evidence: Evidence) -> list[int]:
+    """Return the limits that were refused as such, the smallest first."""
+    refused = {r.question.limit for r in evidence.replies if r.status in _REFUSALS and evidence.good}
+    return sorted(limit for limit in refused if limit is not None)
+
+
+def _goes_on(listed: list[Reply], page: Reply, end: int) -> bool:
+    """Tell whether another page has rows at or behind the end of this one, which are not in it."""
+    known = set(page.ids)
+    return any(
+        reply.question.offset <= end < reply.question.offset + reply.rows and not known.issuperset(reply.ids)
+        for reply in listed
+    ) or any(reply.question.offset > end and not known.issuperset(reply.ids) for reply in listed if reply.ids)
+
+
+def _limit(evidence: Evidence) -> Iterator[Finding]:
+    size = evidence.setup.page_size
+    refused, cap = refused_limits(evidence), cap_of(evidence)
+    honoured = _honoured(evidence)
+    if refused:
+        told = f"a limit of {refused[0]} rows is refused"
+        yield note("limit", f"{told}; {honoured} rows in one page do work", _lower(size, refused[0] - 1))
+    if cap is not None:
+        told = f"pages are cut at {cap} rows, whatever limit is asked for"
+        yield note("limit", told, _lower(size, cap))
+    elif honoured and not refused:
+        yield ok("limit", f"{honoured} rows came in one page, the most that there were to ask for")
+
+
+def _honoured(evidence: Evidence) -> int:
+    """Return the rows of the longest page that was as long as was asked for, or as the list."""
+    return max((r.rows for r in evidence.listed() if r.rows in (r.question.limit, r.files)), default=0)
+
+
+def _lower(page_size: int, largest: int) -> str:
+    return "" if page_size <= largest else f"page_size is {page_size}: it may as well be what is honoured"
+
+
+def _default_limit(evidence: Evidence) -> Iterator[Finding]:
+    page = evidence.reply(Purpose.DEFAULT)
+    if page is None or page.files <= page.rows:
+        return
+    told = f"without a limit a page has {page.rows} rows"
+    if page.rows == _DOCUMENTED_DEFAULT:
+        yield ok("default_limit", f"{told}, as documented")
+    else:
+        yield note("default_limit", f"{told}, not the documented 10", "nothing: the exporter names a limit")
+
+
+def _offset(evidence: Evidence) -> Iterator[Finding]:
+    first, second = evidence.reply(Purpose.FIRST), evidence.reply(Purpose.SECOND)
+    if first is None or second is None or len(first.ids) <= OVERLAP:
+        return
+    expected, got = first.ids[second.question.offset :], second.ids
+    if got and got[: len(first.ids)] == first.ids[: len(got)] and second.question.offset:
+        yield problem(
+            "offset",
+            f"offset is ignored: the page at {second.question.offset} begins with the first row again",
+            "inventories cannot be taken: ask AIOZ Pin, or look for a cache in between",
+        )
+    elif got[: len(expected)] == expected:
+        yield ok("offset", "the second page begins where the first one ends")
+    elif set(got) & set(expected):
+        yield note("offset", "rows moved between the first and the second page", "nothing: walks find them")
+    elif not totals_stood_still([first, second]):
+        yield note("offset", "the list moved too far between two pages to tell whether they join")
+    else:
+        yield problem(
+            "offset",
+            f"the second page does not join the first: none of its last {len(expected)} rows is there",
+            "ask AIOZ Pin; inventories will not be proven",
+        )
+
+
+def _stability(first: Reply, again: Reply) -> Finding:
+    if first.ids == again.ids:
+        return ok("stability", "the same request twice gives the same rows in the same order")
+    if not totals_stood_still([first, again]):
+        return note("stability", "the list changed between two requests: its order could not be compared")
+    moved = sum(one != other for one, other in zip(first.ids, again.ids, strict=False))
+    told = f"the same request twice gives {moved} rows in another order"
+    return note(
+        "stability", f"{told}, as rows of the same time may be", "nothing: walks read such a list twice"
+    )
+
+
+def _ascending(first: Reply) -> Finding:
+    moments: list[object] = [moment for moment in map(first.shape.created.get, first.ids) if moment]
+    if not moments and first.page:
+        moments = [row.date_pinned for row in first.page.rows if row and row.date_pinned]
+    pairs = [(str(one), str(other)) for one, other in pairwise(moments) if one != other]
+    if not pairs:
+        return ok("order", "there are too few dates to tell how the list is sorted")
+    share = sum(one < other for one, other in pairs) / len(pairs)
+    if share >= _MOSTLY:
+        return ok("order", "rows come oldest first, as asked")
+    told = f"{1 - share:.0%} of the rows are older than the row before, though oldest first was asked for"
+    return problem("order", told, "new pins may land anywhere: expect repaired or unproven inventories")
+
+
+def _descending(evidence: Evidence) -> Iterator[Finding]:
+    newest, last = evidence.reply(Purpose.NEWEST), evidence.reply(Purpose.LAST)
+    if newest is None or last is None or not newest.ids or not last.ids:
+        return
+    if not totals_stood_still([newest, last]):
+        yield note("reverse", "the list changed before its two ends could be compared")
+        return
+    compared = min(len(newest.ids), len(last.ids))
+    backwards = last.ids[::-1][:compared]
+    if newest.ids[:compared] == backwards:
+        yield ok("reverse", "the newest first is the oldest first backwards")
+    elif set(newest.ids) & set(last.ids):
+        yield note("reverse", "the newest rows do not come in the reverse order, as rows of one time may not")
+    else:
+        yield note(
+            "reverse",
+            "the newest rows are not those at the end of the list",
+            "sortOrder or offset is not honoured, or totals.files is not the length of the list",
+        )
+
+
+def _empty(evidence: Evidence) -> Iterator[Finding]:
+    beyond = evidence.reply(Purpose.BEYOND)
+    if beyond is None:
+        return
+    if beyond.ids:
+        told = f"behind the end of the list, at {beyond.question.offset}, there are rows"
+        yield problem("end", told, "the exporter cannot tell where the list ends: ask AIOZ Pin")
+    elif beyond.shape.pins_null:
+        yield note("end", "an empty page is written as null", "nothing: that is understood")
+    else:
+        yield ok("end", "behind the end of the list there is an empty page")
+
+
+def page_rows(evidence: Evidence) -> int:
+    """Return how many rows a page of a walk will have at most, by what was seen."""
+    refused, cap = refused_limits(evidence), cap_of(evidence)
+    size = evidence.setup.page_size
+    while refused and size >= refused[0] and size > OVERLAP:
+        size //= 2
+    return min(size, cap) if cap else size
+
+
+def plain_pages(evidence: Evidence) -> list[Reply]:
+    """Return the trusted pages that took as many rows as a walk's would, or as there are."""
+    rows = min(page_rows(evidence), max((reply.files for reply in evidence.trusted), default=0))
+    return [reply for reply in evidence.trusted if is_plain(reply.question) and reply.rows >= rows > 0]
