@@ -1,6 +1,7 @@
 """Findings about limit, offset and order, on which a walk over the list depends; pure."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
@@ -10,7 +11,9 @@ from pin_exporter.doctor.plan import OVERLAP
 from pin_exporter.doctor.reply import Purpose, Reply
 
 _DOCUMENTED_DEFAULT: Final = 10
-_MOSTLY: Final = 0.9
+_MOSTLY_BACK: Final = 0.5
+_OFTEN_BACK: Final = 0.1
+_SLACK: Final = timedelta(hours=1)
 _REFUSALS: Final = frozenset({400, 413, 414, 422})
 
 
@@ -117,7 +120,7 @@ def _offset(evidence: Evidence) -> Iterator[Finding]:
 def _stability(first: Reply, again: Reply) -> Finding:
     if first.ids == again.ids:
         return ok("stability", "the same request twice gives the same rows in the same order")
-    if not totals_stood_still([first, again]):
+    if set(first.ids) != set(again.ids) and not totals_stood_still([first, again]):
         return note("stability", "the list changed between two requests: its order could not be compared")
     moved = sum(one != other for one, other in zip(first.ids, again.ids, strict=False))
     told = f"the same request twice gives {moved} rows in another order"
@@ -127,17 +130,29 @@ def _stability(first: Reply, again: Reply) -> Finding:
 
 
 def _ascending(first: Reply) -> Finding:
-    moments: list[object] = [moment for moment in map(first.shape.created.get, first.ids) if moment]
-    if not moments and first.page:
-        moments = [row.date_pinned for row in first.page.rows if row and row.date_pinned]
-    pairs = [(str(one), str(other)) for one, other in pairwise(moments) if one != other]
-    if not pairs:
-        return ok("order", "there are too few dates to tell how the list is sorted")
-    share = sum(one < other for one, other in pairs) / len(pairs)
-    if share >= _MOSTLY:
-        return ok("order", "rows come oldest first, as asked")
-    told = f"{1 - share:.0%} of the rows are older than the row before, though oldest first was asked for"
-    return problem("order", told, "new pins may land anywhere: expect repaired or unproven inventories")
+    """Compare dates of neighbours. `date_pinned` follows creation only nearly: small steps do not count."""
+    created = [moment for identity in first.ids if (moment := _moment(first.shape.created.get(identity)))]
+    rows = first.page.rows if first.page else ()
+    moments = created or [row.date_pinned for row in rows if row and row.date_pinned]
+    slack = timedelta(0) if created else _SLACK
+    steps = [other - one for one, other in pairwise(moments) if abs(other - one) > slack]
+    if not steps:
+        return ok("order", "the dates are too close to each other to tell how the list is sorted")
+    back = sum(step < timedelta(0) for step in steps) / len(steps)
+    told = f"{back:.0%} of the rows are older than the row before, though oldest first was asked for"
+    if back > _MOSTLY_BACK:
+        return problem("order", told, "new pins may land anywhere: expect repaired or unproven inventories")
+    if back > _OFTEN_BACK:
+        return note("order", told, "date_pinned changes when a pin is done, which may be all there is to it")
+    return ok("order", "rows come oldest first, as asked")
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _descending(evidence: Evidence) -> Iterator[Finding]:

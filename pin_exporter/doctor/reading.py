@@ -96,7 +96,9 @@ def _unanswered(reply: Reply, received: Received) -> Reply:
         "timeout": "an answer that does not end in time" if begun else "no answer in time",
         "tls": "TLS failed",
     }.get(reason, "a connection dropped in mid-answer" if begun else "no connection")
-    return replace(reply, trouble=trouble, reason=reason, told=one_line(str(error or "no answer")))
+    # Without the exporter's hint at its end: the doctor has more to go by.
+    told, _, _ = str(error or "").rpartition(": ")
+    return replace(reply, trouble=trouble, reason=reason, told=one_line(told))
 
 
 def _refused(reply: Reply, received: Received, redact: Redact) -> Reply:
