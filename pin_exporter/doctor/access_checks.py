@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Finding, note, ok, problem
 from pin_exporter.doctor.reply import Reply
+from pin_exporter.setting_types import DEFAULT_BASE_URL
 
 _SCOPE = "the key may do at least that; what else it may do cannot be seen without doing it"
 
@@ -16,7 +17,7 @@ def check_access(evidence: Evidence) -> Iterator[Finding]:
     refused = [reply for reply in evidence.replies if reply.status == 401]
     forbidden = [reply for reply in evidence.replies if reply.status == 403]
     if evidence.good:
-        yield ok("keys", "the key pair is accepted")
+        yield ok("keys", f"the key pair is accepted: key {evidence.setup.fingerprint}")
         yield note("scope", f"the key can list pins: {_SCOPE}", "give it the scope data.pin_list alone")
     elif refused:
         yield _refused(evidence)
@@ -60,14 +61,14 @@ def _base_url(evidence: Evidence) -> Iterator[Finding]:
     elif any(reply.status == 404 for reply in evidence.replies):
         tried = "" if evidence.trial.with_api is None else f", and {url}/api is not either"
         told = f"404: {url} is not the API's address{tried}"
-        yield problem("base_url", told, "set base_url to the API's own address, up to and including /api")
+        yield problem("base_url", told, f"set base_url to the API's own address, such as {DEFAULT_BASE_URL}")
 
 
 def _moved(evidence: Evidence, moved: list[Reply]) -> Finding:
     target = moved[0].location or "nowhere"
     told = f"{len(moved)} of {len(evidence.replies)} requests were redirected ({moved[0].status}) to {target}"
-    own, new = urlsplit(evidence.setup.base_url), urlsplit(target)
-    if new.hostname and new.hostname == own.hostname and (own.scheme, new.scheme) == ("http", "https"):
+    own = urlsplit(evidence.setup.base_url)
+    if own.scheme == "http" and moved[0].leads_to == ("https", own.hostname):
         action = f"set base_url to https://{own.hostname}{own.path}"
     else:
         action = (

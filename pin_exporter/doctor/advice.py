@@ -10,13 +10,14 @@ from pin_exporter.doctor.cost_checks import cost_of
 from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Suggestion
 from pin_exporter.doctor.paging_checks import page_rows
-from pin_exporter.doctor.reading import is_rate_header
-from pin_exporter.doctor.reply import Reply
+from pin_exporter.doctor.rate_headers import requests_per_minute
 
 _SMALLEST_PAGE: Final = 10
 _LARGEST_PAGE: Final = 5_000
+_ROUND: Final = 100
 _LEAST_PER_MINUTE: Final = 2
 _SHORT_TIMEOUT: Final = 10.0
+_TELLING: Final = 10
 _FAILING: Final = 0.1
 _MAX_BODY_BYTES: Final = 4_000_000
 
@@ -39,8 +40,8 @@ def _base_url(evidence: Evidence) -> Iterator[Suggestion]:
         yield Suggestion("base_url", f"{url}/api", "the API answers there, and not at the present address")
         return
     own = urlsplit(url)
-    targets = [urlsplit(reply.location) for reply in evidence.replies if reply.location and not evidence.good]
-    if own.scheme == "http" and any((t.scheme, t.hostname) == ("https", own.hostname) for t in targets):
+    targets = {reply.leads_to for reply in evidence.replies if not evidence.good}
+    if own.scheme == "http" and ("https", own.hostname) in targets:
         yield Suggestion("base_url", f"https://{own.hostname}{own.path}", "it redirects there")
 
 
@@ -60,20 +61,19 @@ def _page_size(evidence: Evidence) -> Iterator[Suggestion]:
 
 
 def _larger_page(evidence: Evidence) -> int:
-    """Return a page size that was honoured, quick enough, and well below what a body may weigh."""
-    fit = [
-        reply.rows
-        for reply in evidence.trusted
-        if reply.rows == reply.question.limit
-        and reply.body_bytes <= _MAX_BODY_BYTES
-        and reply.seconds < evidence.setup.request_timeout / 3
-    ]
-    return min(_LARGEST_PAGE, max(fit, default=0))
+    """Return a page size that is honoured, quick enough, and well below what a body may weigh; 0 for none."""
+    honoured = [reply for reply in evidence.listed() if reply.rows == reply.question.limit]
+    if not honoured:
+        return 0
+    longest = max(honoured, key=lambda reply: reply.rows)
+    by_weight = longest.rows * _MAX_BODY_BYTES // max(1, longest.body_bytes)
+    by_time = longest.rows * evidence.setup.request_timeout / 3 / max(0.001, longest.seconds)
+    return int(min(_LARGEST_PAGE, longest.rows, by_weight, by_time)) // _ROUND * _ROUND
 
 
 def _requests_per_minute(evidence: Evidence) -> Iterator[Suggestion]:
     now = evidence.setup.requests_per_minute
-    told = [limit for reply in evidence.replies if (limit := _told_limit(reply)) is not None]
+    told = [limit for reply in evidence.replies if (limit := requests_per_minute(reply.headers)) is not None]
     limited = [place for place, reply in enumerate(evidence.replies) if reply.status == 429]
     if told and 2 * min(told) // 3 < now:
         wanted = max(_LEAST_PER_MINUTE, 2 * min(told) // 3)
@@ -81,22 +81,12 @@ def _requests_per_minute(evidence: Evidence) -> Iterator[Suggestion]:
         if wanted < now:
             yield Suggestion("requests_per_minute", wanted, why)
     elif limited and not told:
-        wanted = max(_LEAST_PER_MINUTE, min(now // 2, limited[0] or now // 2))
+        # Where hardly any was let through, others use the key, and the number says little.
+        first = limited[0] if limited[0] >= _TELLING else now
+        wanted = max(_LEAST_PER_MINUTE, min(now // 2, first))
         if wanted < now:
             why = f"the API refused the request after the first {limited[0]}: 429"
             yield Suggestion("requests_per_minute", wanted, why)
-
-
-def _told_limit(reply: Reply) -> int | None:
-    """Return the requests that may be made in a window, which is taken for a minute unless told otherwise."""
-    for name, value in reply.headers.items():
-        number = value.partition(",")[0].partition(";")[0].strip()
-        window = value.partition("w=")[2].partition(",")[0].strip()
-        if is_rate_header(name) and name.endswith("limit") and number.isascii() and number.isdigit():
-            limit = int(number[:9])
-            seconds = int(window[:9]) if window.isascii() and window.isdigit() else 60
-            return max(1, limit * 60 // max(1, seconds))
-    return None
 
 
 def _request_timeout(evidence: Evidence) -> Iterator[Suggestion]:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from pin_exporter.api import PinApi
 from pin_exporter.clock import Clock, SystemClock
@@ -21,6 +22,8 @@ from pin_exporter.errors import SettingsError
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.load_settings import load_settings
 from pin_exporter.settings import Account, accounts_of
+
+_INTERRUPTED: Final = 130
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +47,10 @@ def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool) -> 
     if not chosen:
         there_are = ", ".join(account.name for account in accounts)
         raise SettingsError([f"--account: no account has the name given: there are {there_are}"])
-    diagnoses = asyncio.run(_examined(chosen))
+    try:
+        diagnoses = asyncio.run(_examined(chosen))
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     sys.stdout.write(as_json(diagnoses) if json else as_text(diagnoses, colour=colour))
     return int(any(diagnosis.problems for diagnosis in diagnoses))
@@ -54,7 +60,11 @@ async def _examined(accounts: Sequence[Account]) -> list[Diagnosis]:
     clock = SystemClock()
     async with HttpClients() as clients:
         # One after the other: accounts may share a key, and with it the limit of its requests.
-        return [await examined(account, clients, clock, _progress(account.name)) for account in accounts]
+        try:
+            return [await examined(account, clients, clock, _progress(account.name)) for account in accounts]
+        finally:
+            if sys.stderr.isatty():
+                sys.stderr.write("\r\x1b[K")
 
 
 async def examined(
@@ -78,14 +88,16 @@ async def examined(
         asking(api(other), credentials, clock) if other else None,
     )
     path = await look_at_path(account.base_url, clock, timeout)
-    evidence = await examine(ways, _setup(account), clock, path=path, progress=progress)
+    setup = _setup(account, credentials().fingerprint)
+    evidence = await examine(ways, setup, clock, path=path, progress=progress)
     return _safe(diagnose(evidence), credentials().redact)
 
 
-def _setup(account: Account) -> Setup:
+def _setup(account: Account, fingerprint: str) -> Setup:
     return Setup(
         account=account.name,
         base_url=account.base_url,
+        fingerprint=fingerprint,
         poll_interval=account.poll_interval,
         requests_per_minute=account.requests_per_minute,
         request_timeout=account.request_timeout,

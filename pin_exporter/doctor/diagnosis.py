@@ -60,6 +60,6 @@ def diagnose(evidence: Evidence) -> Diagnosis:
 def _left_open(evidence: Evidence) -> Iterator[Finding]:
     if evidence.stopped:
         yield note("complete", f"the examination ended early: {evidence.stopped}")
-    if evidence.unanswered:
+    if evidence.unanswered and evidence.good:
         told = ", ".join(evidence.unanswered)
         yield note("unanswered", f"without an answer remained: {told}", "run the doctor again")

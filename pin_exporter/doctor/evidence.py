@@ -10,10 +10,11 @@ from pin_exporter.model import Pin
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The settings of the account that matter here. Durations in seconds."""
+    """The settings of the account that matter here. Durations in seconds; `fingerprint` is of the key."""
 
     account: str
     base_url: str
+    fingerprint: str
     poll_interval: float
     requests_per_minute: int
     request_timeout: float

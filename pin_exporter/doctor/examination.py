@@ -6,7 +6,7 @@ from typing import Final
 
 from pin_exporter.clock import Clock
 from pin_exporter.doctor.evidence import Evidence, NetworkPath, Setup, Trial, evidence_of
-from pin_exporter.doctor.plan import Plan, questions
+from pin_exporter.doctor.plan import NOT_ALWAYS_ASKED, Plan, questions
 from pin_exporter.doctor.repeats import seems_repeated
 from pin_exporter.doctor.reply import Purpose, Question, Reply
 
@@ -37,7 +37,6 @@ class _Examination:
     clock: Clock
     progress: Callable[[int], None]
     replies: list[Reply] = field(default_factory=list)
-    unanswered: list[Purpose] = field(default_factory=list)
     stopped: str | None = None
     requests: int = 0
     began: float = 0.0
@@ -58,7 +57,7 @@ class _Examination:
         """Return the page for a question, asked several times if need be; None where none comes."""
         attempts = _ATTEMPTS if self._has_pages() else _ATTEMPTS_AT_FIRST
         for attempt in range(attempts):
-            if not self._may_go_on():
+            if not self.may_go_on():
                 return None
             before = next((reply for reply in reversed(self.replies) if reply.page), None)
             reply = await self.ask(self.asking.plainly, question)
@@ -83,7 +82,8 @@ class _Examination:
         else:
             await self.clock.sleep(wait)
 
-    def _may_go_on(self) -> bool:
+    def may_go_on(self) -> bool:
+        """Tell whether another request may be made; say why if not."""
         if self.stopped is None:
             tail = self.replies[-_FAILURES_IN_A_ROW:]
             if self.requests >= MAX_REQUESTS:
@@ -126,14 +126,12 @@ async def examine(
     examination = _Examination(asking, setup, clock, progress, began=clock.elapsed())
     plan = Plan(setup.page_size)
     for question in questions(plan, lambda: MAX_REQUESTS - examination.requests):
+        if not examination.may_go_on():
+            break
         reply = await examination.answer(question)
         plan.answers[question.purpose] = reply
-        if reply is None:
-            examination.unanswered.append(question.purpose)
         if question.purpose == Purpose.TOTALS and reply is None:
             examination.stopped = examination.stopped or "the first questions were not answered"
-        if examination.stopped:
-            break
     trial = await examination.tried()
     return evidence_of(
         setup,
@@ -141,5 +139,10 @@ async def examine(
         path=path,
         trial=trial,
         stopped=examination.stopped,
-        unanswered=tuple(dict.fromkeys(examination.unanswered)),
+        unanswered=tuple(p for p in Purpose if plan.answers.get(p) is None and _is_missed(p, plan)),
     )
+
+
+def _is_missed(purpose: Purpose, plan: Plan) -> bool:
+    """Tell whether an answer was asked for in vain, or should have been asked for."""
+    return purpose in plan.answers or purpose not in NOT_ALWAYS_ASKED

@@ -16,10 +16,13 @@ _MAX_ADDRESSES: Final = 6
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
-async def look_at_path(base_url: str, clock: Clock, timeout_seconds: float) -> NetworkPath:
+async def look_at_path(
+    base_url: str, clock: Clock, timeout_seconds: float, context: ssl.SSLContext | None = None
+) -> NetworkPath:
     """Return how the host is reached. Sends no request and no key; never raises for what it finds.
 
-    Behind a proxy neither name nor TLS are looked at: the proxy resolves and connects.
+    Behind a proxy neither name nor TLS are looked at: the proxy resolves and connects. `context` says which
+    CAs are trusted, by default the system's.
     """
     parts = urlsplit(base_url)
     host, scheme = parts.hostname or "", parts.scheme
@@ -32,7 +35,7 @@ async def look_at_path(base_url: str, clock: Clock, timeout_seconds: float) -> N
         async with asyncio.timeout(timeout_seconds):
             facts["addresses"] = await _addresses(host, port)
             if scheme == "https":
-                facts |= await _tls(host, port)
+                facts |= await _tls(host, port, context or ssl.create_default_context())
     except TimeoutError:
         facts.setdefault("resolve_error", None if "addresses" in facts else "no answer in time")
         facts["tls_error"] = "no answer in time" if "addresses" in facts else None
@@ -63,9 +66,8 @@ async def _addresses(host: str, port: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(address[0]) for *_, address in found))[:_MAX_ADDRESSES]
 
 
-async def _tls(host: str, port: int) -> dict[str, Any]:
+async def _tls(host: str, port: int, context: ssl.SSLContext) -> dict[str, Any]:
     """Make a handshake and hang up: version, issuer and expiry of the certificate."""
-    context = ssl.create_default_context()
     _, writer = await asyncio.open_connection(host, port, ssl=context)
     try:
         session = writer.get_extra_info("ssl_object")

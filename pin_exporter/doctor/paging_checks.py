@@ -62,6 +62,10 @@ def _limit(evidence: Evidence) -> Iterator[Finding]:
     size = evidence.setup.page_size
     refused, cap = refused_limits(evidence), cap_of(evidence)
     honoured = _honoured(evidence)
+    over = [r for r in evidence.trusted if r.question.limit is not None and r.rows > r.question.limit]
+    if over:
+        told = f"{over[0].rows} rows came where {over[0].question.limit} were asked for"
+        yield problem("limit", told, "limit is not honoured: ask AIOZ Pin; walks may read rows twice")
     if refused:
         told = f"a limit of {refused[0]} rows is refused"
         yield note("limit", f"{told}; {honoured} rows in one page do work", _lower(size, refused[0] - 1))

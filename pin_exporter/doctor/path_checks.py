@@ -10,6 +10,8 @@ from pin_exporter.doctor.findings import Finding, note, ok, problem
 from pin_exporter.doctor.reply import Reply
 from pin_exporter.setting_types import is_exposed
 
+_BETWEEN: Final = ("via", "server")
+_MAX_NAMES: Final = 6
 _DAY_SECONDS: Final = 86_400
 _EXPIRES_SOON_DAYS: Final = 30
 _EXPIRES_NOW_DAYS: Final = 7
@@ -28,6 +30,10 @@ def check_path(evidence: Evidence) -> Iterator[Finding]:
             "encryption", "keys are sent without encryption: base_url is plain HTTP", "set base_url to https"
         )
     yield _clock(evidence)
+    headers = [reply.headers for reply in evidence.replies]
+    between = {one[name] for one in headers for name in _BETWEEN if name in one}
+    if between:
+        yield ok("server", f"answers come by way of {', '.join(sorted(between)[:_MAX_NAMES])}")
 
 
 def _name(path: NetworkPath) -> Iterator[Finding]:
@@ -84,7 +90,7 @@ def _clock(evidence: Evidence) -> Finding:
 def _skew_seconds(reply: Reply) -> float | None:
     """Return how much later it is there. The header tells whole seconds, cut off."""
     try:
-        date = parsedate_to_datetime(reply.headers["date"])
-    except (KeyError, ValueError, OverflowError):
+        there = parsedate_to_datetime(reply.headers["date"]).timestamp()
+    except (KeyError, ValueError, OverflowError, OSError):
         return None
-    return date.timestamp() + 0.5 - (reply.at - reply.seconds / 2)
+    return there + 0.5 - (reply.at - reply.seconds / 2)

@@ -7,14 +7,17 @@ from typing import Final
 from pin_exporter.doctor.reply import Purpose, Question, Reply
 
 OVERLAP: Final = 10
-_LARGEST_LIMIT: Final = 10_000
-_OTHER_LIMITS: Final = (5_000, 2_000, 500, 100)
+_LARGE_LIMITS: Final = (10_000, 5_000, 2_000)
+_HALVINGS: Final = 4
+_SMALLEST_LIMIT: Final = 10
 _SAMPLE: Final = 100
 _FAR: Final = 1_000
 _ENOUGH: Final = 24
 """So many requests in all show most of what happens to a third of them or to one in ten."""
 _MAX_REST: Final = 6
 _AT_THE_END: Final = 3
+
+NOT_ALWAYS_ASKED: Final = frozenset({Purpose.LARGE, Purpose.MIDDLE, Purpose.REST, Purpose.WATCH})
 
 
 @dataclass(slots=True)
@@ -63,8 +66,10 @@ def questions(plan: Plan, left: Callable[[], int]) -> Iterator[Question]:
 
 
 def _smaller_first_pages(plan: Plan) -> Iterator[Question]:
-    for limit in _OTHER_LIMITS:
-        if limit < plan.page_size and plan.answers[Purpose.FIRST] is None:
+    """Ask for half as many rows, and half of that, as the exporter does."""
+    for halvings in range(1, _HALVINGS + 1):
+        limit = max(_SMALLEST_LIMIT, plan.page_size >> halvings)
+        if plan.answers[Purpose.FIRST] is None and limit < plan.page_size:
             yield Question(Purpose.FIRST, limit)
 
 
@@ -75,12 +80,12 @@ def _ends(plan: Plan) -> Iterator[Question]:
 
 
 def _large_pages(plan: Plan) -> Iterator[Question]:
-    """Ask for the most that makes sense, for less where that is refused; not where pages are cut anyway."""
+    """Ask for the most that makes sense, for less where that is refused; not where less is refused or cut."""
     first = plan.answers[Purpose.FIRST]
-    if first is None or first.question.limit is None or first.rows < first.question.limit:
+    if first is None or first.question.limit != plan.page_size or first.rows < plan.page_size:
         return
-    for limit in (_LARGEST_LIMIT, *_OTHER_LIMITS):
-        if limit > first.question.limit and plan.answers.get(Purpose.LARGE) is None:
+    for limit in _LARGE_LIMITS:
+        if limit > plan.page_size and plan.answers.get(Purpose.LARGE) is None:
             yield Question(Purpose.LARGE, limit)
 
 

@@ -9,14 +9,15 @@ from urllib.parse import urlsplit
 
 from pin_exporter.answers import retry_after_seconds
 from pin_exporter.decode import decode_page, error_message, one_line
+from pin_exporter.doctor.rate_headers import is_rate_header
 from pin_exporter.doctor.reply import Reply, Shape
 from pin_exporter.errors import MalformedError, PollError, TooLargeError
 from pin_exporter.model import Page
 
 _KNOWN_HEADERS: Final = frozenset(
-    {"date", "retry-after", "content-encoding", "content-type", "server", "via", "cf-ray"}
+    {"date", "retry-after", "content-encoding", "content-type", "server", "via"}
 )
-_RATE_HEADERS: Final = ("x-ratelimit-", "x-rate-limit-", "ratelimit")
+
 _MAX_HEADERS: Final = 16
 
 Redact = Callable[[str], str]
@@ -75,11 +76,6 @@ def _without_keys(page: Page, redact: Redact) -> Page:
         return page
     rows = [row and replace(row, status=redact(row.status or "") or None) for row in page.rows]
     return Page(page.totals, rows)
-
-
-def is_rate_header(name: str) -> bool:
-    """Tell whether a header, by its lower-case name, is about a rate limit."""
-    return name.startswith(_RATE_HEADERS)
 
 
 def _known(headers: Mapping[str, str], redact: Redact) -> dict[str, str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pin_exporter.model import Page
 
@@ -98,3 +99,12 @@ class Reply:
     def files(self) -> int:
         """Return the total that came along."""
         return self.page.totals.files if self.page else 0
+
+    @property
+    def leads_to(self) -> tuple[str, str]:
+        """Return scheme and host of the redirect, each empty where it cannot be read."""
+        try:
+            parts = urlsplit(self.location or "")
+        except ValueError:
+            return "", ""
+        return parts.scheme, parts.hostname or ""

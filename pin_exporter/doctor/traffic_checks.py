@@ -7,7 +7,7 @@ from typing import Final
 
 from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Finding, note, ok, problem
-from pin_exporter.doctor.reading import is_rate_header
+from pin_exporter.doctor.rate_headers import is_rate_header
 from pin_exporter.doctor.reply import Reply
 
 _SLOW_SECONDS: Final = 1.0

@@ -39,7 +39,7 @@ RECORDS: dict[str, type] = {
     "churn": Churn,
     "faults": Faults,
 }
-SETUP = Setup("a", "http://api.test/api", 60.0, 120, 30.0, 100, 4, None)
+SETUP = Setup("a", "http://api.test/api", "0badcafe", 60.0, 120, 30.0, 100, 4, None)
 
 
 @dataclass
