@@ -62,11 +62,11 @@ def test_help_names_the_commands_and_exit_statuses() -> None:
     ended = run("--help")
 
     assert (ended.status, ended.err) == (0, "")
-    for expected in ("serve", "simulate", "demo", "healthcheck", "exit statuses"):
+    for expected in ("serve", "simulate", "demo", "doctor", "healthcheck", "exit statuses"):
         assert expected in ended.out
 
 
-@pytest.mark.parametrize("command", ["serve", "simulate", "demo", "healthcheck"])
+@pytest.mark.parametrize("command", ["serve", "simulate", "demo", "doctor", "healthcheck"])
 def test_each_command_has_help_of_its_own(command: str) -> None:
     ended = run(command, "--help")
 

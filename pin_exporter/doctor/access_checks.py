@@ -8,8 +8,6 @@ from pin_exporter.doctor.findings import Finding, note, ok, problem
 from pin_exporter.doctor.reply import Reply
 from pin_exporter.setting_types import DEFAULT_BASE_URL
 
-_SCOPE = "the key may do at least that; what else it may do cannot be seen without doing it"
-
 
 def check_access(evidence: Evidence) -> Iterator[Finding]:
     """Say whether the keys are accepted, and whether base_url is right."""
@@ -18,7 +16,8 @@ def check_access(evidence: Evidence) -> Iterator[Finding]:
     forbidden = [reply for reply in evidence.replies if reply.status == 403]
     if evidence.good:
         yield ok("keys", f"the key pair is accepted: key {evidence.setup.fingerprint}")
-        yield note("scope", f"the key can list pins: {_SCOPE}", "give it the scope data.pin_list alone")
+        told = "the key can list pins; what else it may do cannot be seen without doing it"
+        yield note("scope", told, "see that data.pin_list is its only scope")
     elif refused:
         yield _refused(evidence)
     elif not forbidden:

@@ -18,7 +18,7 @@ _ROUND: Final = 100
 _LEAST_PER_MINUTE: Final = 2
 _SHORT_TIMEOUT: Final = 10.0
 _TELLING: Final = 10
-_FAILING: Final = 0.1
+_FAILING: Final = 0.5
 _MAX_BODY_BYTES: Final = 4_000_000
 
 

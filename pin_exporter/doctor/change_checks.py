@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
-from pin_exporter.doctor.evidence import Evidence, is_plain
+from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Finding, note, ok
 from pin_exporter.doctor.reply import Purpose, Reply
 from pin_exporter.doctor.row_checks import phase
@@ -73,10 +73,9 @@ def _move(before: Pin, after: Pin) -> str:
 
 
 def _new_at_the_end(evidence: Evidence) -> int:
+    """Return how many rows stand before the newest one of the beginning."""
     newest, later = evidence.reply(Purpose.NEWEST), evidence.reply(Purpose.NEWEST_LATER)
-    if newest is None or later is None or not newest.ids:
+    if newest is None or later is None or not set(newest.ids) & set(later.ids):
         return 0
-    known = {identity for reply in evidence.listed() for identity in reply.ids} | set(newest.ids)
-    fresh = set(later.ids) - known
-    grown = max((r.files for r in evidence.trusted if is_plain(r.question)), default=0) - newest.files
-    return len(fresh) if grown > 0 else 0
+    known = set(newest.ids)
+    return sum(1 for _ in takewhile(lambda identity: identity not in known, later.ids))

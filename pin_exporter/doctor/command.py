@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -32,7 +33,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="Print one JSON object.")
     parser.epilog = (
         f"Reads, and changes nothing: at most {MAX_REQUESTS} requests an account, at the pace of "
-        "requests_per_minute.\nExit status: 0 no problem, 1 a problem was found, 2 wrong settings."
+        "requests_per_minute.\nexit statuses: 0 no problem, 1 a problem, 2 wrong settings, 130 interrupted"
     )
 
 
@@ -49,7 +50,7 @@ def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool) -> 
         raise SettingsError([f"--account: no account has the name given: there are {there_are}"])
     try:
         diagnoses = asyncio.run(_examined(chosen))
-    except KeyboardInterrupt:
+    except asyncio.CancelledError:
         return _INTERRUPTED
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     sys.stdout.write(as_json(diagnoses) if json else as_text(diagnoses, colour=colour))
@@ -57,7 +58,9 @@ def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool) -> 
 
 
 async def _examined(accounts: Sequence[Account]) -> list[Diagnosis]:
-    clock = SystemClock()
+    clock, this = SystemClock(), asyncio.current_task()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, this.cancel if this else int)
     async with HttpClients() as clients:
         # One after the other: accounts may share a key, and with it the limit of its requests.
         try:

@@ -7,7 +7,7 @@ from statistics import median
 
 from pin_exporter.cadence import Cadence
 from pin_exporter.doctor.evidence import Evidence
-from pin_exporter.doctor.findings import Finding, note, ok
+from pin_exporter.doctor.findings import Finding, counted, note, ok
 from pin_exporter.doctor.paging_checks import page_rows, plain_pages
 from pin_exporter.doctor.plan import OVERLAP
 
@@ -33,7 +33,7 @@ def check_cost(evidence: Evidence) -> Iterator[Finding]:
     setup = evidence.setup
     yield ok(
         "walk",
-        f"an inventory of {cost.files} files takes {_count(cost.requests, 'request')} of {cost.page_rows} "
+        f"an inventory of {cost.files} files takes {counted(cost.requests, 'request')} of {cost.page_rows} "
         f"rows, about {_duration(cost.seconds)} and {cost.body_bytes / 1e6:.1f} MB",
     )
     told = (
@@ -79,10 +79,6 @@ def _page_seconds(evidence: Evidence, rows: int) -> float:
     longest = max(evidence.trusted, key=lambda reply: reply.rows)
     least = median(reply.seconds for reply in evidence.trusted)
     return max(least, longest.seconds * rows / max(1, longest.rows))
-
-
-def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
 def _duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 
 from pin_exporter.doctor.diagnosis import Diagnosis
-from pin_exporter.doctor.findings import Finding, Mark, Suggestion
+from pin_exporter.doctor.findings import Finding, Mark, Suggestion, counted
 
 _COLOURS: Final = {Mark.OK: "32", Mark.NOTE: "33", Mark.PROBLEM: "31"}
 _MARK_WIDTH: Final = max(map(len, Mark))
@@ -65,10 +65,8 @@ def _finding(finding: Finding, *, colour: bool) -> Iterator[str]:
 
 def _summary(diagnosis: Diagnosis) -> str:
     count = {mark: sum(finding.mark is mark for finding in diagnosis.findings) for mark in Mark}
-    return (
-        f"{diagnosis.requests} requests: {count[Mark.PROBLEM]} problems, {count[Mark.NOTE]} notes, "
-        f"{count[Mark.OK]} in order"
-    )
+    problems, notes = counted(count[Mark.PROBLEM], "problem"), counted(count[Mark.NOTE], "note")
+    return f"{counted(diagnosis.requests, 'request')}: {problems}, {notes}, {count[Mark.OK]} in order"
 
 
 def _object(diagnosis: Diagnosis) -> dict[str, Any]:

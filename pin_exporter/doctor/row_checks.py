@@ -94,7 +94,7 @@ def _states(pins: list[Pin]) -> Iterator[Finding]:
     lost = sum((pin.status or "").lower() == _OUT_OF_MONEY for pin in pins)
     if lost:
         told = f"{lost} of {len(pins)} pins seen were dropped because the balance ran out"
-        yield problem("out_of_money", told, "top up the account; see docs/runbooks")
+        yield note("out_of_money", told, "if that is not long ago: top up the account; see docs/runbooks")
     if removed := phases[Phase.REMOVED]:
         yield note("unpinned", f"unpinned rows stay listed: {removed} of {len(pins)} rows seen are such")
     else:

@@ -112,7 +112,7 @@ def test_a_host_without_anybody_listening_is_a_problem() -> None:
 
 
 TEXTS = ("", "12", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59+23:59", "DONE", "pinned", "x" * 99)
-FIELDS = tuple(row(1)) + ("sub_hash_status", "created_at")
+FIELDS = (*row(1), "sub_hash_status", "created_at")
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
@@ -166,7 +166,7 @@ def answering(answers: list[tuple[int, bytes, dict[str, str]]]) -> Callable[[htt
     return service
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.lists(ANSWERS, min_size=1, max_size=8))
 def test_no_answers_make_the_checks_fail(answers: Any) -> None:
     evidence, _ = examined_service(answering(answers))
