@@ -90,7 +90,7 @@ def test_the_flags_of_serve_are_these_and_name_their_variables() -> None:
     assert "(PIN_EXPORTER_WEB_LISTEN_ADDRESS)" in re.sub(r"\s+", " ", text)
 
 
-@pytest.mark.parametrize("command", ["serve", "demo", "healthcheck"])
+@pytest.mark.parametrize("command", ["serve", "demo", "doctor", "healthcheck"])
 def test_no_flag_takes_a_secret(command: str) -> None:
     flags = flags_in(run(command, "--help").out)
 

@@ -59,8 +59,9 @@ def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool) -> 
 
 async def _examined(accounts: Sequence[Account]) -> list[Diagnosis]:
     clock, this = SystemClock(), asyncio.current_task()
+    assert this is not None  # noqa: S101 - for the type
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, this.cancel if this else int)
+        asyncio.get_running_loop().add_signal_handler(number, this.cancel)
     async with HttpClients() as clients:
         # One after the other: accounts may share a key, and with it the limit of its requests.
         try:

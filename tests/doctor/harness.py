@@ -1,12 +1,14 @@
 """Examine simulated accounts: in the same process by an injected clock, or over real sockets."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import pytest
 from pydantic import SecretStr
 
 from pin_exporter.api import PinApi
@@ -15,7 +17,10 @@ from pin_exporter.doctor.asking import asking, swapped
 from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
 from pin_exporter.doctor.evidence import Evidence, NetworkPath, Setup
 from pin_exporter.doctor.examination import Asking, examine
+from pin_exporter.doctor.findings import Suggestion
+from pin_exporter.doctor.report import as_yaml
 from pin_exporter.http_clients import http_client
+from pin_exporter.load_settings import load_settings
 from pin_exporter.simulator import (
     Behaviour,
     Churn,
@@ -28,7 +33,8 @@ from pin_exporter.simulator import (
     serve,
 )
 from pin_exporter.simulator.option import rules
-from tests.service import InProcess, credentials
+from tests.environment import clean, set_variables
+from tests.service import API_KEY, SECRET_KEY, InProcess, credentials
 from tests.simulator.harness import Clock
 
 T = TypeVar("T")
@@ -160,3 +166,13 @@ def lines(diagnosis: Diagnosis) -> list[str]:
 def _listening() -> Iterator[Any]:
     with open_socket("127.0.0.1:0") as sock:
         yield sock
+
+
+def loaded(suggested: Sequence[Suggestion], folder: Path) -> dict[str, object]:
+    """Return the settings that the exporter reads from a file with the suggestions in it."""
+    path = folder / "config.yml"
+    path.write_text(as_yaml(suggested))
+    with pytest.MonkeyPatch.context() as patch:
+        clean(patch)
+        set_variables(patch, api_key=API_KEY, secret_key=SECRET_KEY)
+        return load_settings({"config_file": path}).model_dump()

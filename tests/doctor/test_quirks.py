@@ -3,14 +3,16 @@
 import re
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pin_exporter.doctor.advice import suggestions
 from pin_exporter.doctor.examination import MAX_REQUESTS
 from pin_exporter.simulator import Fault, Simulator
 from pin_exporter.simulator.option import rules
-from tests.doctor.harness import RECORDS, examined_simulation, told
+from tests.doctor.harness import RECORDS, examined_simulation, loaded, told
 
 BUSY = 600.0
 """So many events a minute are some hundred during an examination."""
@@ -136,7 +138,7 @@ def test_every_fault_has_a_case() -> None:
 
 
 @pytest.mark.parametrize("option", QUIRKS)
-def test_a_quirk_is_found_and_not_where_there_is_none(option: str) -> None:
+def test_a_quirk_is_found_and_not_where_there_is_none(option: str, tmp_path: Path) -> None:
     quirk = QUIRKS[option]
     # Where every answer is late, a short patience cannot spoil one that is in time.
     evidence = examined_simulation(
@@ -150,6 +152,8 @@ def test_a_quirk_is_found_and_not_where_there_is_none(option: str) -> None:
     assert seen(lines, quirk.finding), "\n".join(lines)
     assert not seen(without(quirk.pins, tuple(quirk.beside.items())), quirk.finding)
     assert evidence.requests <= MAX_REQUESTS
+    suggested = suggestions(evidence)
+    assert {one.setting for one in suggested} <= loaded(suggested, tmp_path).keys()
 
 
 def one_of(fault: Fault) -> Any:

@@ -1,18 +1,12 @@
 import json
 from pathlib import Path
 
-import pytest
 import yaml
 
-from pin_exporter.doctor.advice import suggestions
 from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
 from pin_exporter.doctor.findings import Finding, Mark, Suggestion
-from pin_exporter.doctor.report import as_json, as_text, as_yaml
-from pin_exporter.load_settings import load_settings
-from pin_exporter.simulator.option import rules
-from tests.doctor.harness import RECORDS, examined_simulation
-from tests.doctor.test_quirks import QUIRKS, SOCKETS
-from tests.environment import clean, set_variables
+from pin_exporter.doctor.report import as_json, as_text
+from tests.doctor.harness import examined_simulation, loaded
 
 SUGGESTED = (
     Suggestion("page_size", 500, "a limit of 1000 rows is refused"),
@@ -73,35 +67,7 @@ def test_the_json_says_the_same() -> None:
     assert yaml.safe_load(account["suggested_yaml"]) == account["suggested"]
 
 
-def loaded(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
-    path = folder / "config.yml"
-    path.write_text(text)
-    clean(monkeypatch)
-    set_variables(monkeypatch, api_key="k" * 24, secret_key="s" * 44)
-    return load_settings({"config_file": path}).model_dump()
-
-
-@pytest.mark.parametrize(
-    "option",
-    sorted(name for record in RECORDS.values() for name in rules(record) if name[:-5] not in SOCKETS),
-)
-def test_what_is_suggested_for_any_quirk_can_be_loaded(
-    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    quirk = QUIRKS[option]
-    evidence = examined_simulation(pins=quirk.pins, **{**quirk.beside, option: quirk.value})
-    suggested = suggestions(evidence)
-
-    values = loaded(as_yaml(suggested), tmp_path, monkeypatch)
-
-    for one in suggested:
-        assert values[one.setting] is not None
-        assert one.why
-
-
-def test_every_setting_that_may_be_suggested_can_be_loaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_setting_that_may_be_suggested_can_be_loaded(tmp_path: Path) -> None:
     everything = (
         Suggestion("base_url", "https://api.test/api", "it redirects there: to #1"),
         Suggestion("page_size", 125, "a\nb" * 80),
@@ -110,7 +76,7 @@ def test_every_setting_that_may_be_suggested_can_be_loaded(
         Suggestion("poll_interval", "120s", "slow"),
         Suggestion("stale_after", "1200s", "failing"),
     )
-    values = loaded(as_yaml(everything), tmp_path, monkeypatch)
+    values = loaded(everything, tmp_path)
 
     assert (values["base_url"], values["page_size"], values["stale_after"]) == (
         "https://api.test/api",
