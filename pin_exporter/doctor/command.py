@@ -16,8 +16,9 @@ from pin_exporter.decode import one_line
 from pin_exporter.doctor.asking import MAX_TIMEOUT_SECONDS, asking, swapped
 from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
 from pin_exporter.doctor.evidence import Setup
-from pin_exporter.doctor.examination import MAX_REQUESTS, Asking, examine
+from pin_exporter.doctor.examination import Asking, examine
 from pin_exporter.doctor.network import look_at_path
+from pin_exporter.doctor.plan import MAX_REQUESTS
 from pin_exporter.doctor.report import as_json, as_text
 from pin_exporter.errors import SettingsError
 from pin_exporter.http_clients import HttpClients

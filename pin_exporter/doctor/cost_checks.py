@@ -58,7 +58,7 @@ def cost_of(evidence: Evidence, rows: int) -> Cost | None:
     requests = 1 + max(0, math.ceil((files - rows) / stride))
     body_bytes = sum(reply.body_bytes for reply in pages) / max(1, sum(reply.rows for reply in pages))
     walks_per_minute = max(1, setup.requests_per_minute // 2)
-    alone = requests * _page_seconds(evidence, rows) / min(setup.pages_in_flight, requests)
+    alone = requests * _page_seconds(evidence, min(rows, files)) / min(setup.pages_in_flight, requests)
     waiting = 60 * (requests - walks_per_minute) / walks_per_minute
     seconds = max(alone, waiting)
     cadence = Cadence(setup.poll_interval, setup.stale_after, walks_per_minute)
@@ -75,10 +75,10 @@ def cost_of(evidence: Evidence, rows: int) -> Cost | None:
 
 
 def _page_seconds(evidence: Evidence, rows: int) -> float:
-    """Return how long a page of so many rows takes, by the longest page that was seen."""
+    """Return how long a page of so many rows takes: as any answer, and more by its rows."""
     longest = max(evidence.trusted, key=lambda reply: reply.rows)
     least = median(reply.seconds for reply in evidence.trusted)
-    return max(least, longest.seconds * rows / max(1, longest.rows))
+    return least + max(0.0, longest.seconds - least) * rows / max(1, longest.rows)
 
 
 def _duration(seconds: float) -> str:

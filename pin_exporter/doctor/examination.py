@@ -6,11 +6,10 @@ from typing import Final
 
 from pin_exporter.clock import Clock
 from pin_exporter.doctor.evidence import Evidence, NetworkPath, Setup, Trial, evidence_of
-from pin_exporter.doctor.plan import NOT_ALWAYS_ASKED, Plan, questions
+from pin_exporter.doctor.plan import MAX_REQUESTS, NOT_ALWAYS_ASKED, Plan, questions
 from pin_exporter.doctor.repeats import seems_repeated
 from pin_exporter.doctor.reply import Purpose, Question, Reply
 
-MAX_REQUESTS: Final = 30
 MAX_SECONDS: Final = 300.0
 _ATTEMPTS: Final = 3
 _ATTEMPTS_AT_FIRST: Final = 4

@@ -42,7 +42,9 @@ async def look_at_path(
     except ssl.SSLError as error:
         facts["tls_error"] = _told(error)
     except (OSError, UnicodeError) as error:
-        facts["tls_error" if "addresses" in facts else "resolve_error"] = _told(error)
+        # Where nobody listens, the requests will tell.
+        if "addresses" not in facts:
+            facts["resolve_error"] = _told(error)
     return NetworkPath(host, scheme, looked_at=clock.wall(), **facts)
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from pin_exporter.doctor.reply import Purpose, Question, Reply
 
+MAX_REQUESTS: Final = 30
 OVERLAP: Final = 10
 _LARGE_LIMITS: Final = (10_000, 5_000, 2_000)
 _HALVINGS: Final = 4
@@ -57,7 +58,7 @@ def questions(plan: Plan, left: Callable[[], int]) -> Iterator[Question]:
         yield Question(Purpose.MIDDLE, _SAMPLE, offset=plan.files // 2)
     yield from _rest(plan, left)
     for number in range(_ENOUGH):
-        if left() <= 30 - _ENOUGH + _AT_THE_END:
+        if left() <= MAX_REQUESTS - _ENOUGH + _AT_THE_END:
             break
         yield Question(Purpose.WATCH, 1, order="DESC" if number % 2 else "ASC")
     yield Question(Purpose.FIRST_LATER, min(_SAMPLE, plan.page_size))

@@ -73,6 +73,8 @@ def _files(evidence: Evidence) -> Iterator[Finding]:
 
 def _size(evidence: Evidence) -> Iterator[Finding]:
     rows = whole_list(evidence)
+    if not evidence.good:
+        return
     if rows is None:
         yield note("size", "totals.size could not be compared: the list was not read as a whole")
         return

@@ -51,6 +51,8 @@ def _troubles(evidence: Evidence) -> Iterator[Finding]:
 def _advice(reply: Reply) -> str:
     if reply.reason == "timeout":
         return "check firewalls and proxies; if it is large pages that are slow, lower page_size"
+    if reply.reason == "tls":
+        return "check base_url and the CA certificates"
     if reply.reason is not None:
         return "check base_url, DNS, firewalls and proxies"
     if reply.status in (401, 403):

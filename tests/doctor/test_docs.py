@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pin_exporter.doctor
 from pin_exporter.doctor.asking import MAX_TIMEOUT_SECONDS
-from pin_exporter.doctor.examination import MAX_REQUESTS, MAX_SECONDS
+from pin_exporter.doctor.examination import MAX_SECONDS
+from pin_exporter.doctor.plan import MAX_REQUESTS
 
 DOCUMENT = (Path(__file__).parent.parent.parent / "docs/doctor.md").read_text()
 MAKERS = {"ok", "note", "problem"}

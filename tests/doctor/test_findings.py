@@ -13,7 +13,7 @@ import pytest
 from pin_exporter.doctor.advice import suggestions
 from pin_exporter.doctor.diagnosis import diagnose
 from pin_exporter.doctor.evidence import Evidence, NetworkPath
-from pin_exporter.doctor.examination import MAX_REQUESTS
+from pin_exporter.doctor.plan import MAX_REQUESTS
 from pin_exporter.doctor.reply import Purpose
 from pin_exporter.setting_types import DEFAULT_BASE_URL
 from tests.doctor.harness import SETUP, DoctorClock, examined_service, examined_simulation, told
@@ -299,7 +299,8 @@ def test_an_empty_account_is_no_problem() -> None:
 
     assert not [line for line in lines if line.startswith("problem")]
     assert "ok rows: the list is empty: nothing can be said about rows" in lines
-    assert has(lines, "ok walk: an inventory of 0 files takes 1 request")
+    assert has(lines, "ok walk: an inventory of 0 files takes 1 request of 100 rows, about 0.0 s")
+    assert has(lines, "ok cadence: ")
 
 
 def test_an_account_of_one_pin_is_no_problem() -> None:
@@ -397,6 +398,7 @@ def test_a_service_that_is_refused_by_the_network_is_asked_four_times() -> None:
         line for line in lines if line.startswith("problem errors")
     )
     assert "note keys: no answer tells whether the keys are accepted" in lines
+    assert not [line for line in lines if line.split()[1] in ("clock:", "size:", "latency:")]
 
 
 @pytest.mark.parametrize(("days", "mark"), [(400, "ok"), (29, "note"), (6, "problem"), (-1, "problem")])

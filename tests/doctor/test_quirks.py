@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pin_exporter.doctor.advice import suggestions
-from pin_exporter.doctor.examination import MAX_REQUESTS
+from pin_exporter.doctor.plan import MAX_REQUESTS
 from pin_exporter.simulator import Fault, Simulator
 from pin_exporter.simulator.option import rules
 from tests.doctor.harness import RECORDS, examined_simulation, loaded, told
