@@ -58,12 +58,12 @@ class _Examination:
         for attempt in range(attempts):
             if not self.may_go_on():
                 return None
-            before = next((reply for reply in reversed(self.replies) if reply.page), None)
+
             reply = await self.ask(self.asking.plainly, question)
             self.replies.append(reply)
             await self._heed(reply)
             last = attempt == attempts - 1 or reply.status in (400, 413, 414, 422)
-            if reply.page and (last or not seems_repeated(before, reply)):
+            if reply.page and (last or not seems_repeated([reply for reply in self.replies if reply.page])):
                 return reply
             if last:
                 break

@@ -102,7 +102,7 @@ def _rest(plan: Plan, left: Callable[[], int]) -> Iterator[Question]:
     if missing <= 0 or rows <= OVERLAP or wanted > min(_MAX_REST, left() - _AT_THE_END):
         return
     for _ in range(wanted):
-        yield Question(Purpose.REST, rows, offset=read - OVERLAP)
+        yield Question(Purpose.REST, rows, offset=max(0, read - OVERLAP))
         rest = plan.answers[Purpose.REST]
         if rest is None or rest.rows <= OVERLAP:
             return

@@ -1,54 +1,72 @@
 """Tell pages that are the answer to the request before from pages that are right; pure."""
 
-from collections.abc import Sequence
-from itertools import combinations, pairwise
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Final
 
 from pin_exporter.doctor.reply import Question, Reply
+
+_FEW_ROWS: Final = 10
 
 
 def repeated(good: Sequence[Reply]) -> frozenset[int]:
     """Return the places of those replies that cannot be answers to their own questions.
 
     A page that is the same as the one before is a repeat where the order differs, where it has more rows than
-    were asked for or fewer than the list could give, or where offsets are honoured otherwise.
+    were asked for or fewer than the list could give, or where offsets are honoured otherwise. Where there is
+    one, what looks like another is one.
     """
-    alike = [
-        place
-        for place, (before, reply) in enumerate(pairwise(good), start=1)
-        if reply.ids and reply.ids == before.ids and not _same_rows_expected(before, reply)
-    ]
-    sure = {place for place in alike if _impossible(good[place - 1], good[place], good)}
+    alike = _alike(good)
+    sure = {place for place, origin in alike.items() if _impossible(good[origin], good[place], good)}
+    if sure:
+        return frozenset(alike)
     others = [reply for place, reply in enumerate(good) if place not in alike]
-    if sure or _offset_honoured(others):
-        sure |= {place for place in alike if good[place].question.offset != good[place - 1].question.offset}
-    return frozenset(sure)
+    if not _offset_honoured(others):
+        return frozenset()
+    moved = (p for p, origin in alike.items() if good[p].question.offset != good[origin].question.offset)
+    return frozenset(moved)
 
 
-def seems_repeated(before: Reply | None, reply: Reply) -> bool:
-    """Tell whether a page may be the one of the request before, so that it is worth to be asked for again."""
-    if before is None or not reply.ids or reply.ids != before.ids:
-        return False
-    return not _same_rows_expected(before, reply)
+def seems_repeated(good: Sequence[Reply]) -> bool:
+    """Tell whether the newest page may be the one of the request before, and is to be asked again."""
+    return len(good) - 1 in _alike(good)
+
+
+def _alike(good: Sequence[Reply]) -> Mapping[int, int]:
+    """Return the places of pages with the rows of the one before, where others were to be expected.
+
+    Each with the place of the page that the rows are from.
+    """
+    alike: dict[int, int] = {}
+    for place in range(1, len(good)):
+        origin = alike.get(place - 1, place - 1)
+        before, reply = good[origin], good[place]
+        if reply.ids == before.ids and not _same_rows_expected(before, reply):
+            alike[place] = origin
+    return alike
 
 
 def _same_rows_expected(before: Reply, reply: Reply) -> bool:
     asked, asked_before = reply.question, before.question
+    if not reply.ids:
+        return asked.pinned != "all" or asked.offset >= reply.files
     if asked.order != asked_before.order:
         return reply.files <= 1
-    if asked.offset != asked_before.offset:
+    if asked.offset != asked_before.offset or {asked.pinned, asked_before.pinned} == {"true", "false"}:
         return False
     return asked.limit == asked_before.limit or len(reply.ids) >= reply.files
 
 
 def _impossible(before: Reply, reply: Reply, good: Sequence[Reply]) -> bool:
     asked = reply.question
-    if asked.order != before.question.order:
+    if reply.ids and asked.order != before.question.order:
         return True
     if asked.limit is not None and len(reply.ids) > asked.limit:
         return True
     could_be = reply.files - asked.offset if asked.limit is None else min(asked.limit, reply.files)
     most = max(len(other.ids) for other in good)
-    return asked.offset == 0 and asked.pinned == "all" and len(reply.ids) < min(could_be, most, 10)
+    all_rows = asked.offset == 0 and asked.pinned == "all"
+    return all_rows and len(reply.ids) < min(could_be, most, _FEW_ROWS)
 
 
 def _offset_honoured(replies: Sequence[Reply]) -> bool:
