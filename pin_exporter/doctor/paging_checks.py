@@ -163,15 +163,15 @@ def _descending(evidence: Evidence) -> Iterator[Finding]:
     newest, last = evidence.reply(Purpose.NEWEST), evidence.reply(Purpose.LAST)
     if newest is None or last is None or not newest.ids or not last.ids:
         return
-    if not totals_stood_still([newest, last]):
-        yield note("reverse", "the list changed before its two ends could be compared")
-        return
-    compared = min(len(newest.ids), len(last.ids))
-    backwards = last.ids[::-1][:compared]
-    if newest.ids[:compared] == backwards:
+    in_both = set(newest.ids) & set(last.ids)
+    down = [identity for identity in newest.ids if identity in in_both]
+    up = [identity for identity in last.ids if identity in in_both]
+    if in_both and down == up[::-1]:
         yield ok("reverse", "the newest first is the oldest first backwards")
-    elif set(newest.ids) & set(last.ids):
+    elif in_both:
         yield note("reverse", "the newest rows do not come in the reverse order, as rows of one time may not")
+    elif not totals_stood_still([newest, last]):
+        yield note("reverse", "the list changed before its two ends could be compared")
     else:
         yield note(
             "reverse",

@@ -30,8 +30,9 @@ class Plan:
 
     @property
     def files(self) -> int:
-        """Return how many files there are, by the first answer that tells."""
-        return next((reply.files for reply in self.answers.values() if reply), 0)
+        """Return how many files there are, by the newest answer that tells."""
+        told = (one.files for one in reversed(self.answers.values()) if one and one.question.pinned == "all")
+        return next(told, 0)
 
     def most_rows(self) -> int:
         """Return the rows of the longest page."""
@@ -76,7 +77,7 @@ def _smaller_first_pages(plan: Plan) -> Iterator[Question]:
 
 def _ends(plan: Plan) -> Iterator[Question]:
     tail = max(1, min(_SAMPLE, plan.most_rows() // 2))
-    yield Question(Purpose.LAST, 2 * tail, offset=max(0, plan.files - tail))
+    yield Question(Purpose.LAST, tail + _SAMPLE, offset=max(0, plan.files - tail))
     yield Question(Purpose.BEYOND, 10, offset=plan.files + _FAR)
 
 

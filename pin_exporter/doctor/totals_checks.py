@@ -60,13 +60,18 @@ def _files(evidence: Evidence) -> Iterator[Finding]:
     last = evidence.reply(Purpose.LAST)
     if last is None or last.question.limit is None or not last.page:
         return
-    end, cap = last.question.offset + last.rows, cap_of(evidence)
-    if end == last.files:
-        yield ok("files", f"the list ends where totals.files says, at {last.files}")
+    end = last.question.offset + last.rows
+    full = last.rows in (last.question.limit, cap_of(evidence))
+    if end > last.files and not last.rows:
+        yield note("files", "the list shrank too fast to see whether it ends where totals.files says")
     elif end > last.files:
         told = f"the list has at least {end - last.files} rows more than totals.files, which is {last.files}"
         yield problem("files", told, _LOOK)
-    elif cap is None or last.rows < cap:
+    elif end == last.files:
+        yield ok("files", f"the list ends where totals.files says, at {last.files}")
+    elif full:
+        yield note("files", "the list grew too fast to see whether it ends where totals.files says")
+    else:
         told = f"the list ends {last.files - end} rows before totals.files, which is {last.files}"
         yield problem("files", told, _LOOK)
 

@@ -329,6 +329,25 @@ def test_a_walk_that_takes_longer_than_an_interval_is_noted_and_larger_pages_are
     assert suggested == {"page_size": 5_000}
 
 
+FAST: list[dict[str, Any]] = [
+    {"pins": 11, "insert_rate": 300.0, "unpin_rate": 300.0, "ties_swap": True},
+    {"pins": 5, "unpin_rate": 300.0, "unpinned_rows": "drop"},
+    {"pins": 11, "insert_rate": 3.0, "unpin_rate": 300.0, "unpinned_rows": "drop"},
+    {"pins": 1, "insert_rate": 60.0, "tie_share": 0.3, "ties_swap": True, "max_limit": 50},
+    {"pins": 0, "insert_rate": 60.0, "tie_share": 0.5, "ties_swap": True},
+    {"pins": 300, "insert_rate": 300.0, "complete_rate": 300.0, "bulk_unpin_rate": 3.0, "null_share": 0.1},
+    {"pins": 300, "insert_rate": 300.0, "unpin_rate": 300.0, "unpinned_rows": "drop", "max_limit": 50},
+]
+
+
+@pytest.mark.parametrize("options", FAST)
+def test_a_list_that_changes_fast_is_not_taken_for_one_that_is_wrong(options: dict[str, Any]) -> None:
+    lines = told(examined_simulation(setup=replace(SETUP, base_url="https://api.test/api"), **options))
+
+    assert not [line for line in lines if line.startswith("problem")]
+    assert has(lines, "note changes: ")
+
+
 def test_a_429_with_a_short_wait_is_waited_out_once() -> None:
     good, limited = listing(), {3}
     asked = 0
