@@ -9,11 +9,12 @@ from pin_exporter.cadence import Cadence
 from pin_exporter.doctor.cost_checks import cost_of
 from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Suggestion
-from pin_exporter.doctor.paging_checks import page_rows
+from pin_exporter.doctor.limit_checks import page_rows
 from pin_exporter.doctor.rate_headers import requests_per_minute
 
 _SMALLEST_PAGE: Final = 10
 _LARGEST_PAGE: Final = 5_000
+_LONGEST_STALE_AFTER: Final = 30 * 86_400
 _ROUND: Final = 100
 _LEAST_PER_MINUTE: Final = 2
 _SHORT_TIMEOUT: Final = 10.0
@@ -24,13 +25,16 @@ _MAX_BODY_BYTES: Final = 4_000_000
 
 def suggestions(evidence: Evidence) -> list[Suggestion]:
     """Return what to set otherwise, and why; empty where nothing needs to be changed."""
+    interval = _poll_interval(evidence)
+    polled = interval or evidence.setup.poll_interval
+    slow = f"a single answer took {_longest(evidence):.1f} s"
     return [
         *_base_url(evidence),
         *_page_size(evidence),
         *_requests_per_minute(evidence),
         *_request_timeout(evidence),
-        *_poll_interval(evidence),
-        *_stale_after(evidence),
+        *([Suggestion("poll_interval", f"{interval}s", slow)] if interval else []),
+        *_stale_after(evidence, polled),
     ]
 
 
@@ -51,7 +55,7 @@ def _page_size(evidence: Evidence) -> Iterator[Suggestion]:
     if any(reply.page and reply.rows == 0 for reply in evidence.trusted) and not evidence.pins():
         return
     if rows < setup.page_size:
-        yield Suggestion("page_size", rows, "the API gives no more rows at a time")
+        yield Suggestion("page_size", rows, "more rows at a time are cut, refused or too slow")
         return
     larger = _larger_page(evidence)
     now, then = cost_of(evidence, setup.page_size), cost_of(evidence, larger)
@@ -90,8 +94,7 @@ def _requests_per_minute(evidence: Evidence) -> Iterator[Suggestion]:
 
 
 def _request_timeout(evidence: Evidence) -> Iterator[Suggestion]:
-    setup = evidence.setup
-    longest = max((reply.seconds for reply in evidence.good), default=0.0)
+    setup, longest = evidence.setup, _longest(evidence)
     if longest > setup.request_timeout / 3:
         wanted = min(3_600, math.ceil(3 * longest))
         yield Suggestion("request_timeout", f"{wanted}s", f"an answer took {longest:.1f} s")
@@ -99,22 +102,27 @@ def _request_timeout(evidence: Evidence) -> Iterator[Suggestion]:
         yield Suggestion("request_timeout", "30s", "some answers took longer than the present timeout")
 
 
-def _poll_interval(evidence: Evidence) -> Iterator[Suggestion]:
-    """Poll more rarely where the inventory's requests would never fit into an interval and data are stale."""
-    setup = evidence.setup
-    longest = max((reply.seconds for reply in evidence.good), default=0.0)
-    if longest > setup.poll_interval / 2:
-        wanted = min(86_400, 10 * math.ceil(4 * longest / 10))
-        if wanted > setup.poll_interval:
-            yield Suggestion("poll_interval", f"{wanted}s", f"a single answer took {longest:.1f} s")
+def _poll_interval(evidence: Evidence) -> int | None:
+    """Return a longer interval where a single answer takes most of the present one."""
+    longest = _longest(evidence)
+    wanted = min(86_400, 10 * math.ceil(4 * longest / 10))
+    present = evidence.setup.poll_interval
+    return wanted if longest > present / 2 and wanted > present else None
 
 
-def _stale_after(evidence: Evidence) -> Iterator[Suggestion]:
-    setup = evidence.setup
+def _stale_after(evidence: Evidence, interval: float) -> Iterator[Suggestion]:
+    """Keep data over a few failed polls where many fail, and always over one interval."""
+    present = evidence.setup.stale_after
     failed = sum(reply.trouble is not None and reply.status != 429 for reply in evidence.replies)
     often = bool(evidence.good) and failed >= _FAILING * len(evidence.replies)
-    wanted = math.ceil(10 * setup.poll_interval)
-    present = Cadence(setup.poll_interval, setup.stale_after, 1).stale_after_seconds(setup.poll_interval)
-    if often and present < wanted <= 30 * 86_400:
+    effective = Cadence(interval, present, 1).stale_after_seconds(interval)
+    wanted = min(_LONGEST_STALE_AFTER, math.ceil(10 * interval))
+    if often and effective < wanted:
         why = f"{failed} of {len(evidence.replies)} requests failed: data need not vanish for a few polls"
         yield Suggestion("stale_after", f"{wanted}s", why)
+    elif present is not None and present <= interval:
+        yield Suggestion("stale_after", f"{wanted}s", "it has to be longer than poll_interval")
+
+
+def _longest(evidence: Evidence) -> float:
+    return max((reply.seconds for reply in evidence.good), default=0.0)

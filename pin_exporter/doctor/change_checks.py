@@ -19,7 +19,7 @@ def check_changes(evidence: Evidence) -> Iterator[Finding]:
     if len(seen) < 2:
         return
     seconds = seen[-1].began + seen[-1].seconds - seen[0].began
-    changes = [*_totals(seen), *_pinned(evidence), *_rows(evidence)]
+    changes = [*_totals(seen, seconds), *_pinned(evidence), *_rows(evidence)]
     if not changes:
         yield ok("changes", f"nothing changed within {seconds:.0f} s")
         return
@@ -27,11 +27,12 @@ def check_changes(evidence: Evidence) -> Iterator[Finding]:
     yield note("changes", told, "nothing, as long as aiozpin_inventory_consistent is mostly 1")
 
 
-def _totals(seen: list[Reply]) -> Iterator[str]:
+def _totals(seen: list[Reply], seconds: float) -> Iterator[str]:
     totals = [reply.page.totals for reply in seen if reply.page]
     first, last = totals[0], totals[-1]
     if first.files != last.files:
-        yield f"files went from {first.files} to {last.files}"
+        pace = f" ({60 * (last.files - first.files) / seconds:+.0f} a minute)" if seconds else ""
+        yield f"files went from {first.files} to {last.files}{pace}"
     if first.size != last.size:
         yield f"size went from {first.size} to {last.size} bytes"
     moves = sum(before != after for before, after in pairwise(totals))

@@ -8,7 +8,7 @@ from statistics import median
 from pin_exporter.cadence import Cadence
 from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Finding, counted, note, ok
-from pin_exporter.doctor.paging_checks import page_rows, plain_pages
+from pin_exporter.doctor.limit_checks import page_rows, plain_pages
 from pin_exporter.doctor.plan import OVERLAP
 
 

@@ -10,6 +10,7 @@ from pin_exporter.doctor.change_checks import check_changes
 from pin_exporter.doctor.cost_checks import check_cost
 from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Finding, Mark, Suggestion, note
+from pin_exporter.doctor.limit_checks import check_limit
 from pin_exporter.doctor.paging_checks import check_paging
 from pin_exporter.doctor.path_checks import check_path
 from pin_exporter.doctor.row_checks import check_rows
@@ -20,6 +21,7 @@ _CHECKS: Final[Sequence[Callable[[Evidence], Iterator[Finding]]]] = (
     check_path,
     check_access,
     check_traffic,
+    check_limit,
     check_paging,
     check_totals,
     check_rows,

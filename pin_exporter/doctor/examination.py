@@ -6,6 +6,7 @@ from typing import Final
 
 from pin_exporter.clock import Clock
 from pin_exporter.doctor.evidence import Evidence, NetworkPath, Setup, Trial, evidence_of
+from pin_exporter.doctor.limit_checks import is_too_much, is_trial
 from pin_exporter.doctor.plan import MAX_REQUESTS, NOT_ALWAYS_ASKED, Plan, questions
 from pin_exporter.doctor.repeats import seems_repeated
 from pin_exporter.doctor.reply import Purpose, Question, Reply
@@ -62,7 +63,7 @@ class _Examination:
             reply = await self.ask(self.asking.plainly, question)
             self.replies.append(reply)
             await self._heed(reply)
-            last = attempt == attempts - 1 or reply.status in (400, 413, 414, 422)
+            last = attempt == attempts - 1 or is_trial(reply) or (attempt > 0 and _asks_too_much(reply))
             if reply.page and (last or not seems_repeated([reply for reply in self.replies if reply.page])):
                 return reply
             if last:
@@ -140,6 +141,11 @@ async def examine(
         stopped=examination.stopped,
         unanswered=tuple(p for p in Purpose if plan.answers.get(p) is None and _is_missed(p, plan)),
     )
+
+
+def _asks_too_much(reply: Reply) -> bool:
+    """Tell whether a smaller page is to be asked for instead."""
+    return reply.question.purpose == Purpose.FIRST and is_too_much(reply)
 
 
 def _is_missed(purpose: Purpose, plan: Plan) -> bool:

@@ -1,27 +1,23 @@
-"""Findings about limit, offset and order, on which a walk over the list depends; pure."""
+"""Findings about offset and order, on which a walk over the list depends; pure."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-from pin_exporter.doctor.evidence import Evidence, is_plain, totals_stood_still
+from pin_exporter.doctor.evidence import Evidence, totals_stood_still
 from pin_exporter.doctor.findings import Finding, note, ok, problem
 from pin_exporter.doctor.plan import OVERLAP
 from pin_exporter.doctor.reply import Purpose, Reply
 
-_DOCUMENTED_DEFAULT: Final = 10
 _MOSTLY_BACK: Final = 0.5
 _OFTEN_BACK: Final = 0.1
 _SLACK: Final = timedelta(hours=1)
-_REFUSALS: Final = frozenset({400, 413, 414, 422})
 
 
 def check_paging(evidence: Evidence) -> Iterator[Finding]:
-    """Say whether pages are as long as asked, begin where asked, and keep their order."""
+    """Say whether pages begin where they should, and keep their order."""
     first, again = evidence.reply(Purpose.FIRST), evidence.reply(Purpose.AGAIN)
-    yield from _limit(evidence)
-    yield from _default_limit(evidence)
     yield from _offset(evidence)
     if first and again:
         yield _stability(first, again)
@@ -29,71 +25,6 @@ def check_paging(evidence: Evidence) -> Iterator[Finding]:
         yield _ascending(first)
     yield from _descending(evidence)
     yield from _empty(evidence)
-
-
-def cap_of(evidence: Evidence) -> int | None:
-    """Return the rows at which the API cuts every page, None where no page was cut."""
-    listed = evidence.listed()
-    most = max((reply.rows for reply in listed), default=0)
-    for reply in listed:
-        limit = reply.question.limit
-        end = reply.question.offset + reply.rows
-        if limit is not None and 0 < reply.rows == most < limit and _goes_on(listed, reply, end):
-            return most
-    return None
-
-
-def refused_limits(evidence: Evidence) -> list[int]:
-    """Return the limits that were refused as such, the smallest first."""
-    refused = {r.question.limit for r in evidence.replies if r.status in _REFUSALS and evidence.good}
-    return sorted(limit for limit in refused if limit is not None)
-
-
-def _goes_on(listed: list[Reply], page: Reply, end: int) -> bool:
-    """Tell whether another page has rows at or behind the end of this one, which are not in it."""
-    known = set(page.ids)
-    return any(
-        reply.question.offset <= end < reply.question.offset + reply.rows and not known.issuperset(reply.ids)
-        for reply in listed
-    ) or any(reply.question.offset > end and not known.issuperset(reply.ids) for reply in listed if reply.ids)
-
-
-def _limit(evidence: Evidence) -> Iterator[Finding]:
-    size = evidence.setup.page_size
-    refused, cap = refused_limits(evidence), cap_of(evidence)
-    honoured = _honoured(evidence)
-    over = [r for r in evidence.trusted if r.question.limit is not None and r.rows > r.question.limit]
-    if over:
-        told = f"{over[0].rows} rows came where {over[0].question.limit} were asked for"
-        yield problem("limit", told, "limit is not honoured: ask AIOZ Pin; walks may read rows twice")
-    if refused:
-        told = f"a limit of {refused[0]} rows is refused"
-        yield note("limit", f"{told}; {honoured} rows in one page do work", _lower(size, refused[0] - 1))
-    if cap is not None:
-        told = f"pages are cut at {cap} rows, whatever limit is asked for"
-        yield note("limit", told, _lower(size, cap))
-    elif honoured and not refused:
-        yield ok("limit", f"{honoured} rows came in one page, the most that there were to ask for")
-
-
-def _honoured(evidence: Evidence) -> int:
-    """Return the rows of the longest page that was as long as was asked for, or as the list."""
-    return max((r.rows for r in evidence.listed() if r.rows in (r.question.limit, r.files)), default=0)
-
-
-def _lower(page_size: int, largest: int) -> str:
-    return "" if page_size <= largest else f"page_size is {page_size}: it may as well be what is honoured"
-
-
-def _default_limit(evidence: Evidence) -> Iterator[Finding]:
-    page = evidence.reply(Purpose.DEFAULT)
-    if page is None or page.files <= page.rows:
-        return
-    told = f"without a limit a page has {page.rows} rows"
-    if page.rows == _DOCUMENTED_DEFAULT:
-        yield ok("default_limit", f"{told}, as documented")
-    else:
-        yield note("default_limit", f"{told}, not the documented 10", "nothing: the exporter names a limit")
 
 
 def _offset(evidence: Evidence) -> Iterator[Finding]:
@@ -191,18 +122,3 @@ def _empty(evidence: Evidence) -> Iterator[Finding]:
         yield note("end", "an empty page is written as null", "nothing: that is understood")
     else:
         yield ok("end", "behind the end of the list there is an empty page")
-
-
-def page_rows(evidence: Evidence) -> int:
-    """Return how many rows a page of a walk will have at most, by what was seen."""
-    refused, cap = refused_limits(evidence), cap_of(evidence)
-    size = evidence.setup.page_size
-    while refused and size >= refused[0] and size > OVERLAP:
-        size //= 2
-    return min(size, cap) if cap else size
-
-
-def plain_pages(evidence: Evidence) -> list[Reply]:
-    """Return the trusted pages that took as many rows as a walk's would, or as there are."""
-    rows = min(page_rows(evidence), max((reply.files for reply in evidence.trusted), default=0))
-    return [reply for reply in evidence.trusted if is_plain(reply.question) and reply.rows >= rows > 0]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from pin_exporter.doctor.evidence import Evidence, totals_stood_still
 from pin_exporter.doctor.findings import Finding, note, ok, problem
-from pin_exporter.doctor.paging_checks import cap_of
+from pin_exporter.doctor.limit_checks import cap_of
 from pin_exporter.doctor.reply import Purpose, Reply
 from pin_exporter.model import Pin
 

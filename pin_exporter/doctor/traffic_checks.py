@@ -7,6 +7,7 @@ from typing import Final
 
 from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Finding, note, ok, problem
+from pin_exporter.doctor.limit_checks import is_trial
 from pin_exporter.doctor.rate_headers import is_rate_header
 from pin_exporter.doctor.reply import Reply
 
@@ -27,14 +28,14 @@ def check_traffic(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _troubles(evidence: Evidence) -> Iterator[Finding]:
-    total = len(evidence.replies)
-    troubles = Counter(reply.trouble for reply in evidence.replies if reply.trouble)
+    asked = [reply for reply in evidence.replies if not (evidence.good and is_trial(reply))]
+    total = len(asked)
+    troubles = Counter(reply.trouble for reply in asked if reply.trouble)
     for trouble, count in troubles.items():
-        example = next(reply for reply in evidence.replies if reply.trouble == trouble)
+        example = next(reply for reply in asked if reply.trouble == trouble)
         if example.status == 429:
             continue  # has a finding of its own
-        if example.status in (400, 413, 414, 422) and evidence.good:
-            continue  # a limit that was tried out
+
         said = f": {example.told}" if example.told else ""
         told = f"{count} of {total} requests: {trouble}{said}"
         if count < _OFTEN * total and evidence.good:

@@ -1,6 +1,7 @@
 """What is found of services that answer in other ways than the simulator can."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from email.utils import formatdate
@@ -199,9 +200,79 @@ def test_a_limit_that_is_refused_is_told_with_one_that_works_and_suggested() -> 
     evidence, _ = examined_service(service, setup=replace(SETUP, page_size=1_000))
 
     lines = told(evidence)
-    assert has(lines, "note limit: a limit of 250 rows is refused; 125 rows in one page do work")
+    assert has(lines, "note limit: a limit of 250 rows does not work (status 400), one of 162 does")
     assert not has(lines, "problem errors")
     assert {one.setting: one.value for one in suggestions(evidence)}["page_size"] == 125
+
+
+def too_heavy(rows: int) -> Callable[[httpx.Request], httpx.Response]:
+    """Answer as a server that cannot do so many rows in time."""
+    good = listing([dated(number) for number in range(1_200)])
+
+    def service(request: httpx.Request) -> httpx.Response:
+        if int(request.url.params.get("limit", 10)) > rows:
+            raise httpx.ReadTimeout("")
+        return good(request)
+
+    return service
+
+
+def test_a_very_large_page_that_fails_is_no_problem() -> None:
+    lines = found(too_heavy(1_500), base_url="https://api.test/api")
+
+    assert not has(lines, "problem")
+    assert has(lines, "note limit: a limit of 2000 rows does not work (no answer in time), one of 150 does")
+
+
+def test_a_page_size_that_takes_too_long_is_told_and_a_smaller_one_suggested() -> None:
+    evidence, _ = examined_service(too_heavy(300), setup=replace(SETUP, page_size=1_000))
+
+    assert any(re.match(r"problem errors: 4 of \d+ requests: no answer in", line) for line in told(evidence))
+    assert evidence.stopped is None
+    assert {one.setting: one.value for one in suggestions(evidence)}["page_size"] == 250
+
+
+def test_faults_that_come_and_go_are_not_taken_for_the_size_of_a_page() -> None:
+    good, asked = listing([dated(number) for number in range(50)]), 0
+
+    def service(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        if asked % 3 == 0:
+            raise httpx.ReadTimeout("")
+        return good(request)
+
+    evidence, _ = examined_service(service)
+
+    assert not has(told(evidence), "note limit: ")
+    assert has(told(evidence), "problem errors: ")
+
+
+def slow(seconds: float) -> Evidence:
+    return examined_simulation(
+        latency_seconds=seconds, setup=replace(SETUP, poll_interval=10.0, stale_after=25.0)
+    )
+
+
+def test_answers_that_take_most_of_an_interval_bring_longer_ones() -> None:
+    assert {one.setting: one.value for one in suggestions(slow(9.0))} == {
+        "poll_interval": "40s",
+        "stale_after": "400s",
+    }
+    assert suggestions(slow(0.1)) == []
+
+
+def test_an_answer_that_takes_most_of_the_timeout_brings_a_longer_one() -> None:
+    evidence = examined_simulation(latency_seconds=4.0, setup=replace(SETUP, request_timeout=5.0))
+
+    assert has(told(evidence), "problem timeout: an answer took 4.0 s, of 5 s that request_timeout allows")
+    assert {one.setting: one.value for one in suggestions(evidence)} == {"request_timeout": "12s"}
+
+
+def test_data_are_kept_longer_where_most_requests_fail() -> None:
+    evidence = examined_simulation(server_error_rate=0.6)
+
+    assert {one.setting: one.value for one in suggestions(evidence)} == {"stale_after": "600s"}
 
 
 def test_a_list_in_any_other_order_is_told() -> None:
