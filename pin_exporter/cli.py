@@ -99,8 +99,8 @@ def _doctor(parsed: argparse.Namespace) -> int:
     from pin_exporter.doctor.command import run_doctor  # noqa: PLC0415 - only where it is wanted
 
     load_dotenv(Path(".env"))
-    _fail(0, _unknown_variables())
-    return run_doctor(_flags_given(parsed), name=parsed.doctor_account, json=parsed.json)
+    status = run_doctor(_flags_given(parsed), name=parsed.doctor_account, json=parsed.json)
+    return _fail(status, _unknown_variables())
 
 
 def _add_doctor_flags(parser: argparse.ArgumentParser) -> None:

@@ -12,22 +12,29 @@ from pin_exporter.clock import Clock
 from pin_exporter.decode import one_line
 from pin_exporter.doctor.evidence import NetworkPath
 
+_DIRECT: Final = "direct"
 _MAX_ADDRESSES: Final = 6
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 async def look_at_path(
-    base_url: str, clock: Clock, timeout_seconds: float, context: ssl.SSLContext | None = None
+    base_url: str,
+    clock: Clock,
+    timeout_seconds: float,
+    *,
+    proxy_url: str | None = None,
+    context: ssl.SSLContext | None = None,
 ) -> NetworkPath:
     """Return how the host is reached. Sends no request and no key; never raises for what it finds.
 
-    Behind a proxy neither name nor TLS are looked at: the proxy resolves and connects. `context` says which
-    CAs are trusted, by default the system's.
+    Behind a proxy neither name nor TLS are looked at: the proxy resolves and connects. `proxy_url` is that of
+    the account, `direct` for none, None for what the environment says. `context` says which CAs are trusted,
+    by default the system's.
     """
     parts = urlsplit(base_url)
     host, scheme = parts.hostname or "", parts.scheme
     port = parts.port or _DEFAULT_PORTS[scheme]
-    proxy = proxy_for(host, scheme)
+    proxy = proxy_for(host, scheme, proxy_url)
     if proxy is not None:
         return NetworkPath(host, scheme, proxy=proxy, looked_at=clock.wall())
     facts: dict[str, Any] = {}
@@ -48,11 +55,12 @@ async def look_at_path(
     return NetworkPath(host, scheme, looked_at=clock.wall(), **facts)
 
 
-def proxy_for(host: str, scheme: str) -> str | None:
-    """Return the proxy that the environment names for a host, without user and password, None for none."""
+def proxy_for(host: str, scheme: str, proxy_url: str | None = None) -> str | None:
+    """Return the account's proxy, or that of the environment, without user and password; None for none."""
     proxies = getproxies_environment()
-    given = proxies.get(scheme) or proxies.get("all")
-    if not given or proxy_bypass_environment(host, proxies):
+    given = proxy_url or proxies.get(scheme) or proxies.get("all")
+    bypassed = proxy_url is None and proxy_bypass_environment(host, proxies)
+    if not given or bypassed or given == _DIRECT:
         return None
     try:
         parts = urlsplit(given if "://" in given else f"http://{given}")

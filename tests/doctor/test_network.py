@@ -24,7 +24,7 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def look(url: str, timeout_seconds: float = 10.0, context: ssl.SSLContext | None = None) -> NetworkPath:
-    return asyncio.run(look_at_path(url, DoctorClock(), timeout_seconds, context))
+    return asyncio.run(look_at_path(url, DoctorClock(), timeout_seconds, context=context))
 
 
 def look_over_tls(certificate: Path, *, trusted: bool) -> NetworkPath:
@@ -35,7 +35,7 @@ def look_over_tls(certificate: Path, *, trusted: bool) -> NetworkPath:
     async def work() -> NetworkPath:
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # the server's view of a refusal
         async with StrangeServer(silence).listening(served) as server:
-            path = await look_at_path(server.base_url("https"), DoctorClock(), 10.0, trusting)
+            path = await look_at_path(server.base_url("https"), DoctorClock(), 10.0, context=trusting)
             assert server.heads == []
             return path
 
@@ -129,6 +129,15 @@ def test_the_proxy_of_the_environment_is_named_without_its_password(
         monkeypatch.setenv(name, value)
 
     assert proxy_for("api.test", "https") == shown
+
+
+def test_the_proxy_of_an_account_goes_before_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
+    monkeypatch.setenv("NO_PROXY", "*")
+
+    assert proxy_for("api.test", "https", "http://user:pass@own.test:1") == "http://own.test:1"
+    monkeypatch.delenv("NO_PROXY")
+    assert proxy_for("api.test", "https", "direct") is None
 
 
 def test_behind_a_proxy_nothing_else_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
