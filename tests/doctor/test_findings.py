@@ -524,6 +524,16 @@ def test_a_proxy_a_missing_name_and_a_certificate_not_trusted_are_told() -> None
     )
 
 
+def test_plain_http_to_this_machine_is_safe_unless_a_proxy_is_in_between() -> None:
+    setup = replace(SETUP, base_url="http://127.0.0.1:1/api")
+
+    def told_of(path: NetworkPath) -> list[str]:
+        return told(examined_service(listing(), setup=setup, path=path)[0])
+
+    assert not has(told_of(NetworkPath("127.0.0.1", "http")), "problem encryption")
+    assert has(told_of(NetworkPath("127.0.0.1", "http", proxy="http://p.test:3128")), "problem encryption")
+
+
 def everything_of(evidence: Evidence) -> str:
     return repr(diagnose(evidence))
 
