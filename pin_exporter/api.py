@@ -95,17 +95,21 @@ class PinApi:
             await asyncio.sleep(0)
             return self._page(answer, credentials)
 
-    async def ask(self, query: Mapping[str, str | int]) -> Answer:
+    async def ask(self, query: Mapping[str, str | int], answer: Answer | None = None) -> Answer:
         """Return the answer to any query, whatever its status and body.
 
-        Raises a PollError when there is no complete answer.
+        Raises a PollError when there is no complete answer; what came of it then stands in `answer`.
         """
-        return await self._asked(query, self._credentials(), lambda _: None)
+        return await self._asked(query, self._credentials(), lambda _: None, answer)
 
     async def _asked(
-        self, query: Mapping[str, str | int], credentials: Credentials, observe: Callable[[Exchange], None]
+        self,
+        query: Mapping[str, str | int],
+        credentials: Credentials,
+        observe: Callable[[Exchange], None],
+        answer: Answer | None = None,
     ) -> Answer:
-        answer = Answer()
+        answer = Answer() if answer is None else answer
         trail = Trail(self._url)
         stale = ["keys"] if credentials.is_stale else []
         began = time.perf_counter()

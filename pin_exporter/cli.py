@@ -29,7 +29,7 @@ _EPILOG: Final = """\
 Without a command, serve is meant: see `pin-exporter serve --help` for its flags.
 
 exit statuses: 0 stopped as asked, 1 a bug, 2 wrong settings or flags, 3 an address that cannot be listened on
-(healthcheck: 0 healthy, 1 not, 2 wrong flags)
+(healthcheck: 0 healthy, 1 not, 2 wrong flags; doctor: 0 no problem, 1 a problem, 2 wrong settings)
 """
 _SERVE_EPILOG: Final = """\
 Every setting, these flags included, can be given in the environment as PIN_EXPORTER_<NAME>; README.md lists
@@ -94,6 +94,21 @@ def _simulate(parsed: argparse.Namespace) -> int:
     return run(parsed)
 
 
+def _doctor(parsed: argparse.Namespace) -> int:
+    from pin_exporter.doctor.command import run_doctor  # noqa: PLC0415 - only where it is wanted
+
+    load_env_file(Path(".env"))
+    status = run_doctor(_flags_given(parsed), name=parsed.doctor_account, json=parsed.json)
+    return _fail(status, _unknown_variables())
+
+
+def _add_doctor_flags(parser: argparse.ArgumentParser) -> None:
+    from pin_exporter.doctor.command import add_flags  # noqa: PLC0415 - as above
+
+    _add_flag(parser, "config_file", "FILE")
+    add_flags(parser)
+
+
 def _add_serve_flags(parser: argparse.ArgumentParser) -> None:
     _add_flag(parser, "config_file", "FILE")
     parser.add_argument(
@@ -153,6 +168,7 @@ _COMMANDS: Final[Mapping[str, _Command]] = {
     "serve": _Command("Poll the accounts and serve their metrics.", _add_serve_flags, _serve),
     "simulate": _Command("Simulate the AIOZ Pin API.", _add_simulate_flags, _simulate),
     "demo": _Command("Serve made-up accounts from the simulator, to look around.", _add_shared_flags, _demo),
+    "doctor": _Command("Examine the accounts in at most 30 requests each.", _add_doctor_flags, _doctor),
     "healthcheck": _Command(
         "Ask the exporter that runs here whether it is healthy.", healthcheck.add_flags, healthcheck.run
     ),

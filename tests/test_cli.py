@@ -62,11 +62,11 @@ def test_help_names_the_commands_and_exit_statuses() -> None:
     ended = run("--help")
 
     assert (ended.status, ended.err) == (0, "")
-    for expected in ("serve", "simulate", "demo", "healthcheck", "exit statuses"):
+    for expected in ("serve", "simulate", "demo", "doctor", "healthcheck", "exit statuses"):
         assert expected in ended.out
 
 
-@pytest.mark.parametrize("command", ["serve", "simulate", "demo", "healthcheck"])
+@pytest.mark.parametrize("command", ["serve", "simulate", "demo", "doctor", "healthcheck"])
 def test_each_command_has_help_of_its_own(command: str) -> None:
     ended = run(command, "--help")
 
@@ -90,7 +90,7 @@ def test_the_flags_of_serve_are_these_and_name_their_variables() -> None:
     assert "(PIN_EXPORTER_WEB_LISTEN_ADDRESS)" in re.sub(r"\s+", " ", text)
 
 
-@pytest.mark.parametrize("command", ["serve", "demo", "healthcheck"])
+@pytest.mark.parametrize("command", ["serve", "demo", "doctor", "healthcheck"])
 def test_no_flag_takes_a_secret(command: str) -> None:
     flags = flags_in(run(command, "--help").out)
 

@@ -25,6 +25,9 @@ CORE = (
     "walk",
     "words",
 )
+DOCTORS_SHELL = ("asking", "command", "examination", "network")
+"""What asks and waits; all else in the doctor draws conclusions."""
+LAZY = ("simulator", "demo", "doctor")
 LONGEST = 210
 CLOCKS = {"time", "asyncio", "sched", "signal", "threading", "pin_exporter.clock"}
 CLOCK_READINGS = {"now", "utcnow", "today", "time", "monotonic", "perf_counter"}
@@ -42,6 +45,7 @@ def module_of(path: Path) -> str:
 
 TREES = {module_of(path): ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 SIMULATOR = {module for module in TREES if module.startswith("pin_exporter.simulator")}
+DOCTOR = {module for module in TREES if module.startswith("pin_exporter.doctor")}
 EXPORTER = TREES.keys() - SIMULATOR
 
 
@@ -111,6 +115,18 @@ def test_only_api_and_what_it_is_made_of_know_the_http_library() -> None:
     assert importers_of("httpx") == named("api", "http_clients", "http_pool", "transport_errors")
 
 
+def test_the_doctors_conclusions_neither_wait_nor_read_a_clock() -> None:
+    shell = named(*(f"doctor.{name}" for name in DOCTORS_SHELL))
+    assert shell < DOCTOR
+    for module in DOCTOR - shell:
+        assert not modules_imported_by(module) & (CLOCKS | shell | named("api", "settings"))
+        assert not [node for node in ast.walk(TREES[module]) if isinstance(node, ast.Await)]
+
+
+def test_only_the_command_line_knows_the_doctor() -> None:
+    assert importers_of("pin_exporter.doctor") - DOCTOR == named("cli")
+
+
 def test_only_decode_and_the_simulator_know_the_json_library() -> None:
     assert importers_of("msgspec") & EXPORTER == named("decode")
 
@@ -136,9 +152,9 @@ def test_the_simulator_knows_nothing_of_the_exporter() -> None:
     assert {name for name in imported if name.startswith("pin_exporter")} <= SIMULATOR
 
 
-def test_cli_imports_the_simulator_only_where_it_is_wanted() -> None:
+def test_cli_imports_what_few_want_only_where_it_is_wanted() -> None:
     top = {alias for node in TREES["pin_exporter.cli"].body for alias in ast.unparse(node).splitlines()[:1]}
-    assert not [line for line in top if "import" in line and ("simulator" in line or "demo" in line)]
+    assert not [line for line in top if "import" in line and any(name in line for name in LAZY)]
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:

@@ -1,0 +1,46 @@
+"""Send the doctor's questions by the exporter's own client, and read what comes back."""
+
+from dataclasses import replace
+from typing import Final
+
+from pin_exporter.answers import Answer
+from pin_exporter.api import MAX_BODY_BYTES, PinApi
+from pin_exporter.clock import Clock
+from pin_exporter.credentials import Credentials, CredentialSource
+from pin_exporter.doctor.examination import Ask
+from pin_exporter.doctor.reading import Received, read_reply
+from pin_exporter.doctor.reply import Question, Reply
+from pin_exporter.errors import PollError
+
+MAX_TIMEOUT_SECONDS: Final = 10.0
+
+
+def asking(api: PinApi, credentials: CredentialSource, clock: Clock) -> Ask:
+    """Return a way to ask questions, which raises nothing: every failure is a reply."""
+
+    async def ask(question: Question) -> Reply:
+        answer, error = Answer(), None
+        began = clock.elapsed()
+        try:
+            await api.ask(question.parameters(), answer)
+        except PollError as raised:
+            error = raised
+        asked = Reply(question, began, clock.elapsed() - began, clock.wall())
+        return read_reply(asked, _received(answer, error), credentials().redact)
+
+    return ask
+
+
+def swapped(credentials: CredentialSource) -> CredentialSource:
+    """Return the keys the other way round."""
+
+    def source() -> Credentials:
+        pair = credentials()
+        return replace(pair, api_key=pair.secret_key, secret_key=pair.api_key)
+
+    return source
+
+
+def _received(answer: Answer, error: PollError | None) -> Received:
+    cut = len(answer.body) > MAX_BODY_BYTES
+    return Received(answer.status, answer.headers, bytes(answer.body), answer.location, error, cut=cut)

@@ -1,0 +1,149 @@
+"""Run `pin-exporter doctor`: examine the accounts that are configured, and print what was found."""
+
+import argparse
+import asyncio
+import os
+import signal
+import ssl
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from pin_exporter.api import PinApi
+from pin_exporter.clock import Clock, SystemClock
+from pin_exporter.credentials import Credentials, RereadCredentials
+from pin_exporter.decode import one_line
+from pin_exporter.doctor.asking import MAX_TIMEOUT_SECONDS, asking, swapped
+from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
+from pin_exporter.doctor.evidence import Setup
+from pin_exporter.doctor.examination import Asking, examine
+from pin_exporter.doctor.network import look_at_path
+from pin_exporter.doctor.plan import MAX_REQUESTS
+from pin_exporter.doctor.report import as_json, as_text
+from pin_exporter.errors import SettingsError
+from pin_exporter.http_clients import HttpClients
+from pin_exporter.load_settings import load_settings
+from pin_exporter.settings import Account, accounts_of
+from pin_exporter.transport_errors import Timeouts
+
+_INTERRUPTED: Final = 130
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the doctor's own flags."""
+    parser.add_argument("--account", metavar="NAME", dest="doctor_account", help="Examine this account only.")
+    parser.add_argument("--json", action="store_true", help="Print one JSON object.")
+    parser.epilog = (
+        f"Reads, and changes nothing: at most {MAX_REQUESTS} requests an account, at the pace of "
+        "requests_per_minute.\nexit statuses: 0 no problem, 1 a problem, 2 wrong settings, 130 interrupted"
+    )
+
+
+def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool) -> int:
+    """Examine the accounts, or the one named; return 1 if a problem was found, else 0.
+
+    `flags` are settings given as such. Raises SettingsError for wrong settings, for a name that there is not,
+    and for keys or URLs that cannot be used.
+    """
+    accounts = list(accounts_of(load_settings(flags)))
+    chosen = [account for account in accounts if name in (None, account.name)]
+    if not chosen:
+        there_are = ", ".join(account.name for account in accounts)
+        raise SettingsError([f"--account: no account has the name given: there are {there_are}"])
+    try:
+        diagnoses = asyncio.run(_examined(chosen))
+    except asyncio.CancelledError:
+        return _INTERRUPTED
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    sys.stdout.write(as_json(diagnoses) if json else as_text(diagnoses, colour=colour))
+    return int(any(diagnosis.problems for diagnosis in diagnoses))
+
+
+async def _examined(accounts: Sequence[Account]) -> list[Diagnosis]:
+    clock, this = SystemClock(), asyncio.current_task()
+    assert this is not None  # noqa: S101 - for the type
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, this.cancel)
+    async with HttpClients() as clients:
+        # One after the other: accounts may share a key, and with it the limit of its requests.
+        try:
+            return [await examined(account, clients, clock, _progress(account.name)) for account in accounts]
+        finally:
+            if sys.stderr.isatty():
+                sys.stderr.write("\r\x1b[K")
+
+
+async def examined(
+    account: Account, clients: HttpClients, clock: Clock, progress: Callable[[int], None]
+) -> Diagnosis:
+    """Examine one account. Raises SettingsError for a key or a URL that cannot be used."""
+    try:
+        credentials = RereadCredentials(
+            account.api_key, account.secret_key, account=account.name, elapsed=clock.elapsed
+        )
+    except ValueError as error:
+        raise SettingsError([f"account {account.name}: {error}"]) from None
+    timeout = min(account.request_timeout, MAX_TIMEOUT_SECONDS)
+    timeouts = Timeouts(timeout, account.connect_timeout, account.read_timeout)
+    pool = clients.for_url(account.base_url, account.route)
+
+    def api(base_url: str, source: Callable[[], Credentials] = credentials) -> PinApi:
+        return PinApi(pool, base_url, source, timeouts)
+
+    other = None if account.base_url.endswith("/api") else f"{account.base_url}/api"
+    ways = Asking(
+        asking(api(account.base_url), credentials, clock),
+        asking(api(account.base_url, swapped(credentials)), credentials, clock),
+        asking(api(other), credentials, clock) if other else None,
+    )
+    path = await look_at_path(
+        account.base_url,
+        clock,
+        timeout,
+        proxy_url=account.proxy_url.get_secret_value() if account.proxy_url else None,
+        context=account.route.files.context(ssl.create_default_context),
+    )
+    setup = _setup(account, credentials().fingerprint)
+    evidence = await examine(ways, setup, clock, path=path, progress=progress)
+    return _safe(diagnose(evidence), credentials().redact)
+
+
+def _setup(account: Account, fingerprint: str) -> Setup:
+    return Setup(
+        account=account.name,
+        base_url=account.base_url,
+        fingerprint=fingerprint,
+        poll_interval=account.poll_interval,
+        requests_per_minute=account.requests_per_minute,
+        request_timeout=account.request_timeout,
+        page_size=account.page_size,
+        pages_in_flight=account.pages_in_flight,
+        stale_after=account.stale_after,
+    )
+
+
+def _safe(diagnosis: Diagnosis, redact: Callable[[str], str]) -> Diagnosis:
+    """Return the diagnosis with every text free of keys and control characters, once more at the very end."""
+
+    def clean(text: str) -> str:
+        redacted = redact(text)
+        return redacted if redacted.isprintable() else one_line(redacted)
+
+    findings = tuple(
+        replace(finding, what=clean(finding.what), action=clean(finding.action))
+        for finding in diagnosis.findings
+    )
+    return replace(diagnosis, findings=findings)
+
+
+def _progress(account: str) -> Callable[[int], None]:
+    """Return what shows on a terminal how far the examination is, and nowhere else."""
+    if not sys.stderr.isatty():
+        return lambda _: None
+
+    def show(requests: int) -> None:
+        sys.stderr.write(f"\rexamining {account}: request {requests} of at most {MAX_REQUESTS} \x1b[K")
+        sys.stderr.flush()
+
+    return show

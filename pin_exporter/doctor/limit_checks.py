@@ -1,0 +1,104 @@
+"""Findings about how many rows come at a time: the limit asked for, refused, cut, or too much; pure."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from pin_exporter.doctor.evidence import Evidence, is_plain
+from pin_exporter.doctor.findings import Finding, note, ok, problem
+from pin_exporter.doctor.reply import Purpose, Reply
+
+_DOCUMENTED_DEFAULT: Final = 10
+_REFUSALS: Final = frozenset({400, 413, 414, 422})
+
+
+def check_limit(evidence: Evidence) -> Iterator[Finding]:
+    """Say how long a page may be, and how long it is without a limit."""
+    yield from _limit(evidence)
+    yield from _default_limit(evidence)
+
+
+def is_too_much(reply: Reply) -> bool:
+    """Tell whether a request failed in a way that fewer rows may cure."""
+    refused = reply.status in _REFUSALS
+    return refused or reply.reason == "timeout" or "too large" in (reply.trouble or "")
+
+
+def is_trial(reply: Reply) -> bool:
+    """Tell whether a failure is but the answer to how many rows may be asked for at a time."""
+    return reply.status in _REFUSALS or (reply.question.purpose == Purpose.LARGE and is_too_much(reply))
+
+
+def cap_of(evidence: Evidence) -> int | None:
+    """Return the rows at which the API cuts every page, None where no page was cut."""
+    listed = evidence.listed()
+    most = max((reply.rows for reply in listed), default=0)
+    for reply in listed:
+        limit = reply.question.limit
+        end = reply.question.offset + reply.rows
+        if limit is not None and 0 < reply.rows == most < limit and _goes_on(listed, reply, end):
+            return most
+    return None
+
+
+def page_rows(evidence: Evidence) -> int:
+    """Return how many rows a page of a walk will have at most, by what was seen."""
+    size, cap = evidence.setup.page_size, cap_of(evidence)
+    first = evidence.reply(Purpose.FIRST)
+    full = [reply for reply in evidence.replies if reply.question.limit == size]
+    if first and first.question.limit and not any(r.page for r in full) and any(map(is_too_much, full)):
+        size = first.question.limit
+    return min(size, cap) if cap else size
+
+
+def plain_pages(evidence: Evidence) -> list[Reply]:
+    """Return the trusted pages that took as many rows as a walk's would, or as there are."""
+    rows = min(page_rows(evidence), max((reply.files for reply in evidence.trusted), default=0))
+    return [reply for reply in evidence.trusted if is_plain(reply.question) and reply.rows >= rows > 0]
+
+
+def _goes_on(listed: list[Reply], page: Reply, end: int) -> bool:
+    """Tell whether another page has rows at or behind the end of this one, which are not in it."""
+    known = set(page.ids)
+    return any(
+        reply.question.offset <= end < reply.question.offset + reply.rows and not known.issuperset(reply.ids)
+        for reply in listed
+    ) or any(reply.question.offset > end and not known.issuperset(reply.ids) for reply in listed if reply.ids)
+
+
+def _limit(evidence: Evidence) -> Iterator[Finding]:
+    size, cap, honoured = evidence.setup.page_size, cap_of(evidence), _honoured(evidence)
+    over = [r for r in evidence.trusted if r.question.limit is not None and r.rows > r.question.limit]
+    works = max((reply.question.limit or 0 for reply in evidence.good), default=0)
+    failed = [r for r in evidence.replies if is_too_much(r) and (r.question.limit or 0) > works > 0]
+    if over:
+        told = f"{over[0].rows} rows came where {over[0].question.limit} were asked for"
+        yield problem("limit", told, "limit is not honoured: ask AIOZ Pin; walks may read rows twice")
+    if failed:
+        least = min(failed, key=lambda reply: reply.question.limit or 0)
+        told = f"a limit of {least.question.limit} rows does not work ({least.trouble}), one of {works} does"
+        yield note("limit", told, _lower(size, works))
+    if cap is not None:
+        told = f"pages are cut at {cap} rows, whatever limit is asked for"
+        yield note("limit", told, _lower(size, cap))
+    elif honoured and not failed:
+        yield ok("limit", f"{honoured} rows came in one page, the most that there were to ask for")
+
+
+def _honoured(evidence: Evidence) -> int:
+    """Return the rows of the longest page that was as long as was asked for, or as the list."""
+    return max((r.rows for r in evidence.listed() if r.rows in (r.question.limit, r.files)), default=0)
+
+
+def _lower(page_size: int, largest: int) -> str:
+    return "" if page_size <= largest else f"page_size is {page_size}: it may as well be what is honoured"
+
+
+def _default_limit(evidence: Evidence) -> Iterator[Finding]:
+    page = evidence.reply(Purpose.DEFAULT)
+    if page is None or page.files <= page.rows:
+        return
+    told = f"without a limit a page has {page.rows} rows"
+    if page.rows == _DOCUMENTED_DEFAULT:
+        yield ok("default_limit", f"{told}, as documented")
+    else:
+        yield note("default_limit", f"{told}, not the documented 10", "nothing: the exporter names a limit")

@@ -1,0 +1,107 @@
+"""Look at the way to the API's host with the standard library: names, proxy, TLS and its certificate."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed
+
+from pin_exporter.clock import Clock
+from pin_exporter.decode import one_line
+from pin_exporter.doctor.evidence import NetworkPath
+
+_DIRECT: Final = "direct"
+_MAX_ADDRESSES: Final = 6
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+async def look_at_path(
+    base_url: str,
+    clock: Clock,
+    timeout_seconds: float,
+    *,
+    proxy_url: str | None = None,
+    context: ssl.SSLContext | None = None,
+) -> NetworkPath:
+    """Return how the host is reached. Sends no request and no key; never raises for what it finds.
+
+    Behind a proxy neither name nor TLS are looked at: the proxy resolves and connects. `proxy_url` is that of
+    the account, `direct` for none, None for what the environment says. `context` says which CAs are trusted,
+    by default the system's.
+    """
+    parts = urlsplit(base_url)
+    host, scheme = parts.hostname or "", parts.scheme
+    port = parts.port or _DEFAULT_PORTS[scheme]
+    proxy = proxy_for(host, scheme, proxy_url)
+    if proxy is not None:
+        return NetworkPath(host, scheme, proxy=proxy, looked_at=clock.wall())
+    facts: dict[str, Any] = {}
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            facts["addresses"] = await _addresses(host, port)
+            if scheme == "https":
+                facts |= await _tls(host, port, context or ssl.create_default_context())
+    except TimeoutError:
+        facts.setdefault("resolve_error", None if "addresses" in facts else "no answer in time")
+        facts["tls_error"] = "no answer in time" if "addresses" in facts else None
+    except ssl.SSLError as error:
+        facts["tls_error"] = _told(error)
+    except (OSError, UnicodeError) as error:
+        # Where nobody listens, the requests will tell.
+        if "addresses" not in facts:
+            facts["resolve_error"] = _told(error)
+    return NetworkPath(host, scheme, looked_at=clock.wall(), **facts)
+
+
+def proxy_for(host: str, scheme: str, proxy_url: str | None = None) -> str | None:
+    """Return the account's proxy, or that of the environment, without user and password; None for none."""
+    proxies = getproxies_environment()
+    given = proxy_url or proxies.get(scheme) or proxies.get("all")
+    bypassed = proxy_url is None and proxy_bypass_environment(host, proxies)
+    if not given or bypassed or given == _DIRECT:
+        return None
+    try:
+        parts = urlsplit(given if "://" in given else f"http://{given}")
+        shown = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+    except ValueError:
+        shown = "one whose URL cannot be read"
+    return one_line(shown)
+
+
+async def _addresses(host: str, port: int) -> tuple[str, ...]:
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))[:_MAX_ADDRESSES]
+
+
+async def _tls(host: str, port: int, context: ssl.SSLContext) -> dict[str, Any]:
+    """Make a handshake and hang up: version, issuer and expiry of the certificate."""
+    _, writer = await asyncio.open_connection(host, port, ssl=context)
+    try:
+        session = writer.get_extra_info("ssl_object")
+        certificate = session.getpeercert() or {}
+        return {
+            "tls": session.version(),
+            "issuer": _issuer(certificate),
+            "expires_at": _expiry(certificate),
+        }
+    finally:
+        writer.transport.abort()
+
+
+def _issuer(certificate: Mapping[str, Any]) -> str | None:
+    names = {name: value for part in certificate.get("issuer", ()) for name, value in part}
+    told = names.get("organizationName") or names.get("commonName")
+    return one_line(str(told)) if told else None
+
+
+def _expiry(certificate: Mapping[str, Any]) -> float | None:
+    until = certificate.get("notAfter")
+    return float(ssl.cert_time_to_seconds(until)) if isinstance(until, str) else None
+
+
+def _told(error: OSError | UnicodeError) -> str:
+    verify = getattr(error, "verify_message", None)
+    return one_line(str(verify or getattr(error, "strerror", None) or error))

@@ -1,0 +1,124 @@
+"""Findings about offset and order, on which a walk over the list depends; pure."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Final
+
+from pin_exporter.doctor.evidence import Evidence, totals_stood_still
+from pin_exporter.doctor.findings import Finding, note, ok, problem
+from pin_exporter.doctor.plan import OVERLAP
+from pin_exporter.doctor.reply import Purpose, Reply
+
+_MOSTLY_BACK: Final = 0.5
+_OFTEN_BACK: Final = 0.1
+_SLACK: Final = timedelta(hours=1)
+
+
+def check_paging(evidence: Evidence) -> Iterator[Finding]:
+    """Say whether pages begin where they should, and keep their order."""
+    first, again = evidence.reply(Purpose.FIRST), evidence.reply(Purpose.AGAIN)
+    yield from _offset(evidence)
+    if first and again:
+        yield _stability(first, again)
+    if first and first.ids:
+        yield _ascending(first)
+    yield from _descending(evidence)
+    yield from _empty(evidence)
+
+
+def _offset(evidence: Evidence) -> Iterator[Finding]:
+    first, second = evidence.reply(Purpose.FIRST), evidence.reply(Purpose.SECOND)
+    if first is None or second is None or len(first.ids) <= OVERLAP:
+        return
+    expected, got = first.ids[second.question.offset :], second.ids
+    if got and got[: len(first.ids)] == first.ids[: len(got)] and second.question.offset:
+        yield problem(
+            "offset",
+            f"offset is ignored: the page at {second.question.offset} begins with the first row again",
+            "inventories cannot be taken: ask AIOZ Pin, or look for a cache in between",
+        )
+    elif got[: len(expected)] == expected:
+        yield ok("offset", "the second page begins where the first one ends")
+    elif set(got) & set(expected):
+        yield note("offset", "rows moved between the first and the second page", "nothing: walks find them")
+    elif not totals_stood_still([first, second]):
+        yield note("offset", "the list moved too far between two pages to tell whether they join")
+    else:
+        yield problem(
+            "offset",
+            f"the second page does not join the first: none of its last {len(expected)} rows is there",
+            "ask AIOZ Pin; inventories will not be proven",
+        )
+
+
+def _stability(first: Reply, again: Reply) -> Finding:
+    if first.ids == again.ids:
+        return ok("stability", "the same request twice gives the same rows in the same order")
+    if set(first.ids) != set(again.ids) and not totals_stood_still([first, again]):
+        return note("stability", "the list changed between two requests: its order could not be compared")
+    moved = sum(one != other for one, other in zip(first.ids, again.ids, strict=False))
+    told = f"the same request twice gives {moved} rows in another order"
+    return note(
+        "stability", f"{told}, as rows of the same time may be", "nothing: walks read such a list twice"
+    )
+
+
+def _ascending(first: Reply) -> Finding:
+    """Compare dates of neighbours. `date_pinned` follows creation only nearly: small steps do not count."""
+    created = [moment for identity in first.ids if (moment := _moment(first.shape.created.get(identity)))]
+    rows = first.page.rows if first.page else ()
+    moments = created or [row.date_pinned for row in rows if row and row.date_pinned]
+    slack = timedelta(0) if created else _SLACK
+    steps = [other - one for one, other in pairwise(moments) if abs(other - one) > slack]
+    if not steps:
+        return ok("order", "the dates are too close to each other to tell how the list is sorted")
+    back = sum(step < timedelta(0) for step in steps) / len(steps)
+    told = f"{back:.0%} of the rows are older than the row before, though oldest first was asked for"
+    if back > _MOSTLY_BACK:
+        return problem("order", told, "new pins may land anywhere: expect repaired or unproven inventories")
+    if back > _OFTEN_BACK:
+        return note("order", told, "date_pinned changes when a pin is done, which may be all there is to it")
+    return ok("order", "rows come oldest first, as asked")
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _descending(evidence: Evidence) -> Iterator[Finding]:
+    newest, last = evidence.reply(Purpose.NEWEST), evidence.reply(Purpose.LAST)
+    if newest is None or last is None or not newest.ids or not last.ids:
+        return
+    in_both = set(newest.ids) & set(last.ids)
+    down = [identity for identity in newest.ids if identity in in_both]
+    up = [identity for identity in last.ids if identity in in_both]
+    if in_both and down == up[::-1]:
+        yield ok("reverse", "the newest first is the oldest first backwards")
+    elif in_both:
+        yield note("reverse", "the newest rows do not come in the reverse order, as rows of one time may not")
+    elif not totals_stood_still([newest, last]):
+        yield note("reverse", "the list changed before its two ends could be compared")
+    else:
+        yield note(
+            "reverse",
+            "the newest rows are not those at the end of the list",
+            "sortOrder or offset is not honoured, or totals.files is not the length of the list",
+        )
+
+
+def _empty(evidence: Evidence) -> Iterator[Finding]:
+    beyond = evidence.reply(Purpose.BEYOND)
+    if beyond is None:
+        return
+    if beyond.ids:
+        told = f"behind the end of the list, at {beyond.question.offset}, there are rows"
+        yield problem("end", told, "the exporter cannot tell where the list ends: ask AIOZ Pin")
+    elif beyond.shape.pins_null:
+        yield note("end", "an empty page is written as null", "nothing: that is understood")
+    else:
+        yield ok("end", "behind the end of the list there is an empty page")

@@ -1,0 +1,81 @@
+"""Write the diagnoses down: for people, aligned and coloured on a terminal; or as JSON."""
+
+import json
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+import yaml
+
+from pin_exporter.doctor.diagnosis import Diagnosis
+from pin_exporter.doctor.findings import Finding, Mark, Suggestion, counted
+
+_COLOURS: Final = {Mark.OK: "32", Mark.NOTE: "33", Mark.PROBLEM: "31"}
+_MARK_WIDTH: Final = max(map(len, Mark))
+_CHECK_WIDTH: Final = 14
+_WIDTH: Final = 110
+
+
+def as_text(diagnoses: Sequence[Diagnosis], *, colour: bool) -> str:
+    """Return the report for people, ending with a line break."""
+    parts = [line for diagnosis in diagnoses for line in _account(diagnosis, colour=colour)]
+    return "\n".join(parts) + "\n"
+
+
+def as_json(diagnoses: Sequence[Diagnosis]) -> str:
+    """Return the report for programs, one object."""
+    return json.dumps({"accounts": [_object(diagnosis) for diagnosis in diagnoses]}, indent=2) + "\n"
+
+
+def as_yaml(suggested: Sequence[Suggestion]) -> str:
+    """Return settings as they stand in the exporter's file, each with a comment that says why."""
+    lines: list[str] = []
+    for one in suggested:
+        lines += textwrap.wrap(one.why, _WIDTH - 2, initial_indent="# ", subsequent_indent="# ")
+        lines.append(yaml.safe_dump({one.setting: one.value}).strip())
+    return "\n".join(lines)
+
+
+def _account(diagnosis: Diagnosis, *, colour: bool) -> Iterator[str]:
+    yield f"account {diagnosis.account} at {diagnosis.base_url}"
+    for finding in diagnosis.findings:
+        yield from _finding(finding, colour=colour)
+    yield ""
+    yield _summary(diagnosis)
+    if diagnosis.suggested:
+        yield "Suggested settings for this account:"
+        yield ""
+        yield textwrap.indent(as_yaml(diagnosis.suggested), "    ")
+    yield ""
+
+
+def _finding(finding: Finding, *, colour: bool) -> Iterator[str]:
+    mark = f"{finding.mark:<{_MARK_WIDTH}}"
+    if colour:
+        mark = f"\x1b[{_COLOURS[finding.mark]}m{mark}\x1b[0m"
+    indent = " " * (_MARK_WIDTH + _CHECK_WIDTH + 4)
+    first, *rest = textwrap.wrap(finding.what, _WIDTH - len(indent), break_long_words=False) or [""]
+    yield f"  {mark} {finding.check:<{_CHECK_WIDTH}} {first}"
+    yield from (indent + line for line in rest)
+    if finding.action:
+        wrapped = textwrap.wrap(f"-> {finding.action}", _WIDTH - len(indent), break_long_words=False)
+        yield from (indent + line for line in wrapped)
+
+
+def _summary(diagnosis: Diagnosis) -> str:
+    count = {mark: sum(finding.mark is mark for finding in diagnosis.findings) for mark in Mark}
+    problems, notes = counted(count[Mark.PROBLEM], "problem"), counted(count[Mark.NOTE], "note")
+    return f"{counted(diagnosis.requests, 'request')}: {problems}, {notes}, {count[Mark.OK]} in order"
+
+
+def _object(diagnosis: Diagnosis) -> dict[str, Any]:
+    return {
+        "account": diagnosis.account,
+        "base_url": diagnosis.base_url,
+        "requests": diagnosis.requests,
+        "problems": diagnosis.problems,
+        "findings": [asdict(finding) for finding in diagnosis.findings],
+        "suggested": {one.setting: one.value for one in diagnosis.suggested},
+        "suggested_yaml": as_yaml(diagnosis.suggested),
+    }

@@ -1,0 +1,148 @@
+"""What is seen of the way to a host: on loopback, with real names, sockets and certificates."""
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import pytest
+
+from pin_exporter.doctor.evidence import NetworkPath
+from pin_exporter.doctor.network import look_at_path, proxy_for
+from tests.doctor.harness import DoctorClock
+from tests.strange_server import StrangeServer, silence
+from tests.test_strange_server import make_certificate
+from tests.tools import require_tool
+
+DAY_SECONDS = 86_400
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def look(url: str, timeout_seconds: float = 10.0, context: ssl.SSLContext | None = None) -> NetworkPath:
+    return asyncio.run(look_at_path(url, DoctorClock(), timeout_seconds, context=context))
+
+
+def look_over_tls(certificate: Path, *, trusted: bool) -> NetworkPath:
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(certificate)
+    trusting = ssl.create_default_context(cafile=str(certificate) if trusted else None)
+
+    async def work() -> NetworkPath:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # the server's view of a refusal
+        async with StrangeServer(silence).listening(served) as server:
+            path = await look_at_path(server.base_url("https"), DoctorClock(), 10.0, context=trusting)
+            assert server.heads == []
+            return path
+
+    return asyncio.run(work())
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tls")
+    return make_certificate(require_tool("openssl", "openssl"), folder, "IP:127.0.0.1")
+
+
+def test_version_issuer_and_expiry_of_a_certificate_are_seen_without_a_request(certificate: Path) -> None:
+    path = look_over_tls(certificate, trusted=True)
+
+    assert (path.addresses, path.tls, path.issuer, path.tls_error) == (
+        ("127.0.0.1",),
+        "TLSv1.3",
+        "test",
+        None,
+    )
+    assert path.expires_at is not None
+    assert path.expires_at > 1_700_000_000
+
+
+def test_a_certificate_that_nobody_vouches_for_is_told_in_words(certificate: Path) -> None:
+    path = look_over_tls(certificate, trusted=False)
+
+    assert path.tls_error is not None
+    assert path.tls_error.startswith("self")
+    assert path.tls is None
+
+
+def test_a_certificate_for_another_name_is_told_in_words(tmp_path: Path) -> None:
+    other = make_certificate(require_tool("openssl", "openssl"), tmp_path, "DNS:other.test")
+
+    assert "127.0.0.1" in (look_over_tls(other, trusted=True).tls_error or "")
+
+
+def test_plain_http_where_tls_is_expected_is_told() -> None:
+    async def work() -> NetworkPath:
+        async with StrangeServer(silence).listening() as server:
+            return await look_at_path(server.base_url("https"), DoctorClock(), 0.3)
+
+    assert asyncio.run(work()).tls_error == "no answer in time"
+
+
+def test_a_name_that_does_not_exist_is_told() -> None:
+    path = look("https://no-such-host.invalid/api")
+
+    assert path.addresses == ()
+    assert path.resolve_error
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".test"])
+def test_odd_names_are_told_as_such(host: str) -> None:
+    assert look(f"https://{host}:1/api").resolve_error
+
+
+def test_a_port_where_nobody_listens_is_left_to_the_requests() -> None:
+    path = look("https://127.0.0.1:1/api")
+
+    assert (path.addresses, path.resolve_error, path.tls_error) == (("127.0.0.1",), None, None)
+
+
+def test_plain_http_is_only_resolved() -> None:
+    path = look("http://127.0.0.1:1/api")
+
+    assert (path.addresses, path.tls, path.tls_error) == (("127.0.0.1",), None, None)
+
+
+@pytest.mark.parametrize(
+    ("variables", "shown"),
+    [
+        ({}, None),
+        ({"HTTPS_PROXY": "http://user:pass@proxy.test:3128"}, "http://proxy.test:3128"),
+        ({"https_proxy": "proxy.test:3128"}, "http://proxy.test:3128"),
+        ({"ALL_PROXY": "http://proxy.test"}, "http://proxy.test"),
+        ({"HTTP_PROXY": "http://proxy.test:3128"}, None),
+        ({"HTTPS_PROXY": "http://proxy.test", "NO_PROXY": "api.test"}, None),
+        ({"HTTPS_PROXY": "http://proxy.test", "NO_PROXY": "*"}, None),
+        ({"HTTPS_PROXY": "http://proxy.test", "NO_PROXY": "other.test"}, "http://proxy.test"),
+        ({"HTTPS_PROXY": "http://user:pass@proxy.test:99999"}, "one whose URL cannot be read"),
+        ({"HTTPS_PROXY": "http://[user:pass"}, "one whose URL cannot be read"),
+    ],
+)
+def test_the_proxy_of_the_environment_is_named_without_its_password(
+    variables: dict[str, str], shown: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    assert proxy_for("api.test", "https") == shown
+
+
+def test_the_proxy_of_an_account_goes_before_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
+    monkeypatch.setenv("NO_PROXY", "*")
+
+    assert proxy_for("api.test", "https", "http://user:pass@own.test:1") == "http://own.test:1"
+    monkeypatch.delenv("NO_PROXY")
+    assert proxy_for("api.test", "https", "direct") is None
+
+
+def test_behind_a_proxy_nothing_else_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:pass@proxy.test:3128")
+
+    path = look("https://no-such-host.invalid/api")
+
+    assert (path.proxy, path.addresses, path.resolve_error) == ("http://proxy.test:3128", (), None)
