@@ -4,11 +4,21 @@ import os
 import platform
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+)
 
 from pin_exporter import __version__
 from pin_exporter.families import EXPORTER_PREFIX
 
+REFUSALS: Final = ("password", "busy", "handshake", "certificate", "slow", "crowded")
+"""Wrong or no password; too much at once; no TLS, or no good certificate; the certificate of somebody else; a
+client that kept the server waiting for too long, or when there was no room."""
 _REVISION_VARIABLE: Final = "PIN_EXPORTER_BUILD_REVISION"
 
 
@@ -38,6 +48,29 @@ class ProcessMetrics:
             "When the configuration in force was read.",
             registry=self.registry,
         )
+
+        self._web_reloaded = Gauge(
+            EXPORTER_PREFIX + "web_config_last_reload_successful",
+            "1 if the web configuration in force is that of its files, 0 if they were refused.",
+            registry=self.registry,
+        )
+        self._web_reloaded.set(1)
+        self._refused = Counter(
+            EXPORTER_PREFIX + "web_refusals",
+            "Connections and requests to the exporter that were refused.",
+            ("reason",),
+            registry=self.registry,
+        )
+        for reason in REFUSALS:
+            self._refused.labels(reason)
+
+    def web_config_read(self, *, accepted: bool) -> None:
+        """Note whether the web configuration is in force as its files are now."""
+        self._web_reloaded.set(accepted)
+
+    def refused(self, reason: str) -> None:
+        """Count a connection or request that was refused, for one of REFUSALS."""
+        self._refused.labels(reason).inc()
 
     def config_read(self, *, at: float, accepted: bool) -> None:
         """Note that the configuration was read at a time in Unix seconds, and whether it is in force now."""

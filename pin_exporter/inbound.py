@@ -1,0 +1,39 @@
+"""What all connections to our own port share: how they are guarded, and the line of those that wait."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from pin_exporter.web_config import WebConfig
+
+LIMIT_CONCURRENCY: Final = 256
+"""From this many connections on, a request is answered with 503."""
+_ROOM: Final = 64
+
+
+class Connection(Protocol):
+    """A connection, as far as others are concerned."""
+
+    def cut_off(self, reason: str) -> None:
+        """End at once."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inbound:
+    """`config` returns what is in force now; `refused` is told why a connection or request was refused."""
+
+    config: Callable[[], WebConfig] = WebConfig
+    refused: Callable[[str], None] = lambda _: None
+    waiting: dict[Connection, None] = field(default_factory=dict)
+    """Those that wait for their client, the longest first."""
+
+    def make_room(self, open_connections: int) -> None:
+        """Cut off those that have waited longest, until there is room for one more.
+
+        A limit on connections thereby is one on requests that are really being answered.
+        """
+        for _ in range(open_connections - (LIMIT_CONCURRENCY - _ROOM) + 1):
+            oldest = next(iter(self.waiting), None)
+            if oldest is None:
+                return
+            oldest.cut_off("crowded")
