@@ -9,6 +9,10 @@ from pin_exporter.web_config import WebConfig
 LIMIT_CONCURRENCY: Final = 256
 """From this many connections on, a request is answered with 503."""
 _ROOM: Final = 64
+HEAD_SECONDS: Final = 10.0
+"""For a handshake, and for the head of each request."""
+TAKE_SECONDS: Final = 30.0
+"""For the rest of a request, and for taking the answer."""
 
 
 class Connection(Protocol):
@@ -24,16 +28,22 @@ class Inbound:
 
     config: Callable[[], WebConfig] = WebConfig
     refused: Callable[[str], None] = lambda _: None
+    handshakes: set[Connection] = field(default_factory=set)
+    open: set[Connection] = field(default_factory=set)
     waiting: dict[Connection, None] = field(default_factory=dict)
-    """Those that wait for their client, the longest first."""
+    """Those of both that wait for their client, the longest first."""
 
-    def make_room(self, open_connections: int) -> None:
+    def make_room(self) -> None:
         """Cut off those that have waited longest, until there is room for one more.
 
         A limit on connections thereby is one on requests that are really being answered.
         """
-        for _ in range(open_connections - (LIMIT_CONCURRENCY - _ROOM) + 1):
-            oldest = next(iter(self.waiting), None)
-            if oldest is None:
-                return
+        connections = len(self.handshakes) + len(self.open)
+        for _ in range(connections - (LIMIT_CONCURRENCY - _ROOM) + 1):
+            self.cut_off_oldest()
+
+    def cut_off_oldest(self) -> None:
+        """Cut off the one that has waited longest, if any waits."""
+        oldest = next(iter(self.waiting), None)
+        if oldest is not None:
             oldest.cut_off("crowded")

@@ -8,16 +8,17 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
-from typing import Final, cast
+from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from pin_exporter.accept import Acceptor
 from pin_exporter.connections import BoundedProtocol
 from pin_exporter.errors import ListenError
 from pin_exporter.inbound import LIMIT_CONCURRENCY, Inbound
 from pin_exporter.web_headers import ConfiguredHeadersWin, encoded
+from pin_exporter.web_tls import Tls
 
 _log = logging.getLogger(__name__)
 _BACKLOG: Final = 128
@@ -84,29 +85,39 @@ async def serve(
             log_config=None,
             access_log=False,
             server_header=False,
-            http=cast(type[asyncio.Protocol], partial(BoundedProtocol, inbound)),
+            http="h11",
             ws="none",
             limit_concurrency=LIMIT_CONCURRENCY,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         ),
         inbound,
     )
+    acceptor = Acceptor(server.new_protocol, inbound)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_run(worker), name=name) for name, worker in workers.items()]
-        serving = group.create_task(server.serve(sockets=list(sockets)))
+        tasks.append(group.create_task(acceptor.run(sockets), name="accept"))
+        serving = group.create_task(server.serve(sockets=[]))
         stopping = group.create_task(stop.wait())
         await asyncio.wait([serving, stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
         for task in (stopping, *tasks):
             task.cancel()
+    for listening in sockets:
+        listening.close()
 
 
 class _Server(uvicorn.Server):
-    """Sets the headers on every answer that are configured by then."""
+    """Serves connections that were accepted elsewhere, and sets the headers that are configured by then."""
 
     def __init__(self, config: uvicorn.Config, inbound: Inbound) -> None:
         super().__init__(config)
         self._inbound = inbound
+
+    def new_protocol(self, tls: Tls | None) -> BoundedProtocol:
+        """Return what handles a new connection."""
+        return BoundedProtocol(
+            self._inbound, tls, config=self.config, server_state=self.server_state, app_state={}
+        )
 
     async def on_tick(self, counter: int) -> bool:
         """Hand them to the library, which looks once a second."""

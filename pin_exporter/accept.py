@@ -1,0 +1,98 @@
+"""Accept connections on our own port, and encrypt them if that is configured.
+
+The server library would do both, but takes one certificate for its whole life, knows nothing of a connection
+before its handshake is done, and waits for that for a minute.
+"""
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from pin_exporter.inbound import HEAD_SECONDS, TAKE_SECONDS, Inbound
+from pin_exporter.web_tls import Tls
+
+_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_PAUSE_SECONDS: Final = 0.1
+
+NewProtocol = Callable[[Tls | None], asyncio.Protocol]
+
+
+class Acceptor:
+    """Hands each connection to a protocol of its own, with the TLS that is in force by then."""
+
+    def __init__(self, new_protocol: NewProtocol, inbound: Inbound) -> None:
+        self._new_protocol = new_protocol
+        self._inbound = inbound
+
+    async def run(self, sockets: Sequence[socket.socket]) -> None:
+        """Accept on all sockets until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for listening in sockets:
+                    group.create_task(self._accept(listening))
+        finally:
+            for handshake in [*self._inbound.handshakes]:
+                handshake.cut_off("")
+
+    async def _accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        listening.setblocking(False)
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(listening)
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    self._inbound.cut_off_oldest()
+                    await asyncio.sleep(_PAUSE_SECONDS)
+                continue
+            self._inbound.make_room()
+            handshake = _Handshake(connection, self._new_protocol, self._inbound)
+            self._inbound.handshakes.add(handshake)
+            self._inbound.waiting[handshake] = None
+
+
+class _Handshake:
+    """A connection from when it was accepted to when its protocol takes over."""
+
+    def __init__(self, connection: socket.socket, new_protocol: NewProtocol, inbound: Inbound) -> None:
+        self._connection = connection
+        self._new_protocol = new_protocol
+        self._inbound = inbound
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task.add_done_callback(self._ended)
+
+    def cut_off(self, reason: str) -> None:
+        """Give up; no reason means that the server ends."""
+        if reason:
+            self._inbound.refused(reason)
+        self._let_go()
+        self._task.cancel()
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        tls = self._inbound.config().tls
+        self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await loop.connect_accepted_socket(
+            lambda: self._new_protocol(tls),
+            self._connection,
+            ssl=tls.context if tls else None,
+            ssl_handshake_timeout=HEAD_SECONDS if tls else None,
+            ssl_shutdown_timeout=TAKE_SECONDS if tls else None,
+        )
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._let_go()
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, ssl.SSLError):
+            self._inbound.refused("handshake")
+        elif isinstance(error, ConnectionAbortedError):
+            self._inbound.refused("slow")  # the loop gave up
+        elif error is not None and not isinstance(error, OSError):
+            raise error
+
+    def _let_go(self) -> None:
+        self._inbound.handshakes.discard(self)
+        self._inbound.waiting.pop(self, None)
