@@ -9,13 +9,15 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from pin_exporter.inbound import HEAD_SECONDS, TAKE_SECONDS, Inbound
-from pin_exporter.web_tls import Tls
+from pin_exporter.web_tls import HandshakeError, Tls
 
 _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _PAUSE_SECONDS: Final = 0.1
+_NOT_ENCRYPTED: Final = b"HTTP/1.0 400 Bad Request\r\n\r\nthis port speaks https, not http\n"
 
 NewProtocol = Callable[[Tls | None], asyncio.Protocol]
 
@@ -28,12 +30,14 @@ class Acceptor:
         self._inbound = inbound
 
     async def run(self, sockets: Sequence[socket.socket]) -> None:
-        """Accept on all sockets until cancelled."""
+        """Accept on all sockets until cancelled, and close them."""
         try:
             async with asyncio.TaskGroup() as group:
                 for listening in sockets:
                     group.create_task(self._accept(listening))
         finally:
+            for listening in sockets:
+                listening.close()
             for handshake in [*self._inbound.handshakes]:
                 handshake.cut_off("")
 
@@ -75,13 +79,23 @@ class _Handshake:
         loop = asyncio.get_running_loop()
         tls = self._inbound.config().tls
         self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await loop.connect_accepted_socket(
-            lambda: self._new_protocol(tls),
-            self._connection,
-            ssl=tls.context if tls else None,
-            ssl_handshake_timeout=HEAD_SECONDS if tls else None,
-            ssl_shutdown_timeout=TAKE_SECONDS if tls else None,
-        )
+        if tls is None:
+            await loop.connect_accepted_socket(lambda: self._new_protocol(tls), self._connection)
+            return
+        with self._connection.dup() as spare:
+            try:
+                await loop.connect_accepted_socket(
+                    lambda: self._new_protocol(tls),
+                    self._connection,
+                    ssl=tls.context,
+                    ssl_handshake_timeout=HEAD_SECONDS,
+                    ssl_shutdown_timeout=TAKE_SECONDS,
+                )
+            except HandshakeError as error:
+                # The loop has closed its own by now.
+                with suppress(OSError):
+                    spare.send(_NOT_ENCRYPTED if error.reason == "HTTP_REQUEST" else error.alert)
+                raise
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._let_go()

@@ -19,9 +19,11 @@ DEFAULT_ADDRESS: Final = ":10242"
 FIRST_PROCESS: Final = Path("/proc/1/cmdline")
 _TIMEOUT_SECONDS: Final = 2.0
 _ANSWER_BYTES: Final = 80
-_TLS_ALERT: Final = b"\x15\x03"
-_LIVES: Final = r"HTTP/1\.\d 200\b|TLSV13_ALERT_CERTIFICATE_REQUIRED$|SSLV3_ALERT_HANDSHAKE_FAILURE$"
-"""A server that asks for a certificate, which nobody has here, is as alive as one that answers."""
+_NO_HTTP: Final = (b"HTTP/1.0 400 ", b"\x15\x03")
+"""What servers with TLS answer to plain HTTP, those that answer at all: words, or an alert."""
+_CLOSED_IN_TLS: Final = "closed after its part of a TLS handshake"
+_LIVES: Final = rf"HTTP/1\.\d 200\b|{_CLOSED_IN_TLS}$"
+"""A server that wants a certificate, which nobody has here, is as alive as one that answers."""
 _LOCAL: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
@@ -126,7 +128,7 @@ def _first(addresses: object) -> str:
 def _ask(address: str) -> str:
     """Return the first line of the answer, `HTTP/1.1 200 OK` when all is well.
 
-    A server with TLS has no answer to plain HTTP, and is asked again with TLS.
+    A server with TLS will not answer plain HTTP, and is asked again with TLS.
     """
     host, _, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
@@ -136,7 +138,7 @@ def _ask(address: str) -> str:
             answer = _answer(connection)
         except ConnectionResetError:
             answer = b""
-    if answer and not answer.startswith(_TLS_ALERT):
+    if answer and not answer.startswith(_NO_HTTP):
         return answer.decode("ascii", "replace").strip()
     return _ask_with_tls(reached)
 
@@ -149,13 +151,17 @@ def _ask_with_tls(reached: tuple[str, int]) -> str:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     with socket.create_connection(reached, _TIMEOUT_SECONDS) as connection:
-        try:
-            with context.wrap_socket(connection) as encrypted:
-                return _answer(encrypted).decode("ascii", "replace").strip()
-        except ssl.SSLEOFError:
-            return ""
-        except ssl.SSLError as error:
-            return str(error.reason)
+        encrypted = context.wrap_socket(connection, do_handshake_on_connect=False)
+        with encrypted:
+            answer = b""
+            try:
+                encrypted.do_handshake()
+                answer = _answer(encrypted)
+            except (ssl.SSLError, ConnectionResetError):
+                pass
+            if not answer and encrypted.cipher():
+                return _CLOSED_IN_TLS
+            return answer.decode("ascii", "replace").strip()
 
 
 def _answer(connection: socket.socket) -> bytes:

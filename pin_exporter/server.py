@@ -21,7 +21,7 @@ from pin_exporter.web_headers import ConfiguredHeadersWin, encoded
 from pin_exporter.web_tls import Tls
 
 _log = logging.getLogger(__name__)
-_BACKLOG: Final = 128
+_BACKLOG: Final = 1_024
 _GRACE_SECONDS: Final = 1
 
 
@@ -92,6 +92,8 @@ async def serve(
         ),
         inbound,
     )
+    server.config.load()
+    await server.on_tick(0)  # or the first answers would lack headers
     acceptor = Acceptor(server.new_protocol, inbound)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_run(worker), name=name) for name, worker in workers.items()]
@@ -102,8 +104,6 @@ async def serve(
         server.should_exit = True
         for task in (stopping, *tasks):
             task.cancel()
-    for listening in sockets:
-        listening.close()
 
 
 class _Server(uvicorn.Server):

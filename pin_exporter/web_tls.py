@@ -28,9 +28,40 @@ class Tls:
         return not self.allowed_sans or not self.allowed_sans.isdisjoint(_names_of(certificate or {}))
 
 
+class _TellingObject(ssl.SSLObject):
+    """Keeps what the other side should be told of a failed handshake, which event loops throw away."""
+
+    outgoing: ssl.MemoryBIO
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except ssl.SSLWantReadError:
+            raise
+        except ssl.SSLError as error:
+            raise HandshakeError(self.outgoing.read(), *error.args) from None
+
+
+class _TellingContext(ssl.SSLContext):
+    sslobject_class = _TellingObject
+
+    def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *rest: Any, **named: Any) -> Any:
+        wrapped = super().wrap_bio(incoming, outgoing, *rest, **named)
+        wrapped.outgoing = outgoing  # type: ignore[attr-defined] # it is one of the class above
+        return wrapped
+
+
+class HandshakeError(ssl.SSLError):
+    """A handshake failed; `alert` is what remains to be sent, so that the other side learns why."""
+
+    def __init__(self, alert: bytes, *args: object) -> None:
+        super().__init__(*args)
+        self.alert = alert
+
+
 def new_context() -> ssl.SSLContext:
     """Return a context for a server, without a certificate yet."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = _TellingContext(ssl.PROTOCOL_TLS_SERVER)
     # A client could have the server compute for ever.
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
