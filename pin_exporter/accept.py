@@ -19,7 +19,8 @@ _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _PAUSE_SECONDS: Final = 0.1
 _NOT_ENCRYPTED: Final = b"HTTP/1.0 400 Bad Request\r\n\r\nthis port speaks https, not http\n"
 
-NewProtocol = Callable[[Tls | None], asyncio.Protocol]
+NewProtocol = Callable[[Tls | None, Callable[[], None]], asyncio.Protocol]
+"""Makes the protocol of one connection, which calls the function once it takes over."""
 
 
 class Acceptor:
@@ -80,12 +81,12 @@ class _Handshake:
         tls = self._inbound.config().tls
         self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is None:
-            await loop.connect_accepted_socket(lambda: self._new_protocol(tls), self._connection)
+            await loop.connect_accepted_socket(lambda: self._protocol(None), self._connection)
             return
         with self._connection.dup() as spare:
             try:
                 await loop.connect_accepted_socket(
-                    lambda: self._new_protocol(tls),
+                    lambda: self._protocol(tls),
                     self._connection,
                     ssl=tls.context,
                     ssl_handshake_timeout=HEAD_SECONDS,
@@ -96,6 +97,9 @@ class _Handshake:
                 with suppress(OSError):
                     spare.send(_NOT_ENCRYPTED if error.reason == "HTTP_REQUEST" else error.alert)
                 raise
+
+    def _protocol(self, tls: Tls | None) -> asyncio.Protocol:
+        return self._new_protocol(tls, self._let_go)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._let_go()

@@ -18,14 +18,16 @@ from pin_exporter.web_tls import Tls
 class BoundedProtocol(H11Protocol):
     """One connection."""
 
-    def __init__(self, inbound: Inbound, tls: Tls | None, **given: Any) -> None:
+    def __init__(self, inbound: Inbound, tls: Tls | None, begun: Callable[[], None], **given: Any) -> None:
         super().__init__(**given)
         self._inbound = inbound
         self._tls = tls
+        self._begun = begun
         self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the library
         """Begin, unless the client is nobody who may come in."""
+        self._begun()
         super().connection_made(transport)
         self._inbound.open.add(self)
         if self._tls is not None and not self._tls.admits(transport.get_extra_info("peercert")):

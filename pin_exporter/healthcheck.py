@@ -157,7 +157,7 @@ def _ask_with_tls(reached: tuple[str, int]) -> str:
             try:
                 encrypted.do_handshake()
                 answer = _answer(encrypted)
-            except (ssl.SSLError, ConnectionResetError):
+            except OSError:  # of TLS too
                 pass
             if not answer and encrypted.cipher():
                 return _CLOSED_IN_TLS

@@ -113,10 +113,10 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._inbound = inbound
 
-    def new_protocol(self, tls: Tls | None) -> BoundedProtocol:
+    def new_protocol(self, tls: Tls | None, begun: Callable[[], None]) -> BoundedProtocol:
         """Return what handles a new connection."""
         return BoundedProtocol(
-            self._inbound, tls, config=self.config, server_state=self.server_state, app_state={}
+            self._inbound, tls, begun, config=self.config, server_state=self.server_state, app_state={}
         )
 
     async def on_tick(self, counter: int) -> bool:

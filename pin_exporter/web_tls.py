@@ -39,7 +39,7 @@ class _TellingObject(ssl.SSLObject):
         except ssl.SSLWantReadError:
             raise
         except ssl.SSLError as error:
-            raise HandshakeError(self.outgoing.read(), *error.args) from None
+            raise HandshakeError(error, self.outgoing.read()) from None
 
 
 class _TellingContext(ssl.SSLContext):
@@ -54,8 +54,9 @@ class _TellingContext(ssl.SSLContext):
 class HandshakeError(ssl.SSLError):
     """A handshake failed; `alert` is what remains to be sent, so that the other side learns why."""
 
-    def __init__(self, alert: bytes, *args: object) -> None:
-        super().__init__(*args)
+    def __init__(self, error: ssl.SSLError, alert: bytes) -> None:
+        super().__init__(*error.args)
+        self.reason = error.reason
         self.alert = alert
 
 
