@@ -126,12 +126,6 @@ def test_only_one_module_checks_passwords() -> None:
     assert importers_of("bcrypt") == named("web_passwords")
 
 
-def test_only_one_module_makes_contexts_for_tls() -> None:
-    making = {module for module in EXPORTER if "SSLContext(" in ast.unparse(TREES[module])}
-    assert making == named("api", "healthcheck", "web_tls") & making
-    assert "pin_exporter.web_tls" in making
-
-
 def test_only_the_command_line_and_the_loader_see_the_whole_settings() -> None:
     whole = Import("pin_exporter.settings", "Settings")
     assert {module for module in TREES if whole in imports_of(module)} == named(
