@@ -17,6 +17,7 @@ from pin_exporter.web_tls import HandshakeError, Tls
 
 _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _PAUSE_SECONDS: Final = 0.1
+_ROOM_MADE: Final = 16
 _NOT_ENCRYPTED: Final = b"HTTP/1.0 400 Bad Request\r\n\r\nthis port speaks https, not http\n"
 
 NewProtocol = Callable[[Tls | None, Callable[[], None]], asyncio.Protocol]
@@ -50,7 +51,8 @@ class Acceptor:
                 connection, _ = await loop.sock_accept(listening)
             except OSError as error:
                 if error.errno in _EXHAUSTED:
-                    self._inbound.cut_off_oldest()
+                    for _ in range(_ROOM_MADE):
+                        self._inbound.cut_off_oldest()
                     await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             self._inbound.make_room()

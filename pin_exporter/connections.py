@@ -79,6 +79,13 @@ class BoundedProtocol(H11Protocol):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
+    def shutdown(self) -> None:
+        """End, because the server does; idle clients are not waited for, not even for a farewell in TLS."""
+        if self._is_busy() or self._is_owed():
+            super().shutdown()
+        else:
+            self.transport.abort()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything."""
         self._let_go()

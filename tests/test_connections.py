@@ -1,6 +1,7 @@
 """Slow, silent and greedy clients on real sockets; the times that they are given are made short."""
 
 import asyncio
+import resource
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -80,8 +81,14 @@ class Client:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the times short; those of a head shorter than those of the rest."""
     for module in (accept, connections):
-        monkeypatch.setattr(module, "HEAD_SECONDS", 0.2)
-        monkeypatch.setattr(module, "TAKE_SECONDS", 0.6)
+        monkeypatch.setattr(module, "HEAD_SECONDS", 0.4)
+        monkeypatch.setattr(module, "TAKE_SECONDS", 0.8)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make only the time for a head short."""
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
 
 
 @pytest.fixture
@@ -225,7 +232,7 @@ def test_one_that_does_not_take_its_answer_is_cut_off(on_site: OnSite) -> None:
     on_site(see)
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("patient")
 def test_one_that_takes_it_slowly_has_more_time_than_for_a_head(on_site: OnSite) -> None:
     async def see(site: Site) -> None:
         client = await site.connect()
@@ -241,7 +248,7 @@ def test_the_server_may_take_as_long_as_it_needs(on_site: OnSite) -> None:
     async def see(site: Site) -> None:
         client = await site.connect()
         client.writer.write(HEAD % b"held")
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(1.0)
         site.held.set()
         assert b" 200 " in await client.answer()
         assert not site.refused
@@ -269,6 +276,15 @@ def test_a_body_without_end_takes_no_memory(on_site: OnSite) -> None:
         client.writer.transport.abort()
 
     on_site(see)
+
+
+def test_few_files_allow_few_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (64 + 2 * 20, 64 + 2 * 20))
+    assert Inbound().most == 20
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (8, 8))
+    assert Inbound().most == 8
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1_024, resource.RLIM_INFINITY))
+    assert Inbound().most == 192
 
 
 @pytest.mark.usefixtures("small")
