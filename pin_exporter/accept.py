@@ -50,10 +50,10 @@ class Acceptor:
             try:
                 connection, _ = await loop.sock_accept(listening)
             except OSError as error:
-                if error.errno in _EXHAUSTED:
-                    for _ in range(_ROOM_MADE):
-                        self._inbound.cut_off_oldest()
-                    await asyncio.sleep(_PAUSE_SECONDS)
+                exhausted = error.errno in _EXHAUSTED
+                for _ in range(_ROOM_MADE if exhausted else 0):
+                    self._inbound.cut_off_oldest()
+                await asyncio.sleep(_PAUSE_SECONDS if exhausted else 0)
                 continue
             self._inbound.make_room()
             handshake = _Handshake(connection, self._new_protocol, self._inbound)
@@ -68,6 +68,7 @@ class _Handshake:
         self._connection = connection
         self._new_protocol = new_protocol
         self._inbound = inbound
+        self._is_the_loops = False
         self._task = asyncio.get_running_loop().create_task(self._run())
         self._task.add_done_callback(self._ended)
 
@@ -83,9 +84,11 @@ class _Handshake:
         tls = self._inbound.config().tls
         self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is None:
+            self._is_the_loops = True
             await loop.connect_accepted_socket(lambda: self._protocol(None), self._connection)
             return
         with self._connection.dup() as spare:
+            self._is_the_loops = True
             try:
                 await loop.connect_accepted_socket(
                     lambda: self._protocol(tls),
@@ -105,6 +108,8 @@ class _Handshake:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._let_go()
+        if not self._is_the_loops:
+            self._connection.close()
         error = None if task.cancelled() else task.exception()
         if isinstance(error, ssl.SSLError):
             self._inbound.refused("handshake")

@@ -25,7 +25,8 @@ class Authority:
 
     @cached_property
     def pair(self) -> Pair:
-        return self._make(self.name, "-addext", "basicConstraints=critical,CA:TRUE")
+        usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")  # Python 3.13 insists
+        return self._make(self.name, "-addext", "basicConstraints=critical,CA:TRUE", *usage)
 
     @property
     def path(self) -> Path:

@@ -1,12 +1,16 @@
 """Slow, silent and greedy clients on real sockets; the times that they are given are made short."""
 
 import asyncio
+import errno
+import inspect
+import re
 import resource
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import pytest
 import uvloop
@@ -15,8 +19,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from pin_exporter import accept, connections, inbound
+from pin_exporter import accept, connections, inbound, web_auth
+from pin_exporter.accept import Acceptor
 from pin_exporter.inbound import Inbound
+from pin_exporter.process_metrics import REFUSALS
 from pin_exporter.server import listen, serve
 from pin_exporter.web_config import WebConfig, read_web_config
 from tests.certificates import Authority, Pair
@@ -460,3 +466,28 @@ def test_an_open_handshake_does_not_hold_up_the_end(on_site: OnSite, encrypted: 
 
     with ExitStack() as stack:
         on_site(see, encrypted)
+
+
+def test_every_reason_to_refuse_is_one_of_the_metrics() -> None:
+    source = "".join(inspect.getsource(module) for module in (accept, connections, inbound, web_auth))
+    told = set(re.findall(r'(?:cut_off|refused)\("(\w+)"\)', source))
+    assert told == set(REFUSALS)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ECONNABORTED])
+def test_a_connection_that_cannot_be_accepted_does_not_end_the_server(number: int) -> None:
+    class Loop(asyncio.SelectorEventLoop):
+        failing: ClassVar = [OSError(number, "") for _ in range(3)]
+
+        async def sock_accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:
+            if self.failing:
+                raise self.failing.pop()
+            raise _EnoughSeenError
+
+    async def accept_all() -> None:
+        await Acceptor(lambda *_: asyncio.Protocol(), Inbound()).run([listen("127.0.0.1:0")])
+
+    with asyncio.Runner(loop_factory=Loop) as runner, pytest.raises(ExceptionGroup) as caught:
+        runner.run(accept_all())
+    assert caught.group_contains(_EnoughSeenError)
+    assert not Loop.failing
