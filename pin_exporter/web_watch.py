@@ -67,9 +67,11 @@ class WebConfigWatch:
             return
         # Of other files than before, the signature is not known yet.
         self._signature = signature if config.files == self.config.files else None
-        if config.fingerprint != self.config.fingerprint:
+        changed = config.fingerprint != self.config.fingerprint
+        if changed or self._told:
             _log.info("web configuration read again", extra={"file": str(self._path)})
-        self.config = config if config.fingerprint != self.config.fingerprint else self.config
+        if changed:
+            self.config = config
         self._told = ()
         self._note(accepted=True)
 
