@@ -84,7 +84,7 @@ def _demo(parsed: argparse.Namespace) -> int:
 
     settings = load_web_settings(_flags_given(parsed))
     configure_logging(settings.log_level, settings.log_format)
-    run_demo(settings.web_listen_address, settings.web_telemetry_path)
+    run_demo(settings.web_listen_address, settings.web_telemetry_path, settings.web_config_file)
     return 0
 
 
@@ -121,6 +121,7 @@ def _add_serve_flags(parser: argparse.ArgumentParser) -> None:
 
 def _add_shared_flags(parser: argparse.ArgumentParser) -> None:
     _add_flag(parser, "web_listen_address", "ADDRESS", action="append")
+    _add_flag(parser, "web_config_file", "FILE")
     _add_flag(parser, "web_telemetry_path", "PATH")
     _add_flag(parser, "log_level", "LEVEL")
     _add_flag(parser, "log_format", "FORMAT")

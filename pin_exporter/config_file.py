@@ -38,8 +38,11 @@ class ConfigFile:
         return f"{self.path}:{self.lines.get(known, 1)}: {dotted}"
 
 
-def read_config_file(path: Path) -> ConfigFile:
-    """Read and parse the file. Raises SettingsError with one line for each problem."""
+def read_config_file(path: Path, example: str = "poll_interval: 60s") -> ConfigFile:
+    """Read and parse the file. Raises SettingsError with one line for each problem.
+
+    `example` is shown to whoever wrote something else than a mapping.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_BYTES + 1)
@@ -65,7 +68,7 @@ def read_config_file(path: Path) -> ConfigFile:
     except OverflowError:
         raise SettingsError([f"{path}: holds more than {_MAX_VALUES} values"]) from None
     if not isinstance(values, dict):
-        raise SettingsError([f"{path}:1: must be a mapping, such as `poll_interval: 60s`"])
+        raise SettingsError([f"{path}:1: must be a mapping, such as `{example}`"])
     if reading.problems:
         raise SettingsError(reading.problems)
     return ConfigFile(path, values, reading.lines)

@@ -14,13 +14,17 @@ from pin_exporter.run import Web, run_exporter
 from pin_exporter.server import listen, local_url
 from pin_exporter.setting_types import is_exposed
 from pin_exporter.settings import Account, Settings, accounts_of
+from pin_exporter.web_config import WebConfig, read_web_config
 
 _log: Final = logging.getLogger("pin_exporter")
 
 
 def check_settings(flags: Mapping[str, object]) -> list[str]:
     """Return the names of the accounts. Raises SettingsError for settings that cannot be run with."""
-    return [account.name for account in _usable_accounts(load_settings(flags), HttpClients())]
+    settings = load_settings(flags)
+    names = [account.name for account in _usable_accounts(settings, HttpClients())]
+    _web_config(settings)
+    return names
 
 
 def run_as_configured(flags: Mapping[str, object]) -> None:
@@ -31,12 +35,15 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
     settings = load_settings(flags)
     clients = HttpClients()
     accounts = _usable_accounts(settings, clients)
+    web_config = _web_config(settings)
     configure_logging(settings.log_level, settings.log_format)
     sockets = [listen(address) for address in settings.web_listen_address]
     for variable in unknown_variables():
         _log.warning("unknown environment variable", extra={"variable": variable})
     _warn_of_plain_http(accounts)
-    listening = " ".join(local_url(opened) for opened in sockets)
+    if web_config.users and web_config.tls is None:
+        _log.warning("passwords come in without encryption: set tls_server_config, or encrypt in front")
+    listening = " ".join(local_url(opened, web_config.scheme) for opened in sockets)
     told = {"version": __version__, "accounts": len(accounts), "listening": listening}
     _log.info("starting", extra=told)
 
@@ -48,7 +55,13 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
         _warn_of_plain_http(usable)
         return usable
 
-    web = Web(sockets, settings.web_telemetry_path, lifecycle=settings.web_enable_lifecycle)
+    web = Web(
+        sockets,
+        settings.web_telemetry_path,
+        lifecycle=settings.web_enable_lifecycle,
+        config_file=settings.web_config_file,
+        config=web_config,
+    )
     uvloop.run(run_exporter(accounts, clients, web, reload=reload))
     _log.info("stopped")
 
@@ -59,6 +72,10 @@ def _usable_accounts(settings: Settings, clients: HttpClients) -> list[Account]:
     for account in accounts:
         clients.check(account.base_url, account.route)
     return accounts
+
+
+def _web_config(settings: Settings) -> WebConfig:
+    return read_web_config(settings.web_config_file) if settings.web_config_file else WebConfig()
 
 
 def _warn_of_plain_http(accounts: list[Account]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import uvloop
@@ -16,6 +17,7 @@ from pin_exporter.server import listen, local_url
 from pin_exporter.settings import Account
 from pin_exporter.simulator import Simulator, base_url, demo_accounts
 from pin_exporter.simulator import serve as serve_simulator
+from pin_exporter.web_config import WebConfig, read_web_config
 
 _SIMULATOR_HOST: Final = "127.0.0.1"
 _SIMULATOR_PORT: Final = 10243
@@ -23,8 +25,9 @@ _POLL_INTERVAL_SECONDS: Final = 15.0
 _HEADROOM: Final = 1.25
 
 
-def run_demo(listen_addresses: Sequence[str], telemetry_path: str) -> None:
-    """Run until SIGTERM or SIGINT. Raises ListenError, and an exception group for a bug."""
+def run_demo(listen_addresses: Sequence[str], telemetry_path: str, web_config_file: Path | None) -> None:
+    """Run until SIGTERM or SIGINT. Raises SettingsError, ListenError, and an exception group for a bug."""
+    web_config = read_web_config(web_config_file) if web_config_file else WebConfig()
     sockets = [listen(address) for address in listen_addresses]
     simulator_socket = _listen_for_simulator()
     simulator = Simulator(demo_accounts())
@@ -45,7 +48,7 @@ def run_demo(listen_addresses: Sequence[str], telemetry_path: str) -> None:
         )
         for account in simulator.accounts.values()
     ]
-    url = local_url(sockets[0])
+    url = local_url(sockets[0], web_config.scheme)
     sys.stdout.write(
         "pin-exporter demo: three made-up accounts on a simulated AIOZ Pin API; nothing real is contacted\n"
         f"metrics    {url}{telemetry_path}\n"
@@ -57,7 +60,7 @@ def run_demo(listen_addresses: Sequence[str], telemetry_path: str) -> None:
         run_exporter(
             accounts,
             HttpClients(),
-            Web(sockets, telemetry_path),
+            Web(sockets, telemetry_path, config_file=web_config_file, config=web_config),
             reload=lambda: accounts,
             beside={"simulator": lambda: serve_simulator(simulator, simulator_socket, asyncio.Event())},
         )

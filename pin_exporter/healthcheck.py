@@ -19,6 +19,11 @@ DEFAULT_ADDRESS: Final = ":10242"
 FIRST_PROCESS: Final = Path("/proc/1/cmdline")
 _TIMEOUT_SECONDS: Final = 2.0
 _ANSWER_BYTES: Final = 80
+_NO_HTTP: Final = (b"HTTP/1.0 400 ", b"\x15\x03")
+"""What servers with TLS answer to plain HTTP, those that answer at all: words, or an alert."""
+_CLOSED_IN_TLS: Final = "closed after its part of a TLS handshake"
+_LIVES: Final = rf"HTTP/1\.\d 200\b|{_CLOSED_IN_TLS}$"
+"""A server that wants a certificate, which nobody has here, is as alive as one that answers."""
 _LOCAL: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
@@ -59,7 +64,7 @@ def run(parsed: argparse.Namespace) -> int:
         reason = error.strerror if isinstance(error, OSError) else None
         sys.stderr.write(f"pin-exporter: {address}: {reason or error}\n")
         return 1
-    if not re.match(r"HTTP/1\.\d 200\b", answer):
+    if not re.match(_LIVES, answer):
         sys.stderr.write(f"pin-exporter: {address}: answered {answer!r}\n")
         return 1
     sys.stdout.write("healthy\n")
@@ -121,10 +126,45 @@ def _first(addresses: object) -> str:
 
 
 def _ask(address: str) -> str:
-    """Return the first line of the answer, `HTTP/1.1 200 OK` when all is well."""
+    """Return the first line of the answer, `HTTP/1.1 200 OK` when all is well.
+
+    A server with TLS will not answer plain HTTP, and is asked again with TLS.
+    """
     host, _, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    with socket.create_connection((_LOCAL.get(host, host), int(port)), _TIMEOUT_SECONDS) as connection:
-        connection.sendall(b"GET /-/healthy HTTP/1.0\r\nHost: localhost\r\n\r\n")
-        with connection.makefile("rb") as answer:
-            return answer.readline(_ANSWER_BYTES).decode("ascii", "replace").strip()
+    reached = (_LOCAL.get(host, host), int(port))
+    with socket.create_connection(reached, _TIMEOUT_SECONDS) as connection:
+        try:
+            answer = _answer(connection)
+        except ConnectionResetError:
+            answer = b""
+    if answer and not answer.startswith(_NO_HTTP):
+        return answer.decode("ascii", "replace").strip()
+    return _ask_with_tls(reached)
+
+
+def _ask_with_tls(reached: tuple[str, int]) -> str:
+    import ssl  # noqa: PLC0415 - takes memory, and most do without
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # Who answers on this machine is the exporter; no secret is sent.
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with socket.create_connection(reached, _TIMEOUT_SECONDS) as connection:
+        encrypted = context.wrap_socket(connection, do_handshake_on_connect=False)
+        with encrypted:
+            answer = b""
+            try:
+                encrypted.do_handshake()
+                answer = _answer(encrypted)
+            except OSError:  # of TLS too
+                pass
+            if not answer and encrypted.cipher():
+                return _CLOSED_IN_TLS
+            return answer.decode("ascii", "replace").strip()
+
+
+def _answer(connection: socket.socket) -> bytes:
+    connection.sendall(b"GET /-/healthy HTTP/1.0\r\nHost: localhost\r\n\r\n")
+    with connection.makefile("rb") as answer:
+        return answer.readline(_ANSWER_BYTES)

@@ -84,9 +84,12 @@ def unknown_variables() -> list[str]:
 
 
 def flag_of(name: str) -> str:
-    """Return a setting's flag: `web_listen_address` is `--web.listen-address`."""
+    """Return a setting's flag: `web_listen_address` is `--web.listen-address`.
+
+    `web_config_file` is `--web.config.file`, as with all of Prometheus' exporters.
+    """
     section, _, rest = name.partition("_")
-    return f"--{section}.{rest.replace('_', '-')}"
+    return f"--{section}.{rest.replace('config_file', 'config.file').replace('_', '-')}"
 
 
 def variable_of(name: str) -> str:

@@ -2,13 +2,19 @@
 
 import os
 import platform
+from collections.abc import Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from pin_exporter import __version__
 from pin_exporter.families import EXPORTER_PREFIX
 
+REFUSALS: Final = ("password", "busy", "handshake", "certificate", "slow", "crowded")
+"""Wrong or no password; too much at once; no TLS, or no good certificate; the certificate of somebody else; a
+client that kept the server waiting for too long, or when there was no room."""
 _REVISION_VARIABLE: Final = "PIN_EXPORTER_BUILD_REVISION"
 
 
@@ -39,8 +45,40 @@ class ProcessMetrics:
             registry=self.registry,
         )
 
+        self._web_reloaded = Gauge(
+            EXPORTER_PREFIX + "web_config_last_reload_successful",
+            "1 if the web configuration in force is that of its files, 0 if they were refused.",
+            registry=self.registry,
+        )
+        self._web_reloaded.set(1)
+        self._refusals = _Refusals()
+        self.registry.register(self._refusals)
+
+    def web_config_read(self, *, accepted: bool) -> None:
+        """Note whether the web configuration is in force as its files are now."""
+        self._web_reloaded.set(accepted)
+
+    def refused(self, reason: str) -> None:
+        """Count a connection or request that was refused, for one of REFUSALS."""
+        self._refusals.count[reason] += 1
+
     def config_read(self, *, at: float, accepted: bool) -> None:
         """Note that the configuration was read at a time in Unix seconds, and whether it is in force now."""
         self._reloaded.set(accepted)
         if accepted:
             self._reloaded_at.set(at)
+
+
+class _Refusals(Collector):
+    """Counts by reason, without the series that tell when counting began."""
+
+    def __init__(self) -> None:
+        self.count = dict.fromkeys(REFUSALS, 0)
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield the counter."""
+        told = "Connections and requests to the exporter that were refused."
+        family = CounterMetricFamily(EXPORTER_PREFIX + "web_refusals", told, labels=("reason",))
+        for reason, count in self.count.items():
+            family.add_metric((reason,), count)
+        yield family

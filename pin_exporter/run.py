@@ -3,28 +3,39 @@
 import random
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from pin_exporter.clock import SystemClock
 from pin_exporter.exporter import Exporter
 from pin_exporter.exposition import Exposition
 from pin_exporter.http_clients import HttpClients
+from pin_exporter.inbound import Inbound
 from pin_exporter.process_metrics import ProcessMetrics
 from pin_exporter.reload import Reloader
 from pin_exporter.server import serve
 from pin_exporter.settings import Account
 from pin_exporter.web import create_app
+from pin_exporter.web_auth import BasicAuth
+from pin_exporter.web_config import WebConfig
+from pin_exporter.web_watch import WebConfigWatch
 
 Workers = Mapping[str, Callable[[], Awaitable[None]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """Where and how to serve. `lifecycle` says whether a request may have the configuration read again."""
+    """Where and how to serve.
+
+    `lifecycle` says whether a request may have the configuration read again. `config_file` is where `config`
+    was read from.
+    """
 
     sockets: Sequence[socket.socket]
     telemetry_path: str
     lifecycle: bool = False
+    config_file: Path | None = None
+    config: WebConfig = field(default_factory=WebConfig)
 
 
 async def run_exporter(
@@ -58,4 +69,10 @@ async def run_exporter(
             reload=reloader.reload if web.lifecycle else None,
         )
         workers = {"accounts": exporter.run, "reload": reloader.run, **(beside or {})}
-        await serve(app, web.sockets, workers, on_hangup=reloader.ask)
+        inbound = Inbound(lambda: web.config, process.refused)
+        if web.config_file is not None:
+            watch = WebConfigWatch(web.config_file, web.config, clock, process.web_config_read)
+            workers["web config"] = watch.run
+            inbound = Inbound(lambda: watch.config, process.refused)
+        guarded = BasicAuth(app, inbound.config, process.refused)
+        await serve(guarded, web.sockets, workers, on_hangup=reloader.ask, inbound=inbound)

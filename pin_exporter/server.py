@@ -3,18 +3,25 @@
 import asyncio
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from pin_exporter.accept import Acceptor
+from pin_exporter.connections import BoundedProtocol
 from pin_exporter.errors import ListenError
+from pin_exporter.inbound import LIMIT_CONCURRENCY, Inbound
+from pin_exporter.web_headers import ConfiguredHeadersWin, encoded
+from pin_exporter.web_tls import Tls
 
 _log = logging.getLogger(__name__)
-_BACKLOG: Final = 128
+_BACKLOG: Final = 1_024
 _GRACE_SECONDS: Final = 1
 
 
@@ -40,11 +47,11 @@ def listen(address: str) -> socket.socket:
         ) from None
 
 
-def local_url(opened: socket.socket) -> str:
+def local_url(opened: socket.socket, scheme: str = "http") -> str:
     """Return the URL by which this machine reaches a listening socket."""
     host, port = opened.getsockname()[:2]
     host = {"::": "localhost", "0.0.0.0": "localhost"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _ignore_hangup() -> None:
@@ -56,38 +63,73 @@ async def serve(
     sockets: Sequence[socket.socket],
     workers: Mapping[str, Callable[[], Awaitable[None]]],
     on_hangup: Callable[[], None] = _ignore_hangup,
+    inbound: Inbound | None = None,
 ) -> None:
     """Serve `app` on `sockets` and run the named workers until SIGTERM or SIGINT.
 
     `on_hangup` is called on SIGHUP. Workers run for ever; one that raises has a bug, ends everything, and its
-    error is raised in a group.
+    error is raised in a group. `inbound` says how connections are guarded.
     """
+    inbound = inbound or Inbound()
+    _raise_limit_of_files()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     # Before uvicorn installs its own: it restores these and raises the signal again when it is done.
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, on_hangup)
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
-            app,
+            ConfiguredHeadersWin(app, lambda: inbound.config().headers),
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
             http="h11",
             ws="none",
+            limit_concurrency=LIMIT_CONCURRENCY,
             timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
+        ),
+        inbound,
     )
+    server.config.load()
+    await server.on_tick(0)  # or the first answers would lack headers
+    acceptor = Acceptor(server.new_protocol, inbound)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_run(worker), name=name) for name, worker in workers.items()]
-        serving = group.create_task(server.serve(sockets=list(sockets)))
+        tasks.append(group.create_task(acceptor.run(sockets), name="accept"))
+        serving = group.create_task(server.serve(sockets=[]))
         stopping = group.create_task(stop.wait())
         await asyncio.wait([serving, stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
         for task in (stopping, *tasks):
             task.cancel()
+
+
+class _Server(uvicorn.Server):
+    """Serves connections that were accepted elsewhere, and sets the headers that are configured by then."""
+
+    def __init__(self, config: uvicorn.Config, inbound: Inbound) -> None:
+        super().__init__(config)
+        self._inbound = inbound
+
+    def new_protocol(self, tls: Tls | None, begun: Callable[[], None]) -> BoundedProtocol:
+        """Return what handles a new connection."""
+        return BoundedProtocol(
+            self._inbound, tls, begun, config=self.config, server_state=self.server_state, app_state={}
+        )
+
+    async def on_tick(self, counter: int) -> bool:
+        """Hand them to the library, which looks once a second."""
+        self.config.encoded_headers = encoded(self._inbound.config().headers)
+        return await super().on_tick(counter)
+
+
+def _raise_limit_of_files() -> None:
+    """Have as many files open as may be, as Go's programs do: each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _run(worker: Callable[[], Awaitable[None]]) -> None:

@@ -125,6 +125,9 @@ class Settings(BaseSettings):
     size_limit: Size | None = Field(None, description="Bytes that the account may hold: `500GB`, `2TiB`.")
     config_file: Path | None = Field(None, description="YAML file with any of these settings.")
     web_listen_address: ListenAddresses = Field((":10242",), description="Addresses to listen on.")
+    web_config_file: Path | None = Field(
+        None, description="YAML file with TLS and passwords for these addresses; read again when it changes."
+    )
     web_enable_lifecycle: bool = Field(
         False, description="Let `POST /-/reload` read the configuration again, as SIGHUP does."
     )

@@ -1,7 +1,8 @@
-"""Certificates for tests, made by openssl: a CA, and what it signs."""
+"""Certificates for tests, made by openssl: an authority, and what it signs for loopback."""
 
 import subprocess
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from tests.tools import require_tool
@@ -16,52 +17,58 @@ class Pair:
     both: Path
 
 
+@dataclass(frozen=True)
 class Authority:
-    """A CA that signs certificates into a directory."""
+    """Signs certificates, and keeps them in a directory."""
 
-    def __init__(self, folder: Path, name: str = "test-ca") -> None:
-        self.folder = folder
-        self.own = self._made(name, "keyUsage=critical,keyCertSign", signed=False)
+    directory: Path
+    name: str = "authority"
 
-    def sign(self, name: str, subject: str = "IP:127.0.0.1") -> Pair:
-        """Return a new certificate for `IP:…` or `DNS:…`."""
-        return self._made(name, f"subjectAltName={subject}", signed=True)
+    @cached_property
+    def pair(self) -> Pair:
+        usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")  # Python 3.13 insists
+        return self._make(self.name, "-addext", "basicConstraints=critical,CA:TRUE", *usage)
 
-    def sign_expired(self, name: str) -> Pair:
+    @property
+    def path(self) -> Path:
+        return self.pair.certificate
+
+    def issue(self, name: str, *sans: str, usage: str = "serverAuth", days: int = 30) -> Pair:
+        """Return a certificate for loopback, or for names given as `DNS:…`, `IP:…`, `URI:…`, `email:…`."""
+        names = ",".join(sans or ("DNS:localhost", "IP:127.0.0.1", "IP:::1"))
+        signer = ("-CA", str(self.pair.certificate), "-CAkey", str(self.pair.key))
+        extensions = (f"subjectAltName={names}", f"extendedKeyUsage={usage}", "basicConstraints=CA:FALSE")
+        added = [word for extension in extensions for word in ("-addext", extension)]
+        return self._make(name, *signer, *added, days=days)
+
+    def issue_expired(self, name: str) -> Pair:
         """Return a certificate for 127.0.0.1 that was good until the year 2020."""
-        pair = self.sign(name)
-        config = self.folder / "ca.cnf"
+        pair = self.issue(name)
+        config = self.directory / "ca.cnf"
         config.write_text(
-            f"[ca]\ndefault_ca=here\n[here]\ndatabase={self.folder}/index.txt\nnew_certs_dir={self.folder}\n"
-            "rand_serial=yes\ndefault_md=sha256\npolicy=any\nx509_extensions=of\n[any]\ncommonName=supplied\n"
-            "[of]\nsubjectAltName=IP:127.0.0.1\n"
+            f"[ca]\ndefault_ca=here\n[here]\ndatabase={self.directory}/index.txt\n"
+            f"new_certs_dir={self.directory}\nrand_serial=yes\ndefault_md=sha256\npolicy=any\n"
+            "x509_extensions=of\n[any]\ncommonName=supplied\n[of]\nsubjectAltName=IP:127.0.0.1\n"
         )
-        (self.folder / "index.txt").touch()
-        request = self.folder / f"{name}.csr"
+        (self.directory / "index.txt").touch()
+        request = self.directory / f"{name}.csr"
         _openssl("req", "-new", "-key", pair.key, "-subj", f"/CN={name}", "-out", request)
-        own = ("-cert", self.own.certificate, "-keyfile", self.own.key, "-config", config)
+        own = ("-cert", self.pair.certificate, "-keyfile", self.pair.key, "-config", config)
         dates = ("-startdate", "20190101000000Z", "-enddate", "20200101000000Z")
         _openssl("ca", "-batch", "-notext", *own, *dates, "-in", request, "-out", pair.certificate)
-        pair.both.write_bytes(pair.key.read_bytes() + pair.certificate.read_bytes())
-        return pair
+        return _joined(pair)
 
-    def _made(self, name: str, extension: str, *, signed: bool) -> Pair:
-        certificate, key, both = (self.folder / f"{name}.{end}" for end in ("pem", "key", "both.pem"))
-        new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
-        signer: tuple[str | Path, ...] = ()
-        if signed:
-            signer = (
-                "-CA",
-                self.own.certificate,
-                "-CAkey",
-                self.own.key,
-                "-addext",
-                "basicConstraints=CA:FALSE",
-            )
-        told = ("-subj", f"/CN={name}", "-addext", extension, "-keyout", key, "-out", certificate)
-        _openssl("req", "-x509", *new, *signer, *told)
-        both.write_bytes(key.read_bytes() + certificate.read_bytes())
-        return Pair(certificate, key, both)
+    def _make(self, name: str, *options: str, days: int = 30) -> Pair:
+        made = Pair(*(self.directory / f"{name}.{end}" for end in ("crt", "key", "pem")))
+        curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", str(days))
+        told = ("-subj", f"/CN={name}", "-out", made.certificate, "-keyout", made.key)
+        _openssl("req", "-x509", *curve, *told, *options)
+        return _joined(made)
+
+
+def _joined(pair: Pair) -> Pair:
+    pair.both.write_bytes(pair.key.read_bytes() + pair.certificate.read_bytes())
+    return pair
 
 
 def _openssl(*arguments: str | Path) -> None:

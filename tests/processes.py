@@ -202,10 +202,12 @@ def prometheus(
     rules: Path | None = None,
     watches_itself: bool = False,
     scrape_interval: str = "1s",
+    scrape: Mapping[str, object] | None = None,
 ) -> Iterator[RunningPrometheus]:
     """Run Prometheus with its data in a directory, scraping the targets, which may be given by their jobs.
 
-    Prometheus itself is of the job `prometheus`. A scrape may take as long as the interval.
+    Prometheus itself is of the job `prometheus`. A scrape may take as long as the interval. `scrape` is what
+    the jobs need beside their targets, such as a password.
     """
     binary = require_tool("prometheus", "prometheus")
     config = directory / "prometheus.yml"
@@ -213,7 +215,11 @@ def prometheus(
     jobs = dict(targets) if isinstance(targets, Mapping) else {"aioz-pin": targets}
     jobs |= {"prometheus": [f"http://127.0.0.1:{port}"]} if watches_itself else {}
     scrapes = [
-        {"job_name": job, "static_configs": [{"targets": [url.removeprefix("http://") for url in urls]}]}
+        {
+            "job_name": job,
+            "static_configs": [{"targets": [url.partition("//")[2] for url in urls]}],
+            **(scrape or {}),
+        }
         for job, urls in jobs.items()
     ]
     every = {"scrape_interval": scrape_interval, "evaluation_interval": "1s"}

@@ -40,7 +40,7 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in re.findall(r"/run/secrets/(\S+-key)$", EXAMPLE.read_text(), re.MULTILINE):
         (folder / name).write_text(f"key-of-{name}")
     authority = Authority(folder, "ca")
-    pair = authority.sign("client")
+    pair = authority.issue("client")
     (folder / "client-key.pem").write_bytes(pair.key.read_bytes())
     (folder / "client.pem").write_bytes(pair.both.read_bytes())
     return folder

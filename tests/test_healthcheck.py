@@ -161,7 +161,10 @@ def test_a_healthy_answer_over_ipv6_gives_0(written: str) -> None:
     "answer",
     [b"HTTP/1.1 503 Service Unavailable\r\n\r\n", b"HTTP/1.1 302 Found\r\n", b"", b"\xff 200", b"x" * 9999],
 )
-def test_any_other_answer_gives_1_and_one_line(answer: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+def test_any_other_answer_gives_1_and_one_line(
+    answer: bytes, environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment.setattr(healthcheck, "_TIMEOUT_SECONDS", 0.2)
     with answering(answer) as port:
         assert healthcheck.main([f"--web.listen-address=127.0.0.1:{port}"]) == 1
     out, err = capsys.readouterr()

@@ -135,6 +135,14 @@ def test_only_the_renderers_know_the_metrics_library() -> None:
     assert importers_of("prometheus_client") == named("exposition", "families", "process_metrics")
 
 
+def test_only_those_who_serve_know_the_server_library() -> None:
+    assert importers_of("uvicorn") & EXPORTER == named("connections", "server")
+
+
+def test_only_one_module_checks_passwords() -> None:
+    assert importers_of("bcrypt") == named("web_passwords")
+
+
 def test_only_the_command_line_and_what_loads_and_checks_them_see_the_whole_settings() -> None:
     whole = Import("pin_exporter.settings", "Settings")
     assert {module for module in TREES if whole in imports_of(module)} == named(

@@ -477,7 +477,7 @@ def test_an_account_takes_the_top_levels_route_and_brings_the_key_of_its_own_cer
     path: Path, tmp_path: Path
 ) -> None:
     authority = Authority(tmp_path)
-    shared, own = authority.sign("shared"), authority.sign("own")
+    shared, own = authority.issue("shared"), authority.issue("own")
     keys = "api_key: k, secret_key: s"
     settings = load(
         path,

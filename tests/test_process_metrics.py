@@ -5,7 +5,7 @@ import prometheus_client
 import pytest
 
 from pin_exporter import __version__
-from pin_exporter.process_metrics import ProcessMetrics
+from pin_exporter.process_metrics import REFUSALS, ProcessMetrics
 
 LOADED = "aiozpin_exporter_config_last_reload_successful"
 LOADED_AT = "aiozpin_exporter_config_last_reload_success_timestamp_seconds"
@@ -73,3 +73,25 @@ def test_each_registry_is_its_own_and_the_global_one_is_left_alone() -> None:
 
     assert second.registry.get_sample_value(LOADED_AT) == 0
     assert {metric.name for metric in prometheus_client.REGISTRY.collect()} == before
+
+
+def test_refusals_are_counted_by_reason_from_0_on() -> None:
+    metrics = ProcessMetrics()
+    name = "aiozpin_exporter_web_refusals_total"
+    assert tuple(labels["reason"] for labels in labels_of(metrics, name)) == REFUSALS
+    assert metrics.registry.get_sample_value(name, {"reason": "slow"}) == 0
+
+    metrics.refused("slow")
+
+    assert metrics.registry.get_sample_value(name, {"reason": "slow"}) == 1
+    assert metrics.registry.get_sample_value(name, {"reason": "busy"}) == 0
+
+
+def test_the_web_configuration_is_good_until_it_is_refused() -> None:
+    metrics = ProcessMetrics()
+    name = "aiozpin_exporter_web_config_last_reload_successful"
+    assert metrics.registry.get_sample_value(name) == 1
+    metrics.web_config_read(accepted=False)
+    assert metrics.registry.get_sample_value(name) == 0
+    metrics.web_config_read(accepted=True)
+    assert metrics.registry.get_sample_value(name) == 1

@@ -13,6 +13,7 @@ DURATIONS = {"poll_interval", "request_timeout", "connect_timeout"}
 FLAGS = {
     "config_file",
     "web_listen_address",
+    "web_config_file",
     "web_enable_lifecycle",
     "web_telemetry_path",
     "log_level",

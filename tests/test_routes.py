@@ -51,14 +51,14 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="module")
 def server_pair(authority: Authority) -> Pair:
-    return authority.sign("server")
+    return authority.issue("server")
 
 
 def server_context(pair: Pair, clients: Authority | None = None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pair.both)
     if clients:
-        context.load_verify_locations(clients.own.certificate)
+        context.load_verify_locations(clients.path)
         context.verify_mode = ssl.CERT_REQUIRED
     return context
 
@@ -73,7 +73,7 @@ def route(
     ca: Authority | None = None, shown: Pair | None = None, proxy: str | None = None, *, apart: bool = False
 ) -> Route:
     files = TlsFiles(
-        ca.own.certificate if ca else None,
+        ca.path if ca else None,
         (shown.certificate if apart else shown.both) if shown else None,
         shown.key if shown and apart else None,
     )
@@ -137,7 +137,7 @@ def test_a_ca_file_is_trusted_instead_of_the_usual_ones(
 def test_a_certificate_of_another_host_or_out_of_date_is_told_as_what_it_is(
     authority: Authority, subject: str | None, hint: str
 ) -> None:
-    wrong = authority.sign("wrong", subject) if subject else authority.sign_expired("wrong")
+    wrong = authority.issue("wrong", subject) if subject else authority.issue_expired("wrong")
 
     async def work() -> PollError:
         async with StrangeServer(GOOD).listening(server_context(wrong)) as server:
@@ -195,7 +195,7 @@ def test_a_client_certificate_is_shown_to_a_server_that_wants_one(
 ) -> None:
     context = server_context(server_pair, authority)
     context.maximum_version = version
-    shown = authority.sign("client", "DNS:client.test")
+    shown = authority.issue("client", "DNS:client.test", usage="clientAuth")
     with TlsServer(context) as server:
         assert run(files_of(server.url, route(authority, shown, apart=apart)), new_loop) == 2
 
@@ -211,7 +211,7 @@ def test_a_client_certificate_that_is_wanted_and_missing_or_not_trusted_is_told(
 ) -> None:
     context = server_context(server_pair, authority)
     context.maximum_version = version
-    stranger = Authority(tmp_path, "strangers").sign("stranger", "DNS:client.test")
+    stranger = Authority(tmp_path, "strangers").issue("stranger", "DNS:client.test", usage="clientAuth")
     with TlsServer(context) as server:
         for way in (route(authority), route(authority, stranger)):
             error = run(failure_of(server.url, way), new_loop)
@@ -240,7 +240,7 @@ def test_a_certificate_file_is_taken_anew_when_it_changes_and_requests_under_way
     folder.mkdir()
     other = Authority(folder, "other-ca")
     trusted = tmp_path / "ca.pem"
-    shutil.copy(authority.own.certificate, trusted)
+    shutil.copy(authority.path, trusted)
     way = Route(TlsFiles(trusted))
 
     async def work() -> None:
@@ -250,15 +250,15 @@ def test_a_certificate_file_is_taken_anew_when_it_changes_and_requests_under_way
             await released.wait()
             await GOOD(call)
 
-        first = StrangeServer(slow).listening(server_context(authority.sign("first")))
-        second = StrangeServer(GOOD).listening(server_context(other.sign("second")))
+        first = StrangeServer(slow).listening(server_context(authority.issue("first")))
+        second = StrangeServer(GOOD).listening(server_context(other.issue("second")))
         async with first as old, second as new, HttpClients() as clients:
             pool = clients.for_url(old.base_url("https"), way)
             under_way = asyncio.ensure_future(asked(clients, old.base_url("https"), way))
             await until(lambda: bool(old.heads))
             before = client_of(pool)
             replacement = tmp_path / "new.pem"
-            shutil.copy(other.own.certificate, replacement)
+            shutil.copy(other.path, replacement)
             replacement.rename(trusted)
             assert client_of(pool) is not before
             assert not before.is_closed
@@ -275,7 +275,7 @@ def test_a_certificate_file_that_cannot_be_read_again_leaves_the_last_in_force_a
     authority: Authority, server_pair: Pair, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     trusted = tmp_path / "ca.pem"
-    shutil.copy(authority.own.certificate, trusted)
+    shutil.copy(authority.path, trusted)
     clock = FakeClock()
     told = "a certificate file cannot be used; the last ones stay in force"
 
@@ -297,7 +297,7 @@ def test_a_certificate_file_that_cannot_be_read_again_leaves_the_last_in_force_a
             trusted.unlink()
             assert await stale() == ("certificates",)
             assert [vars(r)["times"] for r in caplog.records] == [1, 3]
-            shutil.copy(authority.own.certificate, trusted)
+            shutil.copy(authority.path, trusted)
             assert await stale() == ()
             trusted.unlink()
             assert await stale() == ("certificates",)
@@ -387,7 +387,7 @@ def test_requests_go_through_the_proxy_that_is_set_and_an_https_account_shows_it
 def test_a_proxy_may_be_spoken_to_by_tls_and_then_its_certificate_is_checked_too(
     authority: Authority, server_pair: Pair, tmp_path: Path
 ) -> None:
-    strangers = Authority(tmp_path, "strangers").sign("proxy")
+    strangers = Authority(tmp_path, "strangers").issue("proxy")
 
     async def work() -> tuple[int | None, PollError, str]:
         context = server_context(server_pair)
@@ -618,10 +618,10 @@ def broken_files(folder: Path, pair: Pair, other: Pair) -> dict[str, TlsFiles]:
 def test_each_way_in_which_a_file_cannot_be_used_is_told_for_what_it_is(
     authority: Authority, tmp_path: Path
 ) -> None:
-    pair, other = authority.sign("one"), authority.sign("two")
+    pair, other = authority.issue("one"), authority.issue("two")
     for told, files in broken_files(tmp_path, pair, other).items():
         assert [f"{setting}: {problem}" for setting, problem in files.problems()] == [told]
         with pytest.raises(SettingsError, match=told):
             HttpClients().check("https://api.test/api", Route(files))
-    assert not list(TlsFiles(authority.own.certificate, pair.certificate, pair.key).problems())
+    assert not list(TlsFiles(authority.path, pair.certificate, pair.key).problems())
     assert not list(TlsFiles(client_cert_file=pair.both).problems())

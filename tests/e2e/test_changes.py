@@ -200,7 +200,7 @@ def test_files_that_may_not_be_read_any_more_are_told_once_and_counted_and_polli
     tmp_path: Path,
 ) -> None:
     files = {name: tmp_path / name for name in ("api_key", "secret_key", "ca")}
-    shutil.copy(Authority(tmp_path).own.certificate, files["ca"])
+    shutil.copy(Authority(tmp_path).path, files["ca"])
     with simulator() as simulated:
         for name in ("api_key", "secret_key"):
             files[name].write_text(simulated.keys["default"][f"PIN_EXPORTER_{name.upper()}"])

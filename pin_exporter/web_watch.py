@@ -1,0 +1,98 @@
+"""Keep the web configuration in step with its files while the exporter runs."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Protocol
+
+from pin_exporter.clock import Clock
+from pin_exporter.errors import SettingsError
+from pin_exporter.web_config import WebConfig, read_web_config
+
+_log = logging.getLogger(__name__)
+_INTERVAL_SECONDS: Final = 1.0
+_Signature = tuple[tuple[int, ...] | None, ...]
+
+
+class Note(Protocol):
+    """Is told whether the files as they are now are in force."""
+
+    def __call__(self, *, accepted: bool) -> None:
+        """Take note of it."""
+
+
+class WebConfigWatch:
+    """Looks at the file, and at all that it names, once a second.
+
+    A bad change leaves the last good one in force.
+    Signatures of files follow links, so a Kubernetes Secret that is swapped by one is seen too.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        config: WebConfig,
+        clock: Clock,
+        note: Note,
+        read: Callable[[Path], WebConfig] = read_web_config,
+    ) -> None:
+        self.config = config
+        self._path = path
+        self._clock = clock
+        self._note = note
+        self._read = read
+        # None: read once more, for nobody looked at signatures before the first reading.
+        self._signature: _Signature | None = None
+        self._told: tuple[str, ...] = ()
+        note(accepted=True)
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            await self._clock.sleep(_INTERVAL_SECONDS)
+            await self.look()
+
+    async def look(self) -> None:
+        """Put into force what has changed."""
+        signature = await asyncio.to_thread(_signature_of, (self._path, *self.config.files))
+        if signature == self._signature:
+            return
+        try:
+            config = await asyncio.to_thread(self._read, self._path)
+            if (config.tls is None) != (self.config.tls is None):
+                raise SettingsError([f"{self._path}: TLS cannot be turned on or off while it runs: restart"])
+        except SettingsError as error:
+            self._refused(error.problems)
+            return
+        # Of other files than before, the signature is not known yet.
+        self._signature = signature if config.files == self.config.files else None
+        changed = config.fingerprint != self.config.fingerprint
+        if changed or self._told:
+            _log.info("web configuration read again", extra={"file": str(self._path)})
+        if changed:
+            self.config = config
+        self._told = ()
+        self._note(accepted=True)
+
+    def _refused(self, problems: tuple[str, ...]) -> None:
+        """Say so once, and read again at every look: the reason may lie in files that are not watched."""
+        self._signature = None
+        if problems != self._told:
+            self._note(accepted=False)
+            told = {"error": "; ".join(problems)}
+            _log.error("web configuration refused: the one before stays in force", extra=told)
+        self._told = problems
+
+
+def _signature_of(paths: tuple[Path, ...]) -> _Signature:
+    """Return what changes with a file's content, None for one that cannot be looked at."""
+
+    def of_one(path: Path) -> tuple[int, ...] | None:
+        try:
+            found = path.stat()
+        except (OSError, ValueError):
+            return None
+        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+    return tuple(map(of_one, paths))

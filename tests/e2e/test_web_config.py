@@ -1,0 +1,237 @@
+"""Our own port, guarded: curl, Prometheus, certificates that change, clients that do not behave."""
+
+import re
+import shlex
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import bcrypt
+import pytest
+import yaml
+
+from tests.certificates import Authority
+from tests.processes import RunningExporter, exporter, prometheus, running, wait_for
+from tests.tools import require_tool
+
+PAGE = (Path(__file__).parents[2] / "docs" / "web-config.md").read_text(encoding="utf-8")
+NOWHERE = {
+    "PIN_EXPORTER_BASE_URL": "http://127.0.0.1:9/api",
+    "PIN_EXPORTER_API_KEY": "a-key-for-tests",
+    "PIN_EXPORTER_SECRET_KEY": "a-secret-for-tests",
+}
+EXPORTER = (sys.executable, "-m", "pin_exporter")
+PASSWORD = "Zq7Wm4XkPd9"
+HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(6)).decode()
+
+
+def curl(url: str, *options: str | Path, cwd: Path | None = None) -> tuple[int, str]:
+    """Return status, 0 without an answer, and the answer's head and body or what curl said."""
+    command = [require_tool("curl", "curl"), "-sSi", "-m", "30", *map(str, options), url]
+    ran = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    found = re.match(r"HTTP/1\.[01] (\d+)", ran.stdout)
+    return int(found[1]) if found else 0, ran.stdout + ran.stderr
+
+
+def port_of(url: str) -> int:
+    return int(url.rpartition(":")[2])
+
+
+def block(mark: str) -> str:
+    """Return a block of the page, by the comment that it begins with."""
+    (found,) = re.findall(rf"^```\w+\n(# {re.escape(mark)}\n.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+def write(path: Path, *, tls: str = "", users: Mapping[str, str] | None = None) -> Path:
+    path.write_text(yaml.safe_dump({"basic_auth_users": dict(users or {})}) + tls)
+    return path
+
+
+@contextmanager
+def guarded(path: Path, *options: str) -> Iterator[RunningExporter]:
+    with exporter(NOWHERE, f"--web.config.file={path}", *options) as exported:
+        yield exported
+
+
+def test_the_example_of_the_page_works_with_curl_and_with_prometheus(tmp_path: Path) -> None:
+    require_tool("openssl", "openssl")
+    subprocess.run(["sh", "-ec", block("certificates")], cwd=tmp_path, check=True, capture_output=True)
+    (tmp_path / "web.yml").write_text(block("web.yml"))
+    (scrape,) = yaml.safe_load(block("prometheus.yml"))["scrape_configs"]
+    scrape = {name: value for name, value in scrape.items() if name not in ("job_name", "static_configs")}
+    with (
+        guarded(tmp_path / "web.yml") as exported,
+        prometheus(tmp_path, [exported.url], scrape=scrape) as scraping,
+    ):
+        _, *documented = shlex.split(block("curl").partition("\n")[2])
+        *options, url = (word for word in documented if word != "\n")
+        here = url.replace(":10242", f":{port_of(exported.url)}")
+        status, answer = curl(here, *options, cwd=tmp_path)
+        assert (status, "aiozpin_up" in answer) == (200, True), answer
+        assert "x-content-type-options: nosniff" in answer
+        wait_for(lambda: scraping.values("up") == {(): 1}, "a scrape")
+
+        certificate = ("--cert", "prometheus.crt", "--key", "prometheus.key")
+        assert curl(here, "--cacert", "ca.crt", *certificate, cwd=tmp_path)[0] == 401
+        assert "certificate required" in curl(here, "--cacert", "ca.crt", cwd=tmp_path)[1]
+        health = here.replace("/metrics", "/-/healthy")
+        assert curl(health, "--cacert", "ca.crt", *certificate, cwd=tmp_path)[0] == 200
+        assert curl(health, "--cacert", "ca.crt", cwd=tmp_path)[0] == 0
+        assert "this port speaks https" in curl(health.replace("https", "http"))[1]
+
+
+def test_a_certificate_that_is_renewed_while_prometheus_scrapes_costs_no_scrape(
+    tmp_path: Path, authority: Authority
+) -> None:
+    authority.issue("server")
+    tls = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
+    path = write(tmp_path / "web.yml", tls=tls, users={"prometheus": HASH})
+    scrape = {
+        "scheme": "https",
+        "basic_auth": {"username": "prometheus", "password": PASSWORD},
+        "tls_config": {"ca_file": str(authority.path)},
+    }
+
+    def serial(exported: RunningExporter) -> str:
+        address = f"127.0.0.1:{port_of(exported.url)}"
+        asked = subprocess.run(
+            ["openssl", "s_client", "-connect", address], input=b"", capture_output=True, check=False
+        )
+        shown = subprocess.run(
+            ["openssl", "x509", "-noout", "-serial"], input=asked.stdout, capture_output=True, check=True
+        )
+        return shown.stdout.decode()
+
+    with (
+        guarded(path) as exported,
+        prometheus(tmp_path, [exported.url], scrape=scrape) as scraping,
+    ):
+        wait_for(lambda: scraping.values("up") == {(): 1}, "a scrape")
+        before = serial(exported)
+        renewed = authority.issue("renewed")
+        # The key first: for a moment the two do not belong together.
+        renewed.key.replace(tmp_path / "server.key")
+        exported.process.wait_for_line("web configuration refused.*the key does not belong")
+        renewed.certificate.replace(tmp_path / "server.crt")
+        exported.process.wait_for_line("web configuration read again")
+        assert serial(exported) != before
+        scraped = scraping.values("scrape_samples_scraped > 0")
+        assert scraped
+        wait_for(lambda: scraping.values("count_over_time(up[1h]) >= 4"), "more scrapes")
+        assert scraping.values("min_over_time(up[1h])") == {(): 1}
+
+
+def test_a_bad_change_is_told_of_and_changes_nothing_until_it_is_made_good(tmp_path: Path) -> None:
+    path = write(tmp_path / "web.yml", users={"prometheus": HASH})
+    reloaded = "aiozpin_exporter_web_config_last_reload_successful"
+    with guarded(path, "--web.enable-lifecycle") as exported:
+        url = f"{exported.url}/metrics"
+        exported.process.wait_for_line("passwords come in without encryption")
+        assert curl(url)[0] == 401
+        assert curl(f"{exported.url}/-/reload", "-XPOST")[0] == 401
+        assert curl(f"{exported.url}/-/ready")[0] in (200, 503)
+        allowed = ("-u", f"prometheus:{PASSWORD}")
+        assert f"{reloaded} 1.0" in curl(url, *allowed)[1]
+
+        write(path, users={"prometheus": PASSWORD})
+        exported.process.wait_for_line("web configuration refused.*must be a bcrypt hash")
+        status, answer = curl(url, *allowed)
+        assert (status, f"{reloaded} 0.0" in answer) == (200, True)
+        assert 'aiozpin_exporter_web_refusals_total{reason="password"} 2.0' in answer
+
+        write(path, users={"somebody": HASH})
+        exported.process.wait_for_line("web configuration read again")
+        assert curl(url, *allowed)[0] == 401
+        assert curl(url, "-u", f"somebody:{PASSWORD}")[0] == 200
+        assert exported.process.stop() == 0
+        log = "\n".join(exported.process.lines)
+        assert PASSWORD not in log
+        assert HASH not in log
+
+
+def test_a_file_that_cannot_be_used_ends_the_start_in_one_line_and_the_check_says_the_same(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "server.key").mkdir()
+    (tmp_path / "server.crt").write_text("-----BEGIN CERTIFICATE-----\n")
+    path = write(
+        tmp_path / "web.yml", tls="tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
+    )
+    for options in ([], ["--config.check"]):
+        with running([*EXPORTER, f"--web.config.file={path}", *options], NOWHERE) as process:
+            assert process.popen.wait(timeout=60) == 2
+            process.stop()
+            (line,) = process.lines
+            assert line.startswith(
+                f"pin-exporter: {path}:2: tls_server_config.key_file: cannot read the file: Is a"
+            )
+
+
+def test_several_addresses_of_both_families_are_guarded_alike(tmp_path: Path, authority: Authority) -> None:
+    authority.issue("server")
+    tls = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
+    path = write(tmp_path / "web.yml", tls=tls, users={"prometheus": HASH})
+    with guarded(path, "--web.listen-address=[::1]:0") as exported:
+        told = next(line for line in exported.process.lines if "listening=" in line)
+        urls = re.findall(r"https://[^\s\"]+", told)
+        assert len(urls) == 2
+        for url in urls:
+            assert curl(f"{url}/metrics", "-g", "--cacert", authority.path)[0] == 401
+            allowed = ("-g", "--cacert", authority.path, "-u", f"prometheus:{PASSWORD}")
+            assert curl(f"{url}/metrics", *allowed)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("mode", "versions"),
+    [
+        ("NoClientCert", ""),
+        ("RequireAndVerifyClientCert", ""),
+        ("RequireAndVerifyClientCert", "max_version: TLS12, "),
+    ],
+)
+def test_the_health_check_finds_a_server_with_tls_alive(
+    tmp_path: Path, authority: Authority, mode: str, versions: str
+) -> None:
+    authority.issue("server")
+    asked = f", client_auth_type: {mode}" + (
+        ", client_ca_file: authority.crt" if mode != "NoClientCert" else ""
+    )
+    tls = f"tls_server_config: {{{versions}cert_file: server.crt, key_file: server.key{asked}}}\n"
+    with guarded(write(tmp_path / "web.yml", tls=tls)) as exported:
+        command = [*EXPORTER, "healthcheck", f"--web.listen-address=127.0.0.1:{port_of(exported.url)}"]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (ran.returncode, ran.stdout, ran.stderr) == (0, "healthy\n", "")
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_500_clients_that_keep_it_waiting_keep_no_scrape_from_its_answer(
+    tmp_path: Path, authority: Authority, encrypted: bool
+) -> None:
+    authority.issue("server")
+    tls = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n" if encrypted else ""
+    with guarded(write(tmp_path / "web.yml", tls=tls)) as exported, ExitStack() as stack:
+        address = ("127.0.0.1", port_of(exported.url))
+        said = (b"", b"\x16\x03\x01" if encrypted else b"GET /metrics HTTP/1.1\r\n")
+        statuses = []
+        for number in range(500):
+            loris = stack.enter_context(socket.create_connection(address))
+            loris.sendall(said[number % 2])
+            if number % 25 == 24:
+                statuses.append(curl(f"{exported.url}/metrics", "-k")[0])
+        assert statuses == [200] * 20
+        answer = curl(f"{exported.url}/metrics", "-k")[1]
+        refused = re.search(r'web_refusals_total\{reason="crowded"\} (\S+)', answer)
+        assert refused is not None
+        assert float(refused[1]) > 200
+        assert len([*Path(f"/proc/{exported.process.popen.pid}/fd").iterdir()]) < 2 * 256
+        assert exported.process.stop() == 0
+        assert not any("rror" in line for line in exported.process.lines if "poll" not in line)
