@@ -74,7 +74,8 @@ def _serve(parsed: argparse.Namespace) -> int:
     if parsed.config_check:
         accounts = check_settings(flags)
         _fail(0, _unknown_variables())
-        sys.stdout.write(f"the settings are good; accounts: {', '.join(accounts)}\n")
+        told = ", ".join(accounts) or "none belongs to this shard"
+        sys.stdout.write(f"the settings are good; accounts: {told}\n")
         return 0
     run_as_configured(flags)
     return 0
@@ -100,6 +101,8 @@ def _add_serve_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config.check", action="store_true", dest="config_check", help="Check settings, and exit."
     )
+    _add_flag(parser, "shard", "NUMBER")
+    _add_flag(parser, "total_shards", "NUMBER")
     _add_switch(parser, "web_enable_lifecycle")
     _add_shared_flags(parser)
     parser.epilog = _SERVE_EPILOG

@@ -13,14 +13,16 @@ from pin_exporter.logs import configure_logging
 from pin_exporter.run import Web, run_exporter
 from pin_exporter.server import listen, local_url
 from pin_exporter.setting_types import is_exposed
-from pin_exporter.settings import Account, Settings, accounts_of
+from pin_exporter.settings import Account, Settings, accounts_of, shard_of
+from pin_exporter.shard import Shard
 
 _log: Final = logging.getLogger("pin_exporter")
 
 
 def check_settings(flags: Mapping[str, object]) -> list[str]:
-    """Return the names of the accounts. Raises SettingsError for settings that cannot be run with."""
-    return [account.name for account in _usable_accounts(load_settings(flags), HttpClients())]
+    """Return the names of the shard's accounts. Raises SettingsError for settings that cannot be run with."""
+    settings = load_settings(flags)
+    return [account.name for account in _usable_accounts(settings, HttpClients(), shard_of(settings))]
 
 
 def run_as_configured(flags: Mapping[str, object]) -> None:
@@ -30,7 +32,8 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
     """
     settings = load_settings(flags)
     clients = HttpClients()
-    accounts = _usable_accounts(settings, clients)
+    shard = shard_of(settings)
+    accounts = _usable_accounts(settings, clients, shard)
     configure_logging(settings.log_level, settings.log_format)
     sockets = [listen(address) for address in settings.web_listen_address]
     for variable in unknown_variables():
@@ -38,24 +41,26 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
     _warn_of_plain_http(accounts)
     listening = " ".join(local_url(opened) for opened in sockets)
     told = {"version": __version__, "accounts": len(accounts), "listening": listening}
-    _log.info("starting", extra=told)
+    _log.info("starting", extra=told | _told_of(shard))
+    _tell_of_idleness(accounts, shard)
 
     def reload() -> list[Account]:
         newest = load_settings(flags)
-        usable = _usable_accounts(newest, clients)
+        usable = _usable_accounts(newest, clients, shard)
         for name in _changed_beside_accounts(settings, newest):
             _log.warning("a changed setting takes effect at the next start", extra={"setting": name})
         _warn_of_plain_http(usable)
+        _tell_of_idleness(usable, shard)
         return usable
 
     web = Web(sockets, settings.web_telemetry_path, lifecycle=settings.web_enable_lifecycle)
-    uvloop.run(run_exporter(accounts, clients, web, reload=reload))
+    uvloop.run(run_exporter(accounts, clients, web, reload=reload, shard=shard))
     _log.info("stopped")
 
 
-def _usable_accounts(settings: Settings, clients: HttpClients) -> list[Account]:
-    """Return the accounts. Raises SettingsError for a URL or proxy that no client can be made for."""
-    accounts = list(accounts_of(settings))
+def _usable_accounts(settings: Settings, clients: HttpClients, shard: Shard) -> list[Account]:
+    """Return the shard's accounts. Raises SettingsError for a URL or proxy that no client can be made for."""
+    accounts = list(accounts_of(settings, shard))
     for account in accounts:
         clients.for_url(account.base_url)
     return accounts
@@ -66,6 +71,16 @@ def _warn_of_plain_http(accounts: list[Account]) -> None:
         _log.warning("keys are sent without encryption: use https", extra={"base_url": url})
 
 
+def _told_of(shard: Shard) -> dict[str, int]:
+    return {"shard": shard.number, "total_shards": shard.total} if shard.total > 1 else {}
+
+
+def _tell_of_idleness(accounts: list[Account], shard: Shard) -> None:
+    if not accounts:
+        _log.info("no account belongs to this shard: there is nothing to poll", extra=_told_of(shard))
+
+
 def _changed_beside_accounts(old: Settings, new: Settings) -> Iterator[str]:
-    names = (name for name in Settings.model_fields if name.startswith(("web_", "log_")))
+    at_start = ("web_", "log_", "shard", "total_shards")
+    names = (name for name in Settings.model_fields if name.startswith(at_start))
     return (name for name in names if getattr(old, name) != getattr(new, name))

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 from pin_exporter.quantities import parse_duration, parse_size
+from pin_exporter.shard import ordinal
 
 DEFAULT_BASE_URL: Final = "https://api.aiozpin.network/api"
 
@@ -60,6 +61,10 @@ def _check_telemetry_path(path: object) -> object:
     raise ValueError("must begin with / and not with /-/, and be made of letters, digits and ._~/-")
 
 
+def _check_shard(value: object) -> int:
+    return ordinal(str(value))
+
+
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
@@ -76,5 +81,7 @@ BaseUrl = Annotated[str, BeforeValidator(_check_base_url)]
 AccountName = Annotated[str, BeforeValidator(_check_name)]
 ListenAddresses = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_check_listen_addresses)]
 TelemetryPath = Annotated[str, BeforeValidator(_check_telemetry_path)]
+ShardNumber = Annotated[int, BeforeValidator(_check_shard)]
+TotalShards = Annotated[int, Field(ge=1, le=10_000)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
 LogFormat = Annotated[Literal["logfmt", "json"], BeforeValidator(_lower)]

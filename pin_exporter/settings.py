@@ -20,11 +20,14 @@ from pin_exporter.setting_types import (
     PageRows,
     PagesInFlight,
     RequestsPerMinute,
+    ShardNumber,
     Size,
     StaleAfter,
     TelemetryPath,
     Timeout,
+    TotalShards,
 )
+from pin_exporter.shard import Shard
 
 ENV_PREFIX: Final = "PIN_EXPORTER_"
 _SHARED_FIELDS: Final = (
@@ -90,6 +93,10 @@ class Settings(BaseSettings):
         None, description="Age at which data are no longer shown; by default 3 intervals and 60 s."
     )
     size_limit: Size | None = Field(None, description="Bytes that the account may hold: `500GB`, `2TiB`.")
+    shard: ShardNumber | None = Field(
+        None, description="Which shard this is: a number from 0 on, or a pod's name, which ends in it."
+    )
+    total_shards: TotalShards = Field(1, description="How many shards the accounts are divided among.")
     config_file: Path | None = Field(None, description="YAML file with any of these settings.")
     web_listen_address: ListenAddresses = Field((":10242",), description="Addresses to listen on.")
     web_enable_lifecycle: bool = Field(
@@ -129,12 +136,22 @@ class Account:
     size_limit: int | None
 
 
-def accounts_of(settings: Settings) -> Iterator[Account]:
-    """Yield every account: that of the top level if it has keys, then the list's."""
-    if settings.api_key or settings.api_key_file:
+def shard_of(settings: Settings) -> Shard:
+    """Return which shard this process is; without sharding, the only one."""
+    return Shard(settings.shard or 0, settings.total_shards)
+
+
+def accounts_of(settings: Settings, shard: Shard | None = None) -> Iterator[Account]:
+    """Yield the accounts of a shard: that of the top level if it has keys, then the list's.
+
+    The shard is that of the settings unless another is given.
+    """
+    shard = shard or shard_of(settings)
+    if (settings.api_key or settings.api_key_file) and shard.owns(settings.account):
         yield _account(settings.account, settings, settings)
     for entry in settings.accounts:
-        yield _account(entry.name, entry, settings)
+        if shard.owns(entry.name):
+            yield _account(entry.name, entry, settings)
 
 
 def _account(name: str, own: AccountSettings | Settings, shared: Settings) -> Account:

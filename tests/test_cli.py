@@ -81,6 +81,8 @@ def test_the_flags_of_serve_are_these_and_name_their_variables() -> None:
         "--help",
         "--config.file",
         "--config.check",
+        "--shard",
+        "--total-shards",
         "--web.enable-lifecycle",
         "--web.listen-address",
         "--web.telemetry-path",

@@ -19,6 +19,7 @@ CORE = (
     "evidence",
     "model",
     "quantities",
+    "shard",
     "snapshot",
     "tally",
     "walk",

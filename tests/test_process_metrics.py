@@ -6,6 +6,7 @@ import pytest
 
 from pin_exporter import __version__
 from pin_exporter.process_metrics import ProcessMetrics
+from pin_exporter.shard import ALONE, Shard
 
 LOADED = "aiozpin_exporter_config_last_reload_successful"
 LOADED_AT = "aiozpin_exporter_config_last_reload_success_timestamp_seconds"
@@ -73,3 +74,11 @@ def test_each_registry_is_its_own_and_the_global_one_is_left_alone() -> None:
 
     assert second.registry.get_sample_value(LOADED_AT) == 0
     assert {metric.name for metric in prometheus_client.REGISTRY.collect()} == before
+
+
+@pytest.mark.parametrize(("shard", "number", "total"), [(ALONE, 0, 1), (Shard(2, 5), 2, 5)])
+def test_the_shard_is_always_told(shard: Shard, number: int, total: int) -> None:
+    registry = ProcessMetrics(shard).registry
+
+    assert registry.get_sample_value("aiozpin_exporter_shard") == number
+    assert registry.get_sample_value("aiozpin_exporter_total_shards") == total
