@@ -13,12 +13,12 @@ from tests.chart.helm import (
     SECRET,
     Helm,
     container,
-    deployment,
     find_helm,
     has,
     only,
     pod,
     read_yaml,
+    workload,
 )
 
 
@@ -77,7 +77,7 @@ def test_the_selector_is_name_and_instance_for_ever(helm: Helm) -> None:
     }
     objects = helm.template(values)
     expected = {"app.kubernetes.io/name": "pin-exporter", "app.kubernetes.io/instance": "rel"}
-    spec = deployment(objects)
+    spec = workload(objects)
     assert spec["selector"]["matchLabels"] == expected
     service = only(objects, "Service")
     assert service["spec"]["selector"] == expected
@@ -127,7 +127,7 @@ def test_two_releases_share_no_object_and_no_selector(helm: Helm) -> None:
     one, two = (helm.template(more, release=name, apis=MONITORING) for name in ("pin-exporter", "second"))
     objects = [(found["kind"], found["metadata"]["name"]) for found in (*one, *two)]
     assert len(set(objects)) == len(objects)
-    assert deployment(one)["selector"] != deployment(two)["selector"]
+    assert workload(one)["selector"] != workload(two)["selector"]
 
 
 @pytest.fixture
