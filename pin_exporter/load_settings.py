@@ -48,10 +48,8 @@ def load_settings(flags: Mapping[str, object]) -> Settings:
     settings = _checked(values, sources, problems)
     if settings is not None:
         problems += _cadence_problems(settings, sources)
-        total = settings.total_shards if "total_shards" in values else None
-        problems += [
-            f"{sources.locate((name,))}: {told}" for name, told in shard_problems(settings.shard, total)
-        ]
+        together = shard_problems(settings.shard, settings.total_shards, "total_shards" in values)
+        problems += [f"{sources.locate((name,))}: {told}" for name, told in together]
     if settings is None or problems:
         raise SettingsError(problems)
     return settings
@@ -158,7 +156,7 @@ def _key_problems(values: Mapping[str, object], sources: _Sources) -> Iterator[s
     if any(values.get(name) for key in _KEYS for name in (key, f"{key}_file")):
         name = values.get("account", Settings.model_fields["account"].default)
         names.append(name)
-        yield from _pair_problems(values, (), sources, own=shard.owns(str(name)))
+        yield from _pair_problems(values, (), sources, shard.owns(str(name)))
     elif not entries:
         yield (
             f"no account: set {variable_of('api_key')} and {variable_of('secret_key')}, or each as …_FILE, "
@@ -171,12 +169,10 @@ def _key_problems(values: Mapping[str, object], sources: _Sources) -> Iterator[s
             if name is not None and name in names:
                 yield f"{sources.locate((*place, 'name'))}: another account has this name: give each its own"
             names.append(name)
-            yield from _pair_problems(entry, place, sources, own=shard.owns(str(name)))
+            yield from _pair_problems(entry, place, sources, shard.owns(str(name)))
 
 
-def _pair_problems(
-    values: Mapping[str, object], place: Place, sources: _Sources, *, own: bool
-) -> Iterator[str]:
+def _pair_problems(values: Mapping[str, object], place: Place, sources: _Sources, own: bool) -> Iterator[str]:
     for key in _KEYS:
         text, path = values.get(key), values.get(f"{key}_file")
         where = sources.locate((*place, key if text else f"{key}_file" if path else key))

@@ -67,15 +67,12 @@ def shard_of_values(values: Mapping[str, object]) -> Shard:
         return ALONE
 
 
-def shard_problems(shard: int | None, total: int | None) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with the settings together: the setting's name, and what to do about it.
-
-    None is what is not given.
-    """
+def shard_problems(shard: int | None, total: int, total_is_given: bool) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the settings together: the setting's name, and what to do about it."""
     if shard is None:
-        if total is not None and total > 1:
+        if total > 1:
             yield "shard", f"is missing: say which of the {total} shards this is, 0 to {total - 1}"
-    elif total is None:
+    elif not total_is_given:
         yield "shard", "is given without total_shards: say how many shards there are"
     elif shard >= total:
         yield "shard", f"must be less than total_shards: {total} shards count from 0 to {total - 1}"

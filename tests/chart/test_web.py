@@ -275,7 +275,7 @@ def test_the_exporter_serves_as_rendered_and_its_probes_and_the_hook_agree(
     arguments = [text.replace("/etc/pin-exporter", str(tmp_path)) for text in container(objects)["args"]]
     address = f"127.0.0.1:{values['containerPort']}"
     with running([sys.executable, "-m", "pin_exporter", *arguments]) as process:
-        process.wait_for_line("listening=https://")
+        process.wait_for_line("https://")
         for probe in PROBES:
             handler = container(objects)[probe]["httpGet"]
             url = f"{handler['scheme'].lower()}://{address}{handler['path']}"
