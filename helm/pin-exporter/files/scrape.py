@@ -23,16 +23,21 @@ unchecked.verify_mode = ssl.CERT_NONE
 
 
 def demands_a_certificate(address):
-    """Return whether TLS fails without one: with TLS 1.3 not before something is read."""
+    """Return whether TLS fails without one. With TLS 1.3, a client learns that when it reads, or is cut off."""
+    connected = False
     try:
         with socket.create_connection((address, port), timeout=5) as plain:
             with unchecked.wrap_socket(plain) as connection:
-                connection.recv(1)
+                connected = True
+                return not connection.recv(1)
     except ssl.SSLError as error:
         return bool(re.search("CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE", str(error)))
+    except ConnectionResetError:
+        return connected
     except TimeoutError:
-        sys.exit(f"{url}: lets in who has no certificate")
-    return False
+        if connected:
+            sys.exit(f"{url}: lets in who has no certificate")
+        raise
 
 
 def scrape(address):
