@@ -228,4 +228,13 @@ def test_notes_say_how_to_see_the_metrics(helm: Helm, tmp_path: Path) -> None:
     assert "podMonitor.labels.release" in notes({**SECRET, "podMonitor": {"enabled": True}})
     assert "Nothing tells" in notes({**SECRET, "service": {"scrapeAnnotations": False}})
     assert "Nothing runs" in notes({**SECRET, "replicas": 0})
+    sharded = notes({**SECRET, "shards": 2})
+    assert "port-forward pod/rel-pin-exporter-0 10242:10242" in sharded
+    assert "--selector app.kubernetes.io/name=pin-exporter,app.kubernetes.io/instance=rel" in sharded
+    users = {"basic_auth_users": {"a": "b"}}
+    secured = notes({**SECRET, "web": {"tlsSecret": "t", "config": users}, "podMonitor": {"enabled": True}})
+    assert "curl --insecure --user NAME https://localhost:10242/metrics" in secured
+    assert "set podMonitor.basicAuth" in secured
+    demanding = {"existingSecret": "w", "tls": True, "clientCertificates": True}
+    assert "set podMonitor.tlsConfig" in notes({**SECRET, "web": demanding, "podMonitor": {"enabled": True}})
     assert "made-up-secret" not in notes({"credentials": {"apiKey": "a", "secretKey": "made-up-secret"}})
