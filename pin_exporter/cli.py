@@ -6,17 +6,17 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from pin_exporter import __version__, healthcheck
 from pin_exporter.configured import check_settings, run_as_configured
 from pin_exporter.env_file import load_env_file
 from pin_exporter.errors import ListenError, SettingsError
+from pin_exporter.flags import add_flag, add_serve_flags, add_shared_flags, flags_given
 from pin_exporter.load_settings import (
     flag_of,
     load_web_settings,
     unknown_variables,
-    variable_of,
 )
 from pin_exporter.logs import configure_logging
 from pin_exporter.settings import Settings
@@ -30,11 +30,6 @@ Without a command, serve is meant: see `pin-exporter serve --help` for its flags
 
 exit statuses: 0 stopped as asked, 1 a bug, 2 wrong settings or flags, 3 an address that cannot be listened on
 (healthcheck: 0 healthy, 1 not, 2 wrong flags; doctor: 0 no problem, 1 a problem, 2 wrong settings)
-"""
-_SERVE_EPILOG: Final = """\
-Every setting, these flags included, can be given in the environment as PIN_EXPORTER_<NAME>; README.md lists
-them. The keys are never flags, which others could read in the process list: set PIN_EXPORTER_API_KEY and
-PIN_EXPORTER_SECRET_KEY, or PIN_EXPORTER_API_KEY_FILE and PIN_EXPORTER_SECRET_KEY_FILE.
 """
 
 
@@ -69,11 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _serve(parsed: argparse.Namespace) -> int:
     # What is set already wins over the file.
     load_env_file(Path(".env"))
-    flags = _flags_given(parsed)
+    flags = flags_given(parsed)
     if parsed.config_check:
         accounts = check_settings(flags)
         _fail(0, _unknown_variables())
-        sys.stdout.write(f"the settings are good; accounts: {', '.join(accounts)}\n")
+        told = ", ".join(accounts) or "none belongs to this shard"
+        sys.stdout.write(f"the settings are good; accounts: {told}\n")
         return 0
     run_as_configured(flags)
     return 0
@@ -82,7 +78,7 @@ def _serve(parsed: argparse.Namespace) -> int:
 def _demo(parsed: argparse.Namespace) -> int:
     from pin_exporter.demo import run_demo  # noqa: PLC0415 - the simulator only where it is wanted
 
-    settings = load_web_settings(_flags_given(parsed))
+    settings = load_web_settings(flags_given(parsed))
     configure_logging(settings.log_level, settings.log_format)
     run_demo(settings.web_listen_address, settings.web_telemetry_path, settings.web_config_file)
     return 0
@@ -98,65 +94,21 @@ def _doctor(parsed: argparse.Namespace) -> int:
     from pin_exporter.doctor.command import run_doctor  # noqa: PLC0415 - only where it is wanted
 
     load_env_file(Path(".env"))
-    status = run_doctor(_flags_given(parsed), name=parsed.doctor_account, json=parsed.json)
+    status = run_doctor(flags_given(parsed), name=parsed.doctor_account, json=parsed.json)
     return _fail(status, _unknown_variables())
 
 
 def _add_doctor_flags(parser: argparse.ArgumentParser) -> None:
     from pin_exporter.doctor.command import add_flags  # noqa: PLC0415 - as above
 
-    _add_flag(parser, "config_file", "FILE")
+    add_flag(parser, "config_file", "FILE")
     add_flags(parser)
-
-
-def _add_serve_flags(parser: argparse.ArgumentParser) -> None:
-    _add_flag(parser, "config_file", "FILE")
-    parser.add_argument(
-        "--config.check", action="store_true", dest="config_check", help="Check settings, and exit."
-    )
-    _add_switch(parser, "web_enable_lifecycle")
-    _add_shared_flags(parser)
-    parser.epilog = _SERVE_EPILOG
-
-
-def _add_shared_flags(parser: argparse.ArgumentParser) -> None:
-    _add_flag(parser, "web_listen_address", "ADDRESS", action="append")
-    _add_flag(parser, "web_config_file", "FILE")
-    _add_flag(parser, "web_telemetry_path", "PATH")
-    _add_flag(parser, "log_level", "LEVEL")
-    _add_flag(parser, "log_format", "FORMAT")
 
 
 def _add_simulate_flags(parser: argparse.ArgumentParser) -> None:
     from pin_exporter.simulator.command import add_arguments  # noqa: PLC0415 - as above
 
     add_arguments(parser)
-
-
-def _add_flag(parser: argparse.ArgumentParser, name: str, metavar: str, action: str = "store") -> None:
-    description = Settings.model_fields[name].description
-    parser.add_argument(
-        flag_of(name),
-        action=action,
-        dest=name,
-        metavar=metavar,
-        default=argparse.SUPPRESS,
-        help=f"{description} ({variable_of(name)})",
-    )
-
-
-def _add_switch(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.add_argument(
-        flag_of(name),
-        action="store_true",
-        dest=name,
-        default=argparse.SUPPRESS,
-        help=f"{Settings.model_fields[name].description} ({variable_of(name)})",
-    )
-
-
-def _flags_given(parsed: argparse.Namespace) -> dict[str, Any]:
-    return {name: value for name, value in vars(parsed).items() if name in Settings.model_fields}
 
 
 class _Command(NamedTuple):
@@ -166,9 +118,9 @@ class _Command(NamedTuple):
 
 
 _COMMANDS: Final[Mapping[str, _Command]] = {
-    "serve": _Command("Poll the accounts and serve their metrics.", _add_serve_flags, _serve),
+    "serve": _Command("Poll the accounts and serve their metrics.", add_serve_flags, _serve),
     "simulate": _Command("Simulate the AIOZ Pin API.", _add_simulate_flags, _simulate),
-    "demo": _Command("Serve made-up accounts from the simulator, to look around.", _add_shared_flags, _demo),
+    "demo": _Command("Serve made-up accounts from the simulator, to look around.", add_shared_flags, _demo),
     "doctor": _Command("Examine the accounts in at most 30 requests each.", _add_doctor_flags, _doctor),
     "healthcheck": _Command(
         "Ask the exporter that runs here whether it is healthy.", healthcheck.add_flags, healthcheck.run

@@ -7,22 +7,24 @@ from typing import Final
 import uvloop
 
 from pin_exporter import __version__
+from pin_exporter.accounts import Account, accounts_of, shard_of
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.load_settings import load_settings, unknown_variables
 from pin_exporter.logs import configure_logging
 from pin_exporter.run import Web, run_exporter
 from pin_exporter.server import listen, local_url
 from pin_exporter.setting_types import is_exposed
-from pin_exporter.settings import Account, Settings, accounts_of
+from pin_exporter.settings import Settings
+from pin_exporter.shard import Shard
 from pin_exporter.web_config import WebConfig, read_web_config
 
 _log: Final = logging.getLogger("pin_exporter")
 
 
 def check_settings(flags: Mapping[str, object]) -> list[str]:
-    """Return the names of the accounts. Raises SettingsError for settings that cannot be run with."""
+    """Return the names of the shard's accounts. Raises SettingsError for settings that cannot be run with."""
     settings = load_settings(flags)
-    names = [account.name for account in _usable_accounts(settings, HttpClients())]
+    names = [account.name for account in _usable_accounts(settings, HttpClients(), shard_of(settings))]
     _web_config(settings)
     return names
 
@@ -34,7 +36,8 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
     """
     settings = load_settings(flags)
     clients = HttpClients()
-    accounts = _usable_accounts(settings, clients)
+    shard = shard_of(settings)
+    accounts = _usable_accounts(settings, clients, shard)
     web_config = _web_config(settings)
     configure_logging(settings.log_level, settings.log_format)
     sockets = [listen(address) for address in settings.web_listen_address]
@@ -45,14 +48,16 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
         _log.warning("passwords come in without encryption: set tls_server_config, or encrypt in front")
     listening = " ".join(local_url(opened, web_config.scheme) for opened in sockets)
     told = {"version": __version__, "accounts": len(accounts), "listening": listening}
-    _log.info("starting", extra=told)
+    _log.info("starting", extra=told | _told_of(shard))
+    _tell_of_idleness(accounts, shard)
 
     def reload() -> list[Account]:
         newest = load_settings(flags)
-        usable = _usable_accounts(newest, clients)
+        usable = _usable_accounts(newest, clients, shard)
         for name in _changed_beside_accounts(settings, newest):
             _log.warning("a changed setting takes effect at the next start", extra={"setting": name})
         _warn_of_plain_http(usable)
+        _tell_of_idleness(usable, shard)
         return usable
 
     web = Web(
@@ -62,13 +67,13 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
         config_file=settings.web_config_file,
         config=web_config,
     )
-    uvloop.run(run_exporter(accounts, clients, web, reload=reload))
+    uvloop.run(run_exporter(accounts, clients, web, reload=reload, shard=shard))
     _log.info("stopped")
 
 
-def _usable_accounts(settings: Settings, clients: HttpClients) -> list[Account]:
-    """Return the accounts. Raises SettingsError for a URL, proxy or file that no client can be made with."""
-    accounts = list(accounts_of(settings))
+def _usable_accounts(settings: Settings, clients: HttpClients, shard: Shard) -> list[Account]:
+    """Return the shard's accounts. Raises SettingsError for a URL, proxy or file that makes no client."""
+    accounts = list(accounts_of(settings, shard))
     for account in accounts:
         clients.check(account.base_url, account.route)
     return accounts
@@ -83,6 +88,16 @@ def _warn_of_plain_http(accounts: list[Account]) -> None:
         _log.warning("keys are sent without encryption: use https", extra={"base_url": url})
 
 
+def _told_of(shard: Shard) -> dict[str, int]:
+    return {"shard": shard.number, "total_shards": shard.total} if shard.total > 1 else {}
+
+
+def _tell_of_idleness(accounts: list[Account], shard: Shard) -> None:
+    if not accounts:
+        _log.info("no account belongs to this shard: there is nothing to poll", extra=_told_of(shard))
+
+
 def _changed_beside_accounts(old: Settings, new: Settings) -> Iterator[str]:
-    names = (name for name in Settings.model_fields if name.startswith(("web_", "log_")))
+    at_start = ("web_", "log_", "shard", "total_shards")
+    names = (name for name in Settings.model_fields if name.startswith(at_start))
     return (name for name in names if getattr(old, name) != getattr(new, name))

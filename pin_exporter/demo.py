@@ -9,12 +9,12 @@ from typing import Final
 
 import uvloop
 
+from pin_exporter.accounts import Account
 from pin_exporter.credentials import checked_key
 from pin_exporter.errors import ListenError
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.run import Web, run_exporter
 from pin_exporter.server import listen, local_url
-from pin_exporter.settings import Account
 from pin_exporter.simulator import Simulator, base_url, demo_accounts
 from pin_exporter.simulator import serve as serve_simulator
 from pin_exporter.web_config import WebConfig, read_web_config

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pin_exporter.accounts import Account
 from pin_exporter.api import PinApi
 from pin_exporter.budget import RequestBudget
 from pin_exporter.cadence import Cadence
@@ -15,7 +16,6 @@ from pin_exporter.errors import SettingsError
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.lister import PinLister
 from pin_exporter.poller import AccountPoller
-from pin_exporter.settings import Account
 from pin_exporter.snapshot import AccountSnapshot
 from pin_exporter.transport_errors import Timeouts
 

@@ -16,8 +16,10 @@ from pin_exporter.credentials import KeyFile, checked_key
 from pin_exporter.errors import SettingsError
 from pin_exporter.setting_checks import joint_problems
 from pin_exporter.settings import ENV_PREFIX, AccountSettings, Settings
+from pin_exporter.shard import shard_of_values
 
 _KEYS: Final = ("api_key", "secret_key")
+_PLAIN_FLAGS: Final = {"shard": "--shard", "total_shards": "--total-shards"}
 _TOLD: Final = {
     "missing": "is missing",
     "tuple_type": "must be a list",
@@ -89,7 +91,8 @@ def flag_of(name: str) -> str:
     `web_config_file` is `--web.config.file`, as with all of Prometheus' exporters.
     """
     section, _, rest = name.partition("_")
-    return f"--{section}.{rest.replace('config_file', 'config.file').replace('_', '-')}"
+    dotted = f"{section}.{rest.replace('config_file', 'config.file')}"
+    return _PLAIN_FLAGS.get(name) or f"--{dotted.replace('_', '-')}"
 
 
 def variable_of(name: str) -> str:
@@ -150,12 +153,14 @@ def _misplaced(sources: _Sources) -> Iterator[str]:
 
 
 def _key_problems(values: Mapping[str, object], sources: _Sources) -> Iterator[str]:
-    """Check the keys of all accounts, and that the accounts can be told apart."""
+    """Check the keys of all accounts, but no files of other shards, and that accounts can be told apart."""
     names: list[object] = []
+    shard = shard_of_values(values)
     entries = values.get("accounts")
     if any(values.get(name) for key in _KEYS for name in (key, f"{key}_file")):
-        names.append(values.get("account", Settings.model_fields["account"].default))
-        yield from _pair_problems(values, (), sources)
+        name = values.get("account", Settings.model_fields["account"].default)
+        names.append(name)
+        yield from _pair_problems(values, (), sources, shard.owns(str(name)))
     elif not entries:
         yield (
             f"no account: set {variable_of('api_key')} and {variable_of('secret_key')}, or each as …_FILE, "
@@ -168,10 +173,10 @@ def _key_problems(values: Mapping[str, object], sources: _Sources) -> Iterator[s
             if name is not None and name in names:
                 yield f"{sources.locate((*place, 'name'))}: another account has this name: give each its own"
             names.append(name)
-            yield from _pair_problems(entry, place, sources)
+            yield from _pair_problems(entry, place, sources, shard.owns(str(name)))
 
 
-def _pair_problems(values: Mapping[str, object], place: Place, sources: _Sources) -> Iterator[str]:
+def _pair_problems(values: Mapping[str, object], place: Place, sources: _Sources, own: bool) -> Iterator[str]:
     for key in _KEYS:
         text, path = values.get(key), values.get(f"{key}_file")
         where = sources.locate((*place, key if text else f"{key}_file" if path else key))
@@ -179,7 +184,7 @@ def _pair_problems(values: Mapping[str, object], place: Place, sources: _Sources
             yield f"{where}: {key} and {key}_file are both given: leave one out"
         elif not text and not path:
             yield f"{where}: is missing: give it or {key}_file"
-        elif isinstance(path or text, str | Path):  # the library tells of others
+        elif isinstance(path or text, str | Path) and (own or not path):  # the library tells of others
             try:
                 KeyFile(Path(str(path))).read() if path else checked_key(str(text))
             except ValueError as error:

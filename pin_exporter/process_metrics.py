@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from pin_exporter import __version__
 from pin_exporter.families import EXPORTER_PREFIX
+from pin_exporter.shard import ALONE, Shard
 
 REFUSALS: Final = ("password", "busy", "handshake", "certificate", "slow", "crowded")
 """Wrong or no password; too much at once; no TLS, or no good certificate; the certificate of somebody else; a
@@ -21,7 +22,7 @@ _REVISION_VARIABLE: Final = "PIN_EXPORTER_BUILD_REVISION"
 class ProcessMetrics:
     """A registry of its own, filled with the client library's collectors and ours."""
 
-    def __init__(self) -> None:
+    def __init__(self, shard: Shard = ALONE) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -34,6 +35,16 @@ class ProcessMetrics:
         )
         revision = os.environ.get(_REVISION_VARIABLE) or "unknown"
         build_info.labels(__version__, revision, platform.python_version()).set(1)
+        Gauge(
+            EXPORTER_PREFIX + "shard",
+            "Number of this shard, from 0 on. Alone, 0.",
+            registry=self.registry,
+        ).set(shard.number)
+        Gauge(
+            EXPORTER_PREFIX + "total_shards",
+            "How many shards the accounts are divided among. Without shards, 1.",
+            registry=self.registry,
+        ).set(shard.total)
         self._reloaded = Gauge(
             EXPORTER_PREFIX + "config_last_reload_successful",
             "1 if the configuration was accepted when it was read last, 0 if an older one is still in force.",

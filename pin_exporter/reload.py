@@ -5,8 +5,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from pin_exporter.accounts import Account
 from pin_exporter.errors import SettingsError
-from pin_exporter.settings import Account
 
 _log = logging.getLogger(__name__)
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pin_exporter.accounts import Account
 from pin_exporter.clock import SystemClock
 from pin_exporter.exporter import Exporter
 from pin_exporter.exposition import Exposition
@@ -14,7 +15,7 @@ from pin_exporter.inbound import Inbound
 from pin_exporter.process_metrics import ProcessMetrics
 from pin_exporter.reload import Reloader
 from pin_exporter.server import serve
-from pin_exporter.settings import Account
+from pin_exporter.shard import ALONE, Shard
 from pin_exporter.web import create_app
 from pin_exporter.web_auth import BasicAuth
 from pin_exporter.web_config import WebConfig
@@ -45,15 +46,16 @@ async def run_exporter(
     *,
     reload: Callable[[], Sequence[Account]],
     beside: Workers | None = None,
+    shard: Shard = ALONE,
 ) -> None:
     """Poll the accounts and serve their metrics until SIGTERM or SIGINT.
 
     `clients` are closed at the end. `reload` returns the accounts as they are configured by then, or raises
-    SettingsError. `beside` are workers to run along with the pollers. A bug in any of them is raised in an
-    exception group.
+    SettingsError. `beside` are workers to run along with the pollers. `shard` is whose accounts these are.
+    A bug in any worker is raised in an exception group.
     """
     clock = SystemClock()
-    process = ProcessMetrics()
+    process = ProcessMetrics(shard)
 
     def note(*, accepted: bool) -> None:
         process.config_read(at=clock.wall(), accepted=accepted)

@@ -2,28 +2,45 @@
 
 from collections.abc import Iterator
 
+from pin_exporter.accounts import in_force, shard_of
 from pin_exporter.config_file import Place
 from pin_exporter.route import TlsFiles
-from pin_exporter.settings import AccountSettings, Settings, in_force
+from pin_exporter.settings import AccountSettings, Settings
 
 
 def joint_problems(settings: Settings) -> Iterator[tuple[Place, str]]:
     """Yield the place of the setting to change and what is wrong, each once."""
     problems: dict[Place, str] = {}
-    for place, own in _owners(settings):
+    for told in _shard_problems(settings):
+        problems["shard",] = told
+    shard = shard_of(settings)
+    for place, name, own in _owners(settings):
         chosen = in_force(own, settings)
         if chosen["stale_after"] is not None and chosen["stale_after"] <= chosen["poll_interval"]:
-            name = next((n for n in ("stale_after", "poll_interval") if getattr(own, n) is not None), "")
+            at = next((n for n in ("stale_after", "poll_interval") if getattr(own, n) is not None), "")
             told = "stale_after must be longer than poll_interval"
-            problems.setdefault((*place, name) if name else ("stale_after",), told)
+            problems.setdefault((*place, at) if at else ("stale_after",), told)
+        if not shard.owns(name):
+            continue  # its files are none of this process's business
         files = TlsFiles(*(chosen[name] for name in ("ca_file", "client_cert_file", "client_key_file")))
-        for name, told in files.problems():
-            problems.setdefault((*place, name) if getattr(own, name) is not None else (name,), told)
+        for at, told in files.problems():
+            problems.setdefault((*place, at) if getattr(own, at) is not None else (at,), told)
     yield from problems.items()
 
 
-def _owners(settings: Settings) -> Iterator[tuple[Place, Settings | AccountSettings]]:
+def _shard_problems(settings: Settings) -> Iterator[str]:
+    shard, total = settings.shard, settings.total_shards
+    if shard is None:
+        if total > 1:
+            yield f"is missing: say which of the {total} shards this is, 0 to {total - 1}"
+    elif "total_shards" not in settings.model_fields_set:
+        yield "is given without total_shards: say how many shards there are"
+    elif shard >= total:
+        yield f"must be less than total_shards: {total} shards count from 0 to {total - 1}"
+
+
+def _owners(settings: Settings) -> Iterator[tuple[Place, str, Settings | AccountSettings]]:
     if settings.api_key or settings.api_key_file:
-        yield (), settings
+        yield (), settings.account, settings
     for index, entry in enumerate(settings.accounts):
-        yield ("accounts", index), entry
+        yield ("accounts", index), entry.name, entry

@@ -9,6 +9,7 @@ from pydantic_settings import NoDecode
 
 from pin_exporter.quantities import parse_duration, parse_size
 from pin_exporter.route import DIRECT
+from pin_exporter.shard import ORDINAL_PATTERN, ordinal
 
 DEFAULT_BASE_URL: Final = "https://api.aiozpin.network/api"
 
@@ -86,6 +87,10 @@ def _check_telemetry_path(path: object) -> object:
     raise ValueError("must begin with / and not with /-/, and be made of letters, digits and ._~/-")
 
 
+def _check_shard(value: object) -> int:
+    return ordinal(str(value))
+
+
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
@@ -125,5 +130,9 @@ ListenAddresses = Annotated[
     ),
 ]
 TelemetryPath = Annotated[str, BeforeValidator(_check_telemetry_path), _form("/[A-Za-z0-9._~/-]*")]
+ShardNumber = Annotated[
+    int, BeforeValidator(_check_shard), _form(rf"\s*{ORDINAL_PATTERN}\s*", type=["integer", "string"])
+]
+TotalShards = Annotated[int, Field(ge=1, le=10_000)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
 LogFormat = Annotated[Literal["logfmt", "json"], BeforeValidator(_lower)]

@@ -1,15 +1,11 @@
-"""Settings: what there is to set, and what follows from it for each account."""
+"""Settings: what there is to set."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from pin_exporter.credentials import KeyFile, checked_key
-from pin_exporter.route import Route, TlsFiles
 from pin_exporter.setting_types import (
     DEFAULT_BASE_URL,
     AccountName,
@@ -22,29 +18,15 @@ from pin_exporter.setting_types import (
     PagesInFlight,
     ProxyUrl,
     RequestsPerMinute,
+    ShardNumber,
     Size,
     StaleAfter,
     TelemetryPath,
     Timeout,
+    TotalShards,
 )
 
 ENV_PREFIX: Final = "PIN_EXPORTER_"
-_SHARED_FIELDS: Final = (
-    "base_url",
-    "poll_interval",
-    "requests_per_minute",
-    "request_timeout",
-    "connect_timeout",
-    "read_timeout",
-    "proxy_url",
-    "ca_file",
-    "client_cert_file",
-    "client_key_file",
-    "page_size",
-    "pages_in_flight",
-    "stale_after",
-    "size_limit",
-)
 
 
 class AccountSettings(BaseModel):
@@ -123,6 +105,10 @@ class Settings(BaseSettings):
         None, description="Age at which data are no longer shown; by default 3 intervals and 60 s."
     )
     size_limit: Size | None = Field(None, description="Bytes that the account may hold: `500GB`, `2TiB`.")
+    shard: ShardNumber | None = Field(
+        None, description="Which shard this is: a number from 0 on, or a pod's name, which ends in it."
+    )
+    total_shards: TotalShards = Field(1, description="How many shards the accounts are divided among.")
     config_file: Path | None = Field(None, description="YAML file with any of these settings.")
     web_listen_address: ListenAddresses = Field((":10242",), description="Addresses to listen on.")
     web_config_file: Path | None = Field(
@@ -146,64 +132,3 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take values from the constructor alone: `load_settings` has merged the sources by then."""
         return (init_settings,)
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One account with everything that is set for it. Durations in seconds, sizes in bytes."""
-
-    name: str
-    api_key: SecretStr | KeyFile
-    secret_key: SecretStr | KeyFile
-    base_url: str
-    poll_interval: float
-    requests_per_minute: int
-    request_timeout: float
-    page_size: int
-    pages_in_flight: int
-    stale_after: float | None
-    size_limit: int | None
-    connect_timeout: float = 10.0
-    read_timeout: float | None = None
-    proxy_url: SecretStr | None = None
-    ca_file: Path | None = None
-    client_cert_file: Path | None = None
-    client_key_file: Path | None = None
-
-    @property
-    def route(self) -> Route:
-        """Return how the account's requests reach the API."""
-        return Route(TlsFiles(self.ca_file, self.client_cert_file, self.client_key_file), self.proxy_url)
-
-
-def accounts_of(settings: Settings) -> Iterator[Account]:
-    """Yield every account: that of the top level if it has keys, then the list's."""
-    if settings.api_key or settings.api_key_file:
-        yield _account(settings.account, settings, settings)
-    for entry in settings.accounts:
-        yield _account(entry.name, entry, settings)
-
-
-def in_force(own: AccountSettings | Settings, shared: Settings) -> dict[str, Any]:
-    """Return what an account can set for itself, taken from the top level where it does not."""
-    given = {field: getattr(own, field) for field in _SHARED_FIELDS}
-    chosen = {field: getattr(shared, field) if value is None else value for field, value in given.items()}
-    if own.client_cert_file:
-        chosen["client_key_file"] = own.client_key_file  # a certificate brings its own key
-    return chosen
-
-
-def _account(name: str, own: AccountSettings | Settings, shared: Settings) -> Account:
-    return Account(
-        name=name,
-        api_key=_key(own.api_key, own.api_key_file),
-        secret_key=_key(own.secret_key, own.secret_key_file),
-        **in_force(own, shared),
-    )
-
-
-def _key(text: SecretStr | None, path: Path | None) -> SecretStr | KeyFile:
-    if text is not None:
-        return checked_key(text.get_secret_value())
-    assert path is not None, "settings were loaded without a key"  # noqa: S101
-    return KeyFile(path)

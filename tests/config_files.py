@@ -91,6 +91,9 @@ SETTINGS: Final = {
     "account": _WORDS,
     **_SHARED,
     "accounts": st.just([]),
+    "shard": st.none(),
+    "total_shards": _whole(1, 1),
+    "web_config_file": st.none(),
     "web_listen_address": _LISTS_OF_ADDRESSES | _LISTS_OF_ADDRESSES.map(", ".join),
     "web_enable_lifecycle": st.booleans()
     | _cases("yes", "no", "on", "off", "true", "false", "1", "0", "y", "f"),

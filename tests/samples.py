@@ -5,8 +5,8 @@ from types import MappingProxyType
 
 from pydantic import SecretStr
 
+from pin_exporter.accounts import Account
 from pin_exporter.model import Phase, Totals, Verdict
-from pin_exporter.settings import Account
 from pin_exporter.snapshot import AccountSnapshot, Collector, Counted, Health, Operation, Traffic
 from pin_exporter.tally import Held, Inventory, Kind
 

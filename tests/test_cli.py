@@ -82,6 +82,8 @@ def test_the_flags_of_serve_are_these_and_name_their_variables() -> None:
         "--config.file",
         "--config.check",
         "--web.config.file",
+        "--shard",
+        "--total-shards",
         "--web.enable-lifecycle",
         "--web.listen-address",
         "--web.telemetry-path",

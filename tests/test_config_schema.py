@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from dev.schema.generate import NOT_IN_FILE, SCHEMA, schema_json
+from pin_exporter.accounts import accounts_of
 from pin_exporter.errors import SettingsError
 from pin_exporter.load_settings import load_settings
 from pin_exporter.quantities import parse_duration
-from pin_exporter.settings import AccountSettings, Settings, accounts_of
+from pin_exporter.settings import AccountSettings, Settings
 from tests.certificates import Authority
 from tests.config_files import ACCOUNT_SETTINGS, SETTINGS, config_files
 from tests.environment import clean

@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pin_exporter.settings import Settings
 from tests.tools import require_tool
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = (ROOT / "docs/deploy.md").read_text()
+UNIT = (ROOT / "docs/pin-exporter.service").read_text()
+MOST_EXPOSURE = 1.1
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
@@ -16,15 +19,43 @@ def fences(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
 
 
-def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
+def analyze(unit: str, directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Let systemd look at the unit, in which a program that is there stands for the exporter."""
     tool = require_tool("systemd-analyze", "systemd")
-    (unit,) = fences("ini")
-    path = tmp_path / "pin-exporter.service"
+    path = directory / "pin-exporter.service"
     path.write_text(unit.replace("/opt/pin-exporter/bin/pin-exporter", "/bin/true"))
+    return subprocess.run([tool, *arguments, path], capture_output=True, text=True, check=False)
 
-    checked = subprocess.run([tool, "verify", path], capture_output=True, text=True, check=False)
+
+def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
+    checked = analyze(UNIT, tmp_path, "verify")
 
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+def test_systemd_finds_nothing_wrong_with_the_unit_of_a_shard(tmp_path: Path) -> None:
+    (of_shard,) = fences("ini")
+    checked = analyze(UNIT + of_shard.replace("%i", "0"), tmp_path, "verify")
+
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+def test_the_unit_exposes_no_more_than_the_page_says(tmp_path: Path) -> None:
+    def judged(unit: str) -> subprocess.CompletedProcess[str]:
+        limit = f"--threshold={round(MOST_EXPOSURE * 10)}"
+        return analyze(unit, tmp_path, "security", "--offline=true", "--no-pager", limit)
+
+    assert f"exposure {MOST_EXPOSURE} of 10" in DOCUMENT
+    checked = judged(UNIT)
+    assert checked.returncode == 0, checked.stdout
+    assert judged(UNIT.replace("SystemCallFilter=~@privileged @resources", "")).returncode != 0
+
+
+def test_the_unit_sets_what_the_exporter_reads() -> None:
+    names = re.findall(r"^#?Environment=PIN_EXPORTER_(\w+)=", UNIT + "".join(fences("ini")), re.MULTILINE)
+
+    assert names
+    assert {name.lower() for name in names} <= Settings.model_fields.keys()
 
 
 @pytest.mark.parametrize("script", fences("sh"))

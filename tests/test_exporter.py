@@ -7,13 +7,13 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from pin_exporter.accounts import Account
 from pin_exporter.credentials import KeyFile
 from pin_exporter.errors import SettingsError
 from pin_exporter.exporter import Exporter
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.http_pool import Pool
 from pin_exporter.route import Route
-from pin_exporter.settings import Account
 from pin_exporter.snapshot import AccountSnapshot, Collector
 from tests.clocks import FakeClock
 from tests.service import Service, served_by

@@ -20,6 +20,7 @@ CORE = (
     "evidence",
     "model",
     "quantities",
+    "shard",
     "snapshot",
     "tally",
     "walk",
@@ -146,7 +147,7 @@ def test_only_one_module_checks_passwords() -> None:
 def test_only_the_command_line_and_what_loads_and_checks_them_see_the_whole_settings() -> None:
     whole = Import("pin_exporter.settings", "Settings")
     assert {module for module in TREES if whole in imports_of(module)} == named(
-        "cli", "configured", "load_settings", "setting_checks"
+        "accounts", "cli", "configured", "flags", "load_settings", "setting_checks"
     )
     assert not {module for module in TREES if Import("pin_exporter.settings", None) in imports_of(module)}
 

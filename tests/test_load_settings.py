@@ -8,6 +8,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from pin_exporter.accounts import accounts_of
 from pin_exporter.errors import SettingsError
 from pin_exporter.load_settings import (
     flag_of,
@@ -17,7 +18,7 @@ from pin_exporter.load_settings import (
     variable_of,
 )
 from pin_exporter.route import Route, TlsFiles
-from pin_exporter.settings import Settings, accounts_of
+from pin_exporter.settings import Settings
 from tests.certificates import Authority
 from tests.environment import clean, set_variables
 
@@ -496,3 +497,63 @@ def test_an_account_takes_the_top_levels_route_and_brings_the_key_of_its_own_cer
 def test_a_setting_with_an_endless_name_is_told_of_briefly(path: Path) -> None:
     told = problems(path, f"api_key: k\nsecret_key: s\n? {'poll_' * 100_000}\n: 1\n")
     assert told == [f"config.yml:3: {'poll_' * 16}…: is not a setting"]
+
+
+# Of three shards, `default` and `production` belong to the last, `archive` to the first.
+SHARDED = """\
+accounts:
+  - {name: production, api_key_file: /nowhere/a, secret_key: s}
+  - {name: archive, api_key: k, secret_key: s}
+"""
+
+
+def test_a_shard_reads_no_key_file_of_another_and_has_its_own_accounts(path: Path) -> None:
+    first = load(path, SHARDED, shard="pin-exporter-0", total_shards="3")
+
+    assert [account.name for account in accounts_of(first)] == ["archive"]
+    assert list(accounts_of(load(path, SHARDED, shard="1", total_shards="3"))) == []
+    assert problems(path, SHARDED, shard="2", total_shards="3") == [
+        "config.yml:2: accounts[0].api_key_file: cannot read the file: No such file or directory"
+    ]
+
+
+def test_without_shards_every_key_file_is_read(path: Path) -> None:
+    assert len(problems(path, SHARDED)) == 1
+
+
+def test_what_is_wrong_with_an_account_but_its_files_is_wrong_for_every_shard(path: Path) -> None:
+    content = (
+        "accounts:\n  - {name: production, api_key: k}\n  - {name: production, api_key: k, secret_key: s}\n"
+    )
+
+    told = problems(path, content, shard="0", total_shards="3")
+
+    assert sorted(told) == [
+        "config.yml:2: accounts[0].secret_key: is missing: give it or secret_key_file",
+        "config.yml:3: accounts[1].name: another account has this name: give each its own",
+    ]
+
+
+def test_the_account_of_the_environment_belongs_to_a_shard_as_well(environment: pytest.MonkeyPatch) -> None:
+    set_variables(environment, total_shards="3", shard="pin-exporter-1", **KEYS)
+    assert list(accounts_of(load_settings({}))) == []
+    set_variables(environment, shard="pin-exporter-2")
+    assert [account.name for account in accounts_of(load_settings({}))] == ["default"]
+
+
+def test_problems_of_shards_are_told_where_they_are(path: Path, environment: pytest.MonkeyPatch) -> None:
+    content = "api_key: k\nsecret_key: s\n"
+    assert problems(path, content, shard="5", total_shards="3") == [
+        "--shard: must be less than total_shards: 3 shards count from 0 to 2"
+    ]
+    assert problems(path, content + "total_shards: 3\n") == [
+        "PIN_EXPORTER_SHARD: is missing: say which of the 3 shards this is, 0 to 2"
+    ]
+    set_variables(environment, shard="pin-exporter-6c7b9-x2x2x")
+    (told,) = problems(path, content, total_shards="0")[:1]
+    assert told.startswith("PIN_EXPORTER_SHARD: must be a number from 0 on")
+    assert "--total-shards: must be greater than or equal to 1" in problems(path, content, total_shards="0")
+
+
+def test_shards_have_flags_without_a_section() -> None:
+    assert (flag_of("shard"), flag_of("total_shards")) == ("--shard", "--total-shards")

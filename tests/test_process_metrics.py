@@ -6,6 +6,7 @@ import pytest
 
 from pin_exporter import __version__
 from pin_exporter.process_metrics import REFUSALS, ProcessMetrics
+from pin_exporter.shard import ALONE, Shard
 
 LOADED = "aiozpin_exporter_config_last_reload_successful"
 LOADED_AT = "aiozpin_exporter_config_last_reload_success_timestamp_seconds"
@@ -95,3 +96,11 @@ def test_the_web_configuration_is_good_until_it_is_refused() -> None:
     assert metrics.registry.get_sample_value(name) == 0
     metrics.web_config_read(accepted=True)
     assert metrics.registry.get_sample_value(name) == 1
+
+
+@pytest.mark.parametrize(("shard", "number", "total"), [(ALONE, 0, 1), (Shard(2, 5), 2, 5)])
+def test_the_shard_is_always_told(shard: Shard, number: int, total: int) -> None:
+    registry = ProcessMetrics(shard).registry
+
+    assert registry.get_sample_value("aiozpin_exporter_shard") == number
+    assert registry.get_sample_value("aiozpin_exporter_total_shards") == total

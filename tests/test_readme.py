@@ -11,6 +11,8 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 DURATIONS = {"poll_interval", "request_timeout", "connect_timeout"}
 FLAGS = {
+    "shard",
+    "total_shards",
     "config_file",
     "web_listen_address",
     "web_config_file",

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from pin_exporter.accounts import Account
 from pin_exporter.errors import SettingsError
 from pin_exporter.reload import Reloader
-from pin_exporter.settings import Account
 from tests.samples import account_at
 
 ONE = account_at("https://api.test/api")

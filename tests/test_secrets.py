@@ -14,12 +14,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
+from pin_exporter.accounts import Account
 from pin_exporter.errors import PollError
 from pin_exporter.exporter import Exporter
 from pin_exporter.exposition import Exposition
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.logs import configure_logging
-from pin_exporter.settings import Account
 from pin_exporter.snapshot import AccountSnapshot, Collector
 from pin_exporter.web import create_app
 from tests.clocks import FakeClock

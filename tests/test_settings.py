@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from pin_exporter.accounts import accounts_of
 from pin_exporter.credentials import KeyFile
 from pin_exporter.setting_types import is_exposed
-from pin_exporter.settings import AccountSettings, Settings, accounts_of
+from pin_exporter.settings import AccountSettings, Settings
 
 
 def settings(**values: object) -> Settings:

@@ -9,7 +9,7 @@ from pin_exporter.settings import AccountSettings, Settings
 _TEXTS: Final = {"type": "object", "additionalProperties": {"type": "string"}}
 _COUNT: Final = {"type": ["integer", "null"], "minimum": 0}
 _PORT: Final = {"type": "integer", "minimum": 1, "maximum": 65535}
-_SCHEME: Final = {"enum": ["http", "https", "HTTP", "HTTPS"]}
+_SCHEME: Final = {"enum": ["", "http", "https", "HTTP", "HTTPS"]}
 _DURATION: Final = {"type": "string", "pattern": r"^$|^([0-9]+(ms|[smhdwy]))+$"}
 _NUMBER: Final = {"type": ["number", "string"], "pattern": r"^[+-]?(Inf|[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?)$"}
 """A number of PromQL. As a text it may be infinite, for which JSON has no number."""
@@ -26,7 +26,7 @@ _SECRET_NAMES: Final = {
 }
 _NOT_IN_CONFIG: Final = {
     *("name", "account", "accounts", "api_key", "api_key_file", "secret_key", "secret_key_file"),
-    *("config_file", "web_listen_address"),
+    *("config_file", "web_listen_address", "web_config_file", "shard", "total_shards"),
 }
 """Settings that the chart makes itself, or that are no business of the file."""
 
@@ -81,6 +81,7 @@ _TYPES: Final[dict[str, dict[str, Any]]] = {
     "imagePullSecrets": _SECRET_NAMES,
     "global.imagePullSecrets": _SECRET_NAMES,
     "replicas": {"enum": [0, 1]},
+    "shards": {"type": "integer", "minimum": 1, "maximum": 10_000},
     "revisionHistoryLimit": {"type": "integer", "minimum": 0},
     "containerPort": _PORT,
     "extraArgs": _STRINGS,

@@ -9,6 +9,14 @@ from dev.grafana.thresholds import threshold
 _SEEN_THIS_WEEK: Final = f"max_over_time({series('exporter_build_info')}[7d])"
 _SEEN_TODAY: Final = f"max_over_time({series('exporter_build_info')}[1d])"
 _PLACE: Final = ", ".join(EXPORTER[:-1])
+_TOTAL_SHARDS: Final = series("exporter_total_shards")
+_DIVIDED: Final = f"{_TOTAL_SHARDS} > 1"
+_MOST_SHARDS: Final = f"max by ({_PLACE}) ({_TOTAL_SHARDS})"
+# Not by instance: replicas of a shard are one shard. Exporters beside them that are no shards do not count.
+_SHARDS_THERE: Final = (
+    f'count by ({_PLACE}) (count_values by ({_PLACE}) ("shard", '
+    f"{series('exporter_shard')} and on ({', '.join(EXPORTER)}) {_DIVIDED}))"
+)
 _AGE: Final = per_account("min", data_age(series("last_success_timestamp_seconds")), "collector")
 _INTERVAL: Final = per_account("max", series("poll_interval_seconds"), "collector")
 _OF_TOTALS: Final = 'collector="totals"'
@@ -68,6 +76,27 @@ POLLING_ALERTS: Final = (
         "Prometheus has no pin-exporter to scrape{{ with $labels.job }} in job {{ . }}{{ end }}",
         "There is no target where a pin-exporter was, or there never was one. Nothing is known about the "
         "accounts, and no other alert on them can fire.",
+        on_account=False,
+    ),
+    Alert(
+        "AIOZPinShardsMissing",
+        f"{_MOST_SHARDS} - {_SHARDS_THERE} > 0 or {_MOST_SHARDS} - min by ({_PLACE}) ({_DIVIDED}) > 0",
+        "15m",
+        Severity.CRITICAL,
+        "Shards of the exporter in job {{ $labels.job }} are missing, or do not agree on how many they are",
+        "Prometheus scrapes fewer shards in job {{ $labels.job }} than they say there are, or they say "
+        "different numbers. Nothing is known about accounts that no shard takes for its own, and no other "
+        "alert on them can fire.",
+        on_account=False,
+    ),
+    Alert(
+        "AIOZPinConfigReloadFailed",
+        f"{series('exporter_config_last_reload_successful')} == 0",
+        "5m",
+        Severity.WARNING,
+        "The exporter {{ $labels.instance }} has refused its new configuration",
+        "The configuration that {{ $labels.instance }} of job {{ $labels.job }} has read last is wrong, and "
+        "an older one is still in force. It would not start with the new one. Its log says what is wrong.",
         on_account=False,
     ),
     Alert(

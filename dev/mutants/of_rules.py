@@ -96,6 +96,24 @@ RULE_MUTANTS: Final = (
         'f"absent({_SEEN_TODAY}) or group by ({_PLACE}) ({_SEEN_TODAY}) == 2 "',
     ),
     Mutant(
+        "replicas of a shard that pass for shards",
+        "polling_alerts.py",
+        'count_values by ({_PLACE}) ("shard"',
+        'count_values by ({_PLACE}, instance) ("shard"',
+    ),
+    Mutant(
+        "a lone exporter that passes for a missing shard",
+        "polling_alerts.py",
+        "{series('exporter_shard')} and on ({', '.join(EXPORTER)}) {_DIVIDED}))",
+        "{series('exporter_shard')}))",
+    ),
+    Mutant(
+        "a shard that counts differently",
+        "polling_alerts.py",
+        " or {_MOST_SHARDS} - min by ({_PLACE}) ({_DIVIDED}) > 0",
+        "",
+    ),
+    Mutant(
         "never polled mixed up with stale",
         "polling_alerts.py",
         'per_account("min", data_age(series(',

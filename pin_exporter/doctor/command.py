@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from pin_exporter.accounts import Account, accounts_of
 from pin_exporter.api import PinApi
 from pin_exporter.clock import Clock, SystemClock
 from pin_exporter.credentials import Credentials, RereadCredentials
@@ -24,7 +25,6 @@ from pin_exporter.doctor.report import as_json, as_text
 from pin_exporter.errors import SettingsError
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.load_settings import load_settings
-from pin_exporter.settings import Account, accounts_of
 from pin_exporter.transport_errors import Timeouts
 
 _INTERRUPTED: Final = 130

@@ -102,15 +102,15 @@ def has(objects: Iterable[Object], kind: str) -> bool:
     return any(found["kind"] == kind for found in objects)
 
 
-def deployment(objects: Iterable[Object]) -> Object:
-    """Return the Deployment's specification."""
-    spec: Object = only(objects, "Deployment")["spec"]
-    return spec
+def workload(objects: Iterable[Object]) -> Object:
+    """Return the specification of the Deployment, or of the StatefulSet in its place."""
+    (spec,) = (found["spec"] for found in objects if found["kind"] in ("Deployment", "StatefulSet"))
+    return spec  # type: ignore[no-any-return]
 
 
 def pod(objects: Iterable[Object]) -> Object:
     """Return the specification of the exporter's pod."""
-    spec: Object = deployment(objects)["template"]["spec"]
+    spec: Object = workload(objects)["template"]["spec"]
     return spec
 
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from dev.chart.files import CHART
-from tests.chart.helm import CI_VALUES, MONITORING, SECRET, Helm, container, deployment, only, pod, read_yaml
+from tests.chart.helm import CI_VALUES, MONITORING, SECRET, Helm, container, only, pod, read_yaml, workload
 
 
 def test_mounted_keys_are_never_by_sub_path(helm: Helm) -> None:
@@ -29,8 +29,8 @@ def test_a_new_version_of_the_chart_alone_restarts_nothing(helm: Helm, tmp_path:
     (chart / "Chart.yaml").write_text(yaml.dump({**metadata, "version": "99.0.0"}))
     for values in map(read_yaml, CI_VALUES):
         old, new = helm.template(values), helm.template(values, chart=chart)
-        assert only(old, "Service") != only(new, "Service")
-        assert deployment(old) == deployment(new)
+        assert only(old, "Pod") != only(new, "Pod")
+        assert workload(old) == workload(new)
 
 
 def test_there_is_no_default_key_that_seems_to_work(helm: Helm) -> None:
@@ -92,7 +92,7 @@ def test_the_network_policy_lets_prometheus_in_and_dns_and_api_out(helm: Helm) -
         (port, protocol) for port in (53, 5353) for protocol in ("UDP", "TCP")
     }
     assert api == {"ports": [{"port": 443, "protocol": "TCP"}]}
-    assert spec["podSelector"]["matchLabels"] == deployment(helm.template(SECRET))["selector"]["matchLabels"]
+    assert spec["podSelector"]["matchLabels"] == workload(helm.template(SECRET))["selector"]["matchLabels"]
 
 
 def test_the_network_policy_follows_the_address_of_the_api(helm: Helm) -> None:
@@ -125,7 +125,7 @@ def test_a_service_called_like_the_exporter_sets_none_of_its_settings(helm: Helm
 
 
 def test_two_exporters_never_run_at_a_time(helm: Helm) -> None:
-    spec = deployment(helm.template(SECRET))
+    spec = workload(helm.template(SECRET))
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from pin_exporter.accounts import Account, accounts_of
 from pin_exporter.load_settings import load_settings
-from pin_exporter.settings import Account, accounts_of
 from tests.chart.helm import CI_VALUES, SECRET, Helm, config_of, container, only, pod, read_yaml
 from tests.processes import free_port, running, simulator, wait_for
 
@@ -93,9 +93,12 @@ def try_pod(objects: list[dict[str, Any]], directory: Path) -> str:
             path = exporter[probe]["httpGet"]["path"]
             wait_for(lambda path=path: answers(path), path)  # type: ignore[misc]
         hook = only(objects, "Pod")["spec"]["containers"][0]["command"]
-        path = "/" + hook[-1].removeprefix("http://").partition("/")[2]
+        path = "/" + hook[-4].removeprefix("http://").partition("/")[2]
         scraped = subprocess.run(
-            [sys.executable, *hook[1:-1], f"{url}{path}"], capture_output=True, text=True, check=False
+            [sys.executable, *hook[1:-4], f"{url}{path}", *hook[-3:]],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert scraped.returncode == 0, scraped.stderr
         assert "lines of metrics" in scraped.stdout
@@ -129,6 +132,7 @@ def test_the_hook_fails_on_what_is_no_exporter(helm: Helm) -> None:
     hook = only(helm.template({"demo": {"enabled": True}}), "Pod")["spec"]["containers"][0]["command"]
     with simulator() as simulated:
         url = simulated.base_url.removesuffix("/api") + "/control/accounts"
-        done = subprocess.run([sys.executable, *hook[1:-1], url], capture_output=True, text=True, check=False)
+        command = [sys.executable, *hook[1:-4], url, *hook[-3:]]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "not as pin-exporter" in done.stderr

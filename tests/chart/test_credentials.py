@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.helm import SECRET, Helm, HelmError, deployment, has, only, pod
+from tests.chart.helm import SECRET, Helm, HelmError, has, only, pod, workload
 
 
 def sources(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -67,7 +67,7 @@ def test_the_demonstration_mounts_nothing(helm: Helm) -> None:
 def test_new_keys_restart_nothing_and_new_settings_do(helm: Helm) -> None:
     def template(key: str, **config: str) -> object:
         values = {"credentials": {"apiKey": key, "secretKey": key}, "config": config}
-        return deployment(helm.template(values))["template"]
+        return workload(helm.template(values))["template"]
 
     assert template("one") == template("two")
     assert template("one") != template("one", poll_interval="5m")

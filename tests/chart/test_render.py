@@ -13,12 +13,12 @@ from tests.chart.helm import (
     SECRET,
     Helm,
     container,
-    deployment,
     find_helm,
     has,
     only,
     pod,
     read_yaml,
+    workload,
 )
 
 
@@ -77,7 +77,7 @@ def test_the_selector_is_name_and_instance_for_ever(helm: Helm) -> None:
     }
     objects = helm.template(values)
     expected = {"app.kubernetes.io/name": "pin-exporter", "app.kubernetes.io/instance": "rel"}
-    spec = deployment(objects)
+    spec = workload(objects)
     assert spec["selector"]["matchLabels"] == expected
     service = only(objects, "Service")
     assert service["spec"]["selector"] == expected
@@ -127,7 +127,7 @@ def test_two_releases_share_no_object_and_no_selector(helm: Helm) -> None:
     one, two = (helm.template(more, release=name, apis=MONITORING) for name in ("pin-exporter", "second"))
     objects = [(found["kind"], found["metadata"]["name"]) for found in (*one, *two)]
     assert len(set(objects)) == len(objects)
-    assert deployment(one)["selector"] != deployment(two)["selector"]
+    assert workload(one)["selector"] != workload(two)["selector"]
 
 
 @pytest.fixture
@@ -228,4 +228,13 @@ def test_notes_say_how_to_see_the_metrics(helm: Helm, tmp_path: Path) -> None:
     assert "podMonitor.labels.release" in notes({**SECRET, "podMonitor": {"enabled": True}})
     assert "Nothing tells" in notes({**SECRET, "service": {"scrapeAnnotations": False}})
     assert "Nothing runs" in notes({**SECRET, "replicas": 0})
+    sharded = notes({**SECRET, "shards": 2})
+    assert "port-forward pod/rel-pin-exporter-0 10242:10242" in sharded
+    assert "--selector app.kubernetes.io/name=pin-exporter,app.kubernetes.io/instance=rel" in sharded
+    users = {"basic_auth_users": {"a": "b"}}
+    secured = notes({**SECRET, "web": {"tlsSecret": "t", "config": users}, "podMonitor": {"enabled": True}})
+    assert "curl --insecure --user NAME https://localhost:10242/metrics" in secured
+    assert "set podMonitor.basicAuth" in secured
+    demanding = {"existingSecret": "w", "tls": True, "clientCertificates": True}
+    assert "set podMonitor.tlsConfig" in notes({**SECRET, "web": demanding, "podMonitor": {"enabled": True}})
     assert "made-up-secret" not in notes({"credentials": {"apiKey": "a", "secretKey": "made-up-secret"}})

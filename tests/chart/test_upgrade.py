@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dev.chart.files import CHART
-from tests.chart.helm import CI_VALUES, SECRET, Helm, deployment, read_yaml
+from tests.chart.helm import CI_VALUES, SECRET, Helm, read_yaml, workload
 
 RELEASED = sorted((CHART / "ci" / "released").glob("*-values.yaml"))
 # The values of today are those of the next release.
@@ -28,7 +28,7 @@ def complete(values: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("path", OLD, ids=lambda path: path.name)
 def test_values_of_a_release_fit_this_chart(helm: Helm, path: Path) -> None:
     values = complete(read_yaml(path))
-    spec = deployment(helm.template(values))
+    spec = workload(helm.template(values))
     assert spec["selector"]["matchLabels"] == {
         "app.kubernetes.io/name": values.get("nameOverride") or "pin-exporter",
         "app.kubernetes.io/instance": "rel",

@@ -18,7 +18,7 @@ CI = {path.name: read_yaml(path) for path in CI_VALUES}
 EXTRAS = {name: {"enabled": True} for name in ("prometheusRule", "dashboards", "networkPolicy")}
 CHART_S_OWN = {
     *("name", "account", "accounts", "api_key", "api_key_file", "secret_key", "secret_key_file"),
-    *("config_file", "web_listen_address"),
+    *("config_file", "web_listen_address", "web_config_file", "shard", "total_shards"),
 }
 
 
@@ -101,6 +101,11 @@ def test_everything_in_the_schema_is_described() -> None:
         {"serviceMonitor": {"relabeling": []}},
         {"replicas": 2},
         {"replicas": "1"},
+        {"shards": 0},
+        {"shards": "2"},
+        {"web": {"tlsSecrets": "a"}},
+        {"web": {"tls": "yes"}},
+        {"config": {"shard": 1}},
         {"containerPort": 0},
         {"serviceMonitor": {"enabled": "yes"}},
         {"serviceMonitor": {"interval": "1 minute"}},

@@ -50,6 +50,8 @@ def restricted_namespace(cluster: Cluster, name: str) -> str:
         "aioz-pin": ("api-key", "secret-key", "API_KEY", "SECRET_KEY"),
         "aioz-pin-production": ("api-key", "secret-key"),
         "aioz-pin-backups": ("key", "secret"),
+        "pin-exporter-web": ("web-config.yml",),
+        "pin-exporter-tls": ("tls.crt", "tls.key", "ca.crt"),
     }
     for secret, keys in secrets.items():
         content = {"metadata": {"name": secret}, "stringData": dict.fromkeys(keys, "made-up")}

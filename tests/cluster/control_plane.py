@@ -27,6 +27,7 @@ _CONTROLLERS: Final = (
     "replicaset-controller",
     "root-ca-certificate-publisher-controller",
     "serviceaccount-controller",
+    "statefulset-controller",
 )
 
 

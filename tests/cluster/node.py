@@ -71,6 +71,8 @@ def _missing(cluster: Cluster, namespace: str, source: Object) -> Iterator[str]:
             continue
         wanted: dict[str, Any] = source[kind]
         name = wanted.get("name") or wanted[name_of]
+        if wanted.get("optional"):
+            continue
         found = cluster.get(f"{namespace}/{list_of}/{name}")
         if found is None:
             yield f"{kind} {name}"

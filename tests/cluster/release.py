@@ -27,9 +27,9 @@ class Release:
         """Install the chart, and wait until it is ready. Raises RefusedError."""
         return self._helm("install", self.name, str(CHART), values=values, wait=wait)
 
-    def upgrade(self, values: Mapping[str, Any]) -> str:
-        """Upgrade to other values. Raises RefusedError."""
-        return self._helm("upgrade", self.name, str(CHART), values=values)
+    def upgrade(self, values: Mapping[str, Any], *, wait: bool = True) -> str:
+        """Upgrade to other values, and wait until all is ready. Raises RefusedError."""
+        return self._helm("upgrade", self.name, str(CHART), values=values, wait=wait)
 
     def rollback(self) -> str:
         """Go back to the values before. Raises RefusedError."""

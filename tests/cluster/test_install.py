@@ -127,6 +127,66 @@ def test_nothing_is_left_once_the_release_is_removed(release: Release) -> None:
     wait_for(lambda: release.everything() <= before, "the namespace to be as it was")
 
 
+def shards_of(release: Release) -> dict[str, str]:
+    """Return the number of shards that each pod believes in, by the pod's name, or how it came about."""
+    return {
+        pod["metadata"]["name"]: next(
+            (
+                variable["value"]
+                for variable in pod["spec"]["containers"][0].get("env", ())
+                if variable["name"] == "PIN_EXPORTER_TOTAL_SHARDS"
+            ),
+            pod["metadata"]["ownerReferences"][0]["kind"],
+        )
+        for pod in release.pods()
+    }
+
+
+def all_shards(total: int) -> dict[str, str]:
+    return {f"pins-pin-exporter-{number}": str(total) for number in range(total)}
+
+
+def test_shards_take_the_place_of_one_pod_and_give_it_back(release: Release) -> None:
+    release.install(SECRET)
+    before = {path for path in release.everything() if not path.startswith(("pods/", "replicasets/"))}
+    release.upgrade({**SECRET, "shards": 3})
+    wait_for(lambda: shards_of(release) == all_shards(3), "the one pod to go")
+    assert not release.objects("replicasets", "apis/apps/v1")
+    release.upgrade(SECRET)
+    wait_for(lambda: [*shards_of(release).values()] == ["ReplicaSet"], "the shards to go")
+    release.rollback()
+    wait_for(lambda: shards_of(release) == all_shards(3), "the shards to come back")
+    release.upgrade(SECRET)
+
+    def left_over() -> set[str]:
+        ours = {path for path in release.everything() if "pins-pin-exporter" in path}
+        return {
+            path
+            for path in ours - before
+            if not path.startswith(("pods/", "replicasets/", "endpointslices/"))
+        }
+
+    wait_for(lambda: not left_over() or None, f"no trace of the shards: {left_over()}")
+
+
+@pytest.mark.parametrize(("old", "new"), [(2, 4), (4, 2)])
+def test_another_number_of_shards_soon_reaches_all_of_them(release: Release, old: int, new: int) -> None:
+    release.install({**SECRET, "shards": old})
+    before = {pod["metadata"]["uid"] for pod in release.pods()}
+    assert shards_of(release) == all_shards(old)
+    release.upgrade({**SECRET, "shards": new})
+    wait_for(lambda: shards_of(release) == all_shards(new), f"{new} shards")
+    assert not before & {pod["metadata"]["uid"] for pod in release.pods()}
+
+
+def test_all_shards_are_replaced_at_once_even_if_one_never_becomes_ready(release: Release) -> None:
+    release.install({**SECRET, "shards": 3})
+    # The stand-in for kubelet does not start a pod whose Secret is missing.
+    missing = {"extraVolumes": [{"name": "a", "secret": {"secretName": "missing"}}]}
+    release.upgrade({**SECRET, **missing, "shards": 4}, wait=False)
+    wait_for(lambda: shards_of(release) == all_shards(4), "all to be replaced while none is ready")
+
+
 def test_two_monitors_at_once_are_refused_before_anything_is_made(release: Release) -> None:
     before = release.everything()
     both = {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}

@@ -15,13 +15,13 @@ import pytest
 import yaml
 from hypothesis import strategies as st
 
+from pin_exporter.accounts import accounts_of
 from pin_exporter.answers import Answer, bounded_headers, error_for_status
 from pin_exporter.decode import decode_page
 from pin_exporter.errors import MalformedError, PollError, RateLimitedError, ServerError, SettingsError
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.load_settings import load_settings
 from pin_exporter.model import Page
-from pin_exporter.settings import accounts_of
 from tests.environment import clean
 from tests.fuzz.material import answers, bodies, config_contents
 from tests.service import API_KEY, SECRET_KEY, credentials, pin_api

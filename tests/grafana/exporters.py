@@ -33,11 +33,15 @@ UP: Final = Key("up")
 BUILD_INFO: Final = Key(
     "aiozpin_exporter_build_info", (("version", "1.0.0"), ("revision", "abc"), ("python_version", "3.13.0"))
 )
+RELOADED: Final = Key("aiozpin_exporter_config_last_reload_successful")
+SHARD: Final = Key("aiozpin_exporter_shard")
+TOTAL_SHARDS: Final = Key("aiozpin_exporter_total_shards")
 
 
 def healthy_target() -> dict[Key, Signal]:
     """Return what stands for the exporter itself."""
-    return {UP: steady(1), BUILD_INFO: steady(1)}
+    alone = {SHARD: steady(0), TOTAL_SHARDS: steady(1)}
+    return {UP: steady(1), BUILD_INFO: steady(1), RELOADED: steady(1), **alone}
 
 
 def healthy_account() -> dict[Key, Signal]:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from tests.grafana.alert_case import Case
-from tests.grafana.exporters import UP, key
+from tests.grafana.exporters import RELOADED, TOTAL_SHARDS, UP, key
 from tests.grafana.signals import changes, counts, keeps_up
 
 _INVENTORY: Final = {"collector": "inventory"}
@@ -21,6 +21,16 @@ POLLING_CASES: Final = (
         "Prometheus has no pin-exporter to scrape in job {job}",
         vanishes=True,
         one_is_enough=False,
+    ),
+    Case(
+        "AIOZPinShardsMissing",
+        {TOTAL_SHARDS: changes(1, 2)},
+        "Shards of the exporter in job {job} are missing, or do not agree on how many they are",
+    ),
+    Case(
+        "AIOZPinConfigReloadFailed",
+        {RELOADED: changes(1, 0)},
+        "The exporter {instance} has refused its new configuration",
     ),
     Case(
         "AIOZPinNeverPolled",

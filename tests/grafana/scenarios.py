@@ -64,7 +64,7 @@ def one_replica_may_be_enough(case: Case) -> Group:
 def what_is_healthy_beside_it_stays_silent(case: Case) -> Group:
     troubled = case.exporter()
     beside = Exporter(account="other", labels=troubled.labels)
-    if case.vanishes:
+    if not case.rule.on_account:
         beside = Exporter(labels={"job": "others", "instance": "one:10242"})
     elsewhere = [{"job": "node"}, {"namespace": "other"}, {"cluster": "other"}]
     # Where the job is all that counts, a target of the same job is no stranger.

@@ -54,6 +54,7 @@ LOGGED: tuple[str, ...] = (
     "a bug ended the exporter",
     "cannot listen on",
     "was not accepted",
+    "configuration refused",
 )
 LOGGED += ("the API sends the same page for different offsets", "the list does not end")
 

@@ -38,6 +38,32 @@ app.kubernetes.io/name: {{ printf "%s-test" (include "pin-exporter.name" . | tru
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
+{{/* Those of the shards' Service differ, or a ServiceMonitor would find two and scrape everything twice. */}}
+{{- define "pin-exporter.shardsServiceLabels" -}}
+app.kubernetes.io/name: {{ printf "%s-shards" (include "pin-exporter.name" . | trunc 56 | trimSuffix "-") | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end }}
+
+{{/* Whether there is more than one shard: "true" or nothing. */}}
+{{- define "pin-exporter.sharded" -}}
+{{- if gt (int .Values.shards) 1 }}
+{{- if .Values.demo.enabled }}
+{{- fail "shards divide accounts, and those of demo.enabled are made up in each pod: leave shards at 1" }}
+{{- end }}
+{{- "true" }}
+{{- end }}
+{{- end }}
+
+{{/* Kind of what keeps the pods. */}}
+{{- define "pin-exporter.workload" -}}
+{{- ternary "StatefulSet" "Deployment" (eq (include "pin-exporter.sharded" .) "true") }}
+{{- end }}
+
+{{/* Cut at 52 characters: Kubernetes puts a revision of 11 behind it, into a label. */}}
+{{- define "pin-exporter.statefulSetName" -}}
+{{- include "pin-exporter.fullname" . | trunc 52 | trimSuffix "-" | trimSuffix "." }}
+{{- end }}
+
 {{- define "pin-exporter.chartLabels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}

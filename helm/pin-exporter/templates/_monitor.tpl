@@ -15,10 +15,30 @@
 
 {{/* What to scrape and how: the same for both kinds of monitor. Takes `root` and `monitor`, the values. */}}
 {{- define "pin-exporter.endpoint" -}}
-{{- $endpoint := dict "port" "http" "path" (include "pin-exporter.telemetryPath" .root) }}
+{{- $endpoint := dict "port" "http" "path" (include "pin-exporter.telemetryPath" .root) "scheme" (include "pin-exporter.scheme" .root) }}
+{{- if not .monitor.tlsConfig }}
+{{- with include "pin-exporter.tlsConfig" . | fromYaml }}
+{{- $_ := set $endpoint "tlsConfig" . }}
+{{- end }}
+{{- end }}
 {{- $names := list "interval" "scrapeTimeout" "scheme" "tlsConfig" "basicAuth" "honorLabels" "relabelings" "metricRelabelings" }}
 {{- $given := include "pin-exporter.given" (dict "values" .monitor "names" $names) | fromYaml }}
 {{- merge (dict) (default dict .monitor.extraEndpoint) $given $endpoint | toYaml }}
+{{- end }}
+
+{{/* How to check the exporter's certificate; nothing where the monitor does without TLS. */}}
+{{- define "pin-exporter.tlsConfig" -}}
+{{- if eq (default (include "pin-exporter.scheme" .root) .monitor.scheme | lower) "https" }}
+serverName: {{ include "pin-exporter.serverName" .root | quote }}
+{{- $namespace := include "pin-exporter.namespace" .root }}
+{{- $reachable := eq (default $namespace .monitor.namespace) $namespace }}
+{{- with and $reachable .root.Values.web.tlsSecret }}
+ca:
+  secret:
+    name: {{ . | quote }}
+    key: ca.crt
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* The specification but for its endpoints. */}}

@@ -14,7 +14,7 @@ imagePullSecrets:
   {{- end }}
   {{- end }}
 {{- end }}
-{{- $names := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" "hostAliases" "dnsPolicy" "dnsConfig" }}
+{{- $names := list "nodeSelector" "tolerations" "affinity" "priorityClassName" "hostAliases" "dnsPolicy" "dnsConfig" }}
 {{- with include "pin-exporter.given" (dict "values" .Values "names" $names) | fromYaml }}
 {{ toYaml . }}
 {{- end }}
@@ -32,18 +32,47 @@ securityContext:
 {{- end }}
 {{- end }}
 
+{{/* How to spread the pods: as the values say, or shards over nodes, so that one node takes few along. */}}
+{{- define "pin-exporter.spread" -}}
+{{- $selector := dict "matchLabels" (include "pin-exporter.selectorLabels" . | fromYaml) }}
+{{- $over := dict "maxSkew" 1 "topologyKey" "kubernetes.io/hostname" "whenUnsatisfiable" "ScheduleAnyway" "labelSelector" $selector }}
+{{- $usual := ternary (list $over) list (eq (include "pin-exporter.sharded" .) "true") }}
+{{- with default $usual .Values.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* The pod's name ends in the number of the shard. */}}
+{{- define "pin-exporter.shardEnv" -}}
+{{- if include "pin-exporter.sharded" . }}
+- name: PIN_EXPORTER_SHARD
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: PIN_EXPORTER_TOTAL_SHARDS
+  value: {{ .Values.shards | int | quote }}
+{{- end }}
+{{- end }}
+
+{{/* How to ask for health. Kubernetes has no certificate to show, so where one is demanded, the exporter asks itself. */}}
 {{- define "pin-exporter.probe" -}}
 {{- $probe := default dict .probe }}
 {{- $values := omit $probe "httpGet" "exec" "tcpSocket" "grpc" }}
 {{- $handler := pick $probe "httpGet" "exec" "tcpSocket" "grpc" }}
-{{- if not $handler }}
-{{- $handler = dict "httpGet" (dict "path" .path "port" "http") }}
+{{- if and (not $handler) .web.clientCertificates }}
+{{- $handler = dict "exec" (dict "command" (list "pin-exporter" "healthcheck")) }}
+{{- else if not $handler }}
+{{- $scheme := ternary (dict "scheme" "HTTPS") dict .web.tls }}
+{{- $handler = dict "httpGet" (merge (dict "path" .path "port" "http") $scheme) }}
 {{- end }}
 {{- merge $handler $values | toYaml }}
 {{- end }}
 
 {{- define "pin-exporter.pod" -}}
-{{- $accounts := include "pin-exporter.accounts" . | fromJsonArray -}}
+{{- $accounts := include "pin-exporter.accounts" . | fromJsonArray }}
+{{- $web := include "pin-exporter.web" . | fromJson }}
+{{- $mounts := or (not .Values.demo.enabled) $web.configured .Values.web.tlsSecret -}}
 metadata:
   labels:
     {{- $selectorLabels := include "pin-exporter.selectorLabels" . | fromYaml }}
@@ -59,6 +88,9 @@ metadata:
   {{- end }}
 spec:
   {{- include "pin-exporter.podBase" . | nindent 2 }}
+  {{- with include "pin-exporter.spread" . | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
   terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
   {{- with .Values.initContainers }}
   initContainers:
@@ -76,10 +108,13 @@ spec:
         - --config.file=/etc/pin-exporter/config/config.yml
         {{- end }}
         - --web.listen-address=:{{ .Values.containerPort }}
+        {{- if $web.configured }}
+        - --web.config.file=/etc/pin-exporter/web/web-config.yml
+        {{- end }}
         {{- with .Values.extraArgs }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
-      {{- with .Values.extraEnv }}
+      {{- with concat (include "pin-exporter.shardEnv" . | fromYamlArray) (default list .Values.extraEnv) }}
       env:
         {{- toYaml . | nindent 8 }}
       {{- end }}
@@ -92,16 +127,16 @@ spec:
           containerPort: {{ .Values.containerPort }}
           protocol: TCP
       startupProbe:
-        {{- include "pin-exporter.probe" (dict "probe" .Values.startupProbe "path" "/-/healthy") | nindent 8 }}
+        {{- include "pin-exporter.probe" (dict "probe" .Values.startupProbe "path" "/-/healthy" "web" $web) | nindent 8 }}
       livenessProbe:
-        {{- include "pin-exporter.probe" (dict "probe" .Values.livenessProbe "path" "/-/healthy") | nindent 8 }}
+        {{- include "pin-exporter.probe" (dict "probe" .Values.livenessProbe "path" "/-/healthy" "web" $web) | nindent 8 }}
       readinessProbe:
-        {{- include "pin-exporter.probe" (dict "probe" .Values.readinessProbe "path" "/-/ready") | nindent 8 }}
+        {{- include "pin-exporter.probe" (dict "probe" .Values.readinessProbe "path" "/-/ready" "web" $web) | nindent 8 }}
       resources:
         {{- default dict .Values.resources | toYaml | nindent 8 }}
       securityContext:
         {{- default dict .Values.securityContext | toYaml | nindent 8 }}
-      {{- if or (not .Values.demo.enabled) .Values.extraVolumeMounts }}
+      {{- if or $mounts .Values.extraVolumeMounts }}
       volumeMounts:
         {{- if not .Values.demo.enabled }}
         {{- /* Whole directories: Kubernetes does not update what is mounted by subPath. */}}
@@ -112,6 +147,16 @@ spec:
           mountPath: /etc/pin-exporter/credentials
           readOnly: true
         {{- end }}
+        {{- if $web.configured }}
+        - name: web
+          mountPath: /etc/pin-exporter/web
+          readOnly: true
+        {{- end }}
+        {{- if .Values.web.tlsSecret }}
+        - name: tls
+          mountPath: {{ include "pin-exporter.tlsDirectory" . }}
+          readOnly: true
+        {{- end }}
         {{- with .Values.extraVolumeMounts }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
@@ -119,7 +164,7 @@ spec:
     {{- with .Values.extraContainers }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
-  {{- if or (not .Values.demo.enabled) .Values.extraVolumes }}
+  {{- if or $mounts .Values.extraVolumes }}
   volumes:
     {{- if not .Values.demo.enabled }}
     - name: config
@@ -133,12 +178,28 @@ spec:
           {{- range $account := $accounts }}
           - secret:
               name: {{ $account.secret | quote }}
+              {{- if include "pin-exporter.sharded" $ }}
+              # One that is missing stops the shard that needs it, and no other.
+              optional: true
+              {{- end }}
               items:
                 - key: {{ $account.keys.apiKey | quote }}
                   path: {{ $account.name | printf "%s/api-key" | quote }}
                 - key: {{ $account.keys.secretKey | quote }}
                   path: {{ $account.name | printf "%s/secret-key" | quote }}
           {{- end }}
+    {{- end }}
+    {{- if $web.configured }}
+    - name: web
+      secret:
+        secretName: {{ include "pin-exporter.webSecret" . | quote }}
+        defaultMode: 0444
+    {{- end }}
+    {{- if .Values.web.tlsSecret }}
+    - name: tls
+      secret:
+        secretName: {{ .Values.web.tlsSecret | quote }}
+        defaultMode: 0444
     {{- end }}
     {{- with .Values.extraVolumes }}
     {{- toYaml . | nindent 4 }}

@@ -1,0 +1,63 @@
+"""The command line's flags for settings: each has the setting's name, description and variable."""
+
+import argparse
+from typing import Any, Final
+
+from pin_exporter.load_settings import flag_of, variable_of
+from pin_exporter.settings import Settings
+
+_SERVE_EPILOG: Final = """\
+Every setting, these flags included, can be given in the environment as PIN_EXPORTER_<NAME>; README.md lists
+them. The keys are never flags, which others could read in the process list: set PIN_EXPORTER_API_KEY and
+PIN_EXPORTER_SECRET_KEY, or PIN_EXPORTER_API_KEY_FILE and PIN_EXPORTER_SECRET_KEY_FILE.
+"""
+
+
+def add_serve_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of serve."""
+    add_flag(parser, "config_file", "FILE")
+    parser.add_argument(
+        "--config.check", action="store_true", dest="config_check", help="Check settings, and exit."
+    )
+    add_flag(parser, "shard", "NUMBER")
+    add_flag(parser, "total_shards", "NUMBER")
+    _add_switch(parser, "web_enable_lifecycle")
+    add_shared_flags(parser)
+    parser.epilog = _SERVE_EPILOG
+
+
+def add_shared_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags for serving and logging."""
+    add_flag(parser, "web_listen_address", "ADDRESS", action="append")
+    add_flag(parser, "web_config_file", "FILE")
+    add_flag(parser, "web_telemetry_path", "PATH")
+    add_flag(parser, "log_level", "LEVEL")
+    add_flag(parser, "log_format", "FORMAT")
+
+
+def add_flag(parser: argparse.ArgumentParser, name: str, metavar: str, action: str = "store") -> None:
+    """Add the flag of a setting; without it, the namespace has no such attribute."""
+    description = Settings.model_fields[name].description
+    parser.add_argument(
+        flag_of(name),
+        action=action,
+        dest=name,
+        metavar=metavar,
+        default=argparse.SUPPRESS,
+        help=f"{description} ({variable_of(name)})",
+    )
+
+
+def _add_switch(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument(
+        flag_of(name),
+        action="store_true",
+        dest=name,
+        default=argparse.SUPPRESS,
+        help=f"{Settings.model_fields[name].description} ({variable_of(name)})",
+    )
+
+
+def flags_given(parsed: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings that were given as flags, by name."""
+    return {name: value for name, value in vars(parsed).items() if name in Settings.model_fields}

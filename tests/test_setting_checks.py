@@ -1,0 +1,33 @@
+import pytest
+
+from pin_exporter.setting_checks import joint_problems
+from pin_exporter.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, []),
+        ({"total_shards": 1}, []),
+        ({"shard": 0, "total_shards": 1}, []),
+        ({"shard": 2, "total_shards": 3}, []),
+        ({"total_shards": 3}, ["is missing: say which of the 3 shards this is, 0 to 2"]),
+        ({"shard": 0}, ["is given without total_shards: say how many shards there are"]),
+        (
+            {"shard": 3, "total_shards": 3},
+            ["must be less than total_shards: 3 shards count from 0 to 2"],
+        ),
+    ],
+)
+def test_number_and_total_of_shards_must_fit(given: dict[str, int], told: list[str]) -> None:
+    settings = Settings.model_validate(given)
+    assert list(joint_problems(settings)) == [(("shard",), problem) for problem in told]
+
+
+def test_a_shard_looks_at_no_certificate_of_an_account_that_belongs_to_another() -> None:
+    entry = {"name": "production", "api_key": "k", "secret_key": "s", "ca_file": "/nowhere/ca.pem"}
+    settings = {"accounts": [entry], "total_shards": 3}
+    looked = [
+        list(joint_problems(Settings.model_validate({**settings, "shard": number}))) for number in range(3)
+    ]
+    assert [len(problems) for problems in looked] == [0, 0, 1]
