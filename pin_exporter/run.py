@@ -51,11 +51,17 @@ async def run_exporter(
     async with clients:
         exporter = Exporter(accounts, clients, clock, random.Random())
         reloader = Reloader(reload, exporter.update, note)
+        exposition = Exposition(exporter.snapshots, process.registry, clock.elapsed)
         app = create_app(
-            Exposition(exporter.snapshots, process.registry, clock.elapsed),
+            exposition,
             telemetry_path=web.telemetry_path,
             unready=exporter.unready,
             reload=reloader.reload if web.lifecycle else None,
         )
-        workers = {"accounts": exporter.run, "reload": reloader.run, **(beside or {})}
+        workers = {
+            "accounts": exporter.run,
+            "reload": reloader.run,
+            "exposition": lambda: exposition.keep_ready(clock.sleep),
+            **(beside or {}),
+        }
         await serve(app, web.sockets, workers, on_hangup=reloader.ask)

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from pin_exporter import __version__
 from pin_exporter.exposition import Exposition
 from pin_exporter.negotiation import accepts_gzip, choose_format
+from pin_exporter.together import Together
 
 _COMPRESS_ASIDE_BYTES: Final = 256 * 2**10
 _GZIP_LEVEL: Final = 4
@@ -32,15 +33,21 @@ def create_app(
     again and returns what is wrong with it; None if nobody may ask for that.
     """
 
+    together: Together[object, bytes] = Together()
+
     async def metrics(request: Request) -> Response:
         form = choose_format(",".join(request.headers.getlist("accept")))
-        text = await exposition.render(form, request.query_params.getlist("name[]"))
+        names = frozenset(request.query_params.getlist("name[]"))
+        compressed = accepts_gzip(",".join(request.headers.getlist("accept-encoding")))
         headers = {"Content-Type": form.value, "Vary": "Accept, Accept-Encoding", "Cache-Control": "no-store"}
-        body = text.encode()
-        if accepts_gzip(",".join(request.headers.getlist("accept-encoding"))):
+        if compressed:
             headers["Content-Encoding"] = "gzip"
-            body = await _compressed(body)
-        return Response(body, headers=headers)
+
+        async def body() -> bytes:
+            plain = await exposition.render(form, names)
+            return await _compressed(plain) if compressed else plain
+
+        return Response(await together.once((form, names, compressed), body), headers=headers)
 
     async def healthy(_: Request) -> Response:
         # A poller that dies takes the process with it, so whoever can answer is healthy.

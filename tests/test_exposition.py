@@ -39,7 +39,7 @@ def exposition(
 
 
 def render(exposition: Exposition, form: Format = Format.TEXT, names: Sequence[str] = ()) -> str:
-    return asyncio.run(exposition.render(form, names))
+    return asyncio.run(exposition.render(form, names)).decode()
 
 
 def families_of(text: str) -> list[str]:
