@@ -31,7 +31,7 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
     settings = load_settings(flags)
     clients = HttpClients()
     accounts = _usable_accounts(settings, clients)
-    configure_logging(settings.log_level, settings.log_format)
+    log_events = configure_logging(settings.log_level, settings.log_format)
     sockets = [listen(address) for address in settings.web_listen_address]
     for variable in unknown_variables():
         _log.warning("unknown environment variable", extra={"variable": variable})
@@ -49,7 +49,7 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
         return usable
 
     web = Web(sockets, settings.web_telemetry_path, lifecycle=settings.web_enable_lifecycle)
-    uvloop.run(run_exporter(accounts, clients, web, reload=reload))
+    uvloop.run(run_exporter(accounts, clients, web, reload=reload, log_events=log_events))
     _log.info("stopped")
 
 

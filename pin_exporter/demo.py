@@ -11,6 +11,7 @@ import uvloop
 from pin_exporter.api import HttpClients
 from pin_exporter.credentials import checked_key
 from pin_exporter.errors import ListenError
+from pin_exporter.log_events import LogEventCounter
 from pin_exporter.run import Web, run_exporter
 from pin_exporter.server import listen, local_url
 from pin_exporter.settings import Account
@@ -23,7 +24,7 @@ _POLL_INTERVAL_SECONDS: Final = 15.0
 _HEADROOM: Final = 1.25
 
 
-def run_demo(listen_addresses: Sequence[str], telemetry_path: str) -> None:
+def run_demo(listen_addresses: Sequence[str], telemetry_path: str, log_events: LogEventCounter) -> None:
     """Run until SIGTERM or SIGINT. Raises ListenError, and an exception group for a bug."""
     sockets = [listen(address) for address in listen_addresses]
     simulator_socket = _listen_for_simulator()
@@ -59,6 +60,7 @@ def run_demo(listen_addresses: Sequence[str], telemetry_path: str) -> None:
             HttpClients(),
             Web(sockets, telemetry_path),
             reload=lambda: accounts,
+            log_events=log_events,
             beside={"simulator": lambda: serve_simulator(simulator, simulator_socket, asyncio.Event())},
         )
     )

@@ -69,7 +69,7 @@ def exported() -> list[Row]:
         for family in ACCOUNT_FAMILIES
     ]
     own = [
-        Row(metric.name, metric.type, tuple(metric.samples[0].labels), "")
+        Row(metric.samples[0].name, metric.type, tuple(metric.samples[0].labels), "")
         for metric in ProcessMetrics().registry.collect()
         if metric.name.startswith(PREFIX)
     ]
