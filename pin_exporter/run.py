@@ -9,6 +9,7 @@ from pin_exporter.api import HttpClients
 from pin_exporter.clock import SystemClock
 from pin_exporter.exporter import Exporter
 from pin_exporter.exposition import Exposition
+from pin_exporter.log_events import LogEventCounter
 from pin_exporter.process_metrics import ProcessMetrics
 from pin_exporter.reload import Reloader
 from pin_exporter.server import serve
@@ -33,16 +34,17 @@ async def run_exporter(
     web: Web,
     *,
     reload: Callable[[], Sequence[Account]],
+    log_events: LogEventCounter | None = None,
     beside: Workers | None = None,
 ) -> None:
     """Poll the accounts and serve their metrics until SIGTERM or SIGINT.
 
     `clients` are closed at the end. `reload` returns the accounts as they are configured by then, or raises
-    SettingsError. `beside` are workers to run along with the pollers. A bug in any of them is raised in an
-    exception group.
+    SettingsError. `log_events` counts what the log warns of. `beside` are workers to run along with the
+    pollers. A bug in any of them is raised in an exception group.
     """
     clock = SystemClock()
-    process = ProcessMetrics()
+    process = ProcessMetrics(log_events)
 
     def note(*, accepted: bool) -> None:
         process.config_read(at=clock.wall(), accepted=accepted)
@@ -50,7 +52,7 @@ async def run_exporter(
     note(accepted=True)
     async with clients:
         exporter = Exporter(accounts, clients, clock, random.Random())
-        reloader = Reloader(reload, exporter.update, note)
+        reloader = Reloader(lambda: exporter.read_keys(reload()), exporter.poll, note)
         exposition = Exposition(exporter.snapshots, process.registry, clock.elapsed)
         app = create_app(
             exposition,
