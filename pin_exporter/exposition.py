@@ -82,9 +82,9 @@ class Exposition:
         return _joined(form, rows, own, wanted)
 
     async def keep_ready(self, sleep: Callable[[float], Awaitable[None]]) -> None:
-        """Encode what has changed in the formats asked for lately, until cancelled, so that scrapes are short.
+        """Encode what has changed, until cancelled, so that scrapes are short.
 
-        What nobody asks for any more is forgotten.
+        In the formats that were asked for lately; what nobody asks for any more is forgotten.
         """
         while True:
             await sleep(_AHEAD_SECONDS)

@@ -46,7 +46,7 @@ class AccountLines:
 
 
 def _columns(family: Family, openmetrics: bool) -> Iterator[_Column]:
-    """Yield the one block of a family, or the three of a gauge histogram, which the text format does not know."""
+    """Yield the block of a family, or the three of a gauge histogram, which the text format does not know."""
     if family.type is not Type.GAUGE_HISTOGRAM:
         write = _values(family) if family.values else _histogram(family, "_bucket", "_count", "_sum")
         yield _Column(_header(family, openmetrics), family.cached, write)

@@ -47,6 +47,7 @@ def configure_logging(level: str, style: Literal["logfmt", "json"]) -> LogEventC
     logging.getLogger(__package__).setLevel(min(chosen, logging.WARNING))
     # What clients send wrong is theirs to know, and would fill the log.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    return counter
 
 
 def _quoted(text: str) -> str:

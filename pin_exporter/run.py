@@ -9,6 +9,7 @@ from pin_exporter.api import HttpClients
 from pin_exporter.clock import SystemClock
 from pin_exporter.exporter import Exporter
 from pin_exporter.exposition import Exposition
+from pin_exporter.garbage import keep_collections_short
 from pin_exporter.log_events import LogEventCounter
 from pin_exporter.process_metrics import ProcessMetrics
 from pin_exporter.reload import Reloader
@@ -64,6 +65,7 @@ async def run_exporter(
             "accounts": exporter.run,
             "reload": reloader.run,
             "exposition": lambda: exposition.keep_ready(clock.sleep),
+            "garbage": lambda: keep_collections_short(clock.sleep),
             **(beside or {}),
         }
         await serve(app, web.sockets, workers, on_hangup=reloader.ask)

@@ -33,22 +33,6 @@ def create_app(
     again and returns what is wrong with it; None if nobody may ask for that.
     """
 
-    together: Together[object, bytes] = Together()
-
-    async def metrics(request: Request) -> Response:
-        form = choose_format(",".join(request.headers.getlist("accept")))
-        names = frozenset(request.query_params.getlist("name[]"))
-        compressed = accepts_gzip(",".join(request.headers.getlist("accept-encoding")))
-        headers = {"Content-Type": form.value, "Vary": "Accept, Accept-Encoding", "Cache-Control": "no-store"}
-        if compressed:
-            headers["Content-Encoding"] = "gzip"
-
-        async def body() -> bytes:
-            plain = await exposition.render(form, names)
-            return await _compressed(plain) if compressed else plain
-
-        return Response(await together.once((form, names, compressed), body), headers=headers)
-
     async def healthy(_: Request) -> Response:
         # A poller that dies takes the process with it, so whoever can answer is healthy.
         return PlainTextResponse("healthy\n")
@@ -72,7 +56,7 @@ def create_app(
         return HTMLResponse(page, headers={"Content-Security-Policy": "default-src 'none'"})
 
     routes = [
-        Route(telemetry_path, metrics),
+        Route(telemetry_path, _metrics(exposition)),
         Route("/-/healthy", healthy),
         Route("/-/ready", ready),
         Route("/-/reload", reload_configuration, methods=["POST", "PUT"]),
@@ -81,6 +65,27 @@ def create_app(
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     return app
+
+
+def _metrics(exposition: Exposition) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of the metrics. Who asks for the same at the same time shares one answer."""
+    together: Together[object, bytes] = Together()
+
+    async def metrics(request: Request) -> Response:
+        form = choose_format(",".join(request.headers.getlist("accept")))
+        names = frozenset(request.query_params.getlist("name[]"))
+        compressed = accepts_gzip(",".join(request.headers.getlist("accept-encoding")))
+        headers = {"Content-Type": form.value, "Vary": "Accept, Accept-Encoding", "Cache-Control": "no-store"}
+        if compressed:
+            headers["Content-Encoding"] = "gzip"
+
+        async def body() -> bytes:
+            plain = await exposition.render(form, names)
+            return await _compressed(plain) if compressed else plain
+
+        return Response(await together.once((form, names, compressed), body), headers=headers)
+
+    return metrics
 
 
 async def _compressed(body: bytes) -> bytes:

@@ -309,23 +309,22 @@ def test_a_scrape_shows_what_changed_since_it_was_encoded_ahead() -> None:
 def test_what_nobody_asks_for_any_more_is_forgotten() -> None:
     clock = FakeClock(elapsed=NOW_ELAPSED)
     snapshot, requests = watched("moving")
-    kept = weakref.ref(requests)
+    kept, later = weakref.ref(requests), Watched()
     snapshots = [snapshot]
     one = exposition(snapshots, clock)
 
     async def leave_alone() -> None:
         await one.render(Format.TEXT)
-        snapshots[0] = UNTRIED
         await clock.run_until(clock.now + 3_600, lambda: one.keep_ready(clock.sleep))
-        snapshots[0] = snapshot
+        snapshots[0] = replace(FULL, account="moving", traffic=replace(TRAFFIC, requests=later))
         await clock.run_until(clock.now + 3_600, lambda: one.keep_ready(clock.sleep))
 
     asyncio.run(leave_alone())
 
-    assert requests.encoded == 1
-    del snapshots[0], snapshot, requests
+    del snapshot, requests
     gc.collect()
     assert kept() is None
+    assert later.encoded == 0
 
 
 @pytest.mark.parametrize("form", Format)

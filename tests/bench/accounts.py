@@ -33,7 +33,7 @@ _POLLS: Final = re.compile(r'^aiozpin_polls_total{account="([^"]+)",collector="t
 
 
 class Stall(NamedTuple):
-    """The worst of a time: how late the loop was, and how much of it was its own computing, in milliseconds."""
+    """The worst of a time in ms: how late the loop was, its own computing, and collecting garbage."""
 
     late: float
     held: float
@@ -67,7 +67,9 @@ def accounts() -> Iterator[Result]:
         )
         polls = [polls - polled_before[name] for name, polls in _values(_POLLS, exported).items()]
         minutes = (time.monotonic() - before) / 60
-        yield Result(f"{what}: polls of totals each, in {minutes:.1f} min", f"{min(polls):.0f}-{max(polls):.0f}")
+        yield Result(
+            f"{what}: polls of totals each, in {minutes:.1f} min", f"{min(polls):.0f}-{max(polls):.0f}"
+        )
         ages = [time.time() - at for at in _values(_ATTEMPT, exported).values()]
         yield Result(f"{what}: oldest totals", f"{max(ages):.1f} s", "< 60 s, and the poll")
         yield Result(f"{what}: resident memory", f"{_resident_mb(exported.process):.0f} MB", "< 250 MB")
@@ -119,9 +121,14 @@ def scrapers() -> Iterator[Result]:
                 millis = [1e3 * latency for latency in latencies]
                 what = f"100 scrapers of {count} account{'s' * (count > 1)}, {encoding}"
                 told = ", ".join(f"p{q * 100:.0f} {quantile(millis, q):.0f} ms" for q in (0.5, 0.9))
-                yield Result(f"{what}: {len(millis) / 60:.0f} a second, {told}, p99", f"{quantile(millis, 0.99):.0f} ms")
+                yield Result(
+                    f"{what}: {len(millis) / 60:.0f} a second, {told}, p99",
+                    f"{quantile(millis, 0.99):.0f} ms",
+                )
                 yield Result(f"{what}: errors", f"{errors}", "0")
-                yield Result(f"{what}: {_told(_stall(exported.process, seen))}", *_stalled(exported.process, seen))
+                yield Result(
+                    f"{what}: {_told(_stall(exported.process, seen))}", *_stalled(exported.process, seen)
+                )
             yield Result(f"{what}: most memory", f"{_resident_mb(exported.process, 'VmHWM'):.0f} MB")
 
 
@@ -153,7 +160,7 @@ async def _crowd(url: str, encoding: str, clients: int, seconds: float) -> tuple
 
 @contextmanager
 def _polled(count: int) -> Iterator[tuple[RunningExporter, RunningSimulator, float]]:
-    """Run so many accounts on the simulator and a probed exporter, with the moment at which it was started."""
+    """Run so many accounts on the simulator and a probed exporter, with the moment of its start."""
     rng = Random(1)
     options = [f"--account=account-{number:04}:pins={rng.randint(50, 300)}" for number in range(count)]
     with (

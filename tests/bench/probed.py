@@ -1,4 +1,4 @@
-"""The exporter with a probe on its event loop: `python -m tests.bench.probed` takes what `pin-exporter` takes.
+"""The exporter with a probe on its event loop. Takes what `pin-exporter` takes.
 
 Every second a line says how late the worst of the probe's ticks was, and how much processor time the loop's
 thread used at most between two ticks. The second does not depend on what else the machine does.
