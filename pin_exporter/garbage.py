@@ -4,8 +4,8 @@ import gc
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-_PUT_ASIDE_EVERY_SECONDS: Final = 5.0
-_COLLECT_ALL_EVERY: Final = 720
+_PUT_ASIDE_EVERY_SECONDS: Final = 15.0
+_COLLECT_ALL_EVERY: Final = 240
 
 
 async def keep_collections_short(sleep: Callable[[float], Awaitable[None]]) -> None:
