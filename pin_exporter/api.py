@@ -17,6 +17,7 @@ import httpx
 from pin_exporter import __version__
 from pin_exporter.answers import Answer, error_for_status
 from pin_exporter.body import read_body
+from pin_exporter.bounded_client import LIMITS, BoundedClient
 from pin_exporter.credentials import Credentials, CredentialSource
 from pin_exporter.decode import decode_page, one_line
 from pin_exporter.errors import (
@@ -32,7 +33,6 @@ from pin_exporter.model import Page
 MAX_BODY_BYTES: Final = 8 * 2**20
 """What is larger is no page: one of 1,000 pins takes about half a megabyte."""
 _MAX_ERROR_BYTES: Final = 64 * 2**10
-_MAX_CONNECTIONS: Final = 100
 
 
 class Exchange(NamedTuple):
@@ -43,12 +43,12 @@ class Exchange(NamedTuple):
     body_bytes: int
 
 
-def http_client() -> httpx.AsyncClient:
+def http_client() -> BoundedClient:
     """Return a client for one origin: one pool, no redirects, no cookies shared between accounts."""
-    return httpx.AsyncClient(
+    return BoundedClient(
         headers={"User-Agent": f"pin-exporter/{__version__}", "Accept-Encoding": "gzip"},
-        timeout=None,  # noqa: S113 - each request has its own, as a whole
-        limits=httpx.Limits(max_connections=_MAX_CONNECTIONS, max_keepalive_connections=_MAX_CONNECTIONS),
+        timeout=None,
+        limits=LIMITS,
         follow_redirects=False,
         event_hooks={"response": [_forget_redirect]},
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -59,7 +59,7 @@ class HttpClients:
     """One HTTP client, and so one pool of connections, for each origin. To be used as a context."""
 
     def __init__(self) -> None:
-        self._by_origin: dict[tuple[str, str, int | None], httpx.AsyncClient] = {}
+        self._by_origin: dict[tuple[str, str, int | None], BoundedClient] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -68,7 +68,7 @@ class HttpClients:
         for client in self._by_origin.values():
             await client.aclose()
 
-    def for_url(self, url: str) -> httpx.AsyncClient:
+    def for_url(self, url: str) -> BoundedClient:
         """Return the client for a URL's origin.
 
         Raises SettingsError when the URL, a proxy or a CA file of the environment cannot be used.
@@ -114,7 +114,7 @@ class PinApi:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: BoundedClient,
         base_url: str,
         credentials: CredentialSource,
         timeout_seconds: float,
@@ -136,12 +136,12 @@ class PinApi:
         url = self._url.copy_merge_params(
             {"offset": offset, "limit": limit, "pinned": "all", "sortBy": "created_at", "sortOrder": "ASC"}
         )
-        answer = Answer()
-        began = time.perf_counter()
+        answer, began = Answer(), time.perf_counter()
         try:
             # Closing stands outside the timeout: the library loses a connection whose closing is cancelled.
             async with AsyncExitStack() as closing:
                 async with asyncio.timeout(self._timeout_seconds):
+                    await closing.enter_async_context(self._client.slots)
                     request = httpx.Request("GET", url, headers=self._client.headers)
                     auth = _KeyAuth(credentials, self._url)
                     response = await self._client.send(request, auth=auth, stream=True)
@@ -188,8 +188,8 @@ class PinApi:
             )
         if any(isinstance(cause, ssl.SSLError) for cause in causes):
             return TlsError(f"TLS with {self._host} failed: {told}: check base_url and the CA certificates")
-        hint = "check base_url, DNS, firewalls and proxy variables"
-        return ConnectionFailedError(f"connection to {self._host} failed: {told}: {hint}")
+        told = f"{told}: check base_url, DNS, firewalls and proxy variables"
+        return ConnectionFailedError(f"connection to {self._host} failed: {told}")
 
 
 async def _receive(response: httpx.Response, answer: Answer) -> None:

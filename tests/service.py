@@ -9,6 +9,7 @@ import httpx
 from pydantic import SecretStr
 
 from pin_exporter.api import PinApi, http_client
+from pin_exporter.bounded_client import BoundedClient
 from pin_exporter.budget import RequestBudget
 from pin_exporter.clock import Clock
 from pin_exporter.credentials import Credentials
@@ -103,7 +104,7 @@ class InProcess(httpx.AsyncBaseTransport):
         )
 
 
-def served_by(service: Answering) -> httpx.AsyncClient:
+def served_by(service: Answering) -> BoundedClient:
     """Return the real client over a transport that calls `service`."""
     client = http_client()
     client._transport = InProcess(service)

@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from pin_exporter.api import HttpClients
+from pin_exporter.bounded_client import BoundedClient
 from pin_exporter.credentials import KeyFile
 from pin_exporter.errors import SettingsError
 from pin_exporter.exporter import Exporter
@@ -25,9 +26,9 @@ class _Clients(HttpClients):
     def __init__(self, service: Service) -> None:
         super().__init__()
         self.service = service
-        self.handed_out: dict[str, httpx.AsyncClient] = {}
+        self.handed_out: dict[str, BoundedClient] = {}
 
-    def for_url(self, url: str) -> httpx.AsyncClient:
+    def for_url(self, url: str) -> BoundedClient:
         client = super().for_url(url)
         if client not in self.handed_out.values():
             client._transport = served_by(self.service)._transport

@@ -107,7 +107,7 @@ def test_the_core_neither_waits_nor_reads_a_clock(module: str) -> None:
 
 
 def test_only_api_knows_the_http_library() -> None:
-    assert importers_of("httpx") == named("api")
+    assert importers_of("httpx") == named("api", "bounded_client")
 
 
 def test_only_decode_and_the_simulator_know_the_json_library() -> None:
