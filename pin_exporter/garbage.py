@@ -1,6 +1,7 @@
 """Keep the garbage collector from holding up the loop, however much the exporter holds."""
 
 import gc
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -15,15 +16,14 @@ async def keep_collections_short(sleep: Callable[[float], Awaitable[None]]) -> N
     put aside is freed as ever when nobody refers to it; only what refers to itself has to wait for the
     collection of everything, which comes once an hour.
     """
-    gc.collect()
-    gc.freeze()
-    turns = 0
-    while True:
-        await sleep(_PUT_ASIDE_EVERY_SECONDS)
-        turns += 1
-        if turns % _COLLECT_ALL_EVERY:
-            gc.collect(1)
-        else:
-            gc.unfreeze()
-            gc.collect()
-        gc.freeze()
+    try:
+        for turn in itertools.count():
+            if turn % _COLLECT_ALL_EVERY:
+                gc.collect(1)
+            else:
+                gc.unfreeze()
+                gc.collect()
+            gc.freeze()
+            await sleep(_PUT_ASIDE_EVERY_SECONDS)
+    finally:
+        gc.unfreeze()

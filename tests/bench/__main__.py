@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tests.bench import speed
-from tests.bench.accounts import accounts, scrapers
+from tests.bench.accounts import accounts, hanging, scrapers
 from tests.bench.churn import churn
 from tests.bench.concurrency import concurrency, rate_limit
 from tests.bench.result import Result
@@ -20,8 +20,9 @@ _BENCHMARKS: Final[dict[str, Callable[[], Iterator[Result]]]] = {
     "rate_limit": rate_limit,
     "accounts": accounts,
     "scrapers": scrapers,
+    "hanging": hanging,
 }
-_ONLY_WHEN_NAMED: Final = {"rate_limit", "accounts", "scrapers"}
+_ONLY_WHEN_NAMED: Final = {"rate_limit", "accounts", "scrapers", "hanging"}
 """Benchmarks that take minutes."""
 
 

@@ -20,6 +20,7 @@ from tests.processes import Process, RunningExporter, RunningSimulator, running,
 
 _ACCOUNTS: Final = 1_000
 _INTERVAL_SECONDS: Final = 60
+_HANGING_SECONDS: Final = 120
 _ROUNDS: Final = 15
 _ROUND_SECONDS: Final = 4.0
 _FORMATS: Final = {
@@ -74,6 +75,22 @@ def accounts() -> Iterator[Result]:
         yield Result(f"{what}: oldest totals", f"{max(ages):.1f} s", "< 60 s, and the poll")
         yield Result(f"{what}: resident memory", f"{_resident_mb(exported.process):.0f} MB", "< 250 MB")
         yield Result(f"{what}: most resident memory", f"{_resident_mb(exported.process, 'VmHWM'):.0f} MB")
+
+
+def hanging() -> Iterator[Result]:
+    """Poll 1,000 accounts of a server that takes requests and never answers."""
+    what = f"{_ACCOUNTS} accounts, no answer for {_HANGING_SECONDS} s"
+    with _polled(_ACCOUNTS, "--black-hole-rate=1") as (exported, _, _):
+        latencies = []
+        until = time.monotonic() + _HANGING_SECONDS
+        while time.monotonic() < until:
+            began = time.perf_counter()
+            _status(exported, "/-/healthy")
+            latencies.append(1e3 * (time.perf_counter() - began))
+            time.sleep(0.1)
+        yield Result(f"{what}: most for /-/healthy", f"{max(latencies):.0f} ms")
+        yield Result(f"{what}: {_told(_stall(exported.process))}", *_stalled(exported.process))
+        yield Result(f"{what}: resident memory", f"{_resident_mb(exported.process):.0f} MB", "< 250 MB")
 
 
 def _told(stall: Stall) -> str:
@@ -159,13 +176,13 @@ async def _crowd(url: str, encoding: str, clients: int, seconds: float) -> tuple
 
 
 @contextmanager
-def _polled(count: int) -> Iterator[tuple[RunningExporter, RunningSimulator, float]]:
+def _polled(count: int, *faults: str) -> Iterator[tuple[RunningExporter, RunningSimulator, float]]:
     """Run so many accounts on the simulator and a probed exporter, with the moment of its start."""
     rng = Random(1)
     options = [f"--account=account-{number:04}:pins={rng.randint(50, 300)}" for number in range(count)]
     with (
         tempfile.TemporaryDirectory() as directory,
-        simulator("--requests-per-minute=0", "--latency-seconds=0.05", *options) as simulated,
+        simulator("--requests-per-minute=0", "--latency-seconds=0.05", *faults, *options) as simulated,
     ):
         config = Path(directory) / "config.yml"
         config.write_text(json.dumps(_settings(simulated)))
