@@ -34,21 +34,27 @@ def test_what_has_lived_for_a_while_is_not_looked_at_again() -> None:
     assert gc.get_freeze_count() == 0, "it leaves the collector as it was"
 
 
-def test_garbage_that_refers_to_itself_is_freed_within_the_hour_though_it_was_put_aside() -> None:
+def test_garbage_that_refers_to_itself_is_freed_once_there_is_much_of_it() -> None:
     clock = FakeClock()
-    gc.collect()
     Knot.freed = 0
-    knots = [Knot()]
 
-    async def let_go() -> None:
+    async def let_go() -> tuple[int, int]:
         keeping = asyncio.create_task(keep_collections_short(clock.sleep))
+        await clock.sleep(1)
+        few = [Knot() for _ in range(10)]
         await clock.sleep(40)
-        knots.clear()
-        await clock.sleep(60)
-        assert Knot.freed == 0  # or the next line would show nothing
-        await clock.sleep(3_600)
+        few.clear()
+        await clock.sleep(600)
+        freed_of_few = Knot.freed
+        many = [Knot() for _ in range(gc.get_freeze_count() // 3)]
+        expected = 10 + len(many)
+        await clock.sleep(10)  # not collected before they were put aside
+        many.clear()
+        await clock.sleep(40)
         keeping.cancel()
+        return freed_of_few, expected
 
-    asyncio.run(let_go())
+    freed_of_few, expected = asyncio.run(let_go())
 
-    assert Knot.freed == 1
+    assert freed_of_few == 0, "there is no need yet to look at everything"
+    assert Knot.freed == expected
