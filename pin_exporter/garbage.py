@@ -4,8 +4,8 @@ import gc
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-_PUT_ASIDE_EVERY_SECONDS: Final = 15.0
-_GROWN: Final = 1.25
+_PUT_ASIDE_EVERY_SECONDS: Final = 10.0
+_GROWN: Final = 1.5
 
 
 async def keep_collections_short(sleep: Callable[[float], Awaitable[None]]) -> None:
@@ -13,7 +13,7 @@ async def keep_collections_short(sleep: Callable[[float], Awaitable[None]]) -> N
 
     A collection of everything takes 0.1 s with a thousand accounts, and would come every few seconds. What is
     put aside is freed as ever when nobody refers to it. What only refers to itself is not: everything is
-    collected when there is a quarter more put aside than after the last time.
+    collected when there is half as much again put aside as after the last time.
     """
     put_aside = 0
     try:
