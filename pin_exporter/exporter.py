@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from pydantic import SecretStr
+
 from pin_exporter.api import HttpClients, PinApi
 from pin_exporter.budget import RequestBudget
 from pin_exporter.cadence import Cadence
@@ -26,7 +28,7 @@ class Keyed(NamedTuple):
 
     account: Account
     credentials: RereadCredentials
-    shared: tuple[str, str]
+    shared: tuple[str, SecretStr]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,7 @@ class Exporter:
                 credentials = RereadCredentials(account.api_key, account.secret_key)
             except ValueError as error:
                 raise SettingsError([f"account {account.name}: {error}"]) from None
-            shared = (account.base_url, credentials.last.api_key.get_secret_value())
-            keyed.append(Keyed(account, credentials, shared))
+            keyed.append(Keyed(account, credentials, (account.base_url, credentials.last.api_key)))
         return keyed
 
     def poll(self, accounts: Sequence[Keyed]) -> None:
@@ -105,7 +106,7 @@ class Exporter:
 
     def _arranged(self, accounts: Sequence[Keyed]) -> Iterator[tuple[Account, _Polled]]:
         """Yield each account with its poller, which is the old one where nothing has changed."""
-        sharing: dict[tuple[str, str], list[Keyed]] = {}
+        sharing: dict[tuple[str, SecretStr], list[Keyed]] = {}
         for keyed in accounts:
             sharing.setdefault(keyed.shared, []).append(keyed)
         for group in sharing.values():

@@ -273,6 +273,7 @@ def test_polling_begins_with_keys_that_were_read_before_and_reads_none_itself(tm
 
     keyed = exporter.read_keys([account("b", api_key=KeyFile(file)), account("c", api_key=KeyFile(file))])
     file.unlink()
+    assert "from-a-file" not in repr(keyed)
     exporter.poll(keyed)
 
     assert [snapshot.account for snapshot in exporter.snapshots()] == ["b", "c"]
