@@ -119,6 +119,7 @@ class PinApi:
                 lent = closing.enter_context(self._pool.lend())
                 stale += ["certificates"] if lent.is_stale else []
                 async with asyncio.timeout(self._timeouts.whole):
+                    await closing.enter_async_context(lent.slots)
                     request = self._request(lent.client, query, trail)
                     auth = _KeyAuth(credentials, self._url)
                     response = await lent.client.send(request, auth=auth, stream=True)

@@ -79,8 +79,8 @@ def _demo(parsed: argparse.Namespace) -> int:
     from pin_exporter.demo import run_demo  # noqa: PLC0415 - the simulator only where it is wanted
 
     settings = load_web_settings(flags_given(parsed))
-    configure_logging(settings.log_level, settings.log_format)
-    run_demo(settings.web_listen_address, settings.web_telemetry_path, settings.web_config_file)
+    log_events = configure_logging(settings.log_level, settings.log_format)
+    run_demo(settings.web_listen_address, settings.web_telemetry_path, settings.web_config_file, log_events)
     return 0
 
 

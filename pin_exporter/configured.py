@@ -39,7 +39,7 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
     shard = shard_of(settings)
     accounts = _usable_accounts(settings, clients, shard)
     web_config = _web_config(settings)
-    configure_logging(settings.log_level, settings.log_format)
+    log_events = configure_logging(settings.log_level, settings.log_format)
     sockets = [listen(address) for address in settings.web_listen_address]
     for variable in unknown_variables():
         _log.warning("unknown environment variable", extra={"variable": variable})
@@ -67,7 +67,7 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
         config_file=settings.web_config_file,
         config=web_config,
     )
-    uvloop.run(run_exporter(accounts, clients, web, reload=reload, shard=shard))
+    uvloop.run(run_exporter(accounts, clients, web, reload=reload, log_events=log_events, shard=shard))
     _log.info("stopped")
 
 

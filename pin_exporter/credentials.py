@@ -97,6 +97,11 @@ class RereadCredentials:
         self._last = Credentials(_now(api_key), _now(secret_key))
         self._readable = True
 
+    @property
+    def last(self) -> Credentials:
+        """Return the pair that was read last, without looking at the files."""
+        return self._last
+
     def __call__(self) -> Credentials:
         """Return the pair in force now."""
         try:

@@ -13,6 +13,7 @@ from pin_exporter.accounts import Account
 from pin_exporter.credentials import checked_key
 from pin_exporter.errors import ListenError
 from pin_exporter.http_clients import HttpClients
+from pin_exporter.log_events import LogEventCounter
 from pin_exporter.run import Web, run_exporter
 from pin_exporter.server import listen, local_url
 from pin_exporter.simulator import Simulator, base_url, demo_accounts
@@ -25,7 +26,12 @@ _POLL_INTERVAL_SECONDS: Final = 15.0
 _HEADROOM: Final = 1.25
 
 
-def run_demo(listen_addresses: Sequence[str], telemetry_path: str, web_config_file: Path | None) -> None:
+def run_demo(
+    listen_addresses: Sequence[str],
+    telemetry_path: str,
+    web_config_file: Path | None,
+    log_events: LogEventCounter,
+) -> None:
     """Run until SIGTERM or SIGINT. Raises SettingsError, ListenError, and an exception group for a bug."""
     web_config = read_web_config(web_config_file) if web_config_file else WebConfig()
     sockets = [listen(address) for address in listen_addresses]
@@ -62,6 +68,7 @@ def run_demo(listen_addresses: Sequence[str], telemetry_path: str, web_config_fi
             HttpClients(),
             Web(sockets, telemetry_path, config_file=web_config_file, config=web_config),
             reload=lambda: accounts,
+            log_events=log_events,
             beside={"simulator": lambda: serve_simulator(simulator, simulator_socket, asyncio.Event())},
         )
     )

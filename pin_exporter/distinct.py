@@ -8,6 +8,9 @@ from typing import Final
 _SHARDS: Final = 256
 _MASK: Final = (1 << 64) - 1
 _LARGEST_START: Final = 1 << 20
+_FEWEST_SLOTS: Final = 8
+_NOTHING: Final = array("Q", bytes(8))
+"""The table of no member, shared by all sets: a thousand accounts that wait for a page hold many."""
 
 
 class DistinctSet:
@@ -23,10 +26,12 @@ class DistinctSet:
     __slots__ = ("_count", "_sizes", "_tables")
 
     def __init__(self, expected: int = 0) -> None:
-        slots = 8
+        slots = 1
         while slots * _SHARDS < 2 * min(expected, _LARGEST_START):
             slots *= 2
-        self._tables = [array("Q", bytes(8 * slots)) for _ in range(_SHARDS)]
+        self._tables = [_NOTHING] * _SHARDS
+        if slots >= _FEWEST_SLOTS:
+            self._tables = [array("Q", bytes(8 * slots)) for _ in range(_SHARDS)]
         self._sizes = [0] * _SHARDS
         self._count = 0
 
@@ -55,18 +60,19 @@ class DistinctSet:
             if found == hashed:
                 return False
             slot = (slot + 1) & mask
-        table[slot] = hashed
         self._count += 1
         self._sizes[shard] += 1
         if 3 * self._sizes[shard] > 2 * mask:
-            self._tables[shard] = _grown(table)
+            self._tables[shard] = _grown(table, hashed)
+        else:
+            table[slot] = hashed
         return True
 
 
-def _grown(table: array[int]) -> array[int]:
-    larger = array("Q", bytes(2 * table.itemsize * len(table)))
+def _grown(table: array[int], added: int) -> array[int]:
+    larger = array("Q", bytes(table.itemsize * max(_FEWEST_SLOTS, 2 * len(table))))
     mask = len(larger) - 1
-    for hashed in table:
+    for hashed in (*table, added):
         if hashed:
             slot = (hashed >> 8) & mask
             while larger[slot]:

@@ -1,8 +1,9 @@
-"""Errors: everything that can go wrong with a poll, each class with its fixed `reason`.
+"""Errors: everything that is raised on purpose; what can go wrong with a poll has a fixed `reason`.
 
 PinExporterError
 ├── SettingsError               wrong settings: every problem, one line each
 ├── ListenError                 an address cannot be listened on
+├── TooManyChecksError          a password would wait too long to be checked
 └── PollError
     ├── RequestTimeoutError     timeout
     ├── ConnectionFailedError   connection
@@ -38,6 +39,10 @@ class SettingsError(PinExporterError):
 
 class ListenError(PinExporterError):
     """An address cannot be listened on, most often because another process does."""
+
+
+class TooManyChecksError(PinExporterError):
+    """So many passwords wait to be checked already that one more would wait too long."""
 
 
 class PollError(PinExporterError):

@@ -4,7 +4,9 @@ import asyncio
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
+
+from pydantic import SecretStr
 
 from pin_exporter.accounts import Account
 from pin_exporter.api import PinApi
@@ -21,6 +23,14 @@ from pin_exporter.transport_errors import Timeouts
 
 _START_SPREAD_SECONDS: Final = 0.05
 _LONGEST_PATIENCE_SECONDS: Final = 300.0
+
+
+class Keyed(NamedTuple):
+    """An account with its keys, read once, and who it shares a budget with: same base URL, same API key."""
+
+    account: Account
+    credentials: RereadCredentials
+    shared: tuple[str, SecretStr]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +61,37 @@ class Exporter:
         self.update(accounts)
 
     def update(self, accounts: Sequence[Account]) -> None:
+        """Poll these accounts from now on. Raises SettingsError, and changes nothing, as `read_keys` does."""
+        self.poll(self.read_keys(accounts))
+
+    def read_keys(self, accounts: Sequence[Account]) -> list[Keyed]:
+        """Read the keys of all accounts, on any thread: there may be thousands of files.
+
+        Raises SettingsError when one cannot be read.
+        """
+        keyed = []
+        for account in accounts:
+            try:
+                credentials = RereadCredentials(
+                    account.api_key, account.secret_key, account=account.name, elapsed=self._clock.elapsed
+                )
+            except ValueError as error:
+                raise SettingsError([f"account {account.name}: {error}"]) from None
+            keyed.append(Keyed(account, credentials, (account.base_url, credentials.last.api_key)))
+        return keyed
+
+    def poll(self, accounts: Sequence[Keyed]) -> None:
         """Poll these accounts from now on.
 
         Those that are as they were, they and all they share a budget with, are not disturbed. One that has
-        changed keeps its data and counters, unless it is at another URL now. Raises SettingsError, and
-        changes nothing, when a key cannot be read.
+        changed keeps its data and counters, unless it is at another URL now.
         """
         polled = {account.name: one for account, one in self._arranged(accounts)}
         self._polled = polled
         wanted = {one.poller for one in polled.values()}
         for gone in self._tasks.keys() - wanted:
             self._tasks.pop(gone).cancel()
-        self._clients.keep((account.base_url, account.route) for account in accounts)
+        self._clients.keep({(account.base_url, account.route) for account, _, _ in accounts})
         self._start_new()
 
     async def run(self) -> None:
@@ -80,24 +109,20 @@ class Exporter:
         """Return the accounts whose totals were not polled yet, not even in vain."""
         return [snapshot.account for snapshot in self.snapshots() if not snapshot.is_tried]
 
-    def _arranged(self, accounts: Sequence[Account]) -> Iterator[tuple[Account, _Polled]]:
+    def _arranged(self, accounts: Sequence[Keyed]) -> Iterator[tuple[Account, _Polled]]:
         """Yield each account with its poller, which is the old one where nothing has changed."""
-        sharing: dict[tuple[str, str], list[tuple[Account, RereadCredentials]]] = {}
-        for account in accounts:
-            try:
-                credentials = RereadCredentials(
-                    account.api_key, account.secret_key, account=account.name, elapsed=self._clock.elapsed
-                )
-            except ValueError as error:
-                raise SettingsError([f"account {account.name}: {error}"]) from None
-            key = (account.base_url, credentials().api_key.get_secret_value())
-            sharing.setdefault(key, []).append((account, credentials))
+        sharing: dict[tuple[str, SecretStr], list[Keyed]] = {}
+        for keyed in accounts:
+            sharing.setdefault(keyed.shared, []).append(keyed)
         for group in sharing.values():
-            together = tuple(account for account, _ in group)
+            together = tuple(account for account, _, _ in group)
             budget = RequestBudget(min(account.requests_per_minute for account in together), self._clock)
-            for account, credentials in group:
+            first = self._polled.get(together[0].name)
+            # Once for the group, and not for each of its accounts with all the others.
+            before = first.sharing if first and first.sharing == together else None
+            for account, credentials, _ in group:
                 old = self._polled.get(account.name)
-                if old and old.account == account and old.sharing == together:
+                if old and old.sharing is before:
                     yield account, old
                 else:
                     poller = self._poller(account, credentials, budget, len(together))

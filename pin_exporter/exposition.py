@@ -2,23 +2,24 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry
 from prometheus_client import exposition as text_format
-from prometheus_client.core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics_format
-from prometheus_client.registry import Collector as MetricSource
 
+from pin_exporter.lines import AccountLines, Row
 from pin_exporter.metrics import ACCOUNT_FAMILIES
 from pin_exporter.snapshot import AccountSnapshot, Collector
 
-_EOF: Final = "# EOF\n"
+_EOF: Final = b"# EOF\n"
 _SUFFIX: Final = re.compile(r"_(?:total|gcount|gsum)$")
 """Ends of the names of families in one format that are samples in the other."""
+_JOINED_ASIDE_ACCOUNTS: Final = 50
+_AHEAD_SECONDS: Final = 1.0
+_IN_USE_SECONDS: Final = 600.0
 
 
 class Format(Enum):
@@ -27,18 +28,10 @@ class Format(Enum):
     TEXT = "text/plain; version=0.0.4; charset=utf-8"
     OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-    def encode(self, source: MetricSource) -> str:
-        """Return the text of all metrics of a source, without an end mark."""
-        if self is Format.TEXT:
-            return text_format.generate_latest(source).decode()
-        return openmetrics_format.generate_latest(source).decode().removesuffix(_EOF)  # type: ignore[no-untyped-call, no-any-return]
 
-
-class _Block(NamedTuple):
-    """One family as text: its comment lines, and its samples."""
-
-    header: str
-    samples: str
+_LINES: Final[Mapping[Format, AccountLines]] = {
+    form: AccountLines(ACCOUNT_FAMILIES, openmetrics=form is Format.OPENMETRICS) for form in Format
+}
 
 
 class _Cached(NamedTuple):
@@ -46,22 +39,14 @@ class _Cached(NamedTuple):
 
     snapshot: AccountSnapshot
     fresh: frozenset[Collector]
-    blocks: Sequence[_Block]
+    row: Row
 
 
-@dataclass(frozen=True, slots=True)
-class _AccountSource(MetricSource):
-    """One account as the client library's encoders want it."""
+class _Block(NamedTuple):
+    """One family as text: its comment lines, and its samples in as many pieces as there are accounts."""
 
-    snapshot: AccountSnapshot
-    fresh: Collection[Collector]
-
-    def collect(self) -> Iterator[Metric]:
-        for family in ACCOUNT_FAMILIES:
-            if family.cached is None or family.cached in self.fresh:
-                metric = family.metric(self.snapshot)
-                if metric.samples:
-                    yield metric
+    header: bytes
+    samples: Sequence[bytes]
 
 
 class Exposition:
@@ -81,39 +66,52 @@ class Exposition:
         self._process = process
         self._elapsed = elapsed
         self._cache: dict[Format, dict[str, _Cached]] = {form: {} for form in Format}
+        self._asked_at: dict[Format, float] = {}
 
-    async def render(self, form: Format, names: Collection[str] = ()) -> str:
+    async def render(self, form: Format, names: Collection[str] = ()) -> bytes:
         """Return the exposition, restricted to the families of the given names if there are any.
 
         A name may be that of a family, in either format, or of one of its samples.
         """
-        samples: dict[str, list[str]] = {}
-        snapshots = tuple(self._snapshots())
-        for snapshot in snapshots:
-            for block in await self._blocks(form, snapshot, last=snapshot is snapshots[-1]):
-                samples.setdefault(block.header, []).append(block.samples)
-        for block in _split(form.encode(self._process)):
-            samples.setdefault(block.header, []).append(block.samples)
-        self._forget_all_but({snapshot.account for snapshot in snapshots})
-        wanted_names = frozenset(names) - {""}
-        wanted = (
-            header + "".join(parts)
-            for header, parts in samples.items()
-            if not names or _is_named(_Block(header, parts[0]), wanted_names)
-        )
-        return "".join(wanted) + (_EOF if form is Format.OPENMETRICS else "")
+        self._asked_at[form] = self._elapsed()
+        rows = await self._rows(form)
+        own = _own_blocks(form, self._process)
+        wanted = frozenset(names) - {""} if names else None
+        if len(rows) > _JOINED_ASIDE_ACCOUNTS:
+            return await asyncio.to_thread(_joined, form, rows, own, wanted)
+        return _joined(form, rows, own, wanted)
 
-    async def _blocks(self, form: Format, snapshot: AccountSnapshot, *, last: bool) -> Sequence[_Block]:
-        """Return one account's families, from the cache if it is as it was."""
-        elapsed = self._elapsed()
-        fresh = frozenset(c for c, health in snapshot.health.items() if health.is_fresh(elapsed))
-        cached = self._cache[form].get(snapshot.account)
-        if cached is None or cached.snapshot is not snapshot or cached.fresh != fresh:
-            cached = _Cached(snapshot, fresh, _split(form.encode(_AccountSource(snapshot, fresh))))
-            self._cache[form][snapshot.account] = cached
-            if not last:
-                await asyncio.sleep(0)  # with many accounts, others want a turn in between
-        return cached.blocks
+    async def keep_ready(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Encode what has changed, until cancelled, so that scrapes are short.
+
+        In the formats that were asked for lately; what nobody asks for any more is forgotten.
+        """
+        while True:
+            await sleep(_AHEAD_SECONDS)
+            for form, asked_at in tuple(self._asked_at.items()):
+                if self._elapsed() - asked_at <= _IN_USE_SECONDS:
+                    await self._rows(form)
+                else:
+                    del self._asked_at[form]
+                    self._cache[form].clear()
+
+    async def _rows(self, form: Format) -> list[Row]:
+        """Return the blocks of each account, from the cache for those that are as they were."""
+        cache = self._cache[form]
+        snapshots = tuple(self._snapshots())
+        rows = []
+        for snapshot in snapshots:
+            elapsed = self._elapsed()
+            fresh = frozenset(c for c, health in snapshot.health.items() if health.is_fresh(elapsed))
+            cached = cache.get(snapshot.account)
+            if cached is None or cached.snapshot is not snapshot or cached.fresh != fresh:
+                cached = _Cached(snapshot, fresh, _LINES[form].row(snapshot, fresh))
+                cache[snapshot.account] = cached
+                if snapshot is not snapshots[-1]:
+                    await asyncio.sleep(0)  # with many accounts, others want a turn in between
+            rows.append(cached.row)
+        self._forget_all_but({snapshot.account for snapshot in snapshots})
+        return rows
 
     def _forget_all_but(self, accounts: Collection[str]) -> None:
         for cache in self._cache.values():
@@ -121,18 +119,35 @@ class Exposition:
                 del cache[gone]
 
 
-def _split(text: str) -> list[_Block]:
-    """Cut an exposition into its families. Only a line feed ends a line: label values may hold all else."""
-    blocks = []
-    for part in re.split(r"^# HELP ", text, flags=re.MULTILINE)[1:]:
-        lines = f"# HELP {part}".split("\n")
-        comments = sum(line.startswith("# ") for line in lines)
-        blocks.append(_Block("\n".join(lines[:comments]) + "\n", "\n".join(lines[comments:])))
-    return blocks
+def _joined(form: Format, rows: Sequence[Row], own: Iterable[_Block], wanted: frozenset[str] | None) -> bytes:
+    """Put the blocks of all accounts together family by family, for a family has to stand in one place."""
+    headers = _LINES[form].headers
+    pieces: list[bytes] = []
+    for block in (*map(_Block, headers, zip(*rows, strict=True)), *own):
+        if any(block.samples) and (wanted is None or _is_named(block, wanted)):
+            pieces.append(block.header)
+            pieces += block.samples
+    if form is Format.OPENMETRICS:
+        pieces.append(_EOF)
+    return b"".join(pieces)
+
+
+def _own_blocks(form: Format, registry: CollectorRegistry) -> Iterator[_Block]:
+    """Yield the families of the process, as the client library encodes them."""
+    if form is Format.TEXT:
+        text = text_format.generate_latest(registry)
+    else:
+        text = openmetrics_format.generate_latest(registry).removesuffix(_EOF)  # type: ignore[no-untyped-call]
+    for part in re.split(rb"^# HELP ", text, flags=re.MULTILINE)[1:]:
+        # Only a line feed ends a line: label values may hold all else.
+        lines = [line + b"\n" for line in (b"# HELP " + part).split(b"\n")[:-1]]
+        comments = sum(line.startswith(b"# ") for line in lines)
+        yield _Block(b"".join(lines[:comments]), [b"".join(lines[comments:])])
 
 
 def _is_named(block: _Block, names: frozenset[str]) -> bool:
-    family = block.header.split(" ", 3)[2]
+    family = block.header.split(b" ", 3)[2].decode()
+    samples = next(filter(None, block.samples)).decode()
     return bool(names & {family, _SUFFIX.sub("", family)}) or any(
-        line.partition(" ")[0].partition("{")[0] in names for line in block.samples.split("\n")
+        line.partition(" ")[0].partition("{")[0] in names for line in samples.split("\n")
     )

@@ -3,16 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from itertools import accumulate
 from typing import Final
 
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeHistogramMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
 from prometheus_client.utils import floatToGoString
 
 from pin_exporter.snapshot import AccountSnapshot, Collector
@@ -63,25 +57,9 @@ class Family:
         age = f'{PREFIX}last_success_timestamp_seconds{{collector="{self.cached}"}}'
         return f"{self.help} Cached from the poll at {age}."
 
-    def metric(self, snapshot: AccountSnapshot) -> Metric:
-        """Return the family with one account's samples, none where there is nothing to show."""
-        labels = ("account", *self.labels)
-        if self.values is not None:
-            simple = (CounterMetricFamily if self.type is Type.COUNTER else GaugeMetricFamily)(
-                self.name, self.documentation, labels=labels, unit=self._unit
-            )
-            for values, number in self.values(snapshot):
-                simple.add_metric((snapshot.account, *values), number)
-            return simple
-        histogram = (HistogramMetricFamily if self.type is Type.HISTOGRAM else GaugeHistogramMetricFamily)(
-            self.name, self.documentation, labels=labels, unit=self._unit
-        )
-        for values, buckets, total in self.buckets(snapshot) if self.buckets else ():
-            histogram.add_metric((snapshot.account, *values), buckets, total)
-        return histogram
-
     @property
-    def _unit(self) -> str:
+    def unit(self) -> str:
+        """Return the unit that the name ends with, or nothing."""
         name = self.name.removesuffix("_total")
         return next((unit for unit in _UNITS if name.endswith(f"_{unit}")), "")
 
@@ -99,5 +77,9 @@ def single(number: Callable[[AccountSnapshot], float | None]) -> Numbers:
 
 def cumulative(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:
     """Return buckets as the exposition wants them from one count a bound and one above the last."""
-    edges = [*(floatToGoString(bound) for bound in bounds), "+Inf"]  # type: ignore[no-untyped-call]
-    return list(zip(edges, accumulate(counts), strict=True))
+    return list(zip(_edges(tuple(bounds)), accumulate(counts), strict=True))
+
+
+@cache
+def _edges(bounds: tuple[float, ...]) -> Sequence[str]:
+    return [*(floatToGoString(bound) for bound in bounds), "+Inf"]  # type: ignore[no-untyped-call]

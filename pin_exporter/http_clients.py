@@ -15,10 +15,11 @@ import httpx
 from pin_exporter import __version__
 from pin_exporter.decode import one_line
 from pin_exporter.errors import SettingsError
-from pin_exporter.http_pool import Pool
+from pin_exporter.http_pool import MAX_CONNECTIONS, Pool
 from pin_exporter.route import Route
 
-_MAX_CONNECTIONS: Final = 100
+_LIMITS: Final = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=20)
+"""The library looks at its idle connections, each beside each, several times a request: a few are enough."""
 _UNUSABLE: Final = (httpx.InvalidURL, ImportError, OSError, ValueError)
 _USUAL: Final = Route()
 _Key = tuple[str, str, int | None, Route]
@@ -39,7 +40,7 @@ def http_client(route: Route = _USUAL) -> httpx.AsyncClient:
             proxy=proxy,
             trust_env=not route.goes_direct,
             timeout=None,  # noqa: S113 - each request has its own
-            limits=httpx.Limits(max_connections=_MAX_CONNECTIONS, max_keepalive_connections=_MAX_CONNECTIONS),
+            limits=_LIMITS,
             follow_redirects=False,
             event_hooks={"response": [_forget_redirect]},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),

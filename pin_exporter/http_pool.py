@@ -15,13 +15,18 @@ from pin_exporter.route import TlsFiles
 
 _log = logging.getLogger(__name__)
 
+MAX_CONNECTIONS: Final = 100
 _NONE: Final = TlsFiles()
 
 
 class Lent(NamedTuple):
-    """A client for one request. `is_stale` says that its files have changed and cannot be used now."""
+    """A client for one request. `is_stale` says that its files have changed and cannot be used now.
+
+    `slots` are to be entered before the request, and left after its response was closed.
+    """
 
     client: httpx.AsyncClient
+    slots: asyncio.Semaphore
     is_stale: bool
 
 
@@ -30,6 +35,10 @@ class Pool:
 
     `make` returns a new one, or raises ValueError. Whoever has a client that was replaced may finish; it is
     closed when nobody uses it any more, by a task that stands in `closing` until then.
+
+    There are as many slots as connections. Without, requests wait in the library, which looks at all of them
+    beside all connections at every turn: with a thousand accounts and a server that no longer answers, that
+    held up the loop for 20 seconds.
     """
 
     def __init__(
@@ -45,6 +54,7 @@ class Pool:
         self._client = make()
         self._users: Counter[httpx.AsyncClient] = Counter()
         self._closing = set() if closing is None else closing
+        self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._is_retired = False
         self._unusable = Recurrence(elapsed)
         self._told = ""
@@ -56,7 +66,7 @@ class Pool:
         client = self._client
         self._users[client] += 1
         try:
-            yield Lent(client, is_stale)
+            yield Lent(client, self._slots, is_stale)
         finally:
             self._users[client] -= 1
             if client is not self._client or self._is_retired:
@@ -84,8 +94,8 @@ class Pool:
         self._refused = signature
         times = self._unusable.happened(new=begins)
         if times is not None:
-            message = "a certificate file cannot be used; the last ones stay in force"
-            _log.warning(message, extra={"error": self._told, "times": times})
+            told = {"error": self._told, "times": times}
+            _log.warning("a certificate file cannot be used; the last ones stay in force", extra=told)
         return False
 
     def _close_if_idle(self, client: httpx.AsyncClient) -> None:

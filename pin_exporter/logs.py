@@ -6,6 +6,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+from pin_exporter.log_events import LogEventCounter
+
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
 
@@ -31,18 +33,21 @@ class EventFormatter(logging.Formatter):
         return " ".join(f"{key}={_quoted(str(value))}" for key, value in event.items())
 
 
-def configure_logging(level: str, style: Literal["logfmt", "json"]) -> None:
-    """Send everything to standard error.
+def configure_logging(level: str, style: Literal["logfmt", "json"]) -> LogEventCounter:
+    """Send everything to standard error; return what counts warnings and errors, be they shown or not.
 
     Libraries stay at warnings whatever the level: at lower ones they log URLs and headers.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(EventFormatter(style))
     chosen = logging.getLevelNamesMapping()[level.upper()]
-    logging.basicConfig(level=max(chosen, logging.WARNING), handlers=[handler], force=True)
-    logging.getLogger(__package__).setLevel(chosen)
+    handler.setLevel(chosen)
+    counter = LogEventCounter()
+    logging.basicConfig(level=logging.WARNING, handlers=[handler, counter], force=True)
+    logging.getLogger(__package__).setLevel(min(chosen, logging.WARNING))
     # What clients send wrong is theirs to know, and would fill the log.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    return counter
 
 
 def _quoted(text: str) -> str:

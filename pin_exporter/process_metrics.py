@@ -2,15 +2,17 @@
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from pin_exporter import __version__
 from pin_exporter.families import EXPORTER_PREFIX
+from pin_exporter.log_events import LogEventCounter
 from pin_exporter.shard import ALONE, Shard
 
 REFUSALS: Final = ("password", "busy", "handshake", "certificate", "slow", "crowded")
@@ -19,10 +21,27 @@ client that kept the server waiting for too long, or when there was no room."""
 _REVISION_VARIABLE: Final = "PIN_EXPORTER_BUILD_REVISION"
 
 
+@dataclass(frozen=True, slots=True)
+class _Counts(Collector):
+    """A counter kept elsewhere, without the client library's series that tell when counting began."""
+
+    name: str
+    told: str
+    labels: Sequence[str]
+    counts: Callable[[], Iterable[tuple[Sequence[str], int]]]
+
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily(EXPORTER_PREFIX + self.name, self.told, labels=self.labels)
+        for values, count in self.counts():
+            family.add_metric(values, count)
+        yield family
+
+
 class ProcessMetrics:
     """A registry of its own, filled with the client library's collectors and ours."""
 
-    def __init__(self, shard: Shard = ALONE) -> None:
+    def __init__(self, shard: Shard = ALONE, log_events: LogEventCounter | None = None) -> None:
+        """Show what `log_events` counts, or that nothing was."""
         self.registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -45,6 +64,14 @@ class ProcessMetrics:
             "How many shards the accounts are divided among. Without shards, 1.",
             registry=self.registry,
         ).set(shard.total)
+        counter = log_events or LogEventCounter()
+        told = "Warnings and errors in the log, by their message; other stands for those of libraries."
+        self.registry.register(
+            _Counts("log_events", told, ("level", "event"), lambda: iter(counter.counts.items()))
+        )
+        told = "Connections and requests to the exporter that were refused."
+        self._refusals = {(reason,): 0 for reason in REFUSALS}
+        self.registry.register(_Counts("web_refusals", told, ("reason",), self._refusals.items))
         self._reloaded = Gauge(
             EXPORTER_PREFIX + "config_last_reload_successful",
             "1 if the configuration was accepted when it was read last, 0 if an older one is still in force.",
@@ -55,15 +82,12 @@ class ProcessMetrics:
             "When the configuration in force was read.",
             registry=self.registry,
         )
-
         self._web_reloaded = Gauge(
             EXPORTER_PREFIX + "web_config_last_reload_successful",
             "1 if the web configuration in force is that of its files, 0 if they were refused.",
             registry=self.registry,
         )
         self._web_reloaded.set(1)
-        self._refusals = _Refusals()
-        self.registry.register(self._refusals)
 
     def web_config_read(self, *, accepted: bool) -> None:
         """Note whether the web configuration is in force as its files are now."""
@@ -71,25 +95,10 @@ class ProcessMetrics:
 
     def refused(self, reason: str) -> None:
         """Count a connection or request that was refused, for one of REFUSALS."""
-        self._refusals.count[reason] += 1
+        self._refusals[reason,] += 1
 
     def config_read(self, *, at: float, accepted: bool) -> None:
         """Note that the configuration was read at a time in Unix seconds, and whether it is in force now."""
         self._reloaded.set(accepted)
         if accepted:
             self._reloaded_at.set(at)
-
-
-class _Refusals(Collector):
-    """Counts by reason, without the series that tell when counting began."""
-
-    def __init__(self) -> None:
-        self.count = dict.fromkeys(REFUSALS, 0)
-
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        """Yield the counter."""
-        told = "Connections and requests to the exporter that were refused."
-        family = CounterMetricFamily(EXPORTER_PREFIX + "web_refusals", told, labels=("reason",))
-        for reason, count in self.count.items():
-            family.add_metric((reason,), count)
-        yield family

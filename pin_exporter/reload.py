@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
-from pin_exporter.accounts import Account
 from pin_exporter.errors import SettingsError
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Note(Protocol):
@@ -18,7 +19,7 @@ class Note(Protocol):
         """Take note of it."""
 
 
-class Reloader:
+class Reloader(Generic[T]):
     """Reads the configuration again, on SIGHUP or by request, one reload at a time.
 
     `load` returns the accounts or raises SettingsError; it may take its time, for it runs on another thread.
@@ -27,8 +28,8 @@ class Reloader:
 
     def __init__(
         self,
-        load: Callable[[], Sequence[Account]],
-        apply: Callable[[Sequence[Account]], None],
+        load: Callable[[], Sequence[T]],
+        apply: Callable[[Sequence[T]], None],
         note: Note,
     ) -> None:
         self._load = load

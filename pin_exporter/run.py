@@ -10,8 +10,10 @@ from pin_exporter.accounts import Account
 from pin_exporter.clock import SystemClock
 from pin_exporter.exporter import Exporter
 from pin_exporter.exposition import Exposition
+from pin_exporter.garbage import keep_collections_short
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.inbound import Inbound
+from pin_exporter.log_events import LogEventCounter
 from pin_exporter.process_metrics import ProcessMetrics
 from pin_exporter.reload import Reloader
 from pin_exporter.server import serve
@@ -45,17 +47,18 @@ async def run_exporter(
     web: Web,
     *,
     reload: Callable[[], Sequence[Account]],
+    log_events: LogEventCounter | None = None,
     beside: Workers | None = None,
     shard: Shard = ALONE,
 ) -> None:
     """Poll the accounts and serve their metrics until SIGTERM or SIGINT.
 
     `clients` are closed at the end. `reload` returns the accounts as they are configured by then, or raises
-    SettingsError. `beside` are workers to run along with the pollers. `shard` is whose accounts these are.
-    A bug in any worker is raised in an exception group.
+    SettingsError. `log_events` counts what the log warns of. `beside` are workers to run along with the
+    pollers. `shard` is whose accounts these are. A bug in any worker is raised in an exception group.
     """
     clock = SystemClock()
-    process = ProcessMetrics(shard)
+    process = ProcessMetrics(shard, log_events)
 
     def note(*, accepted: bool) -> None:
         process.config_read(at=clock.wall(), accepted=accepted)
@@ -63,14 +66,21 @@ async def run_exporter(
     note(accepted=True)
     async with clients:
         exporter = Exporter(accounts, clients, clock, random.Random())
-        reloader = Reloader(reload, exporter.update, note)
+        reloader = Reloader(lambda: exporter.read_keys(reload()), exporter.poll, note)
+        exposition = Exposition(exporter.snapshots, process.registry, clock.elapsed)
         app = create_app(
-            Exposition(exporter.snapshots, process.registry, clock.elapsed),
+            exposition,
             telemetry_path=web.telemetry_path,
             unready=exporter.unready,
             reload=reloader.reload if web.lifecycle else None,
         )
-        workers = {"accounts": exporter.run, "reload": reloader.run, **(beside or {})}
+        workers = {
+            "accounts": exporter.run,
+            "reload": reloader.run,
+            "exposition": lambda: exposition.keep_ready(clock.sleep),
+            "garbage": lambda: keep_collections_short(clock.sleep),
+            **(beside or {}),
+        }
         inbound = Inbound(lambda: web.config, process.refused)
         if web.config_file is not None:
             watch = WebConfigWatch(web.config_file, web.config, clock, process.web_config_read)

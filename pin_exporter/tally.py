@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Final, NamedTuple
 
 from pin_exporter.attention import NOTHING_TO_ATTEND, Attention, Shortlist, Shortlists
@@ -190,8 +190,7 @@ class Tally:
 
 
 def _by_kind(groups: Iterable[_Group]) -> dict[Kind, int]:
-    both = (False, True)
-    counts = {Kind(pinned, by_cid, is_dir): 0 for pinned in both for by_cid in both for is_dir in both}
+    counts = dict.fromkeys(map(Kind._make, product((False, True), repeat=3)), 0)
     for group in groups:
         counts[group.kind] += group.pins
     return counts

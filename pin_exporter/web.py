@@ -14,6 +14,7 @@ from starlette.routing import Route
 from pin_exporter import __version__
 from pin_exporter.exposition import Exposition
 from pin_exporter.negotiation import accepts_gzip, choose_format
+from pin_exporter.together import Together
 
 _COMPRESS_ASIDE_BYTES: Final = 256 * 2**10
 _GZIP_LEVEL: Final = 4
@@ -31,16 +32,6 @@ def create_app(
     `unready` names the accounts that were not polled yet, not even in vain. `reload` reads the configuration
     again and returns what is wrong with it; None if nobody may ask for that.
     """
-
-    async def metrics(request: Request) -> Response:
-        form = choose_format(",".join(request.headers.getlist("accept")))
-        text = await exposition.render(form, request.query_params.getlist("name[]"))
-        headers = {"Content-Type": form.value, "Vary": "Accept, Accept-Encoding", "Cache-Control": "no-store"}
-        body = text.encode()
-        if accepts_gzip(",".join(request.headers.getlist("accept-encoding"))):
-            headers["Content-Encoding"] = "gzip"
-            body = await _compressed(body)
-        return Response(body, headers=headers)
 
     async def healthy(_: Request) -> Response:
         # A poller that dies takes the process with it, so whoever can answer is healthy.
@@ -65,7 +56,7 @@ def create_app(
         return HTMLResponse(page, headers={"Content-Security-Policy": "default-src 'none'"})
 
     routes = [
-        Route(telemetry_path, metrics),
+        Route(telemetry_path, _metrics(exposition)),
         Route("/-/healthy", healthy),
         Route("/-/ready", ready),
         Route("/-/reload", reload_configuration, methods=["POST", "PUT"]),
@@ -74,6 +65,27 @@ def create_app(
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     return app
+
+
+def _metrics(exposition: Exposition) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of the metrics. Who asks for the same at the same time shares one answer."""
+    together: Together[object, bytes] = Together()
+
+    async def metrics(request: Request) -> Response:
+        form = choose_format(",".join(request.headers.getlist("accept")))
+        names = frozenset(request.query_params.getlist("name[]"))
+        compressed = accepts_gzip(",".join(request.headers.getlist("accept-encoding")))
+        headers = {"Content-Type": form.value, "Vary": "Accept, Accept-Encoding", "Cache-Control": "no-store"}
+        if compressed:
+            headers["Content-Encoding"] = "gzip"
+
+        async def body() -> bytes:
+            plain = await exposition.render(form, names)
+            return await _compressed(plain) if compressed else plain
+
+        return Response(await together.once((form, names, compressed), body), headers=headers)
+
+    return metrics
 
 
 async def _compressed(body: bytes) -> bytes:

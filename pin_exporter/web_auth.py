@@ -8,8 +8,9 @@ from typing import Final
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from pin_exporter.errors import TooManyChecksError
 from pin_exporter.web_config import WebConfig
-from pin_exporter.web_passwords import Passwords, TooManyChecksError
+from pin_exporter.web_passwords import Passwords
 
 OPEN_PATHS: Final = frozenset({"/-/healthy", "/-/ready"})
 """What needs no password, for probes have none. Compared with the path as the router sees it."""

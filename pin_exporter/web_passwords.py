@@ -13,6 +13,7 @@ from typing import Final
 
 import bcrypt
 
+from pin_exporter.errors import TooManyChecksError
 from pin_exporter.web_config import cost_of
 
 _LONGEST_BYTES: Final = 72
@@ -20,10 +21,6 @@ _MOST_WAITING: Final = 64
 _MOST_WAITING_OF_ONE: Final = 8
 _MOST_REMEMBERED: Final = 1_000
 _DIGEST_CHARACTERS: Final = 31
-
-
-class TooManyChecksError(Exception):
-    """So many passwords wait to be checked already that one more would wait too long."""
 
 
 class Passwords:

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from pin_exporter import __version__
 from pin_exporter.answers import Answer
 from pin_exporter.api import MAX_BODY_BYTES, Exchange, PinApi, _KeyAuth
-from pin_exporter.errors import PollError, RateLimitedError, ServerError, SettingsError
+from pin_exporter.errors import PollError, RateLimitedError, RequestTimeoutError, ServerError, SettingsError
 from pin_exporter.http_clients import HttpClients
-from pin_exporter.http_pool import Pool
+from pin_exporter.http_pool import MAX_CONNECTIONS, Pool
 from pin_exporter.model import Page
+from tests.clocks import settle
 from tests.service import (
     API_KEY,
     BASE_URL,
@@ -522,3 +523,42 @@ def test_a_proxy_of_the_environment_that_cannot_be_used_is_a_wrong_setting(
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
     with pytest.raises(SettingsError, match="ALL_PROXY"):
         HttpClients().for_url("http://127.0.0.1:1/api")
+
+
+def test_no_more_requests_are_under_way_than_there_are_connections_and_each_gets_its_turn() -> None:
+    under_way: list[int] = []
+    free = asyncio.Event()
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        under_way.append(1)
+        if len(under_way) <= MAX_CONNECTIONS:
+            await free.wait()
+        return ok()
+
+    async def ask_at_once() -> tuple[int, list[Page]]:
+        api = pin_api(answer, timeout_seconds=60.0)
+        several = [
+            asyncio.create_task(api.list_pins(offset=0, limit=10, observe=lambda _: None))
+            for _ in range(MAX_CONNECTIONS + 20)
+        ]
+        await settle()
+        at_first = len(under_way)
+        several.pop().cancel()  # one who gives up waiting takes nobody's place
+        free.set()
+        return at_first, await asyncio.gather(*several)
+
+    at_first, pages = asyncio.run(ask_at_once())
+
+    assert at_first == MAX_CONNECTIONS
+    assert len(pages) == MAX_CONNECTIONS + 19
+
+
+def test_waiting_for_a_connection_counts_as_waiting_for_the_answer() -> None:
+    async def ask_in_vain() -> None:
+        api = pin_api(lambda _: ok(), timeout_seconds=0.01)
+        for _ in range(MAX_CONNECTIONS):
+            await api._pool._slots.acquire()
+        await api.list_pins(offset=0, limit=10, observe=lambda _: None)
+
+    with pytest.raises(RequestTimeoutError):
+        asyncio.run(ask_in_vain())

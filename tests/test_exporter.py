@@ -291,3 +291,25 @@ def test_files_that_cannot_be_read_again_are_counted_by_what_is_in_them(tmp_path
     snapshot = running.snapshots["one"]
     assert snapshot.up
     assert snapshot.traffic.stale == {"keys": 2, "certificates": 0}
+
+
+def test_an_update_leaves_accounts_that_share_a_budget_alone_as_long_as_none_of_them_changes() -> None:
+    both = [account("a"), account("b")]
+    same = Changed(both, [account("a"), account("b"), own("new")])
+    changed = Changed(both, [account("a"), account("b", size_limit=9)])
+
+    assert all(same.right_after[name] is same.before[name] for name in "ab")
+    assert all(changed.right_after[name] is not changed.before[name] for name in "ab")
+
+
+def test_polling_begins_with_keys_that_were_read_before_and_reads_none_itself(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("from-a-file\n")
+    exporter = Exporter([own("a")], _Clients(Service(FakeClock(), 0)), FakeClock(), random.Random(1))
+
+    keyed = exporter.read_keys([account("b", api_key=KeyFile(file)), account("c", api_key=KeyFile(file))])
+    file.unlink()
+    assert "from-a-file" not in repr(keyed)
+    exporter.poll(keyed)
+
+    assert [snapshot.account for snapshot in exporter.snapshots()] == ["b", "c"]

@@ -39,7 +39,7 @@ def exposition(
 
 
 def render(exposition: Exposition, form: Format = Format.TEXT, names: Sequence[str] = ()) -> str:
-    return asyncio.run(exposition.render(form, names))
+    return asyncio.run(exposition.render(form, names)).decode()
 
 
 def families_of(text: str) -> list[str]:
@@ -261,6 +261,83 @@ def test_data_come_back_with_the_next_success() -> None:
     rendered = render(one)
     assert "aiozpin_files{" in rendered
     assert "aiozpin_pins{" not in rendered
+
+
+def test_what_changes_is_encoded_ahead_of_scrapes_in_formats_that_were_asked_for() -> None:
+    clock = FakeClock(elapsed=NOW_ELAPSED)
+    snapshot, requests = watched("moving")
+    snapshots = [snapshot]
+    one = exposition(snapshots, clock)
+
+    async def change_between_scrapes() -> list[int]:
+        encoded = []
+        ready = asyncio.create_task(one.keep_ready(clock.sleep))
+        await clock.sleep(5)
+        encoded.append(requests.encoded)  # nobody has asked yet
+        await one.render(Format.OPENMETRICS)
+        await clock.sleep(5)
+        encoded.append(requests.encoded)
+        snapshots[0] = replace(snapshot, size_limit_bytes=5)
+        await clock.sleep(5)
+        encoded.append(requests.encoded)
+        text = await one.render(Format.OPENMETRICS)
+        assert b'aiozpin_size_limit_bytes{account="moving"} 5.0\n' in text
+        encoded.append(requests.encoded)
+        ready.cancel()
+        return encoded
+
+    assert asyncio.run(change_between_scrapes()) == [0, 1, 2, 2]
+
+
+def test_a_scrape_shows_what_changed_since_it_was_encoded_ahead() -> None:
+    clock = FakeClock(elapsed=NOW_ELAPSED)
+    snapshots = [FULL]
+    one = exposition(snapshots, clock)
+
+    async def change_and_scrape() -> bytes:
+        await one.render(Format.TEXT)
+        ready = asyncio.create_task(one.keep_ready(clock.sleep))
+        await clock.sleep(5)
+        snapshots[0] = replace(FULL, size_limit_bytes=5)
+        text = await one.render(Format.TEXT)
+        ready.cancel()
+        return text
+
+    assert b'aiozpin_size_limit_bytes{account="archive"} 5.0\n' in asyncio.run(change_and_scrape())
+
+
+def test_what_nobody_asks_for_any_more_is_forgotten() -> None:
+    clock = FakeClock(elapsed=NOW_ELAPSED)
+    snapshot, requests = watched("moving")
+    kept, later = weakref.ref(requests), Watched()
+    snapshots = [snapshot]
+    one = exposition(snapshots, clock)
+
+    async def leave_alone() -> None:
+        await one.render(Format.TEXT)
+        await clock.run_until(clock.now + 3_600, lambda: one.keep_ready(clock.sleep))
+        snapshots[0] = replace(FULL, account="moving", traffic=replace(TRAFFIC, requests=later))
+        await clock.run_until(clock.now + 3_600, lambda: one.keep_ready(clock.sleep))
+
+    asyncio.run(leave_alone())
+
+    del snapshot, requests
+    gc.collect()
+    assert kept() is None
+    assert later.encoded == 0
+
+
+@pytest.mark.parametrize("form", Format)
+def test_many_accounts_are_joined_aside_to_the_same_text(form: Format) -> None:
+    accounts = [replace(FULL, account=f"account-{number}") for number in range(120)]
+
+    text = render(exposition(accounts), form)
+
+    families = families_of(text)
+    assert len(families) == len(set(families))
+    for account in accounts:
+        lines = [line for line in render(exposition([account]), form).split("\n") if line[:1] != "#"]
+        assert set(lines) <= set(text.split("\n"))
 
 
 def test_others_get_a_turn_between_any_two_accounts() -> None:

@@ -133,7 +133,7 @@ def test_only_decode_and_the_simulator_know_the_json_library() -> None:
 
 
 def test_only_the_renderers_know_the_metrics_library() -> None:
-    assert importers_of("prometheus_client") == named("exposition", "families", "process_metrics")
+    assert importers_of("prometheus_client") == named("exposition", "families", "lines", "process_metrics")
 
 
 def test_only_those_who_serve_know_the_server_library() -> None:

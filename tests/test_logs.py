@@ -3,6 +3,7 @@ import json
 import logging
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pin_exporter.log_events import OTHER, LogEventCounter
 from pin_exporter.logs import EventFormatter, configure_logging
 
 STYLES: tuple[Literal["logfmt"], Literal["json"]] = ("logfmt", "json")
@@ -137,6 +139,16 @@ def test_the_level_decides_what_is_shown(level: str, shown: list[str]) -> None:
     text = written.getvalue()
     assert re.findall(r"level=(\w+) msg=x$", text, re.MULTILINE) == shown
     assert ("msg=library" in text) == (level != "error")
+
+
+def test_warnings_are_counted_even_where_the_level_does_not_show_them() -> None:
+    with logging_configured("error") as written:
+        logging.getLogger("pin_exporter.poll_log").warning("poll failed")
+        logging.getLogger("httpx").warning("x")
+        (counter,) = (h for h in logging.getLogger().handlers if isinstance(h, LogEventCounter))
+
+    assert written.getvalue() == ""
+    assert +Counter(counter.counts) == {("warning", "poll failed"): 1, ("warning", OTHER): 1}
 
 
 def test_every_line_of_a_json_log_is_an_object() -> None:

@@ -7,6 +7,7 @@ from pin_exporter.families import PREFIX, Type
 from pin_exporter.metrics import ACCOUNT_FAMILIES
 from pin_exporter.model import Verdict
 from pin_exporter.snapshot import AccountSnapshot, Collector, Counted, Traffic
+from tests.oracle import metric
 from tests.samples import COUNTED, FULL, HOSTILE_WORD, INVENTORY, UNTRIED
 
 FAMILIES = {family.name.removeprefix(PREFIX): family for family in ACCOUNT_FAMILIES}
@@ -19,12 +20,12 @@ def rows(name: str, snapshot: AccountSnapshot = FULL) -> list[Row]:
     family = FAMILIES[name]
     return [
         (tuple(sample.labels[label] for label in family.labels), sample.value)
-        for sample in family.metric(snapshot).samples
+        for sample in metric(family, snapshot).samples
     ]
 
 
 def buckets(name: str, snapshot: AccountSnapshot = FULL) -> list[tuple[str, float]]:
-    samples = FAMILIES[name].metric(snapshot).samples
+    samples = metric(FAMILIES[name], snapshot).samples
     return [(sample.labels["le"], sample.value) for sample in samples if sample.name.endswith("_bucket")]
 
 
@@ -200,13 +201,13 @@ def test_requests_are_counted_by_operation_and_code() -> None:
 
 
 def test_request_durations_have_one_histogram_for_each_operation() -> None:
-    samples = FAMILIES["api_request_duration_seconds"].metric(FULL).samples
+    samples = metric(FAMILIES["api_request_duration_seconds"], FULL).samples
     ends = [(s.labels["operation"], s.value) for s in samples if s.labels.get("le") == "+Inf"]
     sums = [(s.labels["operation"], s.value) for s in samples if s.name.endswith("_sum")]
 
     assert ends == [("totals", 9), ("list", 15)]
     assert sums == [("totals", 0.875), ("list", 103.5)]
-    assert FAMILIES["api_request_duration_seconds"].metric(replace(FULL, traffic=Traffic())).samples == []
+    assert metric(FAMILIES["api_request_duration_seconds"], replace(FULL, traffic=Traffic())).samples == []
 
 
 def test_names_are_unique_and_only_counters_end_in_total() -> None:
@@ -219,7 +220,7 @@ def test_names_are_unique_and_only_counters_end_in_total() -> None:
 def test_labels_begin_with_the_account_and_match_every_sample(name: str) -> None:
     family = FAMILIES[name]
 
-    samples = family.metric(FULL).samples
+    samples = metric(family, FULL).samples
 
     assert samples
     for sample in samples:

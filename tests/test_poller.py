@@ -85,7 +85,7 @@ class Polled:
 
     def series(self) -> dict[str, float]:
         """Return what Prometheus would read now, by series."""
-        text = asyncio.run(self._exposition.render(Format.TEXT))
+        text = asyncio.run(self._exposition.render(Format.TEXT)).decode()
         lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
         return {name: float(value) for name, _, value in lines}
 

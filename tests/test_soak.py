@@ -198,11 +198,11 @@ class Day:
         self.memory_at_the_end = self._memory()
 
     async def _look(self, *, also_openmetrics: bool) -> Look:
-        text = await self._exposition.render(Format.TEXT)
+        text = (await self._exposition.render(Format.TEXT)).decode()
         families = list(parse_text(text))
         self._forget_what_the_helpers_remember()
         if also_openmetrics:  # its parser takes ten times as long
-            openmetrics = await self._exposition.render(Format.OPENMETRICS)
+            openmetrics = (await self._exposition.render(Format.OPENMETRICS)).decode()
             assert list(parse_openmetrics(openmetrics))  # type: ignore[no-untyped-call]
         values = dict(_series(families, "aiozpin_"))
         counters = {key: value for key, value in values.items() if key[0].endswith(COUNTERS)}

@@ -75,6 +75,32 @@ def test_the_content_type_says_which_format_and_version_was_chosen(accept: str, 
     assert 'aiozpin_up{account="archive"} 1.0\n' in response.text
 
 
+def test_many_who_ask_at_once_share_what_is_rendered_and_who_asks_later_sees_what_is_new() -> None:
+    rendered = 0
+    accounts = [FULL, UNTRIED]
+
+    def snapshots() -> Sequence[AccountSnapshot]:
+        nonlocal rendered
+        rendered += 1
+        return accounts
+
+    exposition = Exposition(snapshots, CollectorRegistry(), FakeClock(elapsed=NOW_ELAPSED).elapsed)
+    app = create_app(exposition, telemetry_path="/metrics", unready=lambda: ())
+
+    async def ask_at_once() -> tuple[set[str], str]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+            answers = await asyncio.gather(*(client.get("/metrics") for _ in range(100)))
+            accounts[:] = [replace(FULL, account="new")]
+            return {answer.text for answer in answers}, (await client.get("/metrics")).text
+
+    at_once, later = asyncio.run(ask_at_once())
+
+    assert len(at_once) == 1
+    assert 2 <= rendered < 10
+    assert 'account="new"' in later
+
+
 def test_accept_headers_on_several_lines_count_as_one() -> None:
     response = ask("/metrics", [("accept", "text/plain;q=0.5"), ("accept", "application/openmetrics-text")])
 

@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from pin_exporter.errors import TooManyChecksError
 from pin_exporter.web_auth import BasicAuth
 from pin_exporter.web_config import WebConfig
 from pin_exporter.web_headers import ConfiguredHeadersWin
-from pin_exporter.web_passwords import TooManyChecksError
 
 USERS = {
     b"prom": bcrypt.hashpw(b"pass:word", bcrypt.gensalt(4)),

@@ -6,7 +6,8 @@ import bcrypt
 import pytest
 
 from pin_exporter import web_passwords
-from pin_exporter.web_passwords import Passwords, TooManyChecksError
+from pin_exporter.errors import TooManyChecksError
+from pin_exporter.web_passwords import Passwords
 
 COSTS = {b"cheap": 4, b"dear": 6}
 USERS = {name: bcrypt.hashpw(b"of " + name, bcrypt.gensalt(cost)) for name, cost in COSTS.items()}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tests.bench import speed
+from tests.bench.accounts import accounts, hanging, scrapers
 from tests.bench.churn import churn
 from tests.bench.concurrency import concurrency, rate_limit
 from tests.bench.result import Result
@@ -17,8 +18,11 @@ _BENCHMARKS: Final[dict[str, Callable[[], Iterator[Result]]]] = {
     "churn": churn,
     "concurrency": concurrency,
     "rate_limit": rate_limit,
+    "accounts": accounts,
+    "scrapers": scrapers,
+    "hanging": hanging,
 }
-_ONLY_WHEN_NAMED: Final = {"rate_limit"}
+_ONLY_WHEN_NAMED: Final = {"rate_limit", "accounts", "scrapers", "hanging"}
 """Benchmarks that take minutes."""
 
 

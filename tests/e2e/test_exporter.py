@@ -55,6 +55,9 @@ def test_an_account_that_never_answers_has_no_data_and_is_ready_once_it_was_trie
         assert httpx.get(f"{exported.url}/-/ready").status_code == 200
         assert httpx.get(f"{exported.url}/-/healthy").status_code == 200
         assert exported.value(f"aiozpin_up{ACCOUNT}") == 0
+        warned = 'aiozpin_exporter_log_events_total{event="poll failed",level="warning"}'
+        in_log = sum('msg="poll failed"' in line for line in exported.process.lines)
+        assert 1 <= in_log <= (exported.value(warned) or 0)
         assert not re.search(
             r"^aiozpin_(files|size_bytes|pins|stored_bytes|unique_cids)", exported.metrics(), re.MULTILINE
         )

@@ -24,6 +24,7 @@ DATA = {family.name: family for family in ACCOUNT_FAMILIES if family.cached}
 NOT_SHOWN = {
     "aiozpin_api_request_duration_seconds_count": "requests are counted by their code",
     "aiozpin_api_request_duration_seconds_sum": "percentiles say more than a mean",
+    "aiozpin_exporter_log_events_total": "the log says more, and failed polls have a panel",
     "aiozpin_last_attempt_timestamp_seconds": "the runbook on stale data asks for it",
     "aiozpin_pin_size_bytes_gcount": "the pins by status",
     "aiozpin_pin_size_bytes_gsum": "the bytes by status",

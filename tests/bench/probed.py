@@ -1,0 +1,55 @@
+"""The exporter with a probe on its event loop. Takes what `pin-exporter` takes.
+
+Every second a line says how late the worst of the probe's ticks was, and how much processor time the loop's
+thread used at most between two ticks. The second does not depend on what else the machine does.
+"""
+
+import asyncio
+import functools
+import gc
+import sys
+import time
+from typing import Any, Final
+
+from pin_exporter import configured
+from pin_exporter.cli import main
+from pin_exporter.run import run_exporter
+
+_TICK_SECONDS: Final = 0.002
+_TOLD_EVERY_SECONDS: Final = 1.0
+
+
+class Probe:
+    """Ticks on the loop; keeps the worst since it last told."""
+
+    def __init__(self) -> None:
+        self._late = self._held = self._collecting = self._began = 0.0
+        gc.callbacks.append(self._collected)
+
+    async def run(self) -> None:
+        told = time.perf_counter()
+        while True:
+            before, used = time.perf_counter(), time.thread_time()
+            await asyncio.sleep(_TICK_SECONDS)
+            now = time.perf_counter()
+            self._late = max(self._late, now - before - _TICK_SECONDS)
+            self._held = max(self._held, time.thread_time() - used)
+            if now - told >= _TOLD_EVERY_SECONDS:
+                told = now
+                sys.stdout.write(
+                    f"probe late={self._late:.6f} held={self._held:.6f} collecting={self._collecting:.6f}\n"
+                )
+                sys.stdout.flush()
+                self._late = self._held = self._collecting = 0.0
+
+    def _collected(self, phase: str, _: dict[str, int]) -> None:
+        if phase == "start":
+            self._began = time.perf_counter()
+        else:
+            self._collecting = max(self._collecting, time.perf_counter() - self._began)
+
+
+if __name__ == "__main__":
+    patched: Any = configured
+    patched.run_exporter = functools.partial(run_exporter, beside={"probe": lambda: Probe().run()})
+    sys.exit(main(sys.argv[1:]))
