@@ -24,7 +24,6 @@ from pin_exporter.snapshot import (
 )
 from pin_exporter.tally import NOTHING_SHOWN
 
-_REFUSED: Final = frozenset({"unauthorized", "forbidden"})
 _UNPROVEN_IN_A_ROW: Final = 3
 _RESUMABLE_INTERVALS: Final = 2
 _RESUMABLE_SECONDS: Final = 3_600.0
@@ -114,7 +113,7 @@ class AccountPoller:
         else:
             self._publish(poll, step(self.snapshot))
         # While the key is refused, one try an interval is enough, and the totals make it.
-        if self.snapshot.health[Collector.TOTALS].reason in _REFUSED:
+        if self.snapshot.is_refused:
             self._key_accepted.clear()
         else:
             self._key_accepted.set()

@@ -13,6 +13,7 @@ from pin_exporter.exposition import Exposition
 from pin_exporter.garbage import keep_collections_short
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.inbound import Inbound
+from pin_exporter.liveness import Liveness
 from pin_exporter.log_events import LogEventCounter
 from pin_exporter.process_metrics import ProcessMetrics
 from pin_exporter.reload import Reloader
@@ -68,16 +69,19 @@ async def run_exporter(
         exporter = Exporter(accounts, clients, clock, random.Random())
         reloader = Reloader(lambda: exporter.read_keys(reload()), exporter.poll, note)
         exposition = Exposition(exporter.snapshots, process.registry, clock.elapsed)
+        liveness = Liveness(exporter.snapshots, clock.elapsed)
         app = create_app(
             exposition,
             telemetry_path=web.telemetry_path,
             unready=exporter.unready,
+            problems=liveness.problems,
             reload=reloader.reload if web.lifecycle else None,
         )
         workers = {
             "accounts": exporter.run,
             "reload": reloader.run,
             "exposition": lambda: exposition.keep_ready(clock.sleep),
+            "liveness": lambda: liveness.run(clock.sleep),
             "garbage": lambda: keep_collections_short(clock.sleep),
             **(beside or {}),
         }

@@ -12,6 +12,7 @@ from pin_exporter.tally import Inventory
 
 DURATION_BOUNDS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of the request latency histogram in seconds."""
+_REFUSED: Final = frozenset({"unauthorized", "forbidden"})
 MOST_POLLS: Final = 50
 """Polls of a collector that are remembered."""
 
@@ -186,6 +187,11 @@ class AccountSnapshot:
         """Return the snapshot with one more poll on record."""
         records = (*self.records.get(collector, ()), record)[-MOST_POLLS:]
         return replace(self, records={**self.records, collector: records})
+
+    @property
+    def is_refused(self) -> bool:
+        """Tell whether the key was refused when the totals were polled last."""
+        return self.health[Collector.TOTALS].reason in _REFUSED
 
     @property
     def is_tried(self) -> bool:

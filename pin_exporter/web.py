@@ -25,16 +25,19 @@ def create_app(
     *,
     telemetry_path: str,
     unready: Callable[[], Sequence[str]],
+    problems: Callable[[], Sequence[str]],
     reload: Callable[[], Awaitable[Sequence[str]]] | None = None,
 ) -> Starlette:
     """Return the application.
 
-    `unready` names the accounts that were not polled yet, not even in vain. `reload` reads the configuration
-    again and returns what is wrong with it; None if nobody may ask for that.
+    `unready` names the accounts that were not polled yet, not even in vain, `problems` what is stuck.
+    `reload` reads the configuration again and returns what is wrong with it; None if nobody may ask for that.
     """
 
     async def healthy(_: Request) -> Response:
-        # A poller that dies takes the process with it, so whoever can answer is healthy.
+        # A poller that dies takes the process with it; what is left is one that does nothing any more.
+        if told := problems():
+            return PlainTextResponse("".join(f"{line}\n" for line in told), status_code=503)
         return PlainTextResponse("healthy\n")
 
     async def ready(_: Request) -> Response:

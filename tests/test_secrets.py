@@ -169,6 +169,7 @@ class FailingRun:
             Exposition(self.exporter.snapshots, CollectorRegistry(), self.clock.elapsed),
             telemetry_path="/metrics",
             unready=self.exporter.unready,
+            problems=lambda: (),
         )
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app=app), base_url="http://exporter.test"

@@ -40,10 +40,13 @@ def ask(
     method: str = "GET",
     telemetry_path: str = "/metrics",
     unready: Sequence[str] = (),
+    problems: Sequence[str] = (),
     accounts: Sequence[AccountSnapshot] = (FULL, UNTRIED),
 ) -> httpx.Response:
     exposition = Exposition(lambda: accounts, CollectorRegistry(), FakeClock(elapsed=NOW_ELAPSED).elapsed)
-    app = create_app(exposition, telemetry_path=telemetry_path, unready=lambda: unready)
+    app = create_app(
+        exposition, telemetry_path=telemetry_path, unready=lambda: unready, problems=lambda: problems
+    )
 
     async def exchange() -> httpx.Response:
         async with httpx.AsyncClient(
@@ -85,7 +88,7 @@ def test_many_who_ask_at_once_share_what_is_rendered_and_who_asks_later_sees_wha
         return accounts
 
     exposition = Exposition(snapshots, CollectorRegistry(), FakeClock(elapsed=NOW_ELAPSED).elapsed)
-    app = create_app(exposition, telemetry_path="/metrics", unready=lambda: ())
+    app = create_app(exposition, telemetry_path="/metrics", unready=lambda: (), problems=lambda: ())
 
     async def ask_at_once() -> tuple[set[str], str]:
         transport = httpx.ASGITransport(app)
@@ -169,6 +172,12 @@ def test_other_methods_are_refused_with_those_allowed(path: str, method: str) ->
 )
 def test_any_other_path_is_not_found_and_nobody_is_redirected(path: str) -> None:
     assert ask(path).status_code == 404
+
+
+def test_an_exporter_of_which_a_part_is_stuck_is_not_healthy_and_says_which() -> None:
+    response = ask("/-/healthy", problems=["account a: totals: stuck", "and 3 more"])
+
+    assert (response.status_code, response.text) == (503, "account a: totals: stuck\nand 3 more\n")
 
 
 def test_the_exporter_is_healthy_whatever_the_accounts_are() -> None:
