@@ -105,8 +105,7 @@ class Exposition:
 
     async def _blocks(self, form: Format, snapshot: AccountSnapshot, *, last: bool) -> Sequence[_Block]:
         """Return one account's families, from the cache if it is as it was."""
-        elapsed = self._elapsed()
-        fresh = frozenset(c for c, health in snapshot.health.items() if health.is_fresh(elapsed))
+        fresh = snapshot.fresh(self._elapsed())
         cached = self._cache[form].get(snapshot.account)
         if cached is None or cached.snapshot is not snapshot or cached.fresh != fresh:
             cached = _Cached(snapshot, fresh, _split(form.encode(_AccountSource(snapshot, fresh))))

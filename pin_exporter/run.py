@@ -9,10 +9,12 @@ from pin_exporter.api import HttpClients
 from pin_exporter.clock import SystemClock
 from pin_exporter.exporter import Exporter
 from pin_exporter.exposition import Exposition
+from pin_exporter.pages import Pages
 from pin_exporter.process_metrics import ProcessMetrics
 from pin_exporter.reload import Reloader
 from pin_exporter.server import serve
 from pin_exporter.settings import Account
+from pin_exporter.status import status_routes
 from pin_exporter.web import create_app
 
 Workers = Mapping[str, Callable[[], Awaitable[None]]]
@@ -20,11 +22,15 @@ Workers = Mapping[str, Callable[[], Awaitable[None]]]
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """Where and how to serve. `lifecycle` says whether a request may have the configuration read again."""
+    """Where and how to serve. `lifecycle` says whether a request may have the configuration read again.
+
+    `note` is shown on each status page.
+    """
 
     sockets: Sequence[socket.socket]
     telemetry_path: str
     lifecycle: bool = False
+    note: str | None = None
 
 
 async def run_exporter(
@@ -56,6 +62,7 @@ async def run_exporter(
             telemetry_path=web.telemetry_path,
             unready=exporter.unready,
             reload=reloader.reload if web.lifecycle else None,
+            pages=status_routes(exporter.snapshots, clock, Pages(web.telemetry_path, web.note)),
         )
         workers = {"accounts": exporter.run, "reload": reloader.run, **(beside or {})}
         await serve(app, web.sockets, workers, on_hangup=reloader.ask)
