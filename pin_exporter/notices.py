@@ -53,20 +53,23 @@ def _of_collector(collector: CollectorReport) -> Iterator[Notice]:
     is_totals = collector.collector is Collector.TOTALS
     polled = "The poll of the totals" if is_totals else "The inventory"
     hidden = "files and size are not shown" if is_totals else "pins and their states are not shown"
-    never = collector.age_seconds is None
-    if collector.age_seconds is not None and not collector.fresh:
-        age = duration_text(collector.age_seconds)
-        told = f"{polled} last succeeded {age} ago. That is too old: {hidden}."
-        yield _notice(Level.CRITICAL, told, runbooks.DATA_STALE)
+    age = None if collector.age_seconds is None else duration_text(collector.age_seconds)
     if collector.reason:
+        if collector.fresh:
+            outcome = f"what is shown is from {age} ago"
+        elif age is None:
+            outcome = f"there was no success yet, so {hidden}"
+        else:
+            outcome = f"the last success was {age} ago, so {hidden}"
         mild = collector.fresh and collector.reason not in _REFUSED
         level = Level.WARNING if mild else Level.CRITICAL
-        told = f"{polled} failed ({collector.reason})" + (
-            f", and never succeeded: {hidden}." if never else "."
-        )
+        told = f"{polled} failed ({collector.reason}): {outcome}."
         yield Notice(level, told, collector.error, collector.runbook_url)
-    elif never:
+    elif age is None:
         yield Notice(Level.INFO, f"{polled} is not done yet: {hidden}.")
+    elif not collector.fresh:
+        told = f"{polled} last succeeded {age} ago, which is too old: {hidden}."
+        yield Notice(Level.CRITICAL, told, None, collector.runbook_url)
 
 
 def _of_inventory(inventory: InventoryReport) -> Iterator[Notice]:
