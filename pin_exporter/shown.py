@@ -73,7 +73,7 @@ def duration_text(seconds: float) -> str:
     """Return a duration in its two largest units; below 10 s with its fraction."""
     if 0 < seconds < 0.001:
         return "< 1 ms"
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1_000:.0f} ms" if seconds > 0 else "0 s"
     if seconds < 9.95:
         return f"{seconds:.1f} s".replace(".0 ", " ")
