@@ -15,11 +15,17 @@ PACKAGE = Path(pin_exporter.__file__).parent
 CORE = (
     "attention",
     "cadence",
+    "detail",
     "distinct",
     "errors",
     "evidence",
     "model",
+    "notices",
     "quantities",
+    "report",
+    "report_parts",
+    "runbooks",
+    "shown",
     "snapshot",
     "tally",
     "walk",
@@ -117,6 +123,15 @@ def test_only_decode_and_the_simulator_know_the_json_library() -> None:
 
 def test_only_the_renderers_know_the_metrics_library() -> None:
     assert importers_of("prometheus_client") == named("exposition", "families", "process_metrics")
+
+
+def test_only_the_pages_know_the_template_library() -> None:
+    assert importers_of("jinja2") | importers_of("markupsafe") == named("pages")
+
+
+def test_what_is_reported_knows_nothing_of_how_it_is_shown() -> None:
+    for module in ("report", "report_parts", "notices", "detail"):
+        assert not modules_imported_by(f"pin_exporter.{module}") & named("pages", "status", "web")
 
 
 def test_only_the_command_line_and_the_loader_see_the_whole_settings() -> None:
