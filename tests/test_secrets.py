@@ -19,8 +19,8 @@ from pin_exporter.errors import PollError
 from pin_exporter.exporter import Exporter
 from pin_exporter.exposition import Exposition
 from pin_exporter.logs import configure_logging
-from pin_exporter.settings import Account
 from pin_exporter.pages import Pages
+from pin_exporter.settings import Account
 from pin_exporter.snapshot import AccountSnapshot, Collector
 from pin_exporter.status import status_routes
 from pin_exporter.web import create_app
