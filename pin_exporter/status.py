@@ -35,25 +35,27 @@ def status_routes(
     snapshots: Callable[[], Iterable[AccountSnapshot]], clock: Clock, pages: Pages
 ) -> list[Route]:
     """Return the routes of the pages. `snapshots` returns the newest snapshot of each account."""
+    one_at_a_time = asyncio.Lock()
 
-    def now() -> Now:
-        return Now(clock.elapsed(), clock.wall())
+    async def written(
+        request: Request, tell: Callable[[Now], _Told], page: Callable[[_Told], str]
+    ) -> Response:
+        # On another thread, because a thousand accounts take a while; it reads nothing that can change.
+        # One at a time, because the loop would have to wait for its turn among several.
+        async with one_at_a_time:
+            now = Now(clock.elapsed(), clock.wall())
+            return await asyncio.to_thread(lambda: _response(request, tell(now), page))
 
     async def overview(request: Request) -> Response:
         newest = tuple(snapshots())
-        # On another thread, because a thousand accounts take a while; it reads nothing that can change.
-        return await asyncio.to_thread(
-            lambda: _response(request, report(newest, now(), __version__), pages.overview)
-        )
+        return await written(request, lambda now: report(newest, now, __version__), pages.overview)
 
     async def account(request: Request) -> Response:
         name = request.path_params["name"]
         snapshot = next((each for each in snapshots() if each.account == name), None)
         if snapshot is None:
             return _guarded("there is no account of this name: / lists them all\n", "text/plain", 404)
-        return await asyncio.to_thread(
-            lambda: _response(request, detail(snapshot, now(), __version__), pages.account)
-        )
+        return await written(request, lambda now: detail(snapshot, now, __version__), pages.account)
 
     async def style(_: Request) -> Response:
         return _guarded(style_sheet(), "text/css")

@@ -147,20 +147,35 @@ def test_half_a_surrogate_pair_anywhere_is_shown_and_costs_nothing() -> None:
         assert json.loads(ask(f"{path}?format=json", accounts=[odd]).text)
 
 
-def test_pages_are_written_aside_so_that_others_are_answered_meanwhile() -> None:
-    main = threading.get_ident()
-    seen: list[int] = []
+class Watched(Pages):
+    """Pages that know on which threads they were written, and how many at a time."""
 
-    class Watched(Pages):
-        def overview(self, report: Report) -> str:
-            seen.append(threading.get_ident())
-            return super().overview(report)
+    def __init__(self) -> None:
+        super().__init__("/metrics")
+        self.threads: list[int] = []
+        self.most_at_a_time = 0
+        self._writing = 0
+        self._waited = threading.Event()
+
+    def overview(self, report: Report) -> str:
+        self._writing += 1
+        self.most_at_a_time = max(self.most_at_a_time, self._writing)
+        self.threads.append(threading.get_ident())
+        self._waited.wait(0.01)  # so that another would be seen
+        self._writing -= 1
+        return super().overview(report)
+
+
+def test_pages_are_written_aside_one_at_a_time_so_that_others_are_answered_meanwhile() -> None:
+    pages = Watched()
 
     async def exchange() -> None:
-        transport = app_of([FULL], Watched("/metrics"))
+        transport = app_of([FULL], pages)
         async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
-            assert (await client.get("/")).status_code == 200
+            answers = await asyncio.gather(*(client.get("/") for _ in range(4)))
+            assert [answer.status_code for answer in answers] == [200] * 4
 
     asyncio.run(exchange())
-    assert len(seen) == 1
-    assert main not in seen
+    assert len(pages.threads) == 4
+    assert threading.get_ident() not in pages.threads
+    assert pages.most_at_a_time == 1
