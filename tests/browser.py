@@ -4,6 +4,7 @@ import base64
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -127,7 +128,7 @@ def _pipe() -> tuple[int, int]:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Run Chromium with one tab and a profile of its own."""
-    binary = require_tool("chromium", "chromium")
+    binary = shutil.which("google-chrome") or require_tool("chromium", "chromium")
     theirs, commands = _pipe()
     answers, ours = _pipe()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:

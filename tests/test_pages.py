@@ -1,11 +1,16 @@
 import re
+import subprocess
+import sys
+import zipfile
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from coloraide import Color
 
 from dev.grafana.colours import PHASE_COLOURS
+from dev.grafana.project import ROOT
 from pin_exporter.attention import Attention, NotedPin
 from pin_exporter.detail import detail
 from pin_exporter.model import Phase
@@ -218,3 +223,12 @@ def test_each_colour_is_named_once_and_each_name_is_used() -> None:
     used = set(re.findall(r"var\(--(\w+)\)", sheet))
     assert used == colours("light").keys()
     assert not re.search(r"#\w{3,8}\b(?!;)|rgb|hsl|url\(|@import", sheet)
+
+
+def test_what_pip_installs_has_every_template(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "--target=wheel", f"--directory={tmp_path}"]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "pin_exporter/templates").iterdir()}
+    assert len(templates) > 3
+    assert templates <= set(zipfile.ZipFile(wheel).namelist())
