@@ -15,6 +15,7 @@ _loader: Final = PackageLoader("pin_exporter")
 _environment: Final = Environment(
     loader=_loader,
     autoescape=True,
+    auto_reload=False,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -30,6 +31,9 @@ class Pages:
             "note": note,
             "documents_url": documents_url(),
         }
+        # Read now, so that an upgrade on the disk does not change a process that runs.
+        for name in _loader.list_templates():
+            _environment.get_template(name)
         # Links are relative, so that the pages also work below a path of a proxy.
         self._overview = partial(_environment.get_template("overview.html").render, shared, root="./")
         self._account = partial(_environment.get_template("account.html").render, shared, root="../")
@@ -45,7 +49,7 @@ class Pages:
 
 def style_sheet() -> str:
     """Return the style sheet of all pages."""
-    return _loader.get_source(_environment, "style.css")[0]
+    return _environment.get_template("style.css").render()
 
 
 def _datetime(at: float) -> str:

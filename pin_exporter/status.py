@@ -66,14 +66,13 @@ def status_routes(
 def _response(request: Request, told: _Told, page: Callable[[_Told], str]) -> Response:
     wanted = request.query_params.get("format")
     if wanted == "json" or (wanted is None and prefers_json(",".join(request.headers.getlist("accept")))):
-        text = json.dumps(dataclasses.asdict(told), ensure_ascii=True, allow_nan=False)
+        text = json.dumps(dataclasses.asdict(told), ensure_ascii=True)
         return _guarded(text + "\n", "application/json")
     return _guarded(page(told), "text/html")
 
 
 def _guarded(text: str, media_type: str, status: int = 200) -> Response:
-    # No text can make this fail: what has no place in UTF-8 is escaped.
-    response = Response(text.encode(errors="backslashreplace"), status, media_type=media_type)
+    response = Response(text, status, media_type=media_type)
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     return response

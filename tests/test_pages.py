@@ -183,7 +183,8 @@ def test_headings_descend_by_one_and_columns_have_heads(snapshot: AccountSnapsho
         assert all(given.get("scope") in ("col", "row") for given in heads)
         ids = [given["id"] for _, given in page.elements if "id" in given]
         assert len(set(ids)) == len(ids)
-        assert set(page.attributes("section", "aria-labelledby")) <= set(ids)
+        for tag in ("section", "table"):
+            assert set(page.attributes(tag, "aria-labelledby")) <= set(ids)
 
 
 def test_what_the_bar_shows_stands_beside_it_in_words() -> None:

@@ -209,6 +209,8 @@ def test_the_worst_comes_first() -> None:
         told.partition(":")[0] for told in notices(with_statuses(unknown=1, failed=1, unpinOutOfMoney=1))
     ]
     assert levels == ["critical", "warning", "info"]
+    over = replace(with_statuses(unknown=1), size_limit_bytes=1)
+    assert [told.partition(":")[0] for told in notices(over)] == ["warning", "info"]
 
 
 def test_an_inventory_that_proves_nothing_is_told() -> None:
