@@ -1,7 +1,7 @@
 """Say in sentences what is wrong with an account, the worst first; pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -40,7 +40,13 @@ def notices_of(
     size_limit_bytes: int | None,
 ) -> tuple[Notice, ...]:
     """Return what a person should know, nothing if all is well. Data that are not fresh are given as None."""
-    found = [notice for collector in collectors for notice in _of_collector(collector)]
+    found: list[Notice] = []
+    for collector in collectors:
+        # Most often both fail for the same cause, which is told once.
+        told = {notice.error for notice in found}
+        found += (
+            replace(each, error=None) if each.error in told else each for each in _of_collector(collector)
+        )
     if inventory:
         found += _of_inventory(inventory)
     if totals and size_limit_bytes is not None and totals.size > size_limit_bytes:

@@ -278,3 +278,14 @@ def test_data_that_grew_too_old_without_a_failure_are_critical() -> None:
 
 def test_what_was_never_polled_is_told_without_alarm() -> None:
     assert [told.partition(":")[0] for told in notices(UNTRIED)] == ["info", "info"]
+
+
+@pytest.mark.parametrize(
+    ("other", "errors"), [("the same", ["the same", None]), ("more", ["the same", "more"])]
+)
+def test_the_words_of_a_failure_that_both_collectors_share_are_told_once(
+    other: str, errors: list[str | None]
+) -> None:
+    snapshot = WELL.with_health(Collector.TOTALS, TOTALS_HEALTH.failed("tls", "the same"))
+    snapshot = snapshot.with_health(Collector.INVENTORY, TOTALS_HEALTH.failed("tls", other))
+    assert [each.error for each in reported(snapshot).notices] == errors
