@@ -1,7 +1,6 @@
 """The status pages of a running exporter, looked at with a browser."""
 
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from coloraide import Color
 from pin_exporter.simulator.names import HOSTILE_NAMES
 from tests.browser import Browser, chromium
 from tests.e2e.hostile import HostileServer, listing
-from tests.processes import PATIENCE_SECONDS, RunningExporter, exporter, running, simulator, wait_for
+from tests.processes import RunningExporter, exporter, running, simulator, wait_for
 from tests.service import row
 
 # What is left of a name on the page: half a pair became one replacement character when it was read.
@@ -37,7 +36,6 @@ class Stand:
 
     exported: RunningExporter
     browser: Browser
-    directory: Path
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         return httpx.get(self.exported.url + path, headers=headers)
@@ -78,7 +76,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
             f"  - name: bad\n    base_url: http://127.0.0.1:{hostile.port}/api\n    {made_up}\n"
         )
         with exporter({}, f"--config.file={config}") as exported:
-            stand = Stand(exported, browser, config.parent)
+            stand = Stand(exported, browser)
             wait_for(lambda: is_read(stand), "all accounts")
             yield stand
 
@@ -232,28 +230,3 @@ def test_the_demonstration_says_on_every_page_that_it_is_one() -> None:
         process.wait_for_line("poll succeeded")
         for path in ("/", "/accounts/nft-drops"):
             assert "nothing real is contacted" in httpx.get(url + path).text
-
-
-def test_a_signal_while_many_ask_for_pages_ends_the_process_without_a_word_of_an_error(stand: Stand) -> None:
-    accounts = "".join(f"  - {{name: a{number}, api_key: x, secret_key: y}}\n" for number in range(300))
-    config = Path(stand.directory) / "many.yml"
-    config.write_text(f"base_url: http://127.0.0.1:9/api\naccounts:\n{accounts}")
-    with exporter({}, f"--config.file={config}") as exported:
-        answers: list[int | None] = []
-
-        def ask() -> None:
-            try:
-                answers.append(httpx.get(exported.url, timeout=PATIENCE_SECONDS).status_code)
-            except httpx.TransportError:
-                answers.append(None)
-
-        asking = [threading.Thread(target=ask) for _ in range(40)]
-        for thread in asking:
-            thread.start()
-        wait_for(lambda: answers, "the first page")
-        assert exported.process.stop() == 0
-        for thread in asking:
-            thread.join(PATIENCE_SECONDS)
-        assert len(answers) == 40
-        assert set(answers) <= {200, 503, None}
-        assert not [line for line in exported.process.lines if "level=error" in line or "Traceback" in line]
