@@ -188,6 +188,10 @@ class AccountSnapshot:
         records = (*self.records.get(collector, ()), record)[-MOST_POLLS:]
         return replace(self, records={**self.records, collector: records})
 
+    def fresh(self, elapsed: float) -> frozenset[Collector]:
+        """Return the collectors whose data may still be shown, wherever they are shown."""
+        return frozenset(collector for collector, health in self.health.items() if health.is_fresh(elapsed))
+
     @property
     def is_refused(self) -> bool:
         """Tell whether the key was refused when the totals were polled last."""

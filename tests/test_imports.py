@@ -15,12 +15,18 @@ PACKAGE = Path(pin_exporter.__file__).parent
 CORE = (
     "attention",
     "cadence",
+    "detail",
     "distinct",
     "errors",
     "evidence",
     "model",
+    "notices",
     "quantities",
+    "report",
+    "report_parts",
+    "runbooks",
     "shard",
+    "shown",
     "snapshot",
     "tally",
     "walk",
@@ -142,6 +148,15 @@ def test_only_those_who_serve_know_the_server_library() -> None:
 
 def test_only_one_module_checks_passwords() -> None:
     assert importers_of("bcrypt") == named("web_passwords")
+
+
+def test_only_the_pages_know_the_template_library() -> None:
+    assert importers_of("jinja2") | importers_of("markupsafe") == named("pages")
+
+
+def test_what_is_reported_knows_nothing_of_how_it_is_shown() -> None:
+    for module in ("report", "report_parts", "notices", "detail"):
+        assert not modules_imported_by(f"pin_exporter.{module}") & named("pages", "status", "web")
 
 
 def test_only_the_command_line_and_what_loads_and_checks_them_see_the_whole_settings() -> None:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pin_exporter.exposition import Format
-from pin_exporter.negotiation import accepts_gzip, choose_format
+from pin_exporter.negotiation import accepts_gzip, choose_format, prefers_json
 
 TEXT, OPENMETRICS = Format.TEXT, Format.OPENMETRICS
 OM = "application/openmetrics-text"
@@ -91,3 +91,31 @@ def test_any_header_has_an_answer(header: str) -> None:
 )
 def test_gzip_is_sent_to_those_who_take_it(accept_encoding: str, taken: bool) -> None:
     assert accepts_gzip(accept_encoding) is taken
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        ("", False),
+        ("*/*", False),
+        (BROWSER, False),
+        ("application/*", True),
+        ("application/json", True),
+        ("APPLICATION/JSON;charset=utf-8", True),
+        ("application/json;q=0.5, text/html;q=0.4", True),
+        ("application/json, text/html", True),
+        ("text/html, application/json", False),
+        ("application/json, */*", True),
+        ("text/*, application/json;q=0.9", False),
+        ("application/json;q=0", False),
+        ("application/json;q=banana", False),
+        ("image/png", False),
+    ],
+)
+def test_json_goes_to_who_likes_it_better_than_html(accept: str, wanted: bool) -> None:
+    assert prefers_json(accept) == wanted
+
+
+@given(st.text())
+def test_any_accept_header_is_answered(accept: str) -> None:
+    assert prefers_json(accept) in (True, False)

@@ -20,7 +20,9 @@ from pin_exporter.exporter import Exporter
 from pin_exporter.exposition import Exposition
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.logs import configure_logging
+from pin_exporter.pages import Pages
 from pin_exporter.snapshot import AccountSnapshot, Collector
+from pin_exporter.status import status_routes
 from pin_exporter.web import create_app
 from tests.clocks import FakeClock
 from tests.samples import account_at
@@ -170,12 +172,23 @@ class FailingRun:
             telemetry_path="/metrics",
             unready=self.exporter.unready,
             problems=lambda: (),
+            pages=status_routes(self.exporter.snapshots, self.clock, Pages("/metrics")),
         )
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app=app), base_url="http://exporter.test"
         ) as client:
+            accounts = [f"/accounts/{name}" for name in self.hostile]
+            details = [path + form for path in accounts for form in ("", "?format=json")]
             for accept in ("text/plain", "application/openmetrics-text"):
-                for path in ("/metrics", "/", "/-/ready", "/-/healthy", "/nowhere"):
+                for path in (
+                    "/metrics",
+                    "/",
+                    "/?format=json",
+                    *details,
+                    "/-/ready",
+                    "/-/healthy",
+                    "/nowhere",
+                ):
                     response = await client.get(path, headers={"Accept": accept})
                     page = f"{response.status_code} {response.headers} {response.text}"
                     self.pages[f"{when} {path} {accept}"] = page
@@ -211,6 +224,7 @@ def test_a_run_that_fails_in_every_way_shows_the_keys_nowhere(capsys: pytest.Cap
     assert leaks(captured.err + captured.out) == []
     for where, text in failing.pages.items():
         assert leaks(text) == [], where
+    assert "[redacted]" in failing.pages["after /accounts/message text/plain"]
     assert "# EOF" in failing.pages["after /metrics application/openmetrics-text"]
     assert leaks(repr(failing.snapshots)) == []
 

@@ -2,15 +2,19 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from urllib.parse import urljoin
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
 from pin_exporter.exposition import Exposition
+from pin_exporter.pages import Pages
 from pin_exporter.snapshot import AccountSnapshot
+from pin_exporter.status import status_routes
 from pin_exporter.web import create_app
 from tests.clocks import FakeClock
+from tests.documents import Document
 from tests.samples import FULL, NOW_ELAPSED, UNTRIED
 
 # As these send them, the last when it is told to prefer the text format.
@@ -43,9 +47,13 @@ def ask(
     problems: Sequence[str] = (),
     accounts: Sequence[AccountSnapshot] = (FULL, UNTRIED),
 ) -> httpx.Response:
-    exposition = Exposition(lambda: accounts, CollectorRegistry(), FakeClock(elapsed=NOW_ELAPSED).elapsed)
+    clock = FakeClock(elapsed=NOW_ELAPSED)
     app = create_app(
-        exposition, telemetry_path=telemetry_path, unready=lambda: unready, problems=lambda: problems
+        Exposition(lambda: accounts, CollectorRegistry(), clock.elapsed),
+        telemetry_path=telemetry_path,
+        unready=lambda: unready,
+        problems=lambda: problems,
+        pages=status_routes(lambda: accounts, clock, Pages(telemetry_path)),
     )
 
     async def exchange() -> httpx.Response:
@@ -194,29 +202,34 @@ def test_the_exporter_is_ready_once_no_account_waits_for_its_first_poll() -> Non
     assert (done.status_code, done.text) == (200, "ready\n")
 
 
-def test_the_landing_page_links_to_everything_there_is() -> None:
-    response = ask("/")
-
-    assert response.headers["content-type"] == "text/html; charset=utf-8"
-    assert response.headers["content-security-policy"] == "default-src 'none'"
-    links = re.findall(r'href="([^"]*)"', response.text)
-    assert links == ["/metrics", "/-/healthy", "/-/ready"]
-    assert {ask(link).status_code for link in links} == {200}
+def test_the_overview_links_to_everything_there_is() -> None:
+    links = [link for link in Document(ask("/").text).links if not link.startswith("http")]
+    paths = [urljoin("http://exporter/", link).removeprefix("http://exporter") for link in links]
+    assert {"/metrics", "/-/healthy", "/-/ready", "/?format=json", "/accounts/archive"} <= set(paths)
+    assert {ask(path).status_code for path in paths} == {200}
 
 
-def test_the_landing_page_escapes_what_it_shows() -> None:
+def test_the_pages_escape_the_path_of_the_metrics() -> None:
     page = ask("/", telemetry_path='/a"><script>&').text
 
-    assert '<a href="/a&quot;&gt;&lt;script&gt;&amp;">' in page
+    assert '<a href="./a&#34;&gt;&lt;script&gt;&amp;">' in page
     assert "<script>" not in page
+
+
+def test_a_path_with_two_slashes_leads_to_no_other_host() -> None:
+    (link,) = [
+        link for link in Document(ask("/", telemetry_path="//x.invalid/m").text).links if "invalid" in link
+    ]
+    assert urljoin("http://exporter/", link).startswith("http://exporter/")
 
 
 def test_metrics_may_live_at_another_path() -> None:
     assert "aiozpin_up{" in ask("/custom.path/m", telemetry_path="/custom.path/m").text
     assert ask("/customXpath/m", telemetry_path="/custom.path/m").status_code == 404
     assert ask("/metrics", telemetry_path="/custom.path/m").status_code == 404
-    assert 'href="/custom.path/m"' in ask("/", telemetry_path="/custom.path/m").text
+    assert 'href="./custom.path/m"' in ask("/", telemetry_path="/custom.path/m").text
 
 
-def test_metrics_may_take_the_place_of_the_landing_page() -> None:
+def test_metrics_may_take_the_place_of_the_overview() -> None:
     assert "aiozpin_up{" in ask("/", telemetry_path="/").text
+    assert "<h1>archive</h1>" in ask("/accounts/archive", telemetry_path="/").text
