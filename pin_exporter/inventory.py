@@ -13,6 +13,7 @@ from pin_exporter.walk import Walk
 
 MIN_PAGE_SIZE: Final = 10
 _SLICE_ROWS: Final = 250
+_MAX_VOIDED: Final = 3
 _REFUSALS: Final = frozenset({400, 413, 414, 422})
 
 FetchPage = Callable[[int, int], Awaitable[Page]]
@@ -70,6 +71,7 @@ class Reading:
         self._shown = shown
         self._ordered: deque[_Ordered] = deque()
         self._requests = 0
+        self._voided = 0
         self._start_again()
 
     def _start_again(self, *, prove: bool = True) -> None:
@@ -102,8 +104,9 @@ class Reading:
                 except UnprovableError:
                     self._start_again(prove=False)
                     await self._settle()
-                if resuming and not self._walk.in_place:
-                    self._start_again()
+                self._voided += self._walk.is_void
+                if self._walk.is_void or (resuming and not self._walk.in_place):
+                    self._start_again(prove=self._voided <= _MAX_VOIDED)
                     await self._settle()
                 resuming = False
         finally:

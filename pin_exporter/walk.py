@@ -37,6 +37,8 @@ class Walk:
         """Whether the newest page stood exactly where it was expected."""
         self.stepped_back = False
         """Whether the newest page was refused, because a gap may lie before it."""
+        self.is_void = False
+        """Whether the list begins with other rows than it did, so that nothing is known to lie before any."""
         self.frontier = 0
         self.overlap = 0
         self._prove = prove
@@ -132,7 +134,10 @@ class Walk:
         if self.in_place:
             return len(expected)
         self._evidence.moved = True
-        return 0 if offset == 0 or not self._prove or self._is_anchored(ids) else None
+        if not self._prove or self._is_anchored(ids):
+            return 0
+        self.is_void = offset == 0 and bool(ids)
+        return 0 if offset == 0 else None
 
     def _is_anchored(self, ids: Ids) -> bool:
         """Tell whether no gap can lie before a page: it begins with a known row.

@@ -157,6 +157,35 @@ def test_pages_that_were_sent_for_too_early_are_asked_for_again_after_a_shift() 
     assert counted.verdict is Verdict.REPAIRED
 
 
+@pytest.mark.parametrize("in_flight", [1, 4])
+def test_a_first_page_that_came_from_elsewhere_in_the_list_counts_for_nothing(in_flight: int) -> None:
+    pins = PinList(list(range(60)))
+
+    async def fetch(offset: int, limit: int) -> Page:
+        await asyncio.sleep(0)
+        return pins.page(offset if pins.answered else 35, limit)
+
+    counted = count(fetch, in_flight=in_flight)
+    assert numbers_of(counted) == set(range(60))
+
+
+def test_a_first_page_that_is_gone_when_the_walk_looks_for_it_is_read_again() -> None:
+    pins = PinList(list(range(60)), changes={1: [removed(0, 20)]})
+    assert numbers_of(count(pins.fetch)) == set(range(20, 60))
+
+
+def test_a_list_that_begins_otherwise_each_time_is_not_called_proven() -> None:
+    pins = PinList(list(range(60)))
+
+    async def fetch(offset: int, limit: int) -> Page:
+        await asyncio.sleep(0)
+        return pins.page(offset or 7 * (pins.answered + 1) % 60, limit)
+
+    with pytest.raises(InconsistentError):
+        count(fetch, 5)
+    assert pins.answered < 100
+
+
 def test_never_more_pages_are_in_flight_than_allowed() -> None:
     pins = PinList(list(range(600)))
     flying = 0

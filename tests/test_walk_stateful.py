@@ -14,7 +14,7 @@ from random import Random
 from typing import Literal, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, Phase, event, given, settings
+from hypothesis import HealthCheck, Phase, event, example, given, settings
 from hypothesis import strategies as st
 
 from pin_exporter import inventory
@@ -360,6 +360,25 @@ TURNS = st.builds(
     script=st.lists(TURNS, max_size=12),
     repeat=st.booleans(),
 )
+@example(
+    count=33,
+    keeps_unpinned=False,
+    largest_page=None,
+    page_size=5,
+    in_flight=4,
+    script=[
+        QUIET,
+        QUIET,
+        Turn(one_for_one(2, "scattered"), 0, Answering.REPEATED),
+        *[QUIET] * 4,
+        Turn([Change("unpin", 1, "scattered")]),
+        QUIET,
+        Turn(answering=Answering.BROKEN),
+        Turn(page=1),
+        Turn([Change("insert", 1), Change("unpin", 1, "scattered")]),
+    ],
+    repeat=True,
+).via("a first page that came from elsewhere, and was met again where it belongs")
 def test_whatever_happens_between_answers_a_proven_inventory_has_every_pin_that_lived_through_it_once(
     count: int,
     keeps_unpinned: bool,
