@@ -25,7 +25,8 @@ _SAME_ACCOUNT: Final = f"on ({', '.join((*EXPORTER, 'account'))})"
 # Polls so rare that half an hour may pass without one.
 _SLOW: Final = f"{series('poll_interval_seconds', _OF_TOTALS)} > 600"
 _OLD_FILES: Final = f"increase({series('file_read_failures_total')}[15m])"
-_REQUESTS: Final = f"sum without (operation, code) (increase({series('api_requests_total')}[15m]))"
+_FOR_TOTALS: Final = series("api_requests_total", 'operation="totals"')
+_REQUESTS: Final = f"sum without (operation, code) (increase({_FOR_TOTALS}[15m]))"
 # Was a request made with old files, in the newest 15 minutes that saw a request at all? So polls may be a day
 # apart, and one that is well ends it. The first request of a new code is in no increase; of old files, it is.
 _OF_NEWEST_REQUESTS: Final = f"{_OLD_FILES} > 0 or {_OLD_FILES} and {_SAME_ACCOUNT} {_REQUESTS} > 0"
@@ -158,7 +159,7 @@ POLLING_ALERTS: Final = (
         "AIOZPinFilesUnreadable",
         per_account(
             "max",
-            f"last_over_time(({_OF_NEWEST_REQUESTS})[2d:10m]) and {_SAME_ACCOUNT} {series('up')}",
+            f"last_over_time(({_OF_NEWEST_REQUESTS})[30h:10m]) and {_SAME_ACCOUNT} {series('up')}",
             "files",
         )
         + " > 0",
