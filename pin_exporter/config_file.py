@@ -14,6 +14,8 @@ _MAX_BYTES: Final = 4 * 2**20
 _MAX_VALUES: Final = 100_000
 _LONGEST_SHOWN: Final = 80
 _NULL_TAG: Final = "tag:yaml.org,2002:null"
+_HASH: Final = re.compile(r"\$2\w?\$.*", re.DOTALL)
+"""A bcrypt hash and what follows, for a password's hash may stand where a name should."""
 _QUOTED: Final = re.compile(r"""(['"])(?:\\.|(?!\1).)*\1""")
 
 Place = tuple[int | str, ...]
@@ -115,7 +117,7 @@ class _Reading:
 
 def _shown(name: str | int) -> str:
     """Return a key of the file on one line, whatever it holds and however long it is."""
-    text = str(name)
+    text = _HASH.sub("$2…", str(name))
     text = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
     return text if text.isprintable() else ascii(text)
 

@@ -18,7 +18,7 @@ from pin_exporter.web_section import Section
 from pin_exporter.web_tls import Tls
 from pin_exporter.web_tls_section import read_tls_section
 
-_BCRYPT: Final = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
+_BCRYPT: Final = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 _CHEAPEST: Final = 4
 _DEAREST: Final = 16
 _HEADERS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -90,8 +90,10 @@ def trust_clients_of(context: ssl.SSLContext, authorities: bytes, mode: ssl.Veri
     """Verify clients' certificates by these authorities. Raises ValueError if they are no good."""
     if _CERTIFICATE_MARK not in authorities:
         raise ValueError("holds no certificate in PEM form")
+    # Bundles name authorities between their certificates, and not in ASCII only.
+    text = authorities.decode("ascii", "replace").replace("\ufffd", "?")
     try:
-        context.load_verify_locations(cadata=authorities.decode("ascii", "replace"))
+        context.load_verify_locations(cadata=text)
     except ssl.SSLError as error:
         raise ValueError(f"is refused by OpenSSL: {_reason(error)}") from None
     context.verify_mode = mode

@@ -115,6 +115,16 @@ def test_modes_of_client_certificates_that_verify_are_supported(
     assert path.parent / "clients.crt" in read_web_config(path).files
 
 
+def test_authorities_may_be_named_in_any_language(written: Written) -> None:
+    path = written(MUTUAL + "clients.crt\n")
+    clients = path.parent / "clients.crt"
+    clients.write_bytes("# Főtanúsítvány\n".encode() + clients.read_bytes())
+    assert len(context_of(path).get_ca_certs()) == 1
+    clients.write_bytes(clients.read_bytes().replace(b"\nMII", "\nMIIő".encode()))
+    (told,) = problems(path)
+    assert told.startswith("5: tls_server_config.client_ca_file: is refused by OpenSSL: ")
+
+
 def test_ciphers_are_chosen_by_the_names_that_go_gives_them(written: Written) -> None:
     named = "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"
     context = context_of(
@@ -265,6 +275,14 @@ MUTUAL = TLS + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file
             "2: basic_auth_users.alice: the hash's cost must be 4 to 16; 10 is good",
         ),
         (
+            f"basic_auth_users:\n  alice: {HASH.replace('04', '१०', 1)}\n",
+            "2: basic_auth_users.alice: must be a bcrypt hash: make one with `htpasswd -nBC 10 NAME`",
+        ),
+        (
+            TLS.replace("cert_file: server.crt", 'cert: "\\ud800"'),
+            "2: tls_server_config.cert: holds no certificate in PEM form",
+        ),
+        (
             f"basic_auth_users:\n  'a:b': {HASH}\n",
             "2: basic_auth_users.a:b: a name with a colon or a control character can never log in",
         ),
@@ -325,6 +343,22 @@ def test_neither_hash_nor_key_is_in_any_problem_or_representation(written: Writt
     assert secret not in told
     assert HASH[7:29] not in told
     assert HASH not in repr(read_web_config(written(f"basic_auth_users:\n  alice: {HASH}\n")))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"basic_auth_users: {{alice:{HASH}}}\n",
+        f"basic_auth_users:\n  alice: {HASH}\n{HASH}: bob\n",
+        f"basic_auth_users: {{' {HASH}': bob}}\n",
+        f"http_server_config:\n  headers: {{alice:{HASH}: x}}\n",
+        f"{HASH}: a\n{HASH}: b\n",
+    ],
+)
+def test_a_hash_where_a_name_should_be_is_not_shown(written: Written, content: str) -> None:
+    told = "".join(problems(written(content)))
+    assert "$2…" in told
+    assert HASH[7:29] not in told
 
 
 def test_the_fingerprint_changes_with_the_file_and_with_all_that_it_names(

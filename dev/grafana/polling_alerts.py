@@ -24,6 +24,12 @@ _REFUSALS: Final = series("poll_failures_total", _OF_TOTALS, 'reason=~"unauthori
 _SAME_ACCOUNT: Final = f"on ({', '.join((*EXPORTER, 'account'))})"
 # Polls so rare that half an hour may pass without one.
 _SLOW: Final = f"{series('poll_interval_seconds', _OF_TOTALS)} > 600"
+_OLD_FILES: Final = f"increase({series('file_read_failures_total')}[15m])"
+_FOR_TOTALS: Final = series("api_requests_total", 'operation="totals"')
+_REQUESTS: Final = f"sum without (operation, code) (increase({_FOR_TOTALS}[15m]))"
+# Was a request made with old files, in the newest 15 minutes that saw a request at all? So polls may be a day
+# apart, and one that is well ends it. The first request of a new code is in no increase; of old files, it is.
+_OF_NEWEST_REQUESTS: Final = f"{_OLD_FILES} > 0 or {_OLD_FILES} and {_SAME_ACCOUNT} {_REQUESTS} > 0"
 _UNCOUNTED: Final = per_account("max", f"abs({series('inventory_unaccounted_files')})")
 _UNREADABLE: Final = per_account("max", series("inventory_malformed_pins"))
 _CODE_429: Final = 'code="429"'
@@ -32,6 +38,11 @@ _OF_INVENTORY: Final = 'collector="inventory"'
 
 def _older_than(intervals: str) -> str:
     return f"{_AGE} > {threshold(intervals)} * {_INTERVAL}"
+
+
+def _refused(loaded: str, told: str) -> str:
+    """Return the exporters that have refused a file; a label says which, for the metric's name gets lost."""
+    return f'label_replace({series(loaded)} == 0, "refused", "{told}", "", "")'
 
 
 def _failing(window: str) -> str:
@@ -91,12 +102,14 @@ POLLING_ALERTS: Final = (
     ),
     Alert(
         "AIOZPinConfigReloadFailed",
-        f"{series('exporter_config_last_reload_successful')} == 0",
+        f"{_refused('exporter_config_last_reload_successful', 'configuration')} or "
+        f"{_refused('exporter_web_config_last_reload_successful', 'web configuration')}",
         "5m",
         Severity.WARNING,
-        "The exporter {{ $labels.instance }} has refused its new configuration",
-        "The configuration that {{ $labels.instance }} of job {{ $labels.job }} has read last is wrong, and "
-        "an older one is still in force. It would not start with the new one. Its log says what is wrong.",
+        "The exporter {{ $labels.instance }} has refused its new {{ $labels.refused }}",
+        "What {{ $labels.instance }} of job {{ $labels.job }} has read last cannot be put into force, and "
+        "the {{ $labels.refused }} of before still is. A restart may fail. The log says what is wrong, under "
+        "'{{ $labels.refused }} refused'.",
         on_account=False,
     ),
     Alert(
@@ -141,6 +154,21 @@ POLLING_ALERTS: Final = (
         "AIOZ Pin refuses the key of account {{ $labels.account }} ({{ $labels.reason }})",
         "The API answers {{ $labels.reason }} to the key of account {{ $labels.account }}: it was revoked, "
         "it belongs elsewhere, or it may not list pins. No data come until there is a good one.",
+    ),
+    Alert(
+        "AIOZPinFilesUnreadable",
+        per_account(
+            "max",
+            f"last_over_time(({_OF_NEWEST_REQUESTS})[30h:10m]) and {_SAME_ACCOUNT} {series('up')}",
+            "files",
+        )
+        + " > 0",
+        "30m",
+        Severity.WARNING,
+        "The files with the {{ $labels.files }} of account {{ $labels.account }} cannot be read again",
+        "A file has changed or gone, and requests are made with the {{ $labels.files }} of before. When "
+        "those no longer hold, account {{ $labels.account }} goes unwatched; and the exporter would not "
+        "start again. Its log names the reason.",
     ),
     Alert(
         "AIOZPinPollErrorsHigh",

@@ -13,6 +13,7 @@ _VERSIONS: Final = ("version", "revision", "python_version")
 
 def panels() -> list[Panel]:
     """Return the row's panels from left to right, line by line."""
+    refusals = shown("exporter_web_refusals_total")
     return [
         time_panel(
             "Duration of polls against their interval",
@@ -27,22 +28,32 @@ def panels() -> list[Panel]:
             unit="s",
         ),
         time_panel(
+            "Refused a minute",
+            "Connections and requests to the exporters that were refused, all together. docs/web-config.md "
+            "says what each reason means.",
+            {"{{reason}}": f"60 * sum by (reason) (rate({refusals}[$__rate_interval]))"},
+            unit="cpm",
+        ),
+        time_panel(
             "CPU",
             "Share of one processor.",
             {"{{instance}}": of_exporters(f"rate({shown('process_cpu_seconds_total')}[$__rate_interval])")},
             unit="percentunit",
+            span=8,
         ),
         time_panel(
             "Memory",
             "Resident memory.",
             {"{{instance}}": of_exporters(shown("process_resident_memory_bytes"))},
             unit="bytes",
+            span=8,
         ),
         time_panel(
             "Open files",
             "Open files and sockets.",
             {"{{instance}}": of_exporters(shown("process_open_fds"))},
             unit="short",
+            span=8,
         ),
         _exporters(),
     ]
@@ -51,15 +62,17 @@ def panels() -> list[Panel]:
 def _exporters() -> Panel:
     loaded = shown("exporter_config_last_reload_successful")
     loaded_at = shown("exporter_config_last_reload_success_timestamp_seconds")
+    web_loaded = shown("exporter_web_config_last_reload_successful")
     running = f"group by ({', '.join((*EXPORTER, *_VERSIONS))}) ({shown('exporter_build_info')})"
     started_at = of_exporters(shown("process_start_time_seconds"))
     return (
         table_panel(
             "Exporters",
-            "What runs where, since when, and whether the configuration that was read last is in force.",
+            "What runs where, since when, and whether the configurations that were read last are in force.",
             {
                 "Running since": f"1000 * {per_exporter('max', started_at)}",
                 "Configuration": per_exporter("max", loaded),
+                "Web configuration": per_exporter("max", web_loaded),
                 "Configured at": f"1000 * {per_exporter('max', loaded_at)}",
                 "Running": running,
             },
@@ -69,9 +82,9 @@ def _exporters() -> Panel:
                 "revision": "Revision",
                 "python_version": "Python",
             },
-            hidden=["Value #D"],
+            hidden=["Value #E"],
             sort_by="Running since",
         )
         .override_by_regexp("/^(Running since|Configured at)$/", [unit_of("dateTimeAsIso")])
-        .override_by_name("Configuration", words_of({"1": ("IN FORCE", GOOD), "0": ("REFUSED", BAD)}))
+        .override_by_regexp("/onfiguration$/", words_of({"1": ("IN FORCE", GOOD), "0": ("REFUSED", BAD)}))
     )

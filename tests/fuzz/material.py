@@ -6,15 +6,33 @@ import zlib
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
 from hypothesis import strategies as st
 
 from tests.config_files import config_files
 from tests.service import API_KEY, SECRET_KEY, page, row
+from tests.web_config_files import HASH, web_config_files
 
 EXAMPLE: Final = (Path(__file__).parents[2] / "docs" / "config.example.yml").read_bytes()
 _PLANTED: Final = EXAMPLE.replace(b"the-api-key", API_KEY.encode()).replace(
     b"the-secret-key", SECRET_KEY.encode()
 )
+_WEB_EXAMPLE: Final = f"""\
+tls_server_config:
+  cert_file: server.crt
+  key_file: server.key
+  client_auth_type: RequireAndVerifyClientCert
+  client_ca_file: clients.crt
+  client_allowed_sans: [localhost]
+http_server_config:
+  headers:
+    X-Frame-Options: deny
+basic_auth_users:
+  alice: {HASH}
+  bob: {HASH}
+rate_limit:
+  interval: 0s
+""".encode()
 _YAML: Final = st.text("{}[]:,-#&*!|>'\"%@`?\\ \n\t~<=.ab01\x00\x85\u2028\ud7ff\U0001f600", max_size=200)
 _WORDS: Final = st.text(max_size=30) | st.sampled_from(
     [API_KEY, SECRET_KEY, f"{'x' * 190}{API_KEY}", "", "0"]
@@ -72,6 +90,18 @@ def config_contents() -> st.SearchStrategy[bytes]:
         st.builds(lambda values: json.dumps({**values, "api_key": API_KEY}).encode(), config_files()),
         _spoilt(_PLANTED),
         _YAML.map(lambda text: text.encode("utf-8", "surrogatepass")),
+        _nested(3, 50, 1_000),
+        st.binary(max_size=300),
+    )
+
+
+def web_config_contents() -> st.SearchStrategy[bytes]:
+    """Return files of the other format: of its sections with odd values, a good one spoilt, and nonsense."""
+    return st.one_of(
+        web_config_files().map(lambda values: json.dumps(values).encode()),
+        web_config_files().map(lambda values: yaml.safe_dump(values).encode("utf-8", "surrogatepass")),
+        _spoilt(_WEB_EXAMPLE),
+        st.builds(lambda text: _WEB_EXAMPLE + text.encode("utf-8", "surrogatepass"), _YAML),
         _nested(3, 50, 1_000),
         st.binary(max_size=300),
     )

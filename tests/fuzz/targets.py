@@ -1,10 +1,11 @@
 """What is fuzzed: each target takes its material and fails when anything but our own errors comes of it."""
 
 import asyncio
+import re
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,9 +23,11 @@ from pin_exporter.errors import MalformedError, PollError, RateLimitedError, Ser
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.load_settings import load_settings
 from pin_exporter.model import Page
+from pin_exporter.web_config import cost_of, read_web_config
 from tests.environment import clean
-from tests.fuzz.material import answers, bodies, config_contents
+from tests.fuzz.material import answers, bodies, config_contents, web_config_contents
 from tests.service import API_KEY, SECRET_KEY, credentials, pin_api
+from tests.web_config_files import contents
 
 LONGEST_LINE = 2_000
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -72,6 +75,16 @@ def _use_config(path: Path) -> None:
             HttpClients().check(account.base_url, account.route)
 
 
+def _use_web_config(path: Path) -> None:
+    """Read a web configuration beside a certificate, and what there is to read in it."""
+    for name, content in contents().items():
+        (path.parent / name).write_bytes(content)
+    config = read_web_config(path)
+    assert not _shows_a_key(repr(replace(config, headers={})))
+    assert all(4 <= cost_of(known) <= 16 for known in config.users.values())
+    assert all(name.isascii() and value.isascii() for name, value in config.headers.items())
+
+
 def _is_named_by_a_key(content: bytes) -> bool:
     """Tell whether a setting is called like a key: the name of an unknown setting is shown."""
 
@@ -87,7 +100,8 @@ def _is_named_by_a_key(content: bytes) -> bool:
 
 
 def _holds_key(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and any(key in node.value for key in (API_KEY, SECRET_KEY))
+    # A hash is known by how it begins, and is not shown even as a name.
+    return isinstance(node, yaml.ScalarNode) and _shows_a_key(re.sub(r"(?s)\$2\w?\$.*", "", node.value))
 
 
 def _check_body(body: bytes) -> None:
@@ -127,6 +141,7 @@ def _check_exchange(answered: tuple[int, list[tuple[str, str]], bytes]) -> None:
 
 TARGETS = (
     Target("configuration files", config_contents(), partial(check_file, _use_config)),
+    Target("web configuration files", web_config_contents(), partial(check_file, _use_web_config)),
     Target("bodies of pages", bodies(), _check_body),
     Target("refusals", answers(), _check_refusal),
     Target("exchanges", answers(), _check_exchange),

@@ -95,7 +95,7 @@ class Case:
         kept = {name: value for name, value in exporter.labels.items() if name != "instance"}
         labels = {**kept, "account": exporter.account, **self.labels}
         if not self.rule.on_account:
-            labels = dict(exporter.labels) if self.on_instance else kept
+            labels = {**(exporter.labels if self.on_instance else kept), **self.labels}
         query = f"?var-account={quote_plus(exporter.account)}" if self.rule.on_account else ""
         return {
             "exp_labels": {**labels, "severity": self.rule.severity.value},

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from dev.grafana.series import known_series
 from pin_exporter.families import PREFIX
-from pin_exporter.snapshot import Collector
+from pin_exporter.snapshot import REREAD, Collector
 from tests.grafana.signals import NO_TROUBLE, Signal, Trouble, counts, keeps_up, steady, values
 from tests.grafana.signals import vanishes as vanishing
 
@@ -34,6 +34,7 @@ BUILD_INFO: Final = Key(
     "aiozpin_exporter_build_info", (("version", "1.0.0"), ("revision", "abc"), ("python_version", "3.13.0"))
 )
 RELOADED: Final = Key("aiozpin_exporter_config_last_reload_successful")
+WEB_RELOADED: Final = Key("aiozpin_exporter_web_config_last_reload_successful")
 SHARD: Final = Key("aiozpin_exporter_shard")
 TOTAL_SHARDS: Final = Key("aiozpin_exporter_total_shards")
 
@@ -41,7 +42,8 @@ TOTAL_SHARDS: Final = Key("aiozpin_exporter_total_shards")
 def healthy_target() -> dict[Key, Signal]:
     """Return what stands for the exporter itself."""
     alone = {SHARD: steady(0), TOTAL_SHARDS: steady(1)}
-    return {UP: steady(1), BUILD_INFO: steady(1), RELOADED: steady(1), **alone}
+    loaded = {RELOADED: steady(1), WEB_RELOADED: steady(1)}
+    return {UP: steady(1), BUILD_INFO: steady(1), **loaded, **alone}
 
 
 def healthy_account() -> dict[Key, Signal]:
@@ -67,6 +69,7 @@ def healthy_account() -> dict[Key, Signal]:
         for operation in ("totals", "list")
         for code, rate in (("200", 1), ("429", 0))
     }
+    files = {key("file_read_failures_total", files=files): counts(0) for files in REREAD}
     pins = {("pinned", "pinned"): 99, ("pinning", "in_progress"): 1, ("failed", "failed"): 0}
     pins |= {("retrieveFailed", "failed"): 0, ("unpinOutOfMoney", "removed"): 0, ("gcDone", "removed"): 2}
     held = {
@@ -88,7 +91,7 @@ def healthy_account() -> dict[Key, Signal]:
         "inventory_malformed_pins": steady(0),
     }
     others = {key(name): signal for name, signal in single.items()}
-    return {**alike, **failures, **requests, **held, **stored, **others}
+    return {**alike, **failures, **requests, **files, **held, **stored, **others}
 
 
 @dataclass(frozen=True, slots=True)

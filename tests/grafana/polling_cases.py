@@ -3,7 +3,7 @@
 from typing import Final
 
 from tests.grafana.alert_case import Case
-from tests.grafana.exporters import RELOADED, TOTAL_SHARDS, UP, key
+from tests.grafana.exporters import RELOADED, TOTAL_SHARDS, UP, WEB_RELOADED, key
 from tests.grafana.signals import changes, counts, keeps_up
 
 _INVENTORY: Final = {"collector": "inventory"}
@@ -31,6 +31,14 @@ POLLING_CASES: Final = (
         "AIOZPinConfigReloadFailed",
         {RELOADED: changes(1, 0)},
         "The exporter {instance} has refused its new configuration",
+        labels={"refused": "configuration"},
+    ),
+    Case(
+        "AIOZPinConfigReloadFailed",
+        {WEB_RELOADED: changes(1, 0)},
+        "The exporter {instance} has refused its new web configuration",
+        labels={"refused": "web configuration"},
+        way="by its web configuration",
     ),
     Case(
         "AIOZPinNeverPolled",
@@ -66,6 +74,16 @@ POLLING_CASES: Final = (
         },
         "AIOZ Pin refuses the key of account {account} (unauthorized)",
         labels={"reason": "unauthorized"},
+    ),
+    Case(
+        "AIOZPinFilesUnreadable",
+        {key("file_read_failures_total", files="keys"): counts(0, 2)},
+        "The files with the keys of account {account} cannot be read again",
+        labels={"files": "keys"},
+        before=10,
+        # It looks at every tenth minute, and 15 minutes back from there: after 43, that is at 50 and at 60.
+        forgotten_after=17,
+        blip=16,
     ),
     Case(
         "AIOZPinPollErrorsHigh",

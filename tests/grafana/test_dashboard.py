@@ -174,6 +174,7 @@ COMPUTED = {
     "Requests a minute": "reqpm",
     "Waiting and retries": "percentunit",
     "CPU": "percentunit",
+    "Refused a minute": "cpm",
     "Files a day": "locale",
     "Accounts": "none",
     "Accounts by status": "none",

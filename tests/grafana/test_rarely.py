@@ -95,3 +95,51 @@ def test_a_key_that_is_refused_once_an_hour_is_told_of_without_a_break(tmp_path:
     (tmp_path / "tests.yml").write_text(json.dumps(tests))
 
     run_promtool(tmp_path, "test", "rules", "tests.yml")
+
+
+@pytest.mark.parametrize(("apart", "every"), [(60, 1), (1_440, 10)], ids=["hourly", "daily"])
+def test_files_that_stay_unreadable_are_told_of_without_a_break_until_a_request_is_well(
+    apart: int, every: int, tmp_path: Path
+) -> None:
+    (tmp_path / "rules.yml").write_text(rules_yaml(), encoding="utf-8")
+    interval = min(every, 5)
+    samples = apart // interval
+    # The second and the third poll are made with old keys. They are refused, for the first time, too.
+    old, well, refused = [0, 1, 2, 2, 2], [1, 1, 1, 2, 3], [1, 2, 2, 2]
+
+    def steps(values: list[int]) -> str:
+        return " ".join(f"{value}x{samples - 1}" for value in values)
+
+    def requests(code: str) -> str:
+        return f'aiozpin_api_requests_total{ACCOUNT[:-1]},operation="totals",code="{code}"}}'
+
+    series = {
+        f"aiozpin_up{ACCOUNT}": f"1x{5 * samples}",
+        f'aiozpin_file_read_failures_total{ACCOUNT[:-1]},files="keys"}}': steps(old),
+        requests("200"): steps(well),
+        requests("401"): f"_x{samples} {steps(refused)}",
+    }
+    begins, ends = apart, 3 * apart
+    asked = [
+        {
+            "expr": 'count(ALERTS{alertname="AIOZPinFilesUnreadable",alertstate="firing"})',
+            "eval_time": f"{minute}m",
+            "exp_samples": [{"labels": "{}", "value": 1}] if begins < minute < ends else [],
+        }
+        for minute in range(0, 5 * apart, 7 * every)
+        if not (begins <= minute < begins + 30 + every + 10 or ends <= minute < ends + every + 10)
+    ]
+    tests = {
+        "rule_files": ["rules.yml"],
+        "evaluation_interval": f"{every}m",
+        "tests": [
+            {
+                "interval": f"{interval}m",
+                "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                "promql_expr_test": asked,
+            }
+        ],
+    }
+    (tmp_path / "tests.yml").write_text(json.dumps(tests))
+
+    run_promtool(tmp_path, "test", "rules", "tests.yml")

@@ -13,7 +13,7 @@ from dev.grafana.series import EXPORTER, known_series
 from dev.grafana.thresholds import RECORD, THRESHOLDS
 from pin_exporter.errors import REASONS
 from pin_exporter.model import VOCABULARIES, Phase
-from pin_exporter.snapshot import Collector
+from pin_exporter.snapshot import Collector, Operation
 from tests.grafana.promql import Selector, nodes, selectors
 from tests.tools import run_promtool
 
@@ -28,6 +28,7 @@ VALUES: Mapping[str, set[str]] = {
     "reason": set(REASONS),
     "threshold": {threshold.name for threshold in THRESHOLDS},
     "code": {"429"},
+    "operation": set(Operation),
 }
 
 each_rule = pytest.mark.parametrize(("name", "expression"), NAMED, ids=[name for name, _ in NAMED])

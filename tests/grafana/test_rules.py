@@ -8,11 +8,11 @@ from dev.grafana.recordings import RECORDINGS
 from dev.grafana.rules import ALERTS, GROUP, rules_yaml
 from dev.grafana.thresholds import RECORD, THRESHOLDS
 from tests.grafana.data_cases import DATA_CASES
-from tests.grafana.exporters import ACCOUNT, GIB, Exporter, Key, key
+from tests.grafana.exporters import ACCOUNT, GIB, RELOADED, WEB_RELOADED, Exporter, Key, key
 from tests.grafana.polling_cases import POLLING_CASES
 from tests.grafana.promtool import Group, changed, run_rules
 from tests.grafana.scenarios import SCENARIOS
-from tests.grafana.signals import Signal, Trouble, changes, counts, keeps_up, steady
+from tests.grafana.signals import Signal, Trouble, changes, counts, keeps_up, steady, vanishes
 
 ALL_CASES = (*DATA_CASES, *POLLING_CASES)
 CASES = {case.alert: case for case in ALL_CASES if not case.way}
@@ -124,6 +124,24 @@ def test_a_poll_that_fails_for_another_reason_is_no_refused_key(tmp_path: Path) 
     timeout = key("poll_failures_total", collector="totals", reason="timeout")
     group = Group("another reason", [Exporter({key("up"): steady(0), timeout: counts(1)})])
     group.expect_firing(15, "AIOZPinPollErrorsHigh")
+
+    run_rules(tmp_path, [group])
+
+
+def test_unreadable_files_of_an_exporter_that_is_gone_are_forgotten(tmp_path: Path) -> None:
+    unreadable = key("file_read_failures_total", files="keys")
+    group = Group("gone", [Exporter({unreadable: vanishes(counts(1))}, Trouble(50), vanishes=True)])
+    told = 'count(ALERTS{alertname="AIOZPinFilesUnreadable",alertstate="firing"})'
+    group.expect(49, told, {"{}": 1})
+    group.expect(50, told, {})
+
+    run_rules(tmp_path, [group])
+
+
+def test_both_configurations_may_be_refused_at_once(tmp_path: Path) -> None:
+    group = Group("both", [Exporter({RELOADED: steady(0), WEB_RELOADED: steady(0)})])
+    told = 'count by (refused) (ALERTS{alertname="AIOZPinConfigReloadFailed",alertstate="firing"})'
+    group.expect(5, told, {'{refused="configuration"}': 1, '{refused="web configuration"}': 1})
 
     run_rules(tmp_path, [group])
 

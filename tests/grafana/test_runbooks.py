@@ -26,6 +26,7 @@ PLACE = EXPORTER[:-1]
 MOST_LINES = 70
 VALUES = {threshold.name: threshold.value for threshold in THRESHOLDS}
 WINDOWS = {"30m": "30 minutes", "3d": "3 days", "2h": "2 hours", "1d": "(last|a) day", "7d": "last 7 days"}
+WINDOWS |= {"15m": "15 minutes", "30h": "30 hours"}
 
 
 class Fence(NamedTuple):
@@ -55,6 +56,10 @@ LOGGED: tuple[str, ...] = (
     "cannot listen on",
     "was not accepted",
     "configuration refused",
+    "web configuration refused",
+    "key file cannot be read",
+    "certificate file cannot be used",
+    "the file holds no key",
 )
 LOGGED += ("the API sends the same page for different offsets", "the list does not end")
 
@@ -170,7 +175,7 @@ def test_a_runbook_tells_severity_duration_and_thresholds_as_they_are(alert: Ale
 @each_alert
 def test_a_runbook_tells_how_far_its_alert_looks_back(alert: Alert) -> None:
     meaning = " ".join(sections_of(alert)["Meaning"].split())
-    for window in set(re.findall(r"\[(\w+)\]|offset (\w+)", alert.expression)):
+    for window in set(re.findall(r"\[(\w+)[\]:]|offset (\w+)", alert.expression)):
         assert re.search(WINDOWS["".join(window)], meaning), window
 
 
