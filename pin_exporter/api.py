@@ -16,7 +16,7 @@ import httpx
 from pin_exporter.answers import Answer, bounded_headers, error_for_status
 from pin_exporter.body import read_body
 from pin_exporter.credentials import Credentials, CredentialSource
-from pin_exporter.decode import decode_page
+from pin_exporter.decode import decode_page, without_keys
 from pin_exporter.errors import RequestTimeoutError, TooLargeError
 from pin_exporter.http_pool import Pool
 from pin_exporter.model import Page
@@ -153,7 +153,9 @@ class PinApi:
         if answer.status == 200:
             if len(answer.body) > MAX_BODY_BYTES:
                 raise TooLargeError(f"the answer is larger than {MAX_BODY_BYTES} bytes: lower page_size")
-            return decode_page(answer.body, credentials.redact)
+            page = decode_page(answer.body, credentials.redact)
+            # Status words become labels, and names are shown.
+            return without_keys(page, credentials.redact) if credentials.may_occur_in(answer.body) else page
         raise error_for_status(
             answer,
             host=self._host,

@@ -40,11 +40,18 @@ class Credentials:
         Before the text is cut: half a key would go unnoticed. In any case of letters: a host is made lower.
         What is too short to be a key is left, or it would make the text unreadable.
         """
-        keys = {self.api_key.get_secret_value(), self.secret_key.get_secret_value()}
-        for key in sorted(keys, key=len, reverse=True):
-            if len(key) >= _SHORTEST_SECRET:
-                text = re.sub(re.escape(key), "[redacted]", text, flags=re.IGNORECASE)
+        for key in self._keys():
+            text = re.sub(re.escape(key), "[redacted]", text, flags=re.IGNORECASE)
         return text
+
+    def may_occur_in(self, body: bytes | bytearray) -> bool:
+        """Tell whether there may be anything to redact in JSON from outside: an escape can be any character."""
+        lowered = body.lower()
+        return b"\\" in body or any(key.lower().encode() in lowered for key in self._keys())
+
+    def _keys(self) -> list[str]:
+        keys = {self.api_key.get_secret_value(), self.secret_key.get_secret_value()}
+        return sorted((key for key in keys if len(key) >= _SHORTEST_SECRET), key=len, reverse=True)
 
 
 CredentialSource = Callable[[], Credentials]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
 
@@ -82,6 +83,27 @@ def one_line(text: str) -> str:
     printable = "".join(char if char.isprintable() else " " for char in text[: 4 * _MESSAGE_LENGTH])
     joined = " ".join(printable.split())
     return joined if len(joined) <= _MESSAGE_LENGTH else joined[: _MESSAGE_LENGTH - 1] + "…"
+
+
+def without_keys(page: Page, redact: Callable[[str], str]) -> Page:
+    """Return a page of which `redact` has seen every text, should the other side have echoed a key."""
+
+    def clean(text: str | None) -> str | None:
+        return text and redact(text)
+
+    rows = [
+        row
+        and replace(
+            row,
+            id=redact(row.id),
+            cid=clean(row.cid),
+            status=clean(row.status),
+            sub_hash_status=clean(row.sub_hash_status),
+            metadata=Metadata(clean(row.name)),
+        )
+        for row in page.rows
+    ]
+    return Page(page.totals, rows)
 
 
 def _row_by_row(body: bytes | bytearray) -> _Body[Pin | None]:

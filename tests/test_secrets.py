@@ -66,11 +66,12 @@ async def _whatever_was_sent(call: Call) -> None:
     await told("500 Internal Server Error", text)(call)
 
 
+ESCAPED = "".join(f"\\u{ord(char):04x}" for char in BOTH).encode()
 HOSTILE: dict[str, Behaviour] = {
     "message": told("401 Unauthorized", f"key {BOTH} is unknown"),
     "long-message": told("403 Forbidden", "x" * 185 + BOTH),
     "spaces": told("400 Bad Request", " " * 790 + BOTH),
-    "escaped": told("404 Not Found", "".join(f"\\u{ord(char):04x}" for char in BOTH)),
+    "escaped": told("404 Not Found", ESCAPED.decode()),
     "rate-limited": told("429 Too Many Requests", BOTH, f"Retry-After: {API_KEY}"),
     "server-error": _whatever_was_sent,
     "envelope": told("200 OK", BOTH),
@@ -92,6 +93,15 @@ HOSTILE: dict[str, Behaviour] = {
     "not-json": answer("200 OK", BOTH.encode()),
     "wrong-shape": answer("200 OK", f'{{"data":{{"totals":"{SECRET_KEY}","pins":[]}}}}'.encode()),
     "wrong-dates": answer("200 OK", page([row(1, date_pinned=SECRET_KEY, size=API_KEY)], files=1)),
+    "rows": answer(
+        "200 OK",
+        page([row(1, status=SECRET_KEY, cid=API_KEY), row(2, sub_hash_status=BOTH, metadata={"name": BOTH})]),
+    ),
+    "escaped-rows": answer(
+        "200 OK",
+        b'{"data":{"totals":{"files":1,"size":1},"pins":[{"id":"a","status":"%s","metadata":{"name":"%s"}}]}}'
+        % ((ESCAPED,) * 2),
+    ),
     "reset": then_reset(message("200 OK", BOTH.encode(), length=999)),
     "silence": silence,
 }
@@ -212,7 +222,11 @@ def test_a_run_that_fails_in_every_way_shows_the_keys_nowhere(capsys: pytest.Cap
     asyncio.run(failing.run(), debug=False)
 
     reasons = {s.account: s.health[Collector.TOTALS].reason for s in failing.snapshots}
-    assert [name for name, reason in reasons.items() if reason is None] == ["wrong-dates"]
+    assert [name for name, reason in reasons.items() if reason is None] == [
+        "wrong-dates",
+        "rows",
+        "escaped-rows",
+    ]
     assert {record.__dict__["account"] for record in records.records if "account" in vars(record)} == set(
         HOSTILE
     )
