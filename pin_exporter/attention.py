@@ -14,7 +14,10 @@ MAX_TEXT_LENGTH: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class NotedPin:
-    """A pin as a person wants to see it. `date_pinned` in Unix seconds, `size` in bytes."""
+    """A pin as a person wants to see it. `date_pinned` in Unix seconds, `size` in bytes.
+
+    A date that is not after 1970, such as the zero time of the API's language, is no date.
+    """
 
     id: str
     name: str | None
@@ -46,8 +49,8 @@ class Shortlist:
 
     def add(self, pin: Pin) -> None:
         """Take note of a pin if it is one of the 50."""
-        date = pin.date_pinned
-        rank = self._sign * date.timestamp() if date else -float("inf")
+        date = _dated(pin)
+        rank = -float("inf") if date is None else self._sign * date
         if len(self._heap) < MOST_PINS:
             heapq.heappush(self._heap, (rank, next(self._order), _noted(pin)))
         elif rank > self._heap[0][0]:
@@ -77,14 +80,18 @@ class Shortlists:
         return Attention(self._failed.pins(), self._out_of_money.pins(), self._in_progress.pins())
 
 
+def _dated(pin: Pin) -> float | None:
+    date = pin.date_pinned.timestamp() if pin.date_pinned else 0.0
+    return date if date > 0 else None
+
+
 def _noted(pin: Pin) -> NotedPin:
-    date = pin.date_pinned
     return NotedPin(
         id=_cut(pin.id),
         name=pin.name and _cut(pin.name),
         cid=pin.cid and _cut(pin.cid),
         status=pin.status and _cut(pin.status),
-        date_pinned=date.timestamp() if date else None,
+        date_pinned=_dated(pin),
         size=pin.size,
     )
 

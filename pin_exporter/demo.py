@@ -24,6 +24,7 @@ _SIMULATOR_HOST: Final = "127.0.0.1"
 _SIMULATOR_PORT: Final = 10243
 _POLL_INTERVAL_SECONDS: Final = 15.0
 _HEADROOM: Final = 1.25
+_NOTE: Final = "three made-up accounts on a simulated AIOZ Pin API; nothing real is contacted"
 
 
 def run_demo(
@@ -56,7 +57,7 @@ def run_demo(
     ]
     url = local_url(sockets[0], web_config.scheme)
     sys.stdout.write(
-        "pin-exporter demo: three made-up accounts on a simulated AIOZ Pin API; nothing real is contacted\n"
+        f"pin-exporter demo: {_NOTE}\n"
         f"metrics    {url}{telemetry_path}\n"
         f"overview   {url}/\n"
         f"simulator  {api_url}/pinning/pins/ (controls: {api_url.removesuffix('/api')}/control/accounts)\n"
@@ -66,7 +67,13 @@ def run_demo(
         run_exporter(
             accounts,
             HttpClients(),
-            Web(sockets, telemetry_path, config_file=web_config_file, config=web_config),
+            Web(
+                sockets,
+                telemetry_path,
+                config_file=web_config_file,
+                config=web_config,
+                note=f"Demonstration: {_NOTE}.",
+            ),
             reload=lambda: accounts,
             log_events=log_events,
             beside={"simulator": lambda: serve_simulator(simulator, simulator_socket, asyncio.Event())},

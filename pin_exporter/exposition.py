@@ -101,8 +101,7 @@ class Exposition:
         snapshots = tuple(self._snapshots())
         rows = []
         for snapshot in snapshots:
-            elapsed = self._elapsed()
-            fresh = frozenset(c for c, health in snapshot.health.items() if health.is_fresh(elapsed))
+            fresh = snapshot.fresh(self._elapsed())
             cached = cache.get(snapshot.account)
             if cached is None or cached.snapshot is not snapshot or cached.fresh != fresh:
                 cached = _Cached(snapshot, fresh, _LINES[form].row(snapshot, fresh))

@@ -1,11 +1,12 @@
 """Choose what to send by the request's Accept and Accept-Encoding headers, q-values honoured; pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from pin_exporter.exposition import Format
 
 _MEDIA_TYPES = {Format.TEXT: "text/plain", Format.OPENMETRICS: "application/openmetrics-text"}
+_REFUSED = (0.0, 0, 0)
 
 
 class _Range(NamedTuple):
@@ -20,25 +21,30 @@ def choose_format(accept: str) -> Format:
     wishes the more specific wins, then the one named first. Of several wishes for one format, as for its
     versions, the strongest counts.
     """
-    ranges = list(_ranges(accept))
-    refused = (0.0, 0, 0)
+    ranges = tuple(_ranges(accept))
+    return max((Format.TEXT, Format.OPENMETRICS), key=lambda form: _wish(_MEDIA_TYPES[form], ranges))
 
-    def wish(form: Format) -> tuple[float, int, int]:
-        media_type = _MEDIA_TYPES[form]
-        group = media_type.partition("/")[0] + "/*"
-        for specificity, name in enumerate((media_type, group, "*/*")):
-            wishes = [(r.quality, -specificity, -n) for n, r in enumerate(ranges) if r.name == name]
-            if wishes:
-                return max(wishes) if max(wishes)[0] else refused
-        return refused
 
-    return max((Format.TEXT, Format.OPENMETRICS), key=wish)
+def prefers_json(accept: str) -> bool:
+    """Tell whether the client likes JSON better than HTML, which it gets if it does not say."""
+    ranges = tuple(_ranges(accept))
+    return _wish("application/json", ranges) > _wish("text/html", ranges)
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
     """Tell whether the client takes gzip."""
     qualities = dict(_ranges(accept_encoding))
     return qualities.get("gzip", qualities.get("*", 0.0)) > 0
+
+
+def _wish(media_type: str, ranges: Sequence[_Range]) -> tuple[float, int, int]:
+    """Return how much a client wants a media type, to be compared; of equals, the first is best."""
+    group = media_type.partition("/")[0] + "/*"
+    for specificity, name in enumerate((media_type, group, "*/*")):
+        wishes = [(r.quality, -specificity, -n) for n, r in enumerate(ranges) if r.name == name]
+        if wishes:
+            return max(wishes) if max(wishes)[0] else _REFUSED
+    return _REFUSED
 
 
 def _ranges(header: str) -> Iterator[_Range]:

@@ -14,10 +14,12 @@ from pin_exporter.garbage import keep_collections_short
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.inbound import Inbound
 from pin_exporter.log_events import LogEventCounter
+from pin_exporter.pages import Pages
 from pin_exporter.process_metrics import ProcessMetrics
 from pin_exporter.reload import Reloader
 from pin_exporter.server import serve
 from pin_exporter.shard import ALONE, Shard
+from pin_exporter.status import status_routes
 from pin_exporter.web import create_app
 from pin_exporter.web_auth import BasicAuth
 from pin_exporter.web_config import WebConfig
@@ -31,7 +33,7 @@ class Web:
     """Where and how to serve.
 
     `lifecycle` says whether a request may have the configuration read again. `config_file` is where `config`
-    was read from.
+    was read from. `note` is shown on each status page.
     """
 
     sockets: Sequence[socket.socket]
@@ -39,6 +41,7 @@ class Web:
     lifecycle: bool = False
     config_file: Path | None = None
     config: WebConfig = field(default_factory=WebConfig)
+    note: str | None = None
 
 
 async def run_exporter(
@@ -73,6 +76,7 @@ async def run_exporter(
             telemetry_path=web.telemetry_path,
             unready=exporter.unready,
             reload=reloader.reload if web.lifecycle else None,
+            pages=status_routes(exporter.snapshots, clock, Pages(web.telemetry_path, web.note)),
         )
         workers = {
             "accounts": exporter.run,

@@ -187,6 +187,10 @@ class AccountSnapshot:
         records = (*self.records.get(collector, ()), record)[-MOST_POLLS:]
         return replace(self, records={**self.records, collector: records})
 
+    def fresh(self, elapsed: float) -> frozenset[Collector]:
+        """Return the collectors whose data may still be shown, wherever they are shown."""
+        return frozenset(collector for collector, health in self.health.items() if health.is_fresh(elapsed))
+
     @property
     def is_tried(self) -> bool:
         """Tell whether the totals were polled, be it in vain."""

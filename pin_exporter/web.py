@@ -1,17 +1,15 @@
-"""The HTTP side: metrics, health, readiness and a landing page. Never calls the API."""
+"""The HTTP side: metrics, health, readiness, and the pages it is given. Never calls the API."""
 
 import asyncio
 import gzip
 from collections.abc import Awaitable, Callable, Sequence
-from html import escape
 from typing import Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
 
-from pin_exporter import __version__
 from pin_exporter.exposition import Exposition
 from pin_exporter.negotiation import accepts_gzip, choose_format
 from pin_exporter.together import Together
@@ -26,11 +24,12 @@ def create_app(
     telemetry_path: str,
     unready: Callable[[], Sequence[str]],
     reload: Callable[[], Awaitable[Sequence[str]]] | None = None,
+    pages: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """Return the application.
 
     `unready` names the accounts that were not polled yet, not even in vain. `reload` reads the configuration
-    again and returns what is wrong with it; None if nobody may ask for that.
+    again and returns what is wrong with it; None if nobody may ask for that. `pages` are further routes.
     """
 
     async def healthy(_: Request) -> Response:
@@ -51,16 +50,12 @@ def create_app(
             return PlainTextResponse("".join(f"{problem}\n" for problem in problems), status_code=500)
         return PlainTextResponse("configuration read again\n")
 
-    async def landing(_: Request) -> Response:
-        page = _LANDING.format(version=escape(__version__), telemetry_path=escape(telemetry_path))
-        return HTMLResponse(page, headers={"Content-Security-Policy": "default-src 'none'"})
-
     routes = [
         Route(telemetry_path, _metrics(exposition)),
         Route("/-/healthy", healthy),
         Route("/-/ready", ready),
         Route("/-/reload", reload_configuration, methods=["POST", "PUT"]),
-        Route("/", landing),
+        *pages,
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
@@ -93,20 +88,3 @@ async def _compressed(body: bytes) -> bytes:
     if len(body) > _COMPRESS_ASIDE_BYTES:
         return await asyncio.to_thread(gzip.compress, body, _GZIP_LEVEL, mtime=0)
     return gzip.compress(body, _GZIP_LEVEL, mtime=0)
-
-
-_LANDING: Final = """\
-<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>pin-exporter</title></head>
-<body>
-<h1>pin-exporter {version}</h1>
-<p>Prometheus exporter for AIOZ Pin.</p>
-<ul>
-<li><a href="{telemetry_path}">Metrics</a></li>
-<li><a href="/-/healthy">Health</a></li>
-<li><a href="/-/ready">Readiness</a></li>
-</ul>
-</body>
-</html>
-"""

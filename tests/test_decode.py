@@ -190,6 +190,44 @@ def test_a_lone_surrogate_in_a_name_costs_nothing(half: str) -> None:
     assert only_row(row.encode()) == Pin("a", status="DONE")
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ('"holiday.tar"', "holiday.tar"),
+        (r'"\u202e\u0000<b>"', "\u202e\x00<b>"),
+        (r'"\ud83d\ude00 \ud83d"', "\U0001f600 \ufffd"),
+        ('""', ""),
+        ("null", None),
+        ("7", None),
+        ('["a"]', None),
+        ('{"a": "b"}', None),
+    ],
+)
+def test_the_name_of_a_pin_is_read_if_it_is_text(name: str, expected: str | None) -> None:
+    pin = only_row(f'{{"id":"a","metadata":{{"name":{name},"type":"x","keyvalues":{{"k":1}}}}}}'.encode())
+    assert pin is not None
+    assert pin.name == expected
+
+
+def test_a_name_of_any_length_is_read() -> None:
+    pin = only_row(json.dumps({"id": "a", "metadata": {"name": "x" * 100_000}}).encode())
+    assert pin is not None
+    assert pin.name == "x" * 100_000
+
+
+@pytest.mark.parametrize("metadata", ["null", '"name"', "7", "[]", "{}", '[{"name": "x"}]'])
+def test_metadata_of_another_shape_cost_the_name_and_nothing_else(metadata: str) -> None:
+    pin = only_row(f'{{"id":"a","status":"DONE","metadata":{metadata}}}'.encode())
+    assert pin == Pin("a", status="DONE")
+    assert pin.name is None
+
+
+def test_a_name_is_read_also_when_another_row_of_the_page_cannot_be() -> None:
+    named, odd = decode_page(body_of(b'{"id":"a","metadata":{"name":"n"}}', b'{"id":7}')).rows
+    assert named is not None
+    assert (named.name, odd) == ("n", None)
+
+
 def test_a_lone_surrogate_in_a_word_is_shown_as_the_replacement_character() -> None:
     pin = only_row(rb'{"id":"a","status":"x\ud800y","sub_hash_status":"\\ud800 \ud83d\ude00"}')
     assert pin == Pin("a", status="x\ufffdy", sub_hash_status="\\ud800 \U0001f600")

@@ -11,7 +11,7 @@ from pin_exporter.errors import REASONS
 from pin_exporter.exposition import Exposition, Format
 from pin_exporter.model import Verdict
 from pin_exporter.poller import AccountPoller
-from pin_exporter.snapshot import Collector, Health
+from pin_exporter.snapshot import Collector, Health, PollRecord
 from tests.clocks import FakeClock
 from tests.service import Service, page, pin_lister, row
 
@@ -581,3 +581,83 @@ def test_an_inventory_that_takes_long_is_taken_less_often_so_that_its_data_do_no
     assert health.interval_seconds == 600.0
     assert health.polls > 4
     assert polled.shown() == set(DATA)
+
+
+def records(polled: Polled, collector: Collector = Collector.TOTALS) -> tuple[PollRecord, ...]:
+    return polled.poller.snapshot.records[collector]
+
+
+def test_a_poll_goes_on_record_with_when_it_began_and_what_it_took() -> None:
+    polled = Polled(pins=250)
+    polled.service.latency_seconds = 1.5
+    began = polled.clock.wall()
+    polled.poll()
+    walked = polled.clock.elapsed() - 1_001.5
+    assert records(polled) == (PollRecord(began, 1.5, requests=1),)
+    assert records(polled, Collector.INVENTORY) == (
+        PollRecord(began + 1.5, walked, requests=3, verdict=Verdict.CONSISTENT),
+    )
+
+
+def test_a_record_counts_the_requests_of_its_own_poll_with_the_retries() -> None:
+    polled = Polled(pins=3)
+    polled.poll(Collector.TOTALS)
+    polled.fail_with(500)
+    polled.poll(Collector.TOTALS)
+    polled.recover()
+    polled.poll(Collector.TOTALS)
+    first, failed, last = records(polled)
+    asked = len(polled.service.requests)
+    assert failed.requests > 1
+    assert (first.requests, failed.requests, last.requests) == (1, asked - 2, 1)
+
+
+def test_a_failed_poll_is_on_record_with_its_reason_and_words_and_without_a_verdict() -> None:
+    polled = Polled()
+    polled.fail_with(403)
+    polled.poll()
+    for collector in Collector:
+        (record,) = records(polled, collector)
+        assert (record.reason, record.verdict) == ("forbidden", None)
+        assert record.error == polled.health(collector).error
+        assert "data.pin_list" in (record.error or "")
+
+
+def test_a_walk_that_goes_on_counts_in_each_poll_what_that_poll_asked() -> None:
+    polled = Polled(pins=450)
+    polled.service.answer = failing_at(polled, 180)
+    polled.poll(Collector.INVENTORY)
+    polled.recover()
+    before = len(polled.service.requests)
+    polled.poll(Collector.INVENTORY)
+    failed, resumed = records(polled, Collector.INVENTORY)
+    assert (failed.requests, resumed.requests) == (before, len(polled.service.requests) - before)
+    assert (failed.reason, resumed.reason) == ("client_error", None)
+
+
+def test_an_inventory_that_is_shown_unproven_is_on_record_as_inconsistent_without_an_error() -> None:
+    polled = Polled(pins=500)
+    polled.service.answer = restless(polled)
+    for _ in range(3):
+        polled.poll(Collector.INVENTORY)
+    *refused, shown = records(polled, Collector.INVENTORY)
+    assert [record.reason for record in refused] == ["inconsistent"] * 2
+    assert (shown.verdict, shown.reason, shown.error) == (Verdict.INCONSISTENT, None, None)
+
+
+def test_a_poll_that_was_cancelled_is_not_on_record() -> None:
+    polled = Polled()
+    polled.service.latency_seconds = 600.0
+    polled.run_for(30)
+    assert polled.poller.snapshot.records == {}
+
+
+def test_who_takes_over_an_account_keeps_the_record() -> None:
+    polled = Polled(pins=120)
+    polled.poll()
+    lister, _ = pin_lister(polled.service, polled.clock)
+    cadence = Cadence(10.0, None, 60.0)
+    heir = AccountPoller(
+        "a", lister, cadence, polled.clock, page_size=9, pages_in_flight=1, before=polled.poller.snapshot
+    )
+    assert heir.snapshot.records == polled.poller.snapshot.records

@@ -13,9 +13,11 @@ from pin_exporter.snapshot import (
     Counted,
     Health,
     Operation,
+    PollRecord,
     Traffic,
 )
 from pin_exporter.tally import Tally
+from tests.samples import FULL, UNTRIED
 
 HEALTH = Health(interval_seconds=60, stale_after_seconds=240)
 
@@ -162,3 +164,30 @@ def test_the_counts_of_failures_cannot_be_changed_in_place() -> None:
     for counts in (HEALTH.failures, failed(HEALTH, "tls").failures, Traffic().retries):
         with pytest.raises(TypeError):
             counts["tls"] = 7  # type: ignore[index]
+
+
+def record(number: int) -> PollRecord:
+    return PollRecord(float(number), 0.5, requests=1)
+
+
+def test_of_the_last_polls_at_most_50_are_remembered_oldest_first() -> None:
+    snapshot = UNTRIED
+    for number in range(60):
+        snapshot = snapshot.with_record(Collector.TOTALS, record(number))
+    assert snapshot.records[Collector.TOTALS] == tuple(record(number) for number in range(10, 60))
+
+
+def test_each_collector_has_its_own_record_and_the_snapshot_before_keeps_its() -> None:
+    before = UNTRIED.with_record(Collector.TOTALS, record(1))
+    after = before.with_record(Collector.INVENTORY, record(2)).with_record(Collector.TOTALS, record(3))
+    assert after.records == {Collector.TOTALS: (record(1), record(3)), Collector.INVENTORY: (record(2),)}
+    assert before.records == {Collector.TOTALS: (record(1),)}
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "fresh"),
+    [(1_000, {"totals", "inventory"}), (1_240.1, {"inventory"}), (1_290.1, set())],
+)
+def test_each_collectors_data_are_fresh_by_themselves(elapsed: float, fresh: set[str]) -> None:
+    assert FULL.fresh(elapsed) == fresh
+    assert UNTRIED.fresh(elapsed) == set()

@@ -1,6 +1,7 @@
 """Serve accounts over HTTP as the AIOZ Pin list API does."""
 
 import asyncio
+import json
 import math
 import random
 import time
@@ -122,7 +123,11 @@ class Simulator:
         if fault is Fault.DUPLICATE_PAGE:
             data["pins"] = self._last_pins.get(account.name, data["pins"])
         self._last_pins[account.name] = data["pins"]
-        return spoilt(fault, msgspec.json.encode({"data": data, "status": "success"}), self._sleep)
+        answer = {"data": data, "status": "success"}
+        # Only the slower encoder can send half a surrogate pair.
+        hostile = account.behaviour.names == "hostile"
+        body = json.dumps(answer).encode() if hostile else msgspec.json.encode(answer)
+        return spoilt(fault, body, self._sleep)
 
     def _authenticate(self, request: Request) -> SimulatedAccount | None:
         key = request.headers.get("pinning_api_key", "").encode()

@@ -36,6 +36,11 @@ class Behaviour:
         "2024", "the words used for a pin's status", ("2023", "2024", "mixed")
     )
     unknown_word: str = option("quantumEntangled", "the status word of the pins of unknown_share")
+    names: Literal["plain", "hostile"] = choice(
+        "plain",
+        "names of pins; hostile ones try to break whatever shows them: markup, marks of direction, 10 kB",
+        ("plain", "hostile"),
+    )
     unpinned_rows: Literal["keep", "drop"] = choice(
         "keep", "whether removed pins stay in the list; drop forgets them for good", ("keep", "drop")
     )

@@ -7,6 +7,7 @@ from typing import Any
 from pin_exporter.simulator.behaviour import Behaviour
 from pin_exporter.simulator.catalogue import NANOSECONDS, Catalogue
 from pin_exporter.simulator.ledger import Ledger
+from pin_exporter.simulator.names import HOSTILE_NAMES
 from pin_exporter.simulator.vocabulary import PINNED, REMOVED, SIZED, State, status_word, sub_hash_word
 
 NEVER = "0001-01-01T00:00:00Z"
@@ -25,6 +26,9 @@ def build_row(serial: int, catalogue: Catalogue, ledger: Ledger, behaviour: Beha
     directory = catalogue.is_directory(serial)
     cid = catalogue.cid(serial)
     size = catalogue.size_bytes(serial)
+    metadata = catalogue.metadata(serial, directory=directory)
+    if behaviour.names == "hostile":
+        metadata["name"] = HOSTILE_NAMES[serial % len(HOSTILE_NAMES)]
     row: dict[str, Any] = {
         "id": catalogue.row_id(serial),
         "file_record_id": catalogue.record_id(serial) if has_size else NIL_UUID,
@@ -38,7 +42,7 @@ def build_row(serial: int, catalogue: Catalogue, ledger: Ledger, behaviour: Beha
         "is_pin_by_hash": by_cid,
         "sub_hash_status": "",
         "is_dir": directory,
-        "metadata": catalogue.metadata(serial, directory=directory),
+        "metadata": metadata,
         "status": behaviour.unknown_word,
     }
     if not has_size:

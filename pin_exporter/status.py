@@ -1,0 +1,77 @@
+"""Serve the status pages: HTML for people, the same as JSON for programs."""
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pin_exporter import __version__
+from pin_exporter.clock import Clock
+from pin_exporter.detail import Detail, detail
+from pin_exporter.negotiation import prefers_json
+from pin_exporter.pages import Pages, style_sheet
+from pin_exporter.report import Report, report
+from pin_exporter.report_parts import Now
+from pin_exporter.snapshot import AccountSnapshot
+
+_Told = TypeVar("_Told", Report, Detail)
+
+_HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Vary": "Accept",
+}
+
+
+def status_routes(
+    snapshots: Callable[[], Iterable[AccountSnapshot]], clock: Clock, pages: Pages
+) -> list[Route]:
+    """Return the routes of the pages. `snapshots` returns the newest snapshot of each account."""
+
+    def now() -> Now:
+        return Now(clock.elapsed(), clock.wall())
+
+    async def overview(request: Request) -> Response:
+        newest = tuple(snapshots())
+        # On another thread, because a thousand accounts take a while; it reads nothing that can change.
+        return await asyncio.to_thread(
+            lambda: _response(request, report(newest, now(), __version__), pages.overview)
+        )
+
+    async def account(request: Request) -> Response:
+        name = request.path_params["name"]
+        snapshot = next((each for each in snapshots() if each.account == name), None)
+        if snapshot is None:
+            return _guarded("there is no account of this name: / lists them all\n", "text/plain", 404)
+        return await asyncio.to_thread(
+            lambda: _response(request, detail(snapshot, now(), __version__), pages.account)
+        )
+
+    async def style(_: Request) -> Response:
+        return _guarded(style_sheet(), "text/css")
+
+    return [Route("/", overview), Route("/accounts/{name}", account), Route("/style.css", style)]
+
+
+def _response(request: Request, told: _Told, page: Callable[[_Told], str]) -> Response:
+    wanted = request.query_params.get("format")
+    if wanted == "json" or (wanted is None and prefers_json(",".join(request.headers.getlist("accept")))):
+        text = json.dumps(dataclasses.asdict(told), ensure_ascii=True, allow_nan=False)
+        return _guarded(text + "\n", "application/json")
+    return _guarded(page(told), "text/html")
+
+
+def _guarded(text: str, media_type: str, status: int = 200) -> Response:
+    # No text can make this fail: what has no place in UTF-8 is escaped.
+    response = Response(text.encode(errors="backslashreplace"), status, media_type=media_type)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
