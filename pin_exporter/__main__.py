@@ -21,10 +21,12 @@ def main() -> int:
 
 
 def _take_standard_descriptors() -> None:
-    """Leave nothing closed that a connection would be opened as: the event loop aborts on those."""
+    """Leave nothing closed that a connection would be opened as, on which the loop aborts, or written to."""
     while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(opened)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
 
 
 if __name__ == "__main__":

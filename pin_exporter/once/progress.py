@@ -22,7 +22,10 @@ async def show_progress(pollers: Sequence[AccountPoller], clock: Clock) -> None:
     from tqdm import tqdm  # noqa: PLC0415 - takes a while to import, and only people at a terminal want it
 
     tqdm.monitor_interval = 0  # no thread of its own
-    with tqdm(total=0, bar_format=_FORMAT, leave=False, dynamic_ncols=True, file=sys.stderr) as bar:
+    # The delay keeps it from showing itself before there is anything to show.
+    with tqdm(
+        total=0, bar_format=_FORMAT, delay=1e-9, leave=False, dynamic_ncols=True, file=sys.stderr
+    ) as bar:
         while True:
             done = sum(map(_is_done, pollers))
             bar.set_description_str(f"{done} of {len(pollers)} accounts", refresh=False)
