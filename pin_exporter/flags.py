@@ -7,6 +7,8 @@ from typing import Any, Final
 from pin_exporter.load_settings import flag_of, variable_of
 from pin_exporter.settings import Settings
 
+FORMAT_NAMES: Final = ("prometheus", "json", "table")
+"""What once can write; beginning with what it writes unless told otherwise."""
 _SERVE_EPILOG: Final = """\
 Every setting, these flags included, can be given in the environment as PIN_EXPORTER_<NAME>; README.md lists
 them. The keys are never flags, which others could read in the process list: set PIN_EXPORTER_API_KEY and
@@ -40,8 +42,8 @@ def add_once_flags(parser: argparse.ArgumentParser) -> None:
     add_flag(parser, "total_shards", "NUMBER")
     parser.add_argument(
         "--format",
-        choices=("prometheus", "json", "table"),
-        default="prometheus",
+        choices=FORMAT_NAMES,
+        default=FORMAT_NAMES[0],
         help="What to write: metrics in the text format, one JSON object, or a table for people.",
     )
     parser.add_argument(
