@@ -9,8 +9,10 @@ def main() -> int:
     """Run the command line and return the exit status."""
     _take_standard_descriptors()
     # A container's first process is deaf to SIGTERM without a handler, and the imports below take a moment.
-    asked_to_end = 128 + signal.SIGTERM if sys.argv[1:2] == ["once"] else 0
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(asked_to_end))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if sys.argv[1:2] == ["once"]:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda received, _: sys.exit(128 + received))
     if sys.argv[1:2] == ["healthcheck"]:
         from pin_exporter import healthcheck  # noqa: PLC0415 - runs often, beside the exporter: stays small
 

@@ -1,6 +1,7 @@
 """Holds the package against its own architecture: who may import what, and what the core may not do."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -28,7 +29,7 @@ CORE = (
 )
 DOCTORS_SHELL = ("asking", "command", "examination", "network")
 """What asks and waits; all else in the doctor draws conclusions."""
-LAZY = ("simulator", "demo", "doctor")
+LAZY = ("simulator", "demo", "doctor", "once")
 LONGEST = 210
 CLOCKS = {"time", "asyncio", "sched", "signal", "threading", "pin_exporter.clock"}
 CLOCK_READINGS = {"now", "utcnow", "today", "time", "monotonic", "perf_counter"}
@@ -85,6 +86,12 @@ def importers_of(package: str) -> set[str]:
     }
 
 
+def imports_at_the_top_of(module: str) -> list[str]:
+    """Return the statements that are run with the import of a module."""
+    body = TREES[module].body
+    return [ast.unparse(node) for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 def named(*names: str) -> set[str]:
     return {f"pin_exporter.{name}" for name in names}
 
@@ -128,6 +135,16 @@ def test_only_the_command_line_knows_the_doctor() -> None:
     assert importers_of("pin_exporter.doctor") - DOCTOR == named("cli")
 
 
+def test_only_the_command_line_knows_what_polls_once() -> None:
+    once = {module for module in TREES if module.startswith("pin_exporter.once")}
+    assert importers_of("pin_exporter.once") - once == named("cli")
+
+
+def test_only_the_progress_bar_knows_its_library_and_only_while_it_is_shown() -> None:
+    assert importers_of("tqdm") == named("once.progress")
+    assert not [line for line in imports_at_the_top_of("pin_exporter.once.progress") if "tqdm" in line]
+
+
 def test_only_decode_and_the_simulator_know_the_json_library() -> None:
     assert importers_of("msgspec") & EXPORTER == named("decode")
 
@@ -162,8 +179,9 @@ def test_the_simulator_knows_nothing_of_the_exporter() -> None:
 
 
 def test_cli_imports_what_few_want_only_where_it_is_wanted() -> None:
-    top = {alias for node in TREES["pin_exporter.cli"].body for alias in ast.unparse(node).splitlines()[:1]}
-    assert not [line for line in top if "import" in line and any(name in line for name in LAZY)]
+    imported = imports_at_the_top_of("pin_exporter.cli")
+    assert imported
+    assert not [line for line in imported if set(re.findall(r"\w+", line)) & set(LAZY)]
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
