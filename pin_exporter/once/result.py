@@ -40,7 +40,7 @@ def _prometheus(polled: Sequence[Polled], _: Now) -> bytes:
 
 
 def _json(polled: Sequence[Polled], now: Now) -> bytes:
-    return (json.dumps(asdict(_report(polled, now)), allow_nan=False, indent=2) + "\n").encode()
+    return (json.dumps(asdict(_report(polled, now)), indent=2) + "\n").encode()
 
 
 def _table(polled: Sequence[Polled], now: Now) -> bytes:

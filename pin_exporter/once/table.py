@@ -10,6 +10,7 @@ from pin_exporter.snapshot import Collector
 
 _WIDTH: Final = 100
 _GAP: Final = "  "
+_NARROW_GAP: Final = " "
 _NOTHING: Final = "-"
 _PHASES: Final = {
     "pinned": Phase.PINNED,
@@ -36,19 +37,20 @@ def as_table(report: Report) -> str:
     header = ("account", "up", "files", "size", *phases, "unpaid", "age", "inventory")
     rows = [header, *(_row(account, phases.values()) for account in report.accounts)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    room = _WIDTH - sum(widths[1:]) - len(_GAP) * (len(widths) - 1)
+    gap = _GAP if sum(widths) + len(_GAP) * (len(widths) - 1) <= _WIDTH else _NARROW_GAP
+    room = _WIDTH - sum(widths[1:]) - len(gap) * (len(widths) - 1)
     widths[0] = min(widths[0], max(room, len(header[0])))
-    return "".join(f"{line}\n" for row in rows for line in _lines(row, widths))
+    return "".join(f"{line}\n" for row in rows for line in _lines(row, widths, gap))
 
 
-def _lines(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+def _lines(row: Sequence[str], widths: Sequence[int], gap: str) -> Iterator[str]:
     """Yield the row: names and the last column begin where they stand, all between ends there."""
     name, *numbers, told = row
     if len(name) > widths[0]:
         yield name
         name = ""
     aligned = (cell.rjust(width) for cell, width in zip(numbers, widths[1:-1], strict=True))
-    yield _GAP.join([name.ljust(widths[0]), *aligned, told])
+    yield gap.join([name.ljust(widths[0]), *aligned, told])
 
 
 def _row(account: AccountReport, phases: Iterable[Phase]) -> Sequence[str]:
