@@ -140,6 +140,13 @@ def test_only_the_command_line_knows_what_polls_once() -> None:
     assert importers_of("pin_exporter.once") - once == named("cli")
 
 
+@pytest.mark.parametrize("module", ["result", "table"])
+def test_what_writes_down_a_single_poll_neither_waits_nor_reads_a_clock(module: str) -> None:
+    tree = TREES[f"pin_exporter.once.{module}"]
+    assert not modules_imported_by(f"pin_exporter.once.{module}") & CLOCKS
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Await | ast.AsyncFunctionDef)]
+
+
 def test_only_the_progress_bar_knows_its_library_and_only_while_it_is_shown() -> None:
     assert importers_of("tqdm") == named("once.progress")
     assert not [line for line in imports_at_the_top_of("pin_exporter.once.progress") if "tqdm" in line]

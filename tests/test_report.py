@@ -36,7 +36,8 @@ def collector(name: Collector, snapshot: AccountSnapshot = FULL, now: Now = NOW)
 
 def exposed(snapshot: AccountSnapshot, elapsed: float) -> dict[str, float]:
     clock = FakeClock(elapsed=elapsed)
-    text = asyncio.run(Exposition(lambda: [snapshot], CollectorRegistry(), clock.elapsed).render(Format.TEXT))
+    exposition = Exposition(lambda: [snapshot], CollectorRegistry(), clock.elapsed)
+    text = asyncio.run(exposition.render(Format.TEXT)).decode()
     lines = (line.rpartition(" ") for line in text.split("\n") if line and not line.startswith("#"))
     return {name: float(value) for name, _, value in lines}
 
