@@ -1,13 +1,18 @@
 """The entry point: `pin-exporter`, and `python -m pin_exporter`."""
 
+import os
 import signal
 import sys
 
 
 def main() -> int:
     """Run the command line and return the exit status."""
+    _take_standard_descriptors()
     # A container's first process is deaf to SIGTERM without a handler, and the imports below take a moment.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if sys.argv[1:2] == ["once"]:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda received, _: sys.exit(128 + received))
     if sys.argv[1:2] == ["healthcheck"]:
         from pin_exporter import healthcheck  # noqa: PLC0415 - runs often, beside the exporter: stays small
 
@@ -15,6 +20,15 @@ def main() -> int:
     from pin_exporter import cli  # noqa: PLC0415 - as above
 
     return cli.main()
+
+
+def _take_standard_descriptors() -> None:
+    """Leave nothing closed that a connection would be opened as, on which the loop aborts, or written to."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(opened)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
 
 
 if __name__ == "__main__":

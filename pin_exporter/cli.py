@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 from pin_exporter import __version__, healthcheck
 from pin_exporter.configured import check_settings, run_as_configured
 from pin_exporter.env_file import load_env_file
-from pin_exporter.errors import ListenError, SettingsError
-from pin_exporter.flags import add_flag, add_serve_flags, add_shared_flags, flags_given
+from pin_exporter.errors import ListenError, OutputError, SettingsError
+from pin_exporter.flags import add_flag, add_once_flags, add_serve_flags, add_shared_flags, flags_given
 from pin_exporter.load_settings import (
     flag_of,
     load_web_settings,
@@ -29,7 +29,8 @@ _EPILOG: Final = """\
 Without a command, serve is meant: see `pin-exporter serve --help` for its flags.
 
 exit statuses: 0 stopped as asked, 1 a bug, 2 wrong settings or flags, 3 an address that cannot be listened on
-(healthcheck: 0 healthy, 1 not, 2 wrong flags; doctor: 0 no problem, 1 a problem, 2 wrong settings)
+(healthcheck: 0 healthy, 1 not, 2 wrong flags; doctor: 0 no problem, 1 a problem, 2 wrong settings;
+once: 0 everything polled and proven, 1 not everything, 2 wrong settings or output)
 """
 
 
@@ -54,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _COMMANDS[parsed.command].run(parsed)
     except SettingsError as error:
         return _fail(2, [*error.problems, *_unknown_variables()])
+    except OutputError as error:
+        return _fail(2, [str(error)])
     except ListenError as error:
         return _fail(3, [str(error)])
     except ExceptionGroup as group:
@@ -73,6 +76,14 @@ def _serve(parsed: argparse.Namespace) -> int:
         return 0
     run_as_configured(flags)
     return 0
+
+
+def _once(parsed: argparse.Namespace) -> int:
+    from pin_exporter.once.command import run_once  # noqa: PLC0415 - only where it is wanted
+
+    load_env_file(Path(".env"))
+    status = run_once(flags_given(parsed), form=parsed.format, output=parsed.output)
+    return _fail(status, _unknown_variables())
 
 
 def _demo(parsed: argparse.Namespace) -> int:
@@ -119,6 +130,7 @@ class _Command(NamedTuple):
 
 _COMMANDS: Final[Mapping[str, _Command]] = {
     "serve": _Command("Poll the accounts and serve their metrics.", add_serve_flags, _serve),
+    "once": _Command("Poll the accounts once, and print their metrics.", add_once_flags, _once),
     "simulate": _Command("Simulate the AIOZ Pin API.", _add_simulate_flags, _simulate),
     "demo": _Command("Serve made-up accounts from the simulator, to look around.", add_shared_flags, _demo),
     "doctor": _Command("Examine the accounts in at most 30 requests each.", _add_doctor_flags, _doctor),

@@ -1,7 +1,7 @@
 """Run the exporter as it is configured, and go on so when the configuration changes."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import uvloop
@@ -24,7 +24,7 @@ _log: Final = logging.getLogger("pin_exporter")
 def check_settings(flags: Mapping[str, object]) -> list[str]:
     """Return the names of the shard's accounts. Raises SettingsError for settings that cannot be run with."""
     settings = load_settings(flags)
-    names = [account.name for account in _usable_accounts(settings, HttpClients(), shard_of(settings))]
+    names = [account.name for account in usable_accounts(settings, HttpClients(), shard_of(settings))]
     _web_config(settings)
     return names
 
@@ -37,13 +37,13 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
     settings = load_settings(flags)
     clients = HttpClients()
     shard = shard_of(settings)
-    accounts = _usable_accounts(settings, clients, shard)
+    accounts = usable_accounts(settings, clients, shard)
     web_config = _web_config(settings)
     log_events = configure_logging(settings.log_level, settings.log_format)
     sockets = [listen(address) for address in settings.web_listen_address]
     for variable in unknown_variables():
         _log.warning("unknown environment variable", extra={"variable": variable})
-    _warn_of_plain_http(accounts)
+    warn_of_plain_http(accounts)
     if web_config.users and web_config.tls is None:
         _log.warning("passwords come in without encryption: set tls_server_config, or encrypt in front")
     listening = " ".join(local_url(opened, web_config.scheme) for opened in sockets)
@@ -53,10 +53,10 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
 
     def reload() -> list[Account]:
         newest = load_settings(flags)
-        usable = _usable_accounts(newest, clients, shard)
+        usable = usable_accounts(newest, clients, shard)
         for name in _changed_beside_accounts(settings, newest):
             _log.warning("a changed setting takes effect at the next start", extra={"setting": name})
-        _warn_of_plain_http(usable)
+        warn_of_plain_http(usable)
         _tell_of_idleness(usable, shard)
         return usable
 
@@ -71,7 +71,7 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
     _log.info("stopped")
 
 
-def _usable_accounts(settings: Settings, clients: HttpClients, shard: Shard) -> list[Account]:
+def usable_accounts(settings: Settings, clients: HttpClients, shard: Shard) -> list[Account]:
     """Return the shard's accounts. Raises SettingsError for a URL, proxy or file that makes no client."""
     accounts = list(accounts_of(settings, shard))
     for account in accounts:
@@ -83,7 +83,8 @@ def _web_config(settings: Settings) -> WebConfig:
     return read_web_config(settings.web_config_file) if settings.web_config_file else WebConfig()
 
 
-def _warn_of_plain_http(accounts: list[Account]) -> None:
+def warn_of_plain_http(accounts: Sequence[Account]) -> None:
+    """Warn of keys that others can read on their way."""
     for url in {account.base_url for account in accounts if is_exposed(account.base_url, account.proxy_url)}:
         _log.warning("keys are sent without encryption: use https", extra={"base_url": url})
 

@@ -45,7 +45,7 @@ class Credentials:
         return text
 
     def may_occur_in(self, body: bytes | bytearray) -> bool:
-        """Tell whether there may be anything to redact in JSON from outside: an escape can be any character."""
+        """Tell whether there may be anything to redact in JSON from outside: an escape can be anything."""
         lowered = body.lower()
         return b"\\" in body or any(key.lower().encode() in lowered for key in self._keys())
 

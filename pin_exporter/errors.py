@@ -3,6 +3,7 @@
 PinExporterError
 ├── SettingsError               wrong settings: every problem, one line each
 ├── ListenError                 an address cannot be listened on
+├── OutputError                 the result of a command cannot be written
 ├── TooManyChecksError          a password would wait too long to be checked
 └── PollError
     ├── RequestTimeoutError     timeout
@@ -39,6 +40,10 @@ class SettingsError(PinExporterError):
 
 class ListenError(PinExporterError):
     """An address cannot be listened on, most often because another process does."""
+
+
+class OutputError(PinExporterError):
+    """What a command has to say cannot be written where it should be. Its text is one line."""
 
 
 class TooManyChecksError(PinExporterError):

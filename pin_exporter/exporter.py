@@ -101,6 +101,10 @@ class Exporter:
             self._start_new()
             await asyncio.Event().wait()
 
+    def pollers(self) -> Mapping[str, AccountPoller]:
+        """Return the poller of each account, by its name."""
+        return {name: one.poller for name, one in self._polled.items()}
+
     def snapshots(self) -> Iterator[AccountSnapshot]:
         """Yield the newest snapshot of each account."""
         return (one.poller.snapshot for one in self._polled.values())

@@ -34,6 +34,9 @@ _LINES: Final[Mapping[Format, AccountLines]] = {
 }
 
 
+_TEXTFILE: Final = AccountLines(ACCOUNT_FAMILIES, openmetrics=False, whole_histograms=True)
+
+
 class _Cached(NamedTuple):
     """What one account looked like when it was encoded last."""
 
@@ -116,6 +119,18 @@ class Exposition:
         for cache in self._cache.values():
             for gone in cache.keys() - accounts:
                 del cache[gone]
+
+
+def textfile(
+    accounts: Iterable[tuple[AccountSnapshot, Collection[Collector]]], registry: CollectorRegistry
+) -> bytes:
+    """Return accounts, each with the collectors whose data are fresh, for node_exporter's textfile collector.
+
+    That is the text format with one thing more: node_exporter makes up a count and a sum of 0 where a
+    histogram has none.
+    """
+    rows = [_TEXTFILE.row(snapshot, fresh) for snapshot, fresh in accounts]
+    return _joined(Format.TEXT, rows, _own_blocks(Format.TEXT, registry), None)
 
 
 def _joined(form: Format, rows: Sequence[Row], own: Iterable[_Block], wanted: frozenset[str] | None) -> bytes:

@@ -1,15 +1,24 @@
 """The command line's flags for settings: each has the setting's name, description and variable."""
 
 import argparse
+from pathlib import Path
 from typing import Any, Final
 
 from pin_exporter.load_settings import flag_of, variable_of
 from pin_exporter.settings import Settings
 
+FORMAT_NAMES: Final = ("prometheus", "json", "table")
+"""What once can write; beginning with what it writes unless told otherwise."""
 _SERVE_EPILOG: Final = """\
 Every setting, these flags included, can be given in the environment as PIN_EXPORTER_<NAME>; README.md lists
 them. The keys are never flags, which others could read in the process list: set PIN_EXPORTER_API_KEY and
 PIN_EXPORTER_SECRET_KEY, or PIN_EXPORTER_API_KEY_FILE and PIN_EXPORTER_SECRET_KEY_FILE.
+"""
+_ONCE_EPILOG: Final = """\
+Accounts, keys and requests a minute are set as for serve; what failed is said on standard error, a line for
+each poll.
+exit statuses: 0 everything polled and proven, 1 not everything, 2 wrong settings or an output that cannot be
+written, 130 and 143 interrupted and terminated
 """
 
 
@@ -24,6 +33,26 @@ def add_serve_flags(parser: argparse.ArgumentParser) -> None:
     _add_switch(parser, "web_enable_lifecycle")
     add_shared_flags(parser)
     parser.epilog = _SERVE_EPILOG
+
+
+def add_once_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of once."""
+    add_flag(parser, "config_file", "FILE")
+    add_flag(parser, "shard", "NUMBER")
+    add_flag(parser, "total_shards", "NUMBER")
+    parser.add_argument(
+        "--format",
+        choices=FORMAT_NAMES,
+        default=FORMAT_NAMES[0],
+        help="What to write: metrics in the text format, one JSON object, or a table for people.",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="Put it in a file, at once as a whole, for others to read.",
+    )
+    parser.epilog = _ONCE_EPILOG
 
 
 def add_shared_flags(parser: argparse.ArgumentParser) -> None:

@@ -77,6 +77,8 @@ class Reading:
     def _start_again(self, *, prove: bool = True) -> None:
         self._walk = Walk(prove=prove)
         self._tally = Tally(self._shown)
+        self.rows = 0
+        """Rows that were read so far, each counted once."""
 
     async def take(
         self, fetch: FetchPage, page_size: PageSize, *, wall: Callable[[], float], in_flight: int = 1
@@ -120,6 +122,7 @@ class Reading:
     async def _accept(self, ordered: _Ordered, page: Page) -> None:
         walk = self._walk
         fresh = walk.accept(ordered.offset, ordered.limit, page)
+        self.rows += len(fresh)
         for start in range(0, len(fresh), _SLICE_ROWS):
             self._tally.add(fresh[start : start + _SLICE_ROWS])
             await asyncio.sleep(0)  # let scrapes have a turn

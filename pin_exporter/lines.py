@@ -29,11 +29,15 @@ class _Column(NamedTuple):
 class AccountLines:
     """Writes families of an account in one format, OpenMetrics or text 0.0.4.
 
-    `headers` are the comment lines of each block, in the order of the blocks.
+    `headers` are the comment lines of each block, in the order of the blocks. With `whole_histograms`, those
+    that the text format does not know have a count and a sum all the same, as histograms do.
     """
 
-    def __init__(self, families: Iterable[Family], *, openmetrics: bool) -> None:
-        self._columns = [column for family in families for column in _columns(family, openmetrics)]
+    def __init__(
+        self, families: Iterable[Family], *, openmetrics: bool, whole_histograms: bool = False
+    ) -> None:
+        suffixes = ("_bucket", "_count", "_sum") if whole_histograms else ("_bucket",)
+        self._columns = [column for family in families for column in _columns(family, openmetrics, suffixes)]
         self.headers: Sequence[bytes] = [column.header for column in self._columns]
 
     def row(self, snapshot: AccountSnapshot, fresh: Collection[Collector]) -> Row:
@@ -45,8 +49,11 @@ class AccountLines:
         ]
 
 
-def _columns(family: Family, openmetrics: bool) -> Iterator[_Column]:
-    """Yield the block of a family, or the three of a gauge histogram, which the text format does not know."""
+def _columns(family: Family, openmetrics: bool, suffixes: Sequence[str]) -> Iterator[_Column]:
+    """Yield the block of a family, or the three of a gauge histogram, which the text format does not know.
+
+    The first of these has samples with the suffixes given.
+    """
     if family.type is not Type.GAUGE_HISTOGRAM:
         write = _values(family) if family.values else _histogram(family, "_bucket", "_count", "_sum")
         yield _Column(_header(family, openmetrics), family.cached, write)
@@ -56,7 +63,8 @@ def _columns(family: Family, openmetrics: bool) -> Iterator[_Column]:
     else:
         for suffix, kind in (("_bucket", "histogram"), ("_gcount", "gauge"), ("_gsum", "gauge")):
             name = family.name + ("" if kind == "histogram" else suffix)
-            yield _Column(_comments(name, kind, family), family.cached, _histogram(family, suffix))
+            write = _histogram(family, *(suffixes if kind == "histogram" else (suffix,)))
+            yield _Column(_comments(name, kind, family), family.cached, write)
 
 
 def _header(family: Family, openmetrics: bool) -> bytes:

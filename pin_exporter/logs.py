@@ -50,6 +50,26 @@ def configure_logging(level: str, style: Literal["logfmt", "json"]) -> LogEventC
     return counter
 
 
+class _PlainFormatter(logging.Formatter):
+    """Turns a record into a line as the command line writes them, with what is `extra` in brackets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        told = ", ".join(f"{key}={_quoted(str(value))}" for key, value in extra.items())
+        line = f"pin-exporter: {record.getMessage()}" + (f" ({told})" if told else "")
+        if record.exc_info:
+            line += f"\n{self.formatException(record.exc_info)}"
+        return line
+
+
+def log_plainly(without: str) -> None:
+    """Send warnings to standard error as plain lines, but those of one module."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_PlainFormatter())
+    handler.addFilter(lambda record: record.name != without)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
 def _quoted(text: str) -> str:
     plain = text and text.isprintable() and not any(char in ' "=\\' for char in text)
     return text if plain else json.dumps(text, ensure_ascii=not text.isprintable())

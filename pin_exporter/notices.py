@@ -3,16 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
 
 from pin_exporter import runbooks
 from pin_exporter.model import Phase, Totals, Verdict
 from pin_exporter.report_parts import CollectorReport, InventoryReport
 from pin_exporter.runbooks import runbook_url
 from pin_exporter.shown import duration_text, number_text
-from pin_exporter.snapshot import Collector
-
-_REFUSED: Final = frozenset({"unauthorized", "forbidden"})
+from pin_exporter.snapshot import KEY_REASONS, Collector
 
 
 class Level(StrEnum):
@@ -67,7 +64,7 @@ def _of_collector(collector: CollectorReport) -> Iterator[Notice]:
             outcome = f"there was no success yet, so {hidden}"
         else:
             outcome = f"the last success was {age} ago, so {hidden}"
-        mild = collector.fresh and collector.reason not in _REFUSED
+        mild = collector.fresh and collector.reason not in KEY_REASONS
         level = Level.WARNING if mild else Level.CRITICAL
         told = f"{polled} failed ({collector.reason}): {outcome}."
         yield Notice(level, told, collector.error, collector.runbook_url)

@@ -2,12 +2,15 @@
 
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from pin_exporter.errors import PollError
 from pin_exporter.recurrence import Recurrence
 from pin_exporter.snapshot import Collector, Health
 
-_log = logging.getLogger(__name__)
+POLL_LOG: Final = __name__
+"""The name of the logger that is told of polls."""
+_log = logging.getLogger(POLL_LOG)
 
 
 class PollLog:

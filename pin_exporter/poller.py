@@ -13,18 +13,11 @@ from pin_exporter.inventory import PageSize, Reading
 from pin_exporter.lister import RETRIED, PinLister
 from pin_exporter.model import Page, Verdict
 from pin_exporter.poll_log import PollLog
-from pin_exporter.snapshot import (
-    AccountSnapshot,
-    Collector,
-    Counted,
-    Health,
-    Operation,
-    PollRecord,
-    Traffic,
-)
+from pin_exporter.snapshot import AccountSnapshot, Collector, Counted, Health, Operation, PollRecord, Traffic
 from pin_exporter.tally import NOTHING_SHOWN
 
-_UNPROVEN_IN_A_ROW: Final = 3
+UNPROVEN_IN_A_ROW: Final = 3
+"""After so many inventories that could not be proven, the newest is shown as it is."""
 _RESUMABLE_INTERVALS: Final = 2
 _RESUMABLE_SECONDS: Final = 3_600.0
 
@@ -73,7 +66,7 @@ class AccountPoller:
         self._pages_in_flight = pages_in_flight
         self._key_accepted = asyncio.Event()
         self._key_accepted.set()
-        self._interrupted: _Begun | None = None
+        self._begun: _Begun | None = None
         self._unproven_in_a_row = 0
         if before is None:
             health = dict.fromkeys(Collector, cadence.health(cadence.poll_interval))
@@ -118,23 +111,28 @@ class AccountPoller:
         else:
             self._key_accepted.set()
 
+    @property
+    def rows_read(self) -> int:
+        """Return how many rows the inventory under way has read, or the one that was interrupted."""
+        return self._begun.reading.rows if self._begun else 0
+
     async def _poll_totals(self) -> Step:
         page = await self._lister.page(Operation.TOTALS, offset=0, limit=1, count=self._count)
         return lambda snapshot: replace(snapshot, totals=page.totals)
 
     async def _poll_inventory(self) -> Step:
-        begun = self._begin_or_resume()
+        begun = self._begun = self._begin_or_resume()
         try:
             counted = await begun.reading.take(
                 self._fetch_page, self._page_size, wall=self._clock.wall, in_flight=self._pages_in_flight
             )
         except InconsistentError:
-            self._interrupted = None
+            self._begun = None
             raise
         except PollError:
-            self._interrupted = begun._replace(interrupted=self._clock.elapsed())
+            self._begun = begun._replace(interrupted=self._clock.elapsed())
             raise
-        self._interrupted = None
+        self._begun = None
         self._require_proof(counted)
         # With the retries, of which the reading knows nothing.
         counted = replace(counted, requests=self._requests(Collector.INVENTORY) - begun.requests_before)
@@ -142,7 +140,7 @@ class AccountPoller:
 
     def _begin_or_resume(self) -> _Begun:
         """Go on with a reading that was interrupted, unless what it has read is too old by now."""
-        begun, now = self._interrupted, self._clock.elapsed()
+        begun, now = self._begun, self._clock.elapsed()
         interval = self.snapshot.health[Collector.INVENTORY].interval_seconds
         if begun is not None:
             rested, age = now - begun.interrupted, now - begun.began
@@ -161,7 +159,7 @@ class AccountPoller:
             self._unproven_in_a_row = 0
             return
         self._unproven_in_a_row += 1
-        if self._unproven_in_a_row < _UNPROVEN_IN_A_ROW:
+        if self._unproven_in_a_row < UNPROVEN_IN_A_ROW:
             raise InconsistentError(
                 f"the list changed too fast to prove that {counted.inventory.pins} pins are all: raise "
                 "requests_per_minute or page_size if this goes on"

@@ -21,6 +21,24 @@ client that kept the server waiting for too long, or when there was no room."""
 _REVISION_VARIABLE: Final = "PIN_EXPORTER_BUILD_REVISION"
 
 
+def build_info_alone() -> CollectorRegistry:
+    """Return a registry that tells what is running, and nothing else."""
+    registry = CollectorRegistry(auto_describe=False)
+    _add_build_info(registry)
+    return registry
+
+
+def _add_build_info(registry: CollectorRegistry) -> None:
+    build_info = Gauge(
+        EXPORTER_PREFIX + "build_info",
+        "1, with what is running as labels.",
+        ("version", "revision", "python_version"),
+        registry=registry,
+    )
+    revision = os.environ.get(_REVISION_VARIABLE) or "unknown"
+    build_info.labels(__version__, revision, platform.python_version()).set(1)
+
+
 @dataclass(frozen=True, slots=True)
 class _Counts(Collector):
     """A counter kept elsewhere, without the client library's series that tell when counting began."""
@@ -46,14 +64,7 @@ class ProcessMetrics:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
-        build_info = Gauge(
-            EXPORTER_PREFIX + "build_info",
-            "1, with what is running as labels.",
-            ("version", "revision", "python_version"),
-            registry=self.registry,
-        )
-        revision = os.environ.get(_REVISION_VARIABLE) or "unknown"
-        build_info.labels(__version__, revision, platform.python_version()).set(1)
+        _add_build_info(self.registry)
         Gauge(
             EXPORTER_PREFIX + "shard",
             "Number of this shard, from 0 on. Alone, 0.",

@@ -12,7 +12,8 @@ from pin_exporter.tally import Inventory
 
 DURATION_BOUNDS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of the request latency histogram in seconds."""
-_REFUSED: Final = frozenset({"unauthorized", "forbidden"})
+KEY_REASONS: Final = frozenset({"unauthorized", "forbidden"})
+"""The reasons that are about the key: no other request with it can succeed."""
 MOST_POLLS: Final = 50
 """Polls of a collector that are remembered."""
 
@@ -195,7 +196,7 @@ class AccountSnapshot:
     @property
     def is_refused(self) -> bool:
         """Tell whether the key was refused when the totals were polled last."""
-        return self.health[Collector.TOTALS].reason in _REFUSED
+        return self.health[Collector.TOTALS].reason in KEY_REASONS
 
     @property
     def is_tried(self) -> bool:

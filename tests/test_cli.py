@@ -62,11 +62,11 @@ def test_help_names_the_commands_and_exit_statuses() -> None:
     ended = run("--help")
 
     assert (ended.status, ended.err) == (0, "")
-    for expected in ("serve", "simulate", "demo", "doctor", "healthcheck", "exit statuses"):
+    for expected in ("serve", "once", "simulate", "demo", "doctor", "healthcheck", "exit statuses"):
         assert expected in ended.out
 
 
-@pytest.mark.parametrize("command", ["serve", "simulate", "demo", "doctor", "healthcheck"])
+@pytest.mark.parametrize("command", ["serve", "once", "simulate", "demo", "doctor", "healthcheck"])
 def test_each_command_has_help_of_its_own(command: str) -> None:
     ended = run(command, "--help")
 
@@ -93,7 +93,7 @@ def test_the_flags_of_serve_are_these_and_name_their_variables() -> None:
     assert "(PIN_EXPORTER_WEB_LISTEN_ADDRESS)" in re.sub(r"\s+", " ", text)
 
 
-@pytest.mark.parametrize("command", ["serve", "demo", "doctor", "healthcheck"])
+@pytest.mark.parametrize("command", ["serve", "once", "demo", "doctor", "healthcheck"])
 def test_no_flag_takes_a_secret(command: str) -> None:
     flags = flags_in(run(command, "--help").out)
 
@@ -125,6 +125,9 @@ def test_serve_is_meant_without_a_command() -> None:
         ["--log.leve=debug"],
         ["serve", "--no-such-flag"],
         ["demo", "--config.file=x"],
+        ["once", "--format=xml"],
+        ["once", "--poll.interval=5m"],
+        ["once", "--output"],
         ["simulate", "--log.level=debug"],
         ["nonsense"],
         ["--log.level"],
@@ -258,15 +261,22 @@ def test_python_m_runs_the_same_command_line(monkeypatch: pytest.MonkeyPatch) ->
     assert out.getvalue() == f"pin-exporter {__version__}\n"
 
 
-def test_sigterm_ends_it_with_0_before_anything_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["pin-exporter"])
-    monkeypatch.setattr("pin_exporter.cli.main", lambda: signal.raise_signal(signal.SIGTERM))
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize(
+    ("arguments", "number", "status"),
+    [([], signal.SIGTERM, 0), (["once"], signal.SIGTERM, 143), (["once"], signal.SIGINT, 130)],
+)
+def test_it_can_be_told_to_stop_before_anything_is_imported(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], number: signal.Signals, status: int
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["pin-exporter", *arguments])
+    monkeypatch.setattr("pin_exporter.cli.main", lambda: signal.raise_signal(number))
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
 
     try:
         with pytest.raises(SystemExit) as ended:
             entry_point()
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
-    assert ended.value.code == 0
+    assert ended.value.code == status

@@ -1,6 +1,7 @@
 """Holds the package against its own architecture: who may import what, and what the core may not do."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -34,7 +35,7 @@ CORE = (
 )
 DOCTORS_SHELL = ("asking", "command", "examination", "network")
 """What asks and waits; all else in the doctor draws conclusions."""
-LAZY = ("simulator", "demo", "doctor")
+LAZY = ("simulator", "demo", "doctor", "once")
 LONGEST = 210
 CLOCKS = {"time", "asyncio", "sched", "signal", "threading", "pin_exporter.clock"}
 CLOCK_READINGS = {"now", "utcnow", "today", "time", "monotonic", "perf_counter"}
@@ -91,6 +92,12 @@ def importers_of(package: str) -> set[str]:
     }
 
 
+def imports_at_the_top_of(module: str) -> list[str]:
+    """Return the statements that are run with the import of a module."""
+    body = TREES[module].body
+    return [ast.unparse(node) for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 def named(*names: str) -> set[str]:
     return {f"pin_exporter.{name}" for name in names}
 
@@ -132,6 +139,23 @@ def test_the_doctors_conclusions_neither_wait_nor_read_a_clock() -> None:
 
 def test_only_the_command_line_knows_the_doctor() -> None:
     assert importers_of("pin_exporter.doctor") - DOCTOR == named("cli")
+
+
+def test_only_the_command_line_knows_what_polls_once() -> None:
+    once = {module for module in TREES if module.startswith("pin_exporter.once")}
+    assert importers_of("pin_exporter.once") - once == named("cli")
+
+
+@pytest.mark.parametrize("module", ["result", "table"])
+def test_what_writes_down_a_single_poll_neither_waits_nor_reads_a_clock(module: str) -> None:
+    tree = TREES[f"pin_exporter.once.{module}"]
+    assert not modules_imported_by(f"pin_exporter.once.{module}") & CLOCKS
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Await | ast.AsyncFunctionDef)]
+
+
+def test_only_the_progress_bar_knows_its_library_and_only_while_it_is_shown() -> None:
+    assert importers_of("tqdm") == named("once.progress")
+    assert not [line for line in imports_at_the_top_of("pin_exporter.once.progress") if "tqdm" in line]
 
 
 def test_only_decode_and_the_simulator_know_the_json_library() -> None:
@@ -177,8 +201,9 @@ def test_the_simulator_knows_nothing_of_the_exporter() -> None:
 
 
 def test_cli_imports_what_few_want_only_where_it_is_wanted() -> None:
-    top = {alias for node in TREES["pin_exporter.cli"].body for alias in ast.unparse(node).splitlines()[:1]}
-    assert not [line for line in top if "import" in line and any(name in line for name in LAZY)]
+    imported = imports_at_the_top_of("pin_exporter.cli")
+    assert imported
+    assert not [line for line in imported if set(re.findall(r"\w+", line)) & set(LAZY)]
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:

@@ -1,0 +1,1 @@
+"""`pin-exporter once`: poll everything once, write down the result, and end."""

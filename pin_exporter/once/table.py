@@ -1,0 +1,87 @@
+"""Write a report as a table for a person; pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from pin_exporter.model import Phase
+from pin_exporter.report import AccountReport, Report
+from pin_exporter.shown import duration_text, number_text, size_text
+from pin_exporter.snapshot import Collector
+
+_WIDTH: Final = 100
+_GAP: Final = "  "
+_NARROW_GAP: Final = " "
+_NOTHING: Final = "-"
+_PHASES: Final = {
+    "pinned": Phase.PINNED,
+    "waiting": Phase.IN_PROGRESS,
+    "failed": Phase.FAILED,
+    "removed": Phase.REMOVED,
+    "unknown": Phase.UNKNOWN,
+}
+
+
+def as_table(report: Report) -> str:
+    """Return a header and a line for each account, nothing without accounts.
+
+    A name that leaves no room for the rest stands on a line of its own. Statuses that are not known have a
+    column where there are any.
+    """
+    if not report.accounts:
+        return ""
+    phases = {
+        heading: phase
+        for heading, phase in _PHASES.items()
+        if phase is not Phase.UNKNOWN or any(_pins(account, phase) for account in report.accounts)
+    }
+    header = ("account", "up", "files", "size", *phases, "unpaid", "age", "inventory")
+    rows = [header, *(_row(account, phases.values()) for account in report.accounts)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    gap = _GAP if sum(widths) + len(_GAP) * (len(widths) - 1) <= _WIDTH else _NARROW_GAP
+    room = _WIDTH - sum(widths[1:]) - len(gap) * (len(widths) - 1)
+    widths[0] = min(widths[0], max(room, len(header[0])))
+    return "".join(f"{line}\n" for row in rows for line in _lines(row, widths, gap))
+
+
+def _lines(row: Sequence[str], widths: Sequence[int], gap: str) -> Iterator[str]:
+    """Yield the row: names and the last column begin where they stand, all between ends there."""
+    name, *numbers, told = row
+    if len(name) > widths[0]:
+        yield name
+        name = ""
+    aligned = (cell.rjust(width) for cell, width in zip(numbers, widths[1:-1], strict=True))
+    yield gap.join([name.ljust(widths[0]), *aligned, told])
+
+
+def _row(account: AccountReport, phases: Iterable[Phase]) -> Sequence[str]:
+    inventory = account.inventory
+    return (
+        account.account,
+        "yes" if account.up else "no",
+        _number(account.files),
+        _NOTHING if account.size_bytes is None else size_text(account.size_bytes),
+        *(_number(_pins(account, phase)) for phase in phases),
+        _number(inventory.out_of_money_pins if inventory else None),
+        _age(account),
+        inventory.verdict if inventory else f"no data: {_why(account)}",
+    )
+
+
+def _pins(account: AccountReport, phase: Phase) -> int | None:
+    return account.inventory.pins_in(phase) if account.inventory else None
+
+
+def _number(number: int | None) -> str:
+    return _NOTHING if number is None else number_text(number)
+
+
+def _age(account: AccountReport) -> str:
+    """Return how old the oldest of what is shown is, in its largest unit."""
+    ages = [each.age_seconds for each in account.collectors if each.fresh and each.age_seconds is not None]
+    return " ".join(duration_text(max(ages)).split()[:2]) if ages else _NOTHING
+
+
+def _why(account: AccountReport) -> str:
+    """Return why there is no inventory: the keys that the totals were refused, or its own reason."""
+    reasons = {each.collector: each.reason for each in account.collectors}
+    return reasons[Collector.INVENTORY] or reasons[Collector.TOTALS] or "not polled"

@@ -1,0 +1,328 @@
+"""`pin-exporter once` as cron and people run it: a process of its own, the simulator in another."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from pin_exporter.shard import Shard
+from tests.e2e.hostile import HostileServer, good, wanted_rows
+from tests.processes import PATIENCE_SECONDS, RunningSimulator, free_port, running, simulator, wait_for
+from tests.service import API_KEY, SECRET_KEY
+from tests.strange_server import Call, silence
+from tests.tools import require_tool
+
+ONCE = (sys.executable, "-m", "pin_exporter", "once")
+KEYS = {"PIN_EXPORTER_API_KEY": API_KEY, "PIN_EXPORTER_SECRET_KEY": SECRET_KEY}
+QUICK = {"PIN_EXPORTER_REQUESTS_PER_MINUTE": "60000"}
+UNLIMITED = "--requests-per-minute=0"
+
+
+def environment(env: Mapping[str, str]) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PIN_EXPORTER_")}
+    return {**clean, **QUICK, **env}
+
+
+def once(env: Mapping[str, str], *options: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*ONCE, *map(str, options)],
+        env=environment(env),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+
+def series(text: str) -> dict[str, float]:
+    """Return values by name and sorted labels, a bucket's edge as a number."""
+    found = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = sorted(
+                (name, str(float(value)) if name == "le" else value) for name, value in sample.labels.items()
+            )
+            found[f"{sample.name}{labels}"] = sample.value
+    return found
+
+
+def config(path: Path, simulated: RunningSimulator) -> Path:
+    """Write a file with the simulator's accounts and one whose key is refused."""
+    entries = [
+        {
+            "name": name,
+            "api_key": keys["PIN_EXPORTER_API_KEY"],
+            "secret_key": keys["PIN_EXPORTER_SECRET_KEY"],
+        }
+        for name, keys in simulated.keys.items()
+    ]
+    entries.append({"name": "refused", "api_key": API_KEY, "secret_key": SECRET_KEY})
+    path.write_text(json.dumps({"base_url": simulated.base_url, "accounts": entries}))
+    return path
+
+
+def test_what_can_be_polled_is_printed_though_an_account_fails(tmp_path: Path) -> None:
+    with simulator(UNLIMITED, "--account=archive:pins=2500", "--account=website:pins=0") as simulated:
+        file = config(tmp_path / "config.yml", simulated)
+        ended = once({}, f"--config.file={file}")
+        told = once({}, f"--config.file={file}", "--format=json")
+        shown = once({}, f"--config.file={file}", "--format=table")
+        good = once(simulated.keys["archive"], "--format=table")
+
+    values = series(ended.stdout)
+    for account, up, files in (("archive", 1, 2500), ("website", 1, 0), ("refused", 0, None)):
+        assert values[f"aiozpin_up[('account', '{account}')]"] == up
+        assert values.get(f"aiozpin_files[('account', '{account}')]") == files
+    for each in (ended, told, shown):
+        assert each.returncode == 1
+        (line,) = each.stderr.splitlines()
+        assert line.startswith("pin-exporter: account refused: totals: unauthorized: 127.0.0.1")
+        assert API_KEY not in each.stdout + each.stderr
+        assert SECRET_KEY not in each.stdout + each.stderr
+    (tmp_path / "result.prom").write_text(ended.stdout)
+    with (tmp_path / "result.prom").open() as metrics:
+        promtool = require_tool("promtool", "prometheus")
+        checked = subprocess.run(
+            [promtool, "check", "metrics"], stdin=metrics, capture_output=True, check=False
+        )
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+    accounts = {account["account"]: account for account in json.loads(told.stdout)["accounts"]}
+    assert [(name, account["up"], account["files"]) for name, account in accounts.items()] == [
+        ("archive", True, 2500),
+        ("website", True, 0),
+        ("refused", False, None),
+    ]
+    assert accounts["archive"]["inventory"]["verdict"] == "consistent"
+    assert [line.split()[:3] for line in shown.stdout.splitlines()[1:]] == [
+        ["archive", "yes", "2,500"],
+        ["website", "yes", "0"],
+        ["refused", "no", "-"],
+    ]
+    assert (good.returncode, good.stderr) == (0, "")
+
+
+@contextmanager
+def node_exporter(directory: Path) -> Iterator[str]:
+    """Run Debian's node_exporter with its textfile collector alone; yield its metrics' address."""
+    binary = require_tool("prometheus-node-exporter", "prometheus-node-exporter")
+    address = f"127.0.0.1:{free_port()}"
+    options = (
+        "--collector.disable-defaults",
+        "--collector.textfile",
+        f"--collector.textfile.directory={directory}",
+        f"--web.listen-address={address}",
+    )
+    with running([binary, *options]) as process:
+        process.wait_for_line("TLS is disabled")
+        yield f"http://{address}/metrics"
+
+
+def test_node_exporter_shows_the_file_as_it_is_and_when_it_was_written(tmp_path: Path) -> None:
+    output = tmp_path / "aioz-pin.prom"
+    options = "in_progress_share=0.2,failed_share=0.1,duplicate_share=0.1"
+    with simulator(UNLIMITED, f"--account=a:pins=300,{options}") as simulated, node_exporter(tmp_path) as url:
+        ended = once(simulated.keys["a"], f"--output={output}")
+        read = httpx.get(url).text
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    written, shown = series(output.read_text()), series(read)
+    assert written == {name: value for name, value in shown.items() if name.startswith("aiozpin_")}
+    assert shown["node_textfile_scrape_error[]"] == 0
+    mtime = shown[f"node_textfile_mtime_seconds[('file', '{output}')]"]
+    assert mtime == pytest.approx(output.stat().st_mtime, abs=1)
+
+
+def test_a_file_is_written_also_when_every_account_failed_or_none_is_there(tmp_path: Path) -> None:
+    output = tmp_path / "a.prom"
+    idle = next(number for number in range(2) if not Shard(number, 2).owns("default"))
+    url = f"http://127.0.0.1:{free_port()}/api"
+    env = {**KEYS, "PIN_EXPORTER_BASE_URL": url, "PIN_EXPORTER_POLL_INTERVAL": "1s"}
+
+    failed = once(env, f"--output={output}")
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert re.sub(r"connection: .*", "connection: …", failed.stderr) == (
+        "pin-exporter: account default: totals: connection: …\n"
+        "pin-exporter: account default: inventory: connection: …\n"
+    )
+    assert series(output.read_text())["aiozpin_up[('account', 'default')]"] == 0
+
+    nobody = once(env, f"--output={output}", f"--shard={idle}", "--total-shards=2")
+    assert (nobody.returncode, nobody.stdout) == (0, "")
+    assert nobody.stderr == "pin-exporter: no account belongs to this shard: there is nothing to poll\n"
+    assert "aiozpin_up" not in output.read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.prom"]
+
+
+def test_two_at_once_with_the_same_output_leave_one_whole_file(tmp_path: Path) -> None:
+    output = tmp_path / "a.prom"
+    seen = set()
+    with simulator(UNLIMITED, "--pins=3000") as simulated:
+        env = environment(simulated.keys["default"])
+        both = [subprocess.Popen([*ONCE, f"--output={output}"], env=env) for _ in range(2)]
+        while any(each.poll() is None for each in both):
+            if output.exists():
+                seen.add(output.read_text())
+            time.sleep(0.001)
+        assert [each.wait() for each in both] == [0, 0]
+        seen.add(output.read_text())
+
+    assert 1 <= len(seen) <= 2
+    for text in seen:
+        assert text.endswith("\n")
+        assert series(text)["aiozpin_files[('account', 'default')]"] == 3000
+        assert "aiozpin_exporter_build_info{" in text.splitlines()[-1]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.prom"]
+
+
+async def good_until_row_500(call: Call) -> None:
+    """List a thousand rows, and fall silent in the middle."""
+    if wanted_rows(call)[0] < 500:
+        await good(1_000)(call)
+    else:
+        await silence(call)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_in_the_middle_of_a_walk_it_can_be_told_to_stop(tmp_path: Path, number: signal.Signals) -> None:
+    output = tmp_path / "a.prom"
+    output.write_text("before\n")
+    with HostileServer(good_until_row_500).running() as server:
+        env = {**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url(), "PIN_EXPORTER_PAGE_SIZE": "100"}
+        with running([*ONCE, f"--output={output}"], {**QUICK, **env}) as process:
+            wait_for(lambda: any(b"offset=5" in head for head in server.heads), "the middle of the walk")
+            status = process.stop(number)
+
+    assert (status, process.lines) == (128 + number, [])
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["before\n"]
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("none/a.prom", "cannot be written: No such file or directory: name a file in a directory that"),
+        ("", "is not a file: name one, or redirect standard output"),
+    ],
+)
+def test_an_output_that_cannot_be_written_ends_it_before_anything_is_asked(
+    tmp_path: Path, output: str, told: str
+) -> None:
+    with HostileServer(good(10)).running() as server:
+        ended = once({**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url()}, f"--output={tmp_path / output}")
+        assert server.heads == []
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(f"pin-exporter: --output: {tmp_path / output}: {told}")
+    assert ended.stderr.count("\n") == 1
+
+
+def in_a_shell(env: Mapping[str, str], command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the shell in which $ONCE stands for the command, and tell the status of that."""
+    return subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        env={**environment(env), "ONCE": " ".join(ONCE)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+
+def test_a_reader_that_has_enough_is_no_failure_but_an_output_without_room_is() -> None:
+    with HostileServer(good(50)).running() as server:
+        env = {**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url()}
+        head = in_a_shell(env, "$ONCE | head -n 1")
+        gone = in_a_shell(env, "$ONCE | true")
+        full = in_a_shell(env, "$ONCE >/dev/full")
+        closed = in_a_shell(env, "$ONCE >&-")
+        silent = in_a_shell(env, "$ONCE 2>&- <&-")
+
+    assert (head.returncode, head.stdout.count("\n"), head.stderr) == (0, 1, "")
+    assert (gone.returncode, gone.stdout, gone.stderr) == (0, "", "")
+    assert (full.returncode, full.stderr) == (
+        2,
+        "pin-exporter: standard output cannot be written: No space left on device\n",
+    )
+    assert (closed.returncode, closed.stderr) == (
+        2,
+        "pin-exporter: standard output is closed: open it, or name a file with --output\n",
+    )
+    assert silent.returncode == 0
+    assert series(silent.stdout)["aiozpin_files[('account', 'default')]"] == 50
+
+
+def test_wrong_settings_and_flags_end_with_2(tmp_path: Path) -> None:
+    nothing = once({})
+    assert (nothing.returncode, nothing.stdout) == (2, "")
+    assert nothing.stderr.startswith("pin-exporter: no account: set PIN_EXPORTER_API_KEY")
+    file = {"PIN_EXPORTER_API_KEY_FILE": str(tmp_path / "none"), "PIN_EXPORTER_SECRET_KEY": SECRET_KEY}
+    unreadable = once(file)
+    assert (unreadable.returncode, unreadable.stderr.count("\n")) == (2, 1)
+    assert "No such file or directory" in unreadable.stderr
+
+
+def test_warnings_are_plain_lines() -> None:
+    env = {**KEYS, "PIN_EXPORTER_BASE_URL": "http://keys.invalid/api", "PIN_EXPORTER_POLL_INTERVAL": "1s"}
+    ended = once({**env, "PIN_EXPORTER_PAGESIZE": "5"})
+
+    first, *polls, last = ended.stderr.splitlines()
+    assert first == (
+        "pin-exporter: keys are sent without encryption: use https (base_url=http://keys.invalid/api)"
+    )
+    assert [line.split(": ")[2:4] for line in polls] == [
+        ["totals", "connection"],
+        ["inventory", "connection"],
+    ]
+    assert last == "pin-exporter: PIN_EXPORTER_PAGESIZE: is not a setting and has no effect"
+
+
+def test_a_terminal_sees_how_far_it_is_and_a_pipe_does_not(tmp_path: Path) -> None:
+    output = tmp_path / "a.prom"
+    with HostileServer(good(700)).running() as server:
+        env = {**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url(), "PIN_EXPORTER_PAGE_SIZE": "20"}
+        seen = on_a_terminal(env, f"--output={output}")
+        piped = once(env, f"--output={output}")
+
+    assert re.search(r"\r0 of 1 accounts +\d+% \|.*\| \d+ of 700 pins, \d\d:\d\d, \S+ to go", seen)
+    assert seen.rstrip("\r").endswith(" ")  # wiped out in the end
+    assert "\n" not in seen
+    assert (piped.stdout, piped.stderr) == ("", "")
+
+
+def on_a_terminal(env: Mapping[str, str], *options: str) -> str:
+    """Return what a person sees who redirects standard output."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    with subprocess.Popen(
+        [*ONCE, *options], env=environment(env), stdout=subprocess.DEVNULL, stderr=theirs
+    ) as started:
+        os.close(theirs)
+        seen = b""
+        try:
+            while chunk := _read(ours):
+                seen += chunk
+        finally:
+            started.kill()
+            os.close(ours)
+    return seen.decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:  # Linux says so when the other side has closed
+        return b""
