@@ -38,7 +38,7 @@ class Walk:
         self.stepped_back = False
         """Whether the newest page was refused, because a gap may lie before it."""
         self.is_void = False
-        """Whether the list begins with other rows than it did, so that nothing is known to lie before any."""
+        """Whether the list begins otherwise than it did, so that nothing is known to lie before any row."""
         self.frontier = 0
         self.overlap = 0
         self._prove = prove
@@ -136,7 +136,7 @@ class Walk:
         self._evidence.moved = True
         if not self._prove or self._is_anchored(ids):
             return 0
-        self.is_void = offset == 0 and bool(ids)
+        self.is_void = offset == 0 and bool(ids or self.reported.files)
         return 0 if offset == 0 else None
 
     def _is_anchored(self, ids: Ids) -> bool:

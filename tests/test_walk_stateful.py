@@ -361,6 +361,15 @@ TURNS = st.builds(
     repeat=st.booleans(),
 )
 @example(
+    count=6,
+    keeps_unpinned=False,
+    largest_page=None,
+    page_size=2,
+    in_flight=1,
+    script=[QUIET, Turn([Change("unpin", 5, "frontier")], 1, Answering.REPEATED)],
+    repeat=True,
+).via("an empty first page of a list that is not empty")
+@example(
     count=33,
     keeps_unpinned=False,
     largest_page=None,
