@@ -84,6 +84,8 @@ def load_certificate(context: ssl.SSLContext, certificate: bytes, key: bytes) ->
         if error.reason == "KEY_VALUES_MISMATCH":
             raise ValueError("the key does not belong to the certificate") from None
         raise ValueError(f"certificate or key is refused by OpenSSL: {_reason(error)}") from None
+    except OSError as error:  # too many open files, most likely
+        raise ValueError(f"cannot be given to OpenSSL: {error.strerror}") from None
 
 
 def trust_clients_of(context: ssl.SSLContext, authorities: bytes, mode: ssl.VerifyMode) -> None:
@@ -91,7 +93,8 @@ def trust_clients_of(context: ssl.SSLContext, authorities: bytes, mode: ssl.Veri
     if _CERTIFICATE_MARK not in authorities:
         raise ValueError("holds no certificate in PEM form")
     try:
-        context.load_verify_locations(cadata=authorities.decode("ascii", "replace"))
+        # Bundles have names in all languages beside the certificates.
+        context.load_verify_locations(cadata=authorities.decode("ascii", "ignore"))
     except ssl.SSLError as error:
         raise ValueError(f"is refused by OpenSSL: {_reason(error)}") from None
     context.verify_mode = mode
