@@ -308,6 +308,32 @@ def test_a_certificate_file_that_cannot_be_read_again_leaves_the_last_in_force_a
     run(work())
 
 
+def test_certificate_files_that_could_not_be_used_for_a_moment_are_tried_again_after_an_hour(
+    authority: Authority, tmp_path: Path
+) -> None:
+    trusted = tmp_path / "ca.pem"
+    shutil.copy(authority.path, trusted)
+    clock = FakeClock()
+    failures: list[ValueError] = []
+
+    def make() -> httpx.AsyncClient:
+        if failures:
+            raise failures.pop()
+        return http_client()
+
+    async def work() -> None:
+        pool = Pool(make, TlsFiles(trusted), clock.elapsed)
+        first = client_of(pool)
+        failures.append(ValueError("ca_file: cannot read the file: Too many open files"))
+        trusted.write_text(f"{authority.path.read_text()}\n")
+        for minutes, renewed in ((0, False), (59, False), (1, True)):
+            clock.now += 60 * minutes
+            with pool.lend() as lent:
+                assert (lent.client is not first, lent.is_stale) == (renewed, not renewed)
+
+    run(work())
+
+
 # Which client
 
 
