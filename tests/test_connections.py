@@ -168,8 +168,9 @@ def on_site(request: pytest.FixtureRequest) -> Callable[..., None]:
 
             routes = [Route("/held", held), Route("/large", large), Route("/", small)]
             routes += [Route("/reads", reads, methods=["POST"]), Route("/drops", small, methods=["POST"])]
+            app, workers = Starlette(routes=routes), {"test": work}
             with pytest.raises(ExceptionGroup) as caught:
-                await serve(Starlette(routes=routes), [opened], {"test": work}, inbound=site.inbound)
+                await serve(app, [opened], workers, lambda: None, inbound=site.inbound)
             (error,) = caught.value.exceptions
             if not isinstance(error, _EnoughSeenError):
                 raise error
