@@ -83,6 +83,9 @@ async def serve(
             ws="none",
             limit_concurrency=LIMIT_CONCURRENCY,
             timeout_graceful_shutdown=_GRACE_SECONDS,
+            # Or variables decide: WEB_CONCURRENCY, and FORWARDED_ALLOW_IPS on whose word an address is taken.
+            workers=1,
+            forwarded_allow_ips="127.0.0.1",
         ),
         inbound,
     )

@@ -11,6 +11,9 @@ from collections.abc import Awaitable, Callable, Iterator
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from pin_exporter.errors import ListenError
 from pin_exporter.http_clients import HttpClients
@@ -160,6 +163,29 @@ def test_the_exporter_polls_and_serves_on_all_its_sockets(opened: Callable[[str]
     for text in seen:
         assert 'aiozpin_files{account="a"} 2.0' in text
         assert "aiozpin_exporter_build_info{" in text
+
+
+def test_variables_meant_for_other_servers_have_no_effect(
+    opened: Callable[[str], socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "auto")
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    listening = opened("[::1]:0")
+    seen: list[str] = []
+
+    async def tell(request: Request) -> Response:
+        return PlainTextResponse(request.client.host if request.client else "")
+
+    async def ask() -> None:
+        async with httpx.AsyncClient(trust_env=False, headers={"X-Forwarded-For": "192.0.2.1"}) as client:
+            seen.append((await client.get(local_url(listening))).text)
+        raise _EnoughSeenError
+
+    serving = serve(Starlette(routes=[Route("/", tell)]), [listening], {"ask": ask}, lambda: None)
+    with pytest.raises(ExceptionGroup) as caught:
+        asyncio.run(asyncio.wait_for(serving, PATIENCE_SECONDS))
+    assert caught.group_contains(_EnoughSeenError)
+    assert seen == ["::1"]
 
 
 SERVING = """
