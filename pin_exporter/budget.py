@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from typing import Final
+from typing import Final, Self
 
 from pin_exporter.clock import Clock
 
@@ -14,17 +14,20 @@ class RequestBudget:
     """Grants at most `per_minute` requests in any 60 seconds, shared by all who use the same key.
 
     Background requests, those of the walk, get at most half of it, so that totals are never kept waiting by a
-    long walk. A burst is allowed as long as the window has room: a small account is walked at once.
+    long walk. A burst is allowed as long as the window has room: a small account is walked at once. What
+    `before`, in whose place it comes, has granted counts, and so does a pause of it.
     """
 
-    def __init__(self, per_minute: int, clock: Clock) -> None:
+    def __init__(self, per_minute: int, clock: Clock, before: Self | None = None) -> None:
         self.per_minute = per_minute
         self._clock = clock
-        self._granted: deque[float] = deque(maxlen=per_minute)
-        self._background: deque[float] = deque(maxlen=self.background_per_minute)
+        self._granted: deque[float] = deque(before._granted if before else (), per_minute)
+        self._background: deque[float] = deque(
+            before._background if before else (), self.background_per_minute
+        )
         self._turn = asyncio.Lock()
         self._background_turn = asyncio.Lock()
-        self._paused_until = 0.0
+        self._paused_until: float = before._paused_until if before else 0.0
 
     @property
     def background_per_minute(self) -> int:

@@ -35,10 +35,12 @@ class Keyed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Polled:
-    """A poller, for whom, and with whom it shares a budget."""
+    """A poller, for whom, and with whom it shares which budget."""
 
     account: Account
     sharing: Sequence[Account]
+    shared: tuple[str, SecretStr]
+    budget: RequestBudget
     poller: AccountPoller
 
 
@@ -99,7 +101,10 @@ class Exporter:
         async with asyncio.TaskGroup() as group:
             self._group = group
             self._start_new()
-            await asyncio.Event().wait()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self._group = None  # a reload may still be under way
 
     def pollers(self) -> Mapping[str, AccountPoller]:
         """Return the poller of each account, by its name."""
@@ -118,9 +123,11 @@ class Exporter:
         sharing: dict[tuple[str, SecretStr], list[Keyed]] = {}
         for keyed in accounts:
             sharing.setdefault(keyed.shared, []).append(keyed)
-        for group in sharing.values():
+        budgets = {one.shared: one.budget for one in self._polled.values()}
+        for shared, group in sharing.items():
             together = tuple(account for account, _, _ in group)
-            budget = RequestBudget(min(account.requests_per_minute for account in together), self._clock)
+            per_minute = min(account.requests_per_minute for account in together)
+            budget = RequestBudget(per_minute, self._clock, budgets.get(shared))
             first = self._polled.get(together[0].name)
             # Once for the group, and not for each of its accounts with all the others.
             before = first.sharing if first and first.sharing == together else None
@@ -130,7 +137,7 @@ class Exporter:
                     yield account, old
                 else:
                     poller = self._poller(account, credentials, budget, len(together))
-                    yield account, _Polled(account, together, poller)
+                    yield account, _Polled(account, together, shared, budget, poller)
 
     def _poller(
         self, account: Account, credentials: RereadCredentials, budget: RequestBudget, sharers: int

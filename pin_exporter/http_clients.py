@@ -61,6 +61,7 @@ class HttpClients:
         self._elapsed = elapsed
         self._pools: dict[_Key, Pool] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._checked: dict[Route, tuple[object, ...]] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -70,12 +71,19 @@ class HttpClients:
         await asyncio.gather(*self._closing)
 
     def check(self, url: str, route: Route = _USUAL) -> None:
-        """Raise SettingsError if no requests to a URL can be made this way. Can run on another thread."""
+        """Raise SettingsError if no requests to a URL can be made this way. Can run on another thread.
+
+        Each route is tried once, and again when its files have changed: thousands of accounts may share one.
+        """
         _key(url, route)
+        signature = route.files.signature()
+        if self._checked.get(route) == signature:
+            return
         try:
             self._make(route)
         except ValueError as error:
             raise _unusable(url, error) from None
+        self._checked[route] = signature
 
     def for_url(self, url: str, route: Route = _USUAL) -> Pool:
         """Return the pool for a URL's origin. Raises SettingsError as `check` does."""
@@ -90,8 +98,11 @@ class HttpClients:
 
     def keep(self, wanted: Iterable[tuple[str, Route]]) -> None:
         """Let go of all pools but those for these URLs and routes, each once it is idle."""
-        for key in self._pools.keys() - {_key(url, route) for url, route in wanted}:
+        kept = {_key(url, route) for url, route in wanted}
+        for key in self._pools.keys() - kept:
             self._pools.pop(key).retire()
+        for route in self._checked.keys() - {route for *_, route in kept}:
+            del self._checked[route]
 
 
 def _key(url: str, route: Route) -> _Key:

@@ -78,9 +78,12 @@ class Pool:
         self._close_if_idle(self._client)
 
     def _is_renewed(self, signature: tuple[object, ...]) -> bool:
-        """Take a client for the files as they are now, if they can be used."""
-        begins = self._refused == self._signature
-        if signature != self._refused:
+        """Take a client for the files as they are now, if they can be used.
+
+        Tried when they change, and each time their failure is told of: it may have been for a moment only.
+        """
+        times = self._unusable.happened(new=self._refused == self._signature)
+        if signature != self._refused or times is not None:
             try:
                 client = self._make()
             except ValueError as error:
@@ -92,7 +95,6 @@ class Pool:
                 self._close_if_idle(before)
                 return True
         self._refused = signature
-        times = self._unusable.happened(new=begins)
         if times is not None:
             told = {"error": self._told, "times": times}
             _log.warning("a certificate file cannot be used; the last ones stay in force", extra=told)

@@ -18,7 +18,6 @@ class LogEvent(NamedTuple):
 OTHER: Final = "other"
 """The message under which whatever is not listed is counted: events of libraries, most of all."""
 LOG_EVENTS: Final = (
-    LogEvent("warning", "SIGHUP ignored: there is no configuration to read again"),
     LogEvent("warning", "a changed setting takes effect at the next start"),
     LogEvent("warning", "a certificate file cannot be used; the last ones stay in force"),
     LogEvent("warning", "a key file cannot be read; the last keys stay in force"),

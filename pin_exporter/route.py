@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -46,13 +47,17 @@ class TlsFiles:
     def trusting(self, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
         """Return a context that trusts the file's CAs, or the default one. Raises ValueError."""
         self._raise_problem()
-        return ssl.create_default_context(cafile=self.ca_file) if self.ca_file else default()
+        if not self.ca_file:
+            return default()
+        with _as_problem("ca_file"):
+            return ssl.create_default_context(cafile=self.ca_file)
 
     def context(self, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
         """Return a context that also shows the certificate. Raises ValueError, with one line to show."""
         context = self.trusting(default)
         if self.client_cert_file:
-            _show(context, self.client_cert_file, self.client_key_file)
+            with _as_problem("client_cert_file"):
+                _show(context, self.client_cert_file, self.client_key_file)
         return context
 
     def _raise_problem(self) -> None:
@@ -95,6 +100,15 @@ class Route:
     def goes_direct(self) -> bool:
         """Tell whether no proxy is to be used, whatever the environment says."""
         return self.proxy_url is not None and self.proxy_url.get_secret_value() == DIRECT
+
+
+@contextmanager
+def _as_problem(setting: str) -> Iterator[None]:
+    """Raise ValueError for a file that was good a moment ago, and is being replaced now."""
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(f"{setting}: cannot be used: {error.strerror}") from None
 
 
 def _show(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:

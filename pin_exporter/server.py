@@ -1,7 +1,6 @@
 """Run pollers and web server side by side until told to stop, or until a bug ends both."""
 
 import asyncio
-import logging
 import os
 import resource
 import signal
@@ -20,7 +19,6 @@ from pin_exporter.inbound import LIMIT_CONCURRENCY, Inbound
 from pin_exporter.web_headers import ConfiguredHeadersWin, encoded
 from pin_exporter.web_tls import Tls
 
-_log = logging.getLogger(__name__)
 _BACKLOG: Final = 1_024
 _GRACE_SECONDS: Final = 1
 
@@ -54,15 +52,11 @@ def local_url(opened: socket.socket, scheme: str = "http") -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def _ignore_hangup() -> None:
-    _log.warning("SIGHUP ignored: there is no configuration to read again")
-
-
 async def serve(
     app: ASGIApp,
     sockets: Sequence[socket.socket],
     workers: Mapping[str, Callable[[], Awaitable[None]]],
-    on_hangup: Callable[[], None] = _ignore_hangup,
+    on_hangup: Callable[[], None],
     inbound: Inbound | None = None,
 ) -> None:
     """Serve `app` on `sockets` and run the named workers until SIGTERM or SIGINT.
@@ -89,6 +83,9 @@ async def serve(
             ws="none",
             limit_concurrency=LIMIT_CONCURRENCY,
             timeout_graceful_shutdown=_GRACE_SECONDS,
+            # Or variables decide: WEB_CONCURRENCY, and FORWARDED_ALLOW_IPS on whose word an address is taken.
+            workers=1,
+            forwarded_allow_ips="127.0.0.1",
         ),
         inbound,
     )

@@ -35,7 +35,9 @@ class Section:
 
     def refuse_others(self, *known: str) -> None:
         """Note every key that is not one of those known."""
-        for name in self.values.keys() - set(known):
+        for name in self.values:
+            if name in known:
+                continue
             close = difflib.get_close_matches(name, known, n=1)
             self.problem(name, "is not a setting" + (f": did you mean {close[0]}?" if close else ""))
 

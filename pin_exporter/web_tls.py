@@ -84,6 +84,8 @@ def load_certificate(context: ssl.SSLContext, certificate: bytes, key: bytes) ->
         if error.reason == "KEY_VALUES_MISMATCH":
             raise ValueError("the key does not belong to the certificate") from None
         raise ValueError(f"certificate or key is refused by OpenSSL: {_reason(error)}") from None
+    except OSError as error:  # too many open files, most likely
+        raise ValueError(f"cannot be given to OpenSSL: {error.strerror}") from None
 
 
 def trust_clients_of(context: ssl.SSLContext, authorities: bytes, mode: ssl.VerifyMode) -> None:

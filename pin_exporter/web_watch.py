@@ -60,8 +60,7 @@ class WebConfigWatch:
             return
         try:
             config = await asyncio.to_thread(self._read, self._path)
-            if (config.tls is None) != (self.config.tls is None):
-                raise SettingsError([f"{self._path}: TLS cannot be turned on or off while it runs: restart"])
+            self._refuse_other_guards(config)
         except SettingsError as error:
             self._refused(error.problems)
             return
@@ -74,6 +73,14 @@ class WebConfigWatch:
             self.config = config
         self._told = ()
         self._note(accepted=True)
+
+    def _refuse_other_guards(self, config: WebConfig) -> None:
+        """Raise SettingsError for what takes a restart."""
+        if (config.tls is None) != (self.config.tls is None):
+            raise SettingsError([f"{self._path}: TLS cannot be turned on or off while it runs: restart"])
+        # A file that is being written is empty for a moment, which would let everybody in.
+        if self.config.users and not config.users:
+            raise SettingsError([f"{self._path}: passwords cannot be turned off while it runs: restart"])
 
     def _refused(self, problems: tuple[str, ...]) -> None:
         """Say so once, and read again at every look: the reason may lie in files that are not watched."""

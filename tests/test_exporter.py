@@ -258,6 +258,32 @@ def test_who_comes_to_share_a_budget_gets_a_part_of_it_and_the_others_keep_their
     assert shares == {30.0}
 
 
+@pytest.mark.parametrize("after", [[("a", 9)], [("a", None), ("b", None)]])
+def test_an_update_lets_no_more_requests_through_in_a_minute_than_before(
+    after: list[tuple[str, int | None]],
+) -> None:
+    budget = {"requests_per_minute": 3}
+    changed = Changed([account("a", **budget)], [account(n, size_limit=s, **budget) for n, s in after])
+    at = changed.asked_for("key")
+    assert len(at) > 5
+    assert all(later - earlier > 59.999 for earlier, later in zip(at, at[3:], strict=False))
+
+
+def test_an_update_while_it_ends_begins_nothing() -> None:
+    clock = FakeClock(elapsed=START)
+    exporter = Exporter([own("a")], _Clients(Service(clock, 3)), clock, random.Random(1))
+
+    async def work() -> None:
+        running = asyncio.create_task(exporter.run())
+        await clock.sleep(30)
+        running.cancel()
+        await asyncio.wait([running])
+        exporter.update([own("a"), own("new")])
+
+    asyncio.run(clock.run_until(START + 90, work))
+    assert [snapshot.is_tried for snapshot in exporter.snapshots()] == [True, False]
+
+
 def test_an_update_whose_key_cannot_be_read_changes_nothing(tmp_path: Path) -> None:
     exporter = Exporter([own("a")], _Clients(Service(FakeClock(), 0)), FakeClock(), random.Random(1))
     before = dict(exporter._polled)

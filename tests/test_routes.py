@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from pin_exporter.api import Exchange, PinApi
 from pin_exporter.errors import PollError, SettingsError
-from pin_exporter.http_clients import HttpClients
+from pin_exporter.http_clients import HttpClients, http_client
 from pin_exporter.http_pool import Pool
 from pin_exporter.route import Route, TlsFiles
 from pin_exporter.transport_errors import Timeouts
@@ -305,6 +305,32 @@ def test_a_certificate_file_that_cannot_be_read_again_leaves_the_last_in_force_a
             assert "No such file" in vars(caplog.records[-1])["error"]
 
     caplog.set_level(logging.INFO, logger="pin_exporter")
+    run(work())
+
+
+def test_certificate_files_that_could_not_be_used_for_a_moment_are_tried_again_after_an_hour(
+    authority: Authority, tmp_path: Path
+) -> None:
+    trusted = tmp_path / "ca.pem"
+    shutil.copy(authority.path, trusted)
+    clock = FakeClock()
+    failures: list[ValueError] = []
+
+    def make() -> httpx.AsyncClient:
+        if failures:
+            raise failures.pop()
+        return http_client()
+
+    async def work() -> None:
+        pool = Pool(make, TlsFiles(trusted), clock.elapsed)
+        first = client_of(pool)
+        failures.append(ValueError("ca_file: cannot read the file: Too many open files"))
+        trusted.write_text(f"{authority.path.read_text()}\n")
+        for minutes, renewed in ((0, False), (59, False), (1, True)):
+            clock.now += 60 * minutes
+            with pool.lend() as lent:
+                assert (lent.client is not first, lent.is_stale) == (renewed, not renewed)
+
     run(work())
 
 
@@ -625,3 +651,40 @@ def test_each_way_in_which_a_file_cannot_be_used_is_told_for_what_it_is(
             HttpClients().check("https://api.test/api", Route(files))
     assert not list(TlsFiles(authority.path, pair.certificate, pair.key).problems())
     assert not list(TlsFiles(client_cert_file=pair.both).problems())
+
+
+def test_a_file_that_is_lost_just_after_it_was_looked_at_is_told_as_any_other(
+    authority: Authority, tmp_path: Path
+) -> None:
+    lost = Path(shutil.copy(authority.issue("lost").both, tmp_path))
+
+    def lose_it() -> ssl.SSLContext:
+        lost.unlink()
+        return ssl.create_default_context()
+
+    with pytest.raises(ValueError, match="client_cert_file: cannot be used: No such file or directory"):
+        TlsFiles(client_cert_file=lost).context(lose_it)
+
+
+def test_a_route_is_tried_once_for_all_its_accounts_and_again_when_its_files_have_changed(
+    authority: Authority, tmp_path: Path
+) -> None:
+    trusted = tmp_path / "ca.pem"
+    shutil.copy(authority.path, trusted)
+    made: list[Route] = []
+
+    def make(route: Route) -> httpx.AsyncClient:
+        made.append(route)
+        return http_client(route)
+
+    clients, shared = HttpClients(make), Route(TlsFiles(trusted))
+    for number in range(3):
+        clients.check(f"https://api-{number}.test/api", shared)
+    assert made == [shared]
+
+    trusted.write_text("no certificate")
+    for _ in range(2):
+        with pytest.raises(SettingsError, match="ca_file"):
+            clients.check("https://api.test/api", shared)
+    clients.check("https://api.test/api", route(proxy="direct"))
+    assert made == [shared, shared, shared, route(proxy="direct")]

@@ -11,6 +11,9 @@ from collections.abc import Awaitable, Callable, Iterator
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from pin_exporter.errors import ListenError
 from pin_exporter.http_clients import HttpClients
@@ -21,6 +24,7 @@ from tests.service import page, row
 from tests.strange_server import StrangeServer, answer
 
 Worker = Callable[[], Awaitable[None]]
+PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture
@@ -122,12 +126,12 @@ def test_a_worker_with_a_bug_ends_everything_with_its_exception_in_a_group(
         finally:
             cancelled.append(True)
 
-    began = time.monotonic()
+    workers = {"bad": worker, "good": other}
+    serving = serve(Starlette(), [opened("127.0.0.1:0")], workers, lambda: None)
     with pytest.raises(ExceptionGroup) as caught:
-        asyncio.run(serve(Starlette(), [opened("127.0.0.1:0")], {"bad": worker, "good": other}))
+        asyncio.run(asyncio.wait_for(serving, PATIENCE_SECONDS))
     assert caught.group_contains(raised)
     assert cancelled == [True]
-    assert time.monotonic() - began < 5
 
 
 class _EnoughSeenError(Exception):
@@ -153,12 +157,35 @@ def test_the_exporter_polls_and_serves_on_all_its_sockets(opened: Callable[[str]
             await run_exporter(accounts, HttpClients(), web, reload=lambda: accounts, beside={"look": look})
 
     with pytest.raises(ExceptionGroup) as caught:
-        asyncio.run(asyncio.wait_for(work(), 20))
+        asyncio.run(asyncio.wait_for(work(), PATIENCE_SECONDS))
     assert caught.group_contains(_EnoughSeenError)
     assert len(seen) == 2
     for text in seen:
         assert 'aiozpin_files{account="a"} 2.0' in text
         assert "aiozpin_exporter_build_info{" in text
+
+
+def test_variables_meant_for_other_servers_have_no_effect(
+    opened: Callable[[str], socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "auto")
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    listening = opened("[::1]:0")
+    seen: list[str] = []
+
+    async def tell(request: Request) -> Response:
+        return PlainTextResponse(request.client.host if request.client else "")
+
+    async def ask() -> None:
+        async with httpx.AsyncClient(trust_env=False, headers={"X-Forwarded-For": "192.0.2.1"}) as client:
+            seen.append((await client.get(local_url(listening))).text)
+        raise _EnoughSeenError
+
+    serving = serve(Starlette(routes=[Route("/", tell)]), [listening], {"ask": ask}, lambda: None)
+    with pytest.raises(ExceptionGroup) as caught:
+        asyncio.run(asyncio.wait_for(serving, PATIENCE_SECONDS))
+    assert caught.group_contains(_EnoughSeenError)
+    assert seen == ["::1"]
 
 
 SERVING = """
@@ -180,7 +207,8 @@ SERVING = """
     opened = listen("127.0.0.1:0")
     print(local_url(opened), flush=True)
     async def main():
-        await serve(Starlette(routes=[Route("/stuck", stuck)]), [opened], {"worker": work})
+        app = Starlette(routes=[Route("/stuck", stuck)])
+        await serve(app, [opened], {"worker": work}, lambda: print("hung up", flush=True))
         print("returned", flush=True)
     run = asyncio.run
     if sys.argv[1] == "uvloop":
@@ -212,7 +240,7 @@ def wait_until_it_answers(process: subprocess.Popen[str]) -> tuple[str, int]:
 def test_a_signal_ends_serving_in_good_order(serving: subprocess.Popen[str], number: signal.Signals) -> None:
     wait_until_it_answers(serving)
     os.kill(serving.pid, number)
-    out, err = serving.communicate(timeout=10)
+    out, err = serving.communicate(timeout=PATIENCE_SECONDS)
     assert (out.split("\n"), err) == (["cleaned up", "returned", ""], "")
     assert serving.returncode == 0
 
@@ -231,15 +259,23 @@ def test_connections_that_are_open_or_stuck_do_not_hold_up_the_end(serving: subp
         time.sleep(0.1)  # both are on their way to another process
         began = time.monotonic()
         serving.send_signal(signal.SIGTERM)
-        out, _ = serving.communicate(timeout=10)
+        out, _ = serving.communicate(timeout=PATIENCE_SECONDS)
         assert time.monotonic() - began < 5
     assert "returned" in out
     assert serving.returncode == 0
+
+
+def test_a_hangup_is_passed_on_and_ends_nothing(serving: subprocess.Popen[str]) -> None:
+    address = wait_until_it_answers(serving)
+    serving.send_signal(signal.SIGHUP)
+    assert serving.stdout is not None
+    assert serving.stdout.readline() == "hung up\n"
+    assert can_connect(*address)
 
 
 def test_a_second_signal_does_no_harm(serving: subprocess.Popen[str]) -> None:
     wait_until_it_answers(serving)
     serving.send_signal(signal.SIGTERM)
     serving.send_signal(signal.SIGTERM)
-    serving.communicate(timeout=10)
+    serving.communicate(timeout=PATIENCE_SECONDS)
     assert serving.returncode == 0

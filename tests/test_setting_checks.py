@@ -1,5 +1,9 @@
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+from pin_exporter.route import TlsFiles
 from pin_exporter.setting_checks import joint_problems
 from pin_exporter.settings import Settings
 
@@ -31,3 +35,19 @@ def test_a_shard_looks_at_no_certificate_of_an_account_that_belongs_to_another()
         list(joint_problems(Settings.model_validate({**settings, "shard": number}))) for number in range(3)
     ]
     assert [len(problems) for problems in looked] == [0, 0, 1]
+
+
+def test_files_that_many_accounts_share_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[TlsFiles] = []
+    problems = TlsFiles.problems
+
+    def look(files: TlsFiles) -> Iterator[tuple[str, str]]:
+        looked.append(files)
+        return problems(files)
+
+    monkeypatch.setattr(TlsFiles, "problems", look)
+    entries = [{"name": f"a{number}", "api_key": "k", "secret_key": "s"} for number in range(9)]
+    settings = Settings.model_validate({"accounts": entries, "ca_file": "/nowhere/ca.pem"})
+    (problem,) = joint_problems(settings)
+    assert problem == (("ca_file",), "cannot read the file: No such file or directory")
+    assert looked == [TlsFiles(Path("/nowhere/ca.pem"))]

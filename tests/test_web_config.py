@@ -1,3 +1,5 @@
+import errno
+import os
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -295,6 +297,37 @@ MUTUAL = TLS + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file
 )
 def test_what_is_wrong_or_not_supported_is_refused_by_name(written: Written, content: str, told: str) -> None:
     assert problems(written(content)) == [told]
+
+
+def test_a_bundle_of_authorities_may_name_them_in_any_language(written: Written) -> None:
+    path = written(MUTUAL + "clients.crt\n")
+    bundle = path.parent / "clients.crt"
+    bundle.write_bytes("# Főtanúsítvány\n".encode() + bundle.read_bytes())
+    assert len(context_of(path).get_ca_certs()) == 1
+
+
+@pytest.mark.parametrize("name", ["cert", "key"])
+def test_text_that_cannot_be_encoded_is_no_certificate_and_no_key(written: Written, name: str) -> None:
+    content = TLS.replace(f"{name}_file: server.{'crt' if name == 'cert' else 'key'}", f'{name}: "\\ud800"')
+    (told,) = problems(written(content))
+    assert told.endswith(("holds no certificate in PEM form", "the key is not in PEM form"))
+
+
+def test_too_many_open_files_are_told_as_any_other_problem(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "memfd_create", refuse, raising=False)
+    assert problems(written(TLS)) == [
+        "2: tls_server_config.cert_file: cannot be given to OpenSSL: Too many open files"
+    ]
+
+
+def test_problems_are_told_in_the_order_of_the_file(written: Written) -> None:
+    told = problems(written("".join(f"{name}: 1\n" for name in "hgfedcba")))
+    assert [problem.partition(":")[0] for problem in told] == list("12345678")
 
 
 def test_every_problem_is_told_in_one_go(written: Written) -> None:

@@ -60,7 +60,7 @@ def test_a_change_between_the_first_reading_and_the_first_look_is_seen(watched: 
 
 
 @pytest.mark.parametrize(
-    "bad", ["basic_auth_users: {one: x}\n", "[", "tls_server_config: {key_file: none}\n"]
+    "bad", ["basic_auth_users: {one: x}\n", "[", "tls_server_config: {key_file: none}\n", "", "{}\n"]
 )
 def test_a_bad_change_leaves_what_was_and_is_told_of_once_until_it_is_made_good(
     watched: Watched, caplog: pytest.LogCaptureFixture, bad: str
@@ -78,6 +78,19 @@ def test_a_bad_change_leaves_what_was_and_is_told_of_once_until_it_is_made_good(
     watched.look()
     assert watched.hash == TWO
     assert watched.noted[-1] is True
+
+
+def test_passwords_can_be_turned_on_but_not_off(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "web.yml"
+    path.write_text("")
+    watched = Watched(path)
+    path.write_text(WRITTEN.format(ONE))
+    watched.look()
+    assert watched.hash == ONE
+    path.write_text("")
+    watched.look()
+    assert watched.hash == ONE
+    assert "passwords cannot be turned off while it runs" in vars(caplog.records[-1])["error"]
 
 
 def test_a_file_that_is_gone_for_a_while_changes_nothing(watched: Watched) -> None:
