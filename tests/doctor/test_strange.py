@@ -64,7 +64,7 @@ def test_dates_that_hold_a_key_are_not_shown() -> None:
 
 
 def check(diagnosis: Diagnosis) -> None:
-    text = as_text([diagnosis], colour=False)
+    text = as_text(diagnosis, colour=False)
     assert all(line.isprintable() for line in text.splitlines())
     assert leaks(text) == []
     assert leaks(as_json([diagnosis])) == []
