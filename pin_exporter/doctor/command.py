@@ -119,11 +119,11 @@ async def examined(
     def api(base_url: str, source: Callable[[], Credentials] = credentials) -> PinApi:
         return PinApi(pool, base_url, source, timeouts)
 
-    other = None if account.base_url.endswith("/api") else f"{account.base_url}/api"
+    setup = _setup(account, credentials().fingerprint)
     ways = Asking(
         asking(api(account.base_url), credentials, clock),
         asking(api(account.base_url, swapped(credentials)), credentials, clock),
-        asking(api(other), credentials, clock) if other else None,
+        asking(api(setup.elsewhere), credentials, clock) if setup.elsewhere else None,
     )
     path = await look_at_path(
         account.base_url,
@@ -132,7 +132,6 @@ async def examined(
         proxy_url=account.proxy_url.get_secret_value() if account.proxy_url else None,
         context=account.route.files.context(ssl.create_default_context),
     )
-    setup = _setup(account, credentials().fingerprint)
     evidence = await examine(ways, setup, clock, path=path, progress=progress)
     return _safe(diagnose(evidence), credentials().redact)
 

@@ -61,7 +61,8 @@ def diagnose(evidence: Evidence) -> Diagnosis:
 
 def _left_open(evidence: Evidence) -> Iterator[Finding]:
     if evidence.stopped:
-        yield note("complete", f"the examination ended early: {evidence.stopped}")
+        told = f"the examination ended early: {evidence.stopped}"
+        yield note("complete", told, "put the problems of this report right, then run the doctor again")
     if evidence.unanswered and evidence.good:
         told = ", ".join(evidence.unanswered)
         yield note("unanswered", f"without an answer remained: {told}", "run the doctor again")

@@ -39,8 +39,8 @@ def ok(check: str, what: str) -> Finding:
     return Finding(check, Mark.OK, what)
 
 
-def note(check: str, what: str, action: str = "") -> Finding:
-    """Return a finding that is worth knowing."""
+def note(check: str, what: str, action: str) -> Finding:
+    """Return a finding that is worth knowing, with what to do about it, be it nothing."""
     return Finding(check, Mark.NOTE, what, action)
 
 

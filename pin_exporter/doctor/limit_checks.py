@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pin_exporter.doctor.evidence import Evidence, is_plain
-from pin_exporter.doctor.findings import Finding, note, ok, problem
+from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
 from pin_exporter.doctor.reply import Purpose, Reply
 
 _DOCUMENTED_DEFAULT: Final = 10
@@ -81,7 +81,7 @@ def _limit(evidence: Evidence) -> Iterator[Finding]:
         told = f"pages are cut at {cap} rows, whatever limit is asked for"
         yield note("limit", told, _lower(size, cap))
     elif honoured and not failed:
-        yield ok("limit", f"{honoured} rows came in one page, the most that there were to ask for")
+        yield ok("limit", f"{counted(honoured, 'row')} came in one page, the most that there were to ask for")
 
 
 def _honoured(evidence: Evidence) -> int:
@@ -90,7 +90,9 @@ def _honoured(evidence: Evidence) -> int:
 
 
 def _lower(page_size: int, largest: int) -> str:
-    return "" if page_size <= largest else f"page_size is {page_size}: it may as well be what is honoured"
+    if page_size <= largest:
+        return f"nothing: page_size is {page_size}"
+    return f"page_size is {page_size}: it may as well be what is honoured"
 
 
 def _default_limit(evidence: Evidence) -> Iterator[Finding]:

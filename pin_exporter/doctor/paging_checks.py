@@ -13,6 +13,7 @@ from pin_exporter.doctor.reply import Purpose, Reply
 _MOSTLY_BACK: Final = 0.5
 _OFTEN_BACK: Final = 0.1
 _SLACK: Final = timedelta(hours=1)
+_AGAIN: Final = "run the doctor again when the list changes less"
 
 
 def check_paging(evidence: Evidence) -> Iterator[Finding]:
@@ -43,7 +44,7 @@ def _offset(evidence: Evidence) -> Iterator[Finding]:
     elif set(got) & set(expected):
         yield note("offset", "rows moved between the first and the second page", "nothing: walks find them")
     elif not totals_stood_still([first, second]):
-        yield note("offset", "the list moved too far between two pages to tell whether they join")
+        yield note("offset", "the list moved too far between two pages to tell whether they join", _AGAIN)
     else:
         yield problem(
             "offset",
@@ -56,7 +57,9 @@ def _stability(first: Reply, again: Reply) -> Finding:
     if first.ids == again.ids:
         return ok("stability", "the same request twice gives the same rows in the same order")
     if set(first.ids) != set(again.ids) and not totals_stood_still([first, again]):
-        return note("stability", "the list changed between two requests: its order could not be compared")
+        return note(
+            "stability", "the list changed between two requests: its order could not be compared", _AGAIN
+        )
     moved = sum(one != other for one, other in zip(first.ids, again.ids, strict=False))
     told = f"the same request twice gives {moved} rows in another order"
     return note(
@@ -69,6 +72,8 @@ def _ascending(first: Reply) -> Finding:
     created = [moment for identity in first.ids if (moment := _moment(first.shape.created.get(identity)))]
     rows = first.page.rows if first.page else ()
     moments = created or [row.date_pinned for row in rows if row and row.date_pinned]
+    if len(moments) < 2:
+        return ok("order", "there are too few dates to tell how the list is sorted")
     slack = timedelta(0) if created else _SLACK
     steps = [other - one for one, other in pairwise(moments) if abs(other - one) > slack]
     if not steps:
@@ -100,9 +105,10 @@ def _descending(evidence: Evidence) -> Iterator[Finding]:
     if in_both and down == up[::-1]:
         yield ok("reverse", "the newest first is the oldest first backwards")
     elif in_both:
-        yield note("reverse", "the newest rows do not come in the reverse order, as rows of one time may not")
+        told = "the newest rows do not come in the reverse order, as rows of one time may not"
+        yield note("reverse", told, "nothing: walks begin with the oldest")
     elif not totals_stood_still([newest, last]):
-        yield note("reverse", "the list changed before its two ends could be compared")
+        yield note("reverse", "the list changed before its two ends could be compared", _AGAIN)
     else:
         yield note(
             "reverse",

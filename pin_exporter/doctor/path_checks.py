@@ -77,7 +77,8 @@ def _tls(path: NetworkPath, *, reached: bool) -> Iterator[Finding]:
 def _clock(evidence: Evidence) -> Finding:
     skews = [skew for reply in evidence.replies if (skew := _skew_seconds(reply)) is not None]
     if not skews:
-        return note("clock", "the answers carry no Date: the clocks cannot be compared")
+        told = "the answers carry no Date: the clocks cannot be compared"
+        return note("clock", told, "see that a time service such as chrony runs on this machine")
     skew = median(skews)
     way = "behind" if skew > 0 else "ahead of"
     told = f"this machine's clock is {abs(skew):.0f} s {way} the API's"

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pin_exporter.answers import retry_after_seconds
 from pin_exporter.decode import decode_page, error_message, one_line
 from pin_exporter.doctor.rate_headers import is_rate_header
-from pin_exporter.doctor.reply import Reply, Shape
+from pin_exporter.doctor.reply import Reply, Shape, authority
 from pin_exporter.errors import MalformedError, PollError, TooLargeError
 from pin_exporter.model import Page
 
@@ -145,7 +145,7 @@ def _target(location: str | None, redact: Redact) -> str | None:
         return None
     try:
         parts = urlsplit(location)
-        host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+        host = authority(parts)
     except ValueError:
         return "nowhere that can be read"
     shown = f"{parts.scheme}://{host}{parts.path}" if host else parts.path

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult
 
 from pin_exporter.model import Page
 
@@ -100,11 +100,9 @@ class Reply:
         """Return the total that came along."""
         return self.page.totals.files if self.page else 0
 
-    @property
-    def leads_to(self) -> tuple[str, str]:
-        """Return scheme and host of the redirect, each empty where it cannot be read."""
-        try:
-            parts = urlsplit(self.location or "")
-        except ValueError:
-            return "", ""
-        return parts.scheme, parts.hostname or ""
+
+def authority(parts: SplitResult) -> str:
+    """Return a URL's host and port, without user and password. Raises ValueError for a port that is none."""
+    name = parts.hostname or ""
+    host = f"[{name}]" if ":" in name else name
+    return f"{host}:{parts.port}" if parts.port else host

@@ -136,11 +136,10 @@ async def examined_by(
     def api(url: str, source: Callable[[], Credentials]) -> PinApi:
         return PinApi(pool, url, source, timeout_seconds)
 
-    other = None if setup.base_url.endswith("/api") else f"{setup.base_url}/api"
     ways = Asking(
         asking(api(setup.base_url, lambda: pair), lambda: pair, clock),
         asking(api(setup.base_url, swapped(lambda: pair)), lambda: pair, clock),
-        asking(api(other, lambda: pair), lambda: pair, clock) if other else None,
+        asking(api(setup.elsewhere, lambda: pair), lambda: pair, clock) if setup.elsewhere else None,
     )
     async with client:
         return await examine(ways, setup, clock, path=path)

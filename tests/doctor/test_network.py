@@ -113,6 +113,7 @@ def test_plain_http_is_only_resolved() -> None:
         ({}, None),
         ({"HTTPS_PROXY": "http://user:pass@proxy.test:3128"}, "http://proxy.test:3128"),
         ({"https_proxy": "proxy.test:3128"}, "http://proxy.test:3128"),
+        ({"HTTPS_PROXY": "http://user:pass@[2001:db8::1]:3128"}, "http://[2001:db8::1]:3128"),
         ({"ALL_PROXY": "http://proxy.test"}, "http://proxy.test"),
         ({"HTTP_PROXY": "http://proxy.test:3128"}, None),
         ({"HTTPS_PROXY": "http://proxy.test", "NO_PROXY": "api.test"}, None),

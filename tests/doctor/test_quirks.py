@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pin_exporter.doctor.advice import suggestions
+from pin_exporter.doctor.diagnosis import diagnose
 from pin_exporter.doctor.plan import MAX_REQUESTS
 from pin_exporter.simulator import Fault, Simulator
 from pin_exporter.simulator.option import rules
@@ -65,7 +66,7 @@ QUIRKS: dict[str, Quirk] = {
     "bulk_unpin_size": Quirk(
         50, r"changes: .*\b[1-9]\d\d pins unpinned", {"bulk_unpin_rate": 20.0}, pins=1_000
     ),
-    "out_of_money_rate": Quirk(BUSY, r"note changes: .*\d+ pins dropped because the balance ran out"),
+    "out_of_money_rate": Quirk(BUSY, r"problem out_of_money: \d+ pins dropped within \d+ s because"),
     "max_pins": Quirk(300, r"ok changes: nothing changed", {"insert_rate": BUSY}),
     # what goes wrong
     "latency_seconds": Quirk(1.5, r"note latency: short answers take 1.50 s"),
@@ -150,6 +151,7 @@ def test_a_quirk_is_found_and_not_where_there_is_none(option: str, tmp_path: Pat
     lines = told(evidence)
 
     assert seen(lines, quirk.finding), "\n".join(lines)
+    assert all(finding.action or finding.mark == "ok" for finding in diagnose(evidence).findings)
     assert not seen(without(quirk.pins, tuple(quirk.beside.items())), quirk.finding)
     assert evidence.requests <= MAX_REQUESTS
     suggested = suggestions(evidence)
