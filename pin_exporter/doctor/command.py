@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+import uvloop
+
 from pin_exporter.accounts import Account, accounts_of
 from pin_exporter.api import PinApi
 from pin_exporter.clock import Clock, SystemClock
@@ -61,7 +63,7 @@ def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool) -> 
             _write(as_text(diagnosis, colour=colour, width=width))
 
     try:
-        diagnoses = asyncio.run(_examined(chosen, tell))
+        diagnoses = uvloop.run(_examined(chosen, tell))
         if json:
             _write(as_json(diagnoses))
     except (asyncio.CancelledError, BrokenPipeError):

@@ -35,7 +35,9 @@ def cap_of(evidence: Evidence) -> int | None:
     for reply in listed:
         limit = reply.question.limit
         end = reply.question.offset + reply.rows
-        if limit is not None and 0 < reply.rows == most < limit and _goes_on(listed, reply, end):
+        # The totals of the page itself: of a list that grows, later pages go on where it ended.
+        cut = limit is not None and 0 < reply.rows == most < limit and end < reply.files
+        if cut and _goes_on(listed, reply, end):
             return most
     return None
 

@@ -104,5 +104,8 @@ def _expiry(certificate: Mapping[str, Any]) -> float | None:
 
 
 def _told(error: OSError | UnicodeError) -> str:
-    verify = getattr(error, "verify_message", None)
-    return one_line(str(verify or getattr(error, "strerror", None) or error))
+    if isinstance(error, UnicodeError):
+        return "it is no name that can be looked up"
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return getattr(error, "verify_message", None) or error.reason.replace("_", " ").lower()
+    return one_line(error.strerror or str(error))

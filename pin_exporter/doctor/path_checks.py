@@ -58,7 +58,7 @@ def _tls(path: NetworkPath, *, reached: bool) -> Iterator[Finding]:
         if reached:
             yield note("tls", told, "requests do get through: the exporter uses other CA certificates")
         else:
-            yield problem("tls", told, "check base_url, the CA certificates, and what stands in between")
+            yield problem("tls", told, "check base_url, ca_file, and what stands in between")
         return
     if path.tls is None:
         return

@@ -92,9 +92,8 @@ def _unanswered(reply: Reply, received: Received) -> Reply:
         "timeout": "an answer that does not end in time" if begun else "no answer in time",
         "tls": "TLS failed",
     }.get(reason, "a connection dropped in mid-answer" if begun else "no connection")
-    # Without the exporter's hint at its end: the doctor has more to go by.
-    told, _, _ = str(error or "").rpartition(": ")
-    return replace(reply, trouble=trouble, reason=reason, told=one_line(told))
+    told, _, hint = one_line(str(error or "")).rpartition(": ")
+    return replace(reply, trouble=trouble, reason=reason, told=told, hint=hint)
 
 
 def _refused(reply: Reply, received: Received, redact: Redact) -> Reply:

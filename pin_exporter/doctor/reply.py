@@ -70,8 +70,9 @@ class Reply:
 
     `began` and `seconds` are of the examination's clock, `at` is the end in Unix seconds. `page` is None
     where there was `trouble`, a short name of what went wrong, which `told` describes in one line; `reason`
-    is that of the error where there was no complete answer. `headers` are those the doctor knows, by their
-    names in lower case. `ids` are of the readable rows, in order. `location` is where a redirect points.
+    and `hint`, at what to do, are those of the error where there was no complete answer. `headers` are those
+    the doctor knows, by their names in lower case. `ids` are of the readable rows, in order. `location` is
+    where a redirect points.
     """
 
     question: Question
@@ -87,6 +88,7 @@ class Reply:
     trouble: str | None = None
     reason: str | None = None
     told: str = ""
+    hint: str = ""
     location: str | None = None
     retry_after_seconds: float | None = None
 

@@ -58,10 +58,8 @@ def _is_told_elsewhere(reply: Reply, evidence: Evidence) -> bool:
 def _advice(reply: Reply) -> str:
     if reply.reason == "timeout":
         return "check firewalls and proxies; if it is large pages that are slow, lower page_size"
-    if reply.reason == "tls":
-        return "check base_url and the CA certificates"
     if reply.reason is not None:
-        return "check base_url, DNS, firewalls and proxies"
+        return reply.hint
     if reply.status in (401, 403):
         return "the same keys are accepted at times: ask the service, or look for a proxy that drops headers"
     if reply.status is not None and reply.status >= 500:

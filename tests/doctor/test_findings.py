@@ -495,6 +495,13 @@ def test_a_list_that_changes_fast_is_not_taken_for_one_that_is_wrong(options: di
     assert has(lines, "note changes: ")
 
 
+def test_a_list_that_grows_is_not_taken_for_pages_that_are_cut() -> None:
+    evidence = examined_simulation(insert_rate=600.0, setup=replace(SETUP, page_size=1_000))
+
+    assert not has(told(evidence), "note limit: pages are cut")
+    assert "page_size" not in {one.setting for one in suggestions(evidence)}
+
+
 def test_a_429_with_a_short_wait_is_waited_out_once() -> None:
     good, limited = listing(), {3}
     asked = 0

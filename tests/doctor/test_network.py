@@ -83,6 +83,23 @@ def test_plain_http_where_tls_is_expected_is_told() -> None:
     assert asyncio.run(work()).tls_error == "no answer in time"
 
 
+async def _answer_in_clear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+    writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    writer.close()
+
+
+def test_a_server_that_does_not_speak_tls_is_told_in_words() -> None:
+    async def work() -> NetworkPath:
+        answering = await asyncio.start_server(_answer_in_clear, "127.0.0.1", 0)
+        async with answering:
+            port = answering.sockets[0].getsockname()[1]
+            return await look_at_path(f"https://127.0.0.1:{port}/api", DoctorClock(), 10.0)
+
+    told = asyncio.run(work()).tls_error
+    assert told in ("wrong version number", "record layer failure")  # by the version of OpenSSL
+
+
 def test_a_name_that_does_not_exist_is_told() -> None:
     path = look("https://no-such-host.invalid/api")
 
@@ -92,7 +109,7 @@ def test_a_name_that_does_not_exist_is_told() -> None:
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".test"])
 def test_odd_names_are_told_as_such(host: str) -> None:
-    assert look(f"https://{host}:1/api").resolve_error
+    assert look(f"https://{host}:1/api").resolve_error == "it is no name that can be looked up"
 
 
 def test_a_port_where_nobody_listens_is_left_to_the_requests() -> None:
