@@ -62,7 +62,7 @@ def _page_size(evidence: Evidence) -> Iterator[Suggestion]:
 
 def _larger_page(evidence: Evidence) -> int:
     """Return a page size that is honoured, quick enough, and well below what a body may weigh; 0 for none."""
-    honoured = [reply for reply in evidence.listed() if reply.rows == reply.question.limit]
+    honoured = [reply for reply in evidence.listed() if reply.rows in (reply.question.limit, reply.files)]
     if not honoured:
         return 0
     longest = max(honoured, key=lambda reply: reply.rows)

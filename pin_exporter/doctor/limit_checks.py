@@ -94,7 +94,7 @@ def _honoured(evidence: Evidence) -> int:
 def _lower(page_size: int, largest: int) -> str:
     if page_size <= largest:
         return f"nothing: page_size is {page_size}"
-    return f"page_size is {page_size}: it may as well be what is honoured"
+    return f"page_size is {page_size}, of which {largest} are honoured: see the suggested settings"
 
 
 def _default_limit(evidence: Evidence) -> Iterator[Finding]:

@@ -350,6 +350,13 @@ def test_a_list_in_any_other_order_is_told() -> None:
     assert has(backwards, "problem order: 100% of the rows are older than the row before")
 
 
+def test_a_few_pins_that_were_done_in_another_order_are_no_problem() -> None:
+    lines = found(listing([dated(9), dated(5), dated(1)]), base_url="https://api.test/api")
+
+    assert not has(lines, "problem")
+    assert has(lines, "note order: 100% of the rows are older than the row before")
+
+
 def test_an_order_that_is_ignored_is_told() -> None:
     def service(request: httpx.Request) -> httpx.Response:
         url = request.url.copy_set_param("sortOrder", "ASC")
