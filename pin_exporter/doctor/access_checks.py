@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pin_exporter.doctor.evidence import Evidence
-from pin_exporter.doctor.findings import Finding, note, ok, problem
+from pin_exporter.doctor.findings import AGAIN_WHEN_MENDED, Finding, note, ok, problem
 from pin_exporter.doctor.reply import Reply
 from pin_exporter.setting_types import DEFAULT_BASE_URL
 
@@ -26,7 +26,7 @@ def check_access(evidence: Evidence) -> Iterator[Finding]:
         yield _refused(evidence)
     elif not forbidden:
         told = "no answer tells whether the keys are accepted"
-        yield note("keys", told, "put the problems of this report right, then run the doctor again")
+        yield note("keys", told, AGAIN_WHEN_MENDED)
     if forbidden and not evidence.good:
         yield problem(
             "scope",

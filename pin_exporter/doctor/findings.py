@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+AGAIN_WHEN_STILL: Final = "run the doctor again when the list changes less"
+AGAIN_WHEN_MENDED: Final = "put the problems of this report right, then run the doctor again"
 
 
 class Mark(StrEnum):

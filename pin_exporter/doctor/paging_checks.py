@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Final
 
 from pin_exporter.doctor.evidence import Evidence, totals_stood_still
-from pin_exporter.doctor.findings import Finding, note, ok, problem
+from pin_exporter.doctor.findings import AGAIN_WHEN_STILL, Finding, note, ok, problem
 from pin_exporter.doctor.plan import OVERLAP
 from pin_exporter.doctor.reply import Purpose, Reply
 
@@ -15,7 +15,6 @@ _OFTEN_BACK: Final = 0.1
 _TELLING: Final = 10
 """So many steps of `date_pinned`: a few pins may well have been done in another order than they came in."""
 _SLACK: Final = timedelta(hours=1)
-_AGAIN: Final = "run the doctor again when the list changes less"
 
 
 def check_paging(evidence: Evidence) -> Iterator[Finding]:
@@ -46,7 +45,9 @@ def _offset(evidence: Evidence) -> Iterator[Finding]:
     elif set(got) & set(expected):
         yield note("offset", "rows moved between the first and the second page", "nothing: walks find them")
     elif not totals_stood_still([first, second]):
-        yield note("offset", "the list moved too far between two pages to tell whether they join", _AGAIN)
+        yield note(
+            "offset", "the list moved too far between two pages to tell whether they join", AGAIN_WHEN_STILL
+        )
     else:
         yield problem(
             "offset",
@@ -60,7 +61,9 @@ def _stability(first: Reply, again: Reply) -> Finding:
         return ok("stability", "the same request twice gives the same rows in the same order")
     if set(first.ids) != set(again.ids) and not totals_stood_still([first, again]):
         return note(
-            "stability", "the list changed between two requests: its order could not be compared", _AGAIN
+            "stability",
+            "the list changed between two requests: its order could not be compared",
+            AGAIN_WHEN_STILL,
         )
     moved = sum(one != other for one, other in zip(first.ids, again.ids, strict=False))
     told = f"the same request twice gives {moved} rows in another order"
@@ -110,7 +113,7 @@ def _descending(evidence: Evidence) -> Iterator[Finding]:
         told = "the newest rows do not come in the reverse order, as rows of one time may not"
         yield note("reverse", told, "nothing: walks begin with the oldest")
     elif not totals_stood_still([newest, last]):
-        yield note("reverse", "the list changed before its two ends could be compared", _AGAIN)
+        yield note("reverse", "the list changed before its two ends could be compared", AGAIN_WHEN_STILL)
     else:
         yield note(
             "reverse",

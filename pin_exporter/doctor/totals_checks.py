@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pin_exporter.doctor.evidence import Evidence, totals_stood_still
-from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
+from pin_exporter.doctor.findings import AGAIN_WHEN_STILL, Finding, counted, note, ok, problem
 from pin_exporter.doctor.limit_checks import cap_of
 from pin_exporter.doctor.reply import Purpose, Reply
 from pin_exporter.model import Pin
@@ -12,7 +12,6 @@ from pin_exporter.model import Pin
 _LOOK: Final = (
     "compare with the AIOZ Pin dashboard; aiozpin_inventory_unaccounted_files will show the difference"
 )
-_AGAIN: Final = "run the doctor again when the list changes less"
 _UNLESS_CHANGED: Final = "nothing, if the list changed meanwhile; else compare with the AIOZ Pin dashboard"
 
 
@@ -69,14 +68,20 @@ def _files(evidence: Evidence) -> Iterator[Finding]:
     end = last.question.offset + last.rows
     full = last.rows in (last.question.limit, cap_of(evidence))
     if end > last.files and not last.rows:
-        yield note("files", "the list shrank too fast to see whether it ends where totals.files says", _AGAIN)
+        yield note(
+            "files",
+            "the list shrank too fast to see whether it ends where totals.files says",
+            AGAIN_WHEN_STILL,
+        )
     elif end > last.files:
         told = f"the list has at least {end - last.files} rows more than totals.files, which is {last.files}"
         yield problem("files", told, _LOOK)
     elif end == last.files:
         yield ok("files", f"the list ends where totals.files says, at {last.files}")
     elif full:
-        yield note("files", "the list grew too fast to see whether it ends where totals.files says", _AGAIN)
+        yield note(
+            "files", "the list grew too fast to see whether it ends where totals.files says", AGAIN_WHEN_STILL
+        )
     else:
         told = f"the list ends {last.files - end} rows before totals.files, which is {last.files}"
         yield problem("files", told, _LOOK)

@@ -78,7 +78,7 @@ def test_a_certificate_for_another_name_is_told_in_words(tmp_path: Path) -> None
 def test_plain_http_where_tls_is_expected_is_told() -> None:
     async def work() -> NetworkPath:
         async with StrangeServer(silence).listening() as server:
-            return await look_at_path(server.base_url("https"), DoctorClock(), 0.3)
+            return await look_at_path(server.base_url("https"), DoctorClock(), 1.0)
 
     assert asyncio.run(work()).tls_error == "no answer in time"
 
