@@ -1,6 +1,7 @@
 """The types of single settings: what is accepted, and what is said about anything else."""
 
 import re
+from ipaddress import ip_address
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -64,7 +65,10 @@ def is_exposed(base_url: str, proxy_url: SecretStr | None) -> bool:
     """Tell whether others can read keys on their way to a URL: it is plain HTTP, and not of this machine."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
-    is_local = host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        is_local = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        is_local = False
     has_proxy = proxy_url is not None and proxy_url.get_secret_value() != DIRECT
     return parts.scheme == "http" and (has_proxy or not is_local)
 

@@ -203,6 +203,7 @@ def test_neither_settings_nor_accounts_show_their_keys() -> None:
         ("http://127.0.0.2:1/api", False),
         ("http://[::1]:1/api", False),
         ("http://api.example/api", True),
+        ("http://127.example/api", True),
         ("http://10.0.0.1/api", True),
     ],
 )

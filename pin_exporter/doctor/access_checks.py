@@ -1,12 +1,16 @@
 """Findings about the keys and the base URL; pure."""
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from typing import Final
 
 from pin_exporter.doctor.evidence import Evidence
-from pin_exporter.doctor.findings import Finding, note, ok, problem
+from pin_exporter.doctor.findings import AGAIN_WHEN_MENDED, Finding, note, ok, problem
 from pin_exporter.doctor.reply import Reply
 from pin_exporter.setting_types import DEFAULT_BASE_URL
+
+_NOT_FOLLOWED: Final = (
+    "redirects are not followed, because the keys would go along: if that host is the API's, make it base_url"
+)
 
 
 def check_access(evidence: Evidence) -> Iterator[Finding]:
@@ -21,7 +25,8 @@ def check_access(evidence: Evidence) -> Iterator[Finding]:
     elif refused:
         yield _refused(evidence)
     elif not forbidden:
-        yield note("keys", "no answer tells whether the keys are accepted")
+        told = "no answer tells whether the keys are accepted"
+        yield note("keys", told, AGAIN_WHEN_MENDED)
     if forbidden and not evidence.good:
         yield problem(
             "scope",
@@ -52,13 +57,14 @@ def _base_url(evidence: Evidence) -> Iterator[Finding]:
     moved = [reply for reply in evidence.replies if reply.status and 300 <= reply.status < 400]
     if moved:
         yield _moved(evidence, moved)
-    if evidence.trial.with_api:
-        told = f"{url} is not the API's address, {url}/api is"
-        yield problem("base_url", told, f"set base_url to {url}/api")
+    elsewhere, is_there = evidence.setup.elsewhere, evidence.trial.elsewhere
+    if is_there:
+        told = f"{url} is not the API's address, {elsewhere} is"
+        yield problem("base_url", told, f"set base_url to {elsewhere}")
     elif evidence.good:
         yield ok("base_url", f"{url} answers as the API")
     elif any(reply.status == 404 for reply in evidence.replies):
-        tried = "" if evidence.trial.with_api is None else f", and {url}/api is not either"
+        tried = "" if is_there is None else f", and {elsewhere} is not either"
         told = f"404: {url} is not the API's address{tried}"
         yield problem("base_url", told, f"set base_url to the API's own address, such as {DEFAULT_BASE_URL}")
 
@@ -66,14 +72,8 @@ def _base_url(evidence: Evidence) -> Iterator[Finding]:
 def _moved(evidence: Evidence, moved: list[Reply]) -> Finding:
     target = moved[0].location or "nowhere"
     told = f"{len(moved)} of {len(evidence.replies)} requests were redirected ({moved[0].status}) to {target}"
-    own = urlsplit(evidence.setup.base_url)
-    if own.scheme == "http" and moved[0].leads_to == ("https", own.hostname):
-        action = f"set base_url to https://{own.hostname}{own.path}"
-    else:
-        action = (
-            "redirects are not followed, because the keys would go along: if that host is the API's, make it "
-            "base_url"
-        )
+    over_tls = evidence.over_tls()
+    action = f"set base_url to {over_tls}" if over_tls else _NOT_FOLLOWED
     return problem("redirect", told, action)
 
 

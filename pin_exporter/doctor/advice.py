@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import urlsplit
 
 from pin_exporter.cadence import Cadence
 from pin_exporter.doctor.cost_checks import cost_of
@@ -39,14 +38,11 @@ def suggestions(evidence: Evidence) -> list[Suggestion]:
 
 
 def _base_url(evidence: Evidence) -> Iterator[Suggestion]:
-    url = evidence.setup.base_url
-    if evidence.trial.with_api:
-        yield Suggestion("base_url", f"{url}/api", "the API answers there, and not at the present address")
-        return
-    own = urlsplit(url)
-    targets = {reply.leads_to for reply in evidence.replies if not evidence.good}
-    if own.scheme == "http" and ("https", own.hostname) in targets:
-        yield Suggestion("base_url", f"https://{own.hostname}{own.path}", "it redirects there")
+    elsewhere, over_tls = evidence.setup.elsewhere, evidence.over_tls()
+    if elsewhere and evidence.trial.elsewhere:
+        yield Suggestion("base_url", elsewhere, "the API answers there, and not at the present address")
+    elif over_tls and not evidence.good:
+        yield Suggestion("base_url", over_tls, "it redirects there")
 
 
 def _page_size(evidence: Evidence) -> Iterator[Suggestion]:
@@ -66,7 +62,7 @@ def _page_size(evidence: Evidence) -> Iterator[Suggestion]:
 
 def _larger_page(evidence: Evidence) -> int:
     """Return a page size that is honoured, quick enough, and well below what a body may weigh; 0 for none."""
-    honoured = [reply for reply in evidence.listed() if reply.rows == reply.question.limit]
+    honoured = [reply for reply in evidence.listed() if reply.rows in (reply.question.limit, reply.files)]
     if not honoured:
         return 0
     longest = max(honoured, key=lambda reply: reply.rows)

@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise, takewhile
+from typing import Final
 
 from pin_exporter.doctor.evidence import Evidence
-from pin_exporter.doctor.findings import Finding, note, ok
+from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
 from pin_exporter.doctor.reply import Purpose, Reply
-from pin_exporter.doctor.row_checks import phase
+from pin_exporter.doctor.row_checks import is_out_of_money, phase
 from pin_exporter.model import Phase, Pin
 
-_ENDS = (Purpose.PINNED, Purpose.PINNED_LATER)
+_ENDS: Final = (Purpose.PINNED, Purpose.PINNED_LATER)
+_LOST: Final = "lost"
 
 
 def check_changes(evidence: Evidence) -> Iterator[Finding]:
@@ -19,12 +21,18 @@ def check_changes(evidence: Evidence) -> Iterator[Finding]:
     if len(seen) < 2:
         return
     seconds = seen[-1].began + seen[-1].seconds - seen[0].began
-    changes = [*_totals(seen, seconds), *_pinned(evidence), *_rows(evidence)]
-    if not changes:
+    moves = _moves(evidence)
+    lost = moves.pop(_LOST, 0)
+    if lost:
+        told = f"{counted(lost, 'pin')} dropped within {seconds:.0f} s because the balance ran out"
+        yield problem("out_of_money", told, "top up the account now: the service is dropping data")
+    changes = [*_totals(seen, seconds), *_pinned(evidence), *_new(evidence)]
+    changes += [f"{counted(count, 'pin')} {move}" for move, count in moves.items()]
+    if changes:
+        told = f"within {seconds:.0f} s: {', '.join(changes)}"
+        yield note("changes", told, "nothing, as long as aiozpin_inventory_consistent is mostly 1")
+    elif not lost:
         yield ok("changes", f"nothing changed within {seconds:.0f} s")
-        return
-    told = f"within {seconds:.0f} s: {', '.join(changes)}"
-    yield note("changes", told, "nothing, as long as aiozpin_inventory_consistent is mostly 1")
 
 
 def _totals(seen: list[Reply], seconds: float) -> Iterator[str]:
@@ -46,8 +54,8 @@ def _pinned(evidence: Evidence) -> Iterator[str]:
         yield f"pinned files went from {before.files} to {after.files}"
 
 
-def _rows(evidence: Evidence) -> Iterator[str]:
-    """Yield how many rows, of those that were read more than once, were not the same again."""
+def _moves(evidence: Evidence) -> Counter[str]:
+    """Return how many rows, of those that were read more than once, were not the same again, and how so."""
     last: dict[str, Pin] = {}
     moves: Counter[str] = Counter()
     for reply in evidence.trusted:
@@ -56,15 +64,12 @@ def _rows(evidence: Evidence) -> Iterator[str]:
             if before is not None and (before.status, before.pinned) != (pin.status, pin.pinned):
                 moves[_move(before, pin)] += 1
             last[pin.id] = pin
-    new = _new_at_the_end(evidence)
-    if new:
-        yield f"{new} new pins"
-    yield from (f"{count} pins {move}" for move, count in moves.items())
+    return moves
 
 
 def _move(before: Pin, after: Pin) -> str:
-    if (after.status or "").lower() == "unpinoutofmoney":
-        return "dropped because the balance ran out"
+    if is_out_of_money(after):
+        return _LOST
     return {
         Phase.PINNED: "finished",
         Phase.FAILED: "failed",
@@ -73,10 +78,11 @@ def _move(before: Pin, after: Pin) -> str:
     }.get(phase(after), "got another status")
 
 
-def _new_at_the_end(evidence: Evidence) -> int:
-    """Return how many rows stand before the newest one of the beginning."""
+def _new(evidence: Evidence) -> Iterator[str]:
+    """Yield how many rows stand before the newest one of the beginning."""
     newest, later = evidence.reply(Purpose.NEWEST), evidence.reply(Purpose.NEWEST_LATER)
     if newest is None or later is None or not set(newest.ids) & set(later.ids):
-        return 0
+        return
     known = set(newest.ids)
-    return sum(1 for _ in takewhile(lambda identity: identity not in known, later.ids))
+    if new := sum(1 for _ in takewhile(lambda identity: identity not in known, later.ids)):
+        yield counted(new, "new pin")

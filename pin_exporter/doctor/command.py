@@ -3,12 +3,15 @@
 import argparse
 import asyncio
 import os
+import shutil
 import signal
 import ssl
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
+
+import uvloop
 
 from pin_exporter.accounts import Account, accounts_of
 from pin_exporter.api import PinApi
@@ -21,7 +24,7 @@ from pin_exporter.doctor.evidence import Setup
 from pin_exporter.doctor.examination import Asking, examine
 from pin_exporter.doctor.network import look_at_path
 from pin_exporter.doctor.plan import MAX_REQUESTS
-from pin_exporter.doctor.report import as_json, as_text
+from pin_exporter.doctor.report import WIDEST, as_json, as_text
 from pin_exporter.errors import SettingsError
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.load_settings import load_settings
@@ -43,35 +46,62 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool) -> int:
     """Examine the accounts, or the one named; return 1 if a problem was found, else 0.
 
-    `flags` are settings given as such. Raises SettingsError for wrong settings, for a name that there is not,
-    and for keys or URLs that cannot be used.
+    `flags` are settings given as such. Text is written account by account, so that what was found is not lost
+    where a later one takes long. Raises SettingsError for wrong settings, for a name that there is not, for
+    keys or URLs that cannot be used, and where the report cannot be written.
     """
     accounts = list(accounts_of(load_settings(flags)))
     chosen = [account for account in accounts if name in (None, account.name)]
     if not chosen:
         there_are = ", ".join(account.name for account in accounts)
         raise SettingsError([f"--account: no account has the name given: there are {there_are}"])
-    try:
-        diagnoses = asyncio.run(_examined(chosen))
-    except asyncio.CancelledError:
-        return _INTERRUPTED
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    sys.stdout.write(as_json(diagnoses) if json else as_text(diagnoses, colour=colour))
+    width = shutil.get_terminal_size((WIDEST, 0)).columns
+
+    def tell(diagnosis: Diagnosis) -> None:
+        if not json:
+            _write(as_text(diagnosis, colour=colour, width=width))
+
+    try:
+        diagnoses = uvloop.run(_examined(chosen, tell))
+        if json:
+            _write(as_json(diagnoses))
+    except (asyncio.CancelledError, BrokenPipeError):
+        return _INTERRUPTED
     return int(any(diagnosis.problems for diagnosis in diagnoses))
 
 
-async def _examined(accounts: Sequence[Account]) -> list[Diagnosis]:
+async def _examined(accounts: Sequence[Account], tell: Callable[[Diagnosis], None]) -> list[Diagnosis]:
     clock, this = SystemClock(), asyncio.current_task()
     assert this is not None  # noqa: S101 - for the type
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, this.cancel)
+    diagnoses = []
     async with HttpClients() as clients:
         # One after the other: accounts may share a key, and with it the limit of its requests.
-        try:
-            return [await examined(account, clients, clock, _progress(account.name)) for account in accounts]
-        finally:
-            if sys.stderr.isatty():
-                sys.stderr.write("\r\x1b[K")
+        for account in accounts:
+            try:
+                diagnoses.append(await examined(account, clients, clock, _progress(account.name)))
+            finally:
+                if sys.stderr.isatty():
+                    sys.stderr.write("\r\x1b[K")
+                    sys.stderr.flush()
+            tell(diagnoses[-1])
+    return diagnoses
+
+
+def _write(text: str) -> None:
+    """Write to standard output, whatever its encoding. Raises SettingsError, or BrokenPipeError."""
+    encoding = sys.stdout.encoding
+    try:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except OSError as error:
+        # What is left in the buffer would be written, and fail, once more when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise SettingsError([f"the report cannot be written: {error.strerror}"]) from None
 
 
 async def examined(
@@ -91,11 +121,11 @@ async def examined(
     def api(base_url: str, source: Callable[[], Credentials] = credentials) -> PinApi:
         return PinApi(pool, base_url, source, timeouts)
 
-    other = None if account.base_url.endswith("/api") else f"{account.base_url}/api"
+    setup = _setup(account, credentials().fingerprint)
     ways = Asking(
         asking(api(account.base_url), credentials, clock),
         asking(api(account.base_url, swapped(credentials)), credentials, clock),
-        asking(api(other), credentials, clock) if other else None,
+        asking(api(setup.elsewhere), credentials, clock) if setup.elsewhere else None,
     )
     path = await look_at_path(
         account.base_url,
@@ -104,7 +134,6 @@ async def examined(
         proxy_url=account.proxy_url.get_secret_value() if account.proxy_url else None,
         context=account.route.files.context(ssl.create_default_context),
     )
-    setup = _setup(account, credentials().fingerprint)
     evidence = await examine(ways, setup, clock, path=path, progress=progress)
     return _safe(diagnose(evidence), credentials().redact)
 

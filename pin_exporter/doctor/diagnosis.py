@@ -9,7 +9,7 @@ from pin_exporter.doctor.advice import suggestions
 from pin_exporter.doctor.change_checks import check_changes
 from pin_exporter.doctor.cost_checks import check_cost
 from pin_exporter.doctor.evidence import Evidence
-from pin_exporter.doctor.findings import Finding, Mark, Suggestion, note
+from pin_exporter.doctor.findings import AGAIN_WHEN_MENDED, Finding, Mark, Suggestion, note
 from pin_exporter.doctor.limit_checks import check_limit
 from pin_exporter.doctor.paging_checks import check_paging
 from pin_exporter.doctor.path_checks import check_path
@@ -61,7 +61,8 @@ def diagnose(evidence: Evidence) -> Diagnosis:
 
 def _left_open(evidence: Evidence) -> Iterator[Finding]:
     if evidence.stopped:
-        yield note("complete", f"the examination ended early: {evidence.stopped}")
+        told = f"the examination ended early: {evidence.stopped}"
+        yield note("complete", told, AGAIN_WHEN_MENDED)
     if evidence.unanswered and evidence.good:
         told = ", ".join(evidence.unanswered)
         yield note("unanswered", f"without an answer remained: {told}", "run the doctor again")

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
 
 from pin_exporter.doctor.repeats import repeated
 from pin_exporter.doctor.reply import Purpose, Question, Reply
 from pin_exporter.model import Pin
+
+_LIST_PATH: Final = "/pinning/pins"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,13 @@ class Setup:
     page_size: int
     pages_in_flight: int
     stale_after: float | None
+
+    @property
+    def elsewhere(self) -> str | None:
+        """Return where on the same host the API may be instead of at the base URL; None for nowhere."""
+        if self.base_url.endswith(_LIST_PATH):
+            return self.base_url.removesuffix(_LIST_PATH)
+        return None if self.base_url.endswith("/api") else f"{self.base_url}/api"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +58,7 @@ class Trial:
     """A single try at a refusal's cause: whether it was accepted, None where it was not tried."""
 
     swapped_keys: bool | None = None
-    with_api: bool | None = None
+    elsewhere: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +81,7 @@ class Evidence:
     @property
     def requests(self) -> int:
         """Return how many requests were made, trials included."""
-        tried = (self.trial.swapped_keys, self.trial.with_api)
+        tried = (self.trial.swapped_keys, self.trial.elsewhere)
         return len(self.replies) + sum(outcome is not None for outcome in tried)
 
     @property
@@ -81,6 +92,17 @@ class Evidence:
     def reply(self, purpose: Purpose) -> Reply | None:
         """Return the trusted reply to the last question of this purpose."""
         return next((reply for reply in reversed(self.trusted) if reply.question.purpose == purpose), None)
+
+    def over_tls(self) -> str | None:
+        """Return the base URL of the same host to which plain HTTP is redirected; None where it is not."""
+        own = urlsplit(self.setup.base_url)
+        https = f"https://{own.netloc.lower().removesuffix(f':{own.port}')}"
+        for reply in self.replies if own.scheme == "http" else ():
+            target = (reply.location or "").removesuffix("/")
+            base = target.removesuffix(_LIST_PATH)
+            if base != target and f"{base}/".startswith((f"{https}/", f"{https}:")):
+                return base
+        return None
 
     def listed(self) -> list[Reply]:
         """Return the trusted pages of all pins, oldest first."""

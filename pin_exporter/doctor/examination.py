@@ -23,11 +23,11 @@ Ask = Callable[[Question], Awaitable[Reply]]
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """The ways to ask: as configured, with the keys swapped, with `/api` behind the base URL (or None)."""
+    """The ways to ask: as configured, with the keys swapped, and elsewhere on the host (or None)."""
 
     plainly: Ask
     with_keys_swapped: Ask
-    with_api: Ask | None
+    elsewhere: Ask | None
 
 
 @dataclass(slots=True)
@@ -105,9 +105,8 @@ class _Examination:
         totals = Question(Purpose.TOTALS, 1)
         if refused == {401}:
             return Trial(swapped_keys=bool((await self.ask(self.asking.with_keys_swapped, totals)).page))
-        elsewhere = any(reply.status and reply.status not in (401, 403) for reply in self.replies)
-        if self.asking.with_api and elsewhere:
-            return Trial(with_api=bool((await self.ask(self.asking.with_api, totals)).page))
+        if self.asking.elsewhere and any(map(_is_no_api, self.replies)):
+            return Trial(elsewhere=not _is_no_api(await self.ask(self.asking.elsewhere, totals)))
         return Trial()
 
 
@@ -141,6 +140,11 @@ async def examine(
         stopped=examination.stopped,
         unanswered=tuple(p for p in Purpose if plan.answers.get(p) is None and _is_missed(p, plan)),
     )
+
+
+def _is_no_api(reply: Reply) -> bool:
+    """Tell whether somebody else answers here: the API itself may refuse keys, or so many requests."""
+    return reply.page is None and reply.status not in (None, 401, 403, 429)
 
 
 def _asks_too_much(reply: Reply) -> bool:

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+AGAIN_WHEN_STILL: Final = "run the doctor again when the list changes less"
+AGAIN_WHEN_MENDED: Final = "put the problems of this report right, then run the doctor again"
 
 
 class Mark(StrEnum):
@@ -39,8 +43,8 @@ def ok(check: str, what: str) -> Finding:
     return Finding(check, Mark.OK, what)
 
 
-def note(check: str, what: str, action: str = "") -> Finding:
-    """Return a finding that is worth knowing."""
+def note(check: str, what: str, action: str) -> Finding:
+    """Return a finding that is worth knowing, with what to do about it, be it nothing."""
     return Finding(check, Mark.NOTE, what, action)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pin_exporter.doctor.evidence import Evidence, is_plain
-from pin_exporter.doctor.findings import Finding, note, ok, problem
+from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
 from pin_exporter.doctor.reply import Purpose, Reply
 
 _DOCUMENTED_DEFAULT: Final = 10
@@ -35,7 +35,9 @@ def cap_of(evidence: Evidence) -> int | None:
     for reply in listed:
         limit = reply.question.limit
         end = reply.question.offset + reply.rows
-        if limit is not None and 0 < reply.rows == most < limit and _goes_on(listed, reply, end):
+        # The totals of the page itself: of a list that grows, later pages go on where it ended.
+        cut = limit is not None and 0 < reply.rows == most < limit and end < reply.files
+        if cut and _goes_on(listed, reply, end):
             return most
     return None
 
@@ -81,7 +83,7 @@ def _limit(evidence: Evidence) -> Iterator[Finding]:
         told = f"pages are cut at {cap} rows, whatever limit is asked for"
         yield note("limit", told, _lower(size, cap))
     elif honoured and not failed:
-        yield ok("limit", f"{honoured} rows came in one page, the most that there were to ask for")
+        yield ok("limit", f"{counted(honoured, 'row')} came in one page, the most that there were to ask for")
 
 
 def _honoured(evidence: Evidence) -> int:
@@ -90,7 +92,9 @@ def _honoured(evidence: Evidence) -> int:
 
 
 def _lower(page_size: int, largest: int) -> str:
-    return "" if page_size <= largest else f"page_size is {page_size}: it may as well be what is honoured"
+    if page_size <= largest:
+        return f"nothing: page_size is {page_size}"
+    return f"page_size is {page_size}, of which {largest} are honoured: see the suggested settings"
 
 
 def _default_limit(evidence: Evidence) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 from pin_exporter.clock import Clock
 from pin_exporter.decode import one_line
 from pin_exporter.doctor.evidence import NetworkPath
+from pin_exporter.doctor.reply import authority
 
 _DIRECT: Final = "direct"
 _MAX_ADDRESSES: Final = 6
@@ -64,7 +65,7 @@ def proxy_for(host: str, scheme: str, proxy_url: str | None = None) -> str | Non
         return None
     try:
         parts = urlsplit(given if "://" in given else f"http://{given}")
-        shown = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+        shown = f"{parts.scheme}://{authority(parts)}"
     except ValueError:
         shown = "one whose URL cannot be read"
     return one_line(shown)
@@ -103,5 +104,8 @@ def _expiry(certificate: Mapping[str, Any]) -> float | None:
 
 
 def _told(error: OSError | UnicodeError) -> str:
-    verify = getattr(error, "verify_message", None)
-    return one_line(str(verify or getattr(error, "strerror", None) or error))
+    if isinstance(error, UnicodeError):
+        return "it is no name that can be looked up"
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return getattr(error, "verify_message", None) or error.reason.replace("_", " ").lower()
+    return one_line(error.strerror or str(error))

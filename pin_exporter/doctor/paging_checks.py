@@ -6,12 +6,14 @@ from itertools import pairwise
 from typing import Final
 
 from pin_exporter.doctor.evidence import Evidence, totals_stood_still
-from pin_exporter.doctor.findings import Finding, note, ok, problem
+from pin_exporter.doctor.findings import AGAIN_WHEN_STILL, Finding, note, ok, problem
 from pin_exporter.doctor.plan import OVERLAP
 from pin_exporter.doctor.reply import Purpose, Reply
 
 _MOSTLY_BACK: Final = 0.5
 _OFTEN_BACK: Final = 0.1
+_TELLING: Final = 10
+"""So many steps of `date_pinned`: a few pins may well have been done in another order than they came in."""
 _SLACK: Final = timedelta(hours=1)
 
 
@@ -43,7 +45,9 @@ def _offset(evidence: Evidence) -> Iterator[Finding]:
     elif set(got) & set(expected):
         yield note("offset", "rows moved between the first and the second page", "nothing: walks find them")
     elif not totals_stood_still([first, second]):
-        yield note("offset", "the list moved too far between two pages to tell whether they join")
+        yield note(
+            "offset", "the list moved too far between two pages to tell whether they join", AGAIN_WHEN_STILL
+        )
     else:
         yield problem(
             "offset",
@@ -56,7 +60,11 @@ def _stability(first: Reply, again: Reply) -> Finding:
     if first.ids == again.ids:
         return ok("stability", "the same request twice gives the same rows in the same order")
     if set(first.ids) != set(again.ids) and not totals_stood_still([first, again]):
-        return note("stability", "the list changed between two requests: its order could not be compared")
+        return note(
+            "stability",
+            "the list changed between two requests: its order could not be compared",
+            AGAIN_WHEN_STILL,
+        )
     moved = sum(one != other for one, other in zip(first.ids, again.ids, strict=False))
     told = f"the same request twice gives {moved} rows in another order"
     return note(
@@ -69,13 +77,15 @@ def _ascending(first: Reply) -> Finding:
     created = [moment for identity in first.ids if (moment := _moment(first.shape.created.get(identity)))]
     rows = first.page.rows if first.page else ()
     moments = created or [row.date_pinned for row in rows if row and row.date_pinned]
+    if len(moments) < 2:
+        return ok("order", "there are too few dates to tell how the list is sorted")
     slack = timedelta(0) if created else _SLACK
     steps = [other - one for one, other in pairwise(moments) if abs(other - one) > slack]
     if not steps:
         return ok("order", "the dates are too close to each other to tell how the list is sorted")
     back = sum(step < timedelta(0) for step in steps) / len(steps)
     told = f"{back:.0%} of the rows are older than the row before, though oldest first was asked for"
-    if back > _MOSTLY_BACK:
+    if back > _MOSTLY_BACK and (created or len(steps) >= _TELLING):
         return problem("order", told, "new pins may land anywhere: expect repaired or unproven inventories")
     if back > _OFTEN_BACK:
         return note("order", told, "date_pinned changes when a pin is done, which may be all there is to it")
@@ -100,9 +110,10 @@ def _descending(evidence: Evidence) -> Iterator[Finding]:
     if in_both and down == up[::-1]:
         yield ok("reverse", "the newest first is the oldest first backwards")
     elif in_both:
-        yield note("reverse", "the newest rows do not come in the reverse order, as rows of one time may not")
+        told = "the newest rows do not come in the reverse order, as rows of one time may not"
+        yield note("reverse", told, "nothing: walks begin with the oldest")
     elif not totals_stood_still([newest, last]):
-        yield note("reverse", "the list changed before its two ends could be compared")
+        yield note("reverse", "the list changed before its two ends could be compared", AGAIN_WHEN_STILL)
     else:
         yield note(
             "reverse",

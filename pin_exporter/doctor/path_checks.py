@@ -58,7 +58,7 @@ def _tls(path: NetworkPath, *, reached: bool) -> Iterator[Finding]:
         if reached:
             yield note("tls", told, "requests do get through: the exporter uses other CA certificates")
         else:
-            yield problem("tls", told, "check base_url, the CA certificates, and what stands in between")
+            yield problem("tls", told, "check base_url, ca_file, and what stands in between")
         return
     if path.tls is None:
         return
@@ -77,7 +77,8 @@ def _tls(path: NetworkPath, *, reached: bool) -> Iterator[Finding]:
 def _clock(evidence: Evidence) -> Finding:
     skews = [skew for reply in evidence.replies if (skew := _skew_seconds(reply)) is not None]
     if not skews:
-        return note("clock", "the answers carry no Date: the clocks cannot be compared")
+        told = "the answers carry no Date: the clocks cannot be compared"
+        return note("clock", told, "see that a time service such as chrony runs on this machine")
     skew = median(skews)
     way = "behind" if skew > 0 else "ahead of"
     told = f"this machine's clock is {abs(skew):.0f} s {way} the API's"

@@ -8,9 +8,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pin_exporter.answers import retry_after_seconds
-from pin_exporter.decode import decode_page, error_message, one_line
+from pin_exporter.decode import decode_page, error_message, one_line, without_keys
 from pin_exporter.doctor.rate_headers import is_rate_header
-from pin_exporter.doctor.reply import Reply, Shape
+from pin_exporter.doctor.reply import Reply, Shape, authority
 from pin_exporter.errors import MalformedError, PollError, TooLargeError
 from pin_exporter.model import Page
 
@@ -66,16 +66,7 @@ def read_reply(asked: Reply, received: Received, redact: Redact) -> Reply:
 def _page(received: Received, redact: Redact) -> Page:
     if received.cut:
         raise TooLargeError("the answer is larger than any page should be: lower page_size")
-    return _without_keys(decode_page(received.body, redact), redact)
-
-
-def _without_keys(page: Page, redact: Redact) -> Page:
-    """Return a page whose status words, which are shown, hold no key that the other side put there."""
-    words = {row.status for row in page.rows if row and row.status}
-    if all(redact(word) == word for word in words):
-        return page
-    rows = [row and replace(row, status=redact(row.status or "") or None) for row in page.rows]
-    return Page(page.totals, rows)
+    return without_keys(decode_page(received.body, redact), redact)
 
 
 def _known(headers: Mapping[str, str], redact: Redact) -> dict[str, str]:
@@ -92,9 +83,8 @@ def _unanswered(reply: Reply, received: Received) -> Reply:
         "timeout": "an answer that does not end in time" if begun else "no answer in time",
         "tls": "TLS failed",
     }.get(reason, "a connection dropped in mid-answer" if begun else "no connection")
-    # Without the exporter's hint at its end: the doctor has more to go by.
-    told, _, _ = str(error or "").rpartition(": ")
-    return replace(reply, trouble=trouble, reason=reason, told=one_line(told))
+    told, _, hint = one_line(str(error or "")).rpartition(": ")
+    return replace(reply, trouble=trouble, reason=reason, told=told, hint=hint)
 
 
 def _refused(reply: Reply, received: Received, redact: Redact) -> Reply:
@@ -145,7 +135,7 @@ def _target(location: str | None, redact: Redact) -> str | None:
         return None
     try:
         parts = urlsplit(location)
-        host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+        host = authority(parts)
     except ValueError:
         return "nowhere that can be read"
     shown = f"{parts.scheme}://{host}{parts.path}" if host else parts.path

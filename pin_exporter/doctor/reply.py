@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult
 
 from pin_exporter.model import Page
 
@@ -70,8 +70,9 @@ class Reply:
 
     `began` and `seconds` are of the examination's clock, `at` is the end in Unix seconds. `page` is None
     where there was `trouble`, a short name of what went wrong, which `told` describes in one line; `reason`
-    is that of the error where there was no complete answer. `headers` are those the doctor knows, by their
-    names in lower case. `ids` are of the readable rows, in order. `location` is where a redirect points.
+    and `hint`, at what to do, are those of the error where there was no complete answer. `headers` are those
+    the doctor knows, by their names in lower case. `ids` are of the readable rows, in order. `location` is
+    where a redirect points.
     """
 
     question: Question
@@ -87,6 +88,7 @@ class Reply:
     trouble: str | None = None
     reason: str | None = None
     told: str = ""
+    hint: str = ""
     location: str | None = None
     retry_after_seconds: float | None = None
 
@@ -100,11 +102,9 @@ class Reply:
         """Return the total that came along."""
         return self.page.totals.files if self.page else 0
 
-    @property
-    def leads_to(self) -> tuple[str, str]:
-        """Return scheme and host of the redirect, each empty where it cannot be read."""
-        try:
-            parts = urlsplit(self.location or "")
-        except ValueError:
-            return "", ""
-        return parts.scheme, parts.hostname or ""
+
+def authority(parts: SplitResult) -> str:
+    """Return a URL's host and port, without user and password. Raises ValueError for a port that is none."""
+    name = parts.hostname or ""
+    host = f"[{name}]" if ":" in name else name
+    return f"{host}:{parts.port}" if parts.port else host

@@ -14,13 +14,15 @@ from pin_exporter.doctor.findings import Finding, Mark, Suggestion, counted
 _COLOURS: Final = {Mark.OK: "32", Mark.NOTE: "33", Mark.PROBLEM: "31"}
 _MARK_WIDTH: Final = max(map(len, Mark))
 _CHECK_WIDTH: Final = 14
-_WIDTH: Final = 110
+_YAML_INDENT: Final = 4
+_NARROWEST: Final = 60
+WIDEST: Final = 110
 
 
-def as_text(diagnoses: Sequence[Diagnosis], *, colour: bool) -> str:
-    """Return the report for people, ending with a line break."""
-    parts = [line for diagnosis in diagnoses for line in _account(diagnosis, colour=colour)]
-    return "\n".join(parts) + "\n"
+def as_text(diagnosis: Diagnosis, *, colour: bool, width: int = WIDEST) -> str:
+    """Return the report for people, ending with an empty line. `width` is the terminal's, in columns."""
+    lines = _account(diagnosis, colour=colour, width=max(_NARROWEST, min(width, WIDEST)))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def as_json(diagnoses: Sequence[Diagnosis]) -> str:
@@ -28,38 +30,40 @@ def as_json(diagnoses: Sequence[Diagnosis]) -> str:
     return json.dumps({"accounts": [_object(diagnosis) for diagnosis in diagnoses]}, indent=2) + "\n"
 
 
-def as_yaml(suggested: Sequence[Suggestion]) -> str:
+def as_yaml(suggested: Sequence[Suggestion], width: int = WIDEST) -> str:
     """Return settings as they stand in the exporter's file, each with a comment that says why."""
     lines: list[str] = []
     for one in suggested:
-        lines += textwrap.wrap(one.why, _WIDTH - 2, initial_indent="# ", subsequent_indent="# ")
+        lines += textwrap.wrap(one.why, width, initial_indent="# ", subsequent_indent="# ")
         lines.append(yaml.safe_dump({one.setting: one.value}).strip())
     return "\n".join(lines)
 
 
-def _account(diagnosis: Diagnosis, *, colour: bool) -> Iterator[str]:
+def _account(diagnosis: Diagnosis, *, colour: bool, width: int) -> Iterator[str]:
     yield f"account {diagnosis.account} at {diagnosis.base_url}"
     for finding in diagnosis.findings:
-        yield from _finding(finding, colour=colour)
+        yield from _finding(finding, colour=colour, width=width)
     yield ""
     yield _summary(diagnosis)
     if diagnosis.suggested:
         yield "Suggested settings for this account:"
         yield ""
-        yield textwrap.indent(as_yaml(diagnosis.suggested), "    ")
+        yield textwrap.indent(as_yaml(diagnosis.suggested, width - _YAML_INDENT), " " * _YAML_INDENT)
+    elif not diagnosis.problems:
+        yield "The settings suit this account."
     yield ""
 
 
-def _finding(finding: Finding, *, colour: bool) -> Iterator[str]:
+def _finding(finding: Finding, *, colour: bool, width: int) -> Iterator[str]:
     mark = f"{finding.mark:<{_MARK_WIDTH}}"
     if colour:
         mark = f"\x1b[{_COLOURS[finding.mark]}m{mark}\x1b[0m"
     indent = " " * (_MARK_WIDTH + _CHECK_WIDTH + 4)
-    first, *rest = textwrap.wrap(finding.what, _WIDTH - len(indent), break_long_words=False) or [""]
+    first, *rest = textwrap.wrap(finding.what, width - len(indent), break_long_words=False) or [""]
     yield f"  {mark} {finding.check:<{_CHECK_WIDTH}} {first}"
     yield from (indent + line for line in rest)
     if finding.action:
-        wrapped = textwrap.wrap(f"-> {finding.action}", _WIDTH - len(indent), break_long_words=False)
+        wrapped = textwrap.wrap(f"-> {finding.action}", width - len(indent), break_long_words=False)
         yield from (indent + line for line in wrapped)
 
 

@@ -6,10 +6,9 @@ from typing import Final
 
 from pin_exporter.decode import one_line
 from pin_exporter.doctor.evidence import Evidence
-from pin_exporter.doctor.findings import Finding, note, ok, problem
-from pin_exporter.model import VOCABULARIES, Phase, Pin, phase_of
+from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
+from pin_exporter.model import OUT_OF_MONEY, VOCABULARIES, Phase, Pin, phase_of
 
-_OUT_OF_MONEY: Final = "unpinoutofmoney"
 _MAX_WORDS: Final = 12
 _MAX_WORD_LENGTH: Final = 64
 _GENERATIONS: Final = ("2023", "2024")
@@ -32,6 +31,11 @@ def check_rows(evidence: Evidence) -> Iterator[Finding]:
 def phase(pin: Pin) -> Phase:
     """Return what a pin's status comes down to."""
     return phase_of(pin.status or "", pinned=pin.pinned)
+
+
+def is_out_of_money(pin: Pin) -> bool:
+    """Tell whether the service dropped a pin because the balance ran out."""
+    return (pin.status or "").lower() == OUT_OF_MONEY.lower()
 
 
 def _writing(evidence: Evidence) -> Iterator[Finding]:
@@ -66,6 +70,8 @@ def _vocabulary(pins: Iterable[Pin]) -> Iterator[Finding]:
         yield note("vocabulary", f"the words of 2023 and 2024 are mixed: {told}", "nothing: both are known")
     elif used:
         yield ok("vocabulary", f"the words are those of {used[0]}: {told}")
+    elif told:
+        yield ok("vocabulary", f"the words are those of both 2023 and 2024: {told}")
     unknown = {word: count for word, count in words.items() if word.lower() not in known}
     if unknown:
         yield note(
@@ -91,12 +97,13 @@ def _states(pins: list[Pin]) -> Iterator[Finding]:
     if failed := phases[Phase.FAILED]:
         told = f"{failed} of {len(pins)} pins seen have failed"
         yield note("failed", told, "see docs/runbooks: the alert on failed pins will tell of them")
-    lost = sum((pin.status or "").lower() == _OUT_OF_MONEY for pin in pins)
+    lost = sum(map(is_out_of_money, pins))
     if lost:
         told = f"{lost} of {len(pins)} pins seen were dropped because the balance ran out"
         yield note("out_of_money", told, "if that is not long ago: top up the account; see docs/runbooks")
     if removed := phases[Phase.REMOVED]:
-        yield note("unpinned", f"unpinned rows stay listed: {removed} of {len(pins)} rows seen are such")
+        told = f"unpinned rows stay listed: {removed} of {counted(len(pins), 'row')} seen are such"
+        yield note("unpinned", told, "nothing: they are counted apart, in the phase removed")
     else:
         yield ok("unpinned", "no unpinned row is listed: there are none, or they leave the list")
 
@@ -108,7 +115,7 @@ def _composition(pins: Mapping[str, Pin]) -> Finding:
     directories = sum(pin.is_dir is True for pin in pins.values())
     cids = [pin.cid for pin in pins.values() if pin.cid]
     told = (
-        f"{len(pins)} pins seen: {shown}; {by_cid} added by CID, {directories} directories, "
+        f"{counted(len(pins), 'pin')} seen: {shown}; {by_cid} added by CID, {directories} directories, "
         f"{len(cids) - len(set(cids))} with the CID of another"
     )
     return ok("composition", told)
@@ -120,7 +127,11 @@ def _ties(evidence: Evidence) -> Iterator[Finding]:
         for reply in evidence.trusted
         for identity, moment in (
             reply.shape.created
-            or {row.id: str(row.date_pinned) for row in (reply.page.rows if reply.page else ()) if row}
+            or {
+                row.id: str(row.date_pinned)
+                for row in (reply.page.rows if reply.page else ())
+                if row and row.date_pinned
+            }
         ).items()
     }
     tied = len(created) - len(set(created.values()))

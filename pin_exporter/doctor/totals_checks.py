@@ -1,14 +1,18 @@
 """Findings about the totals: what they count, and whether the rows agree with them; pure."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from pin_exporter.doctor.evidence import Evidence, totals_stood_still
-from pin_exporter.doctor.findings import Finding, note, ok, problem
+from pin_exporter.doctor.findings import AGAIN_WHEN_STILL, Finding, counted, note, ok, problem
 from pin_exporter.doctor.limit_checks import cap_of
 from pin_exporter.doctor.reply import Purpose, Reply
 from pin_exporter.model import Pin
 
-_LOOK = "compare with the AIOZ Pin dashboard; aiozpin_inventory_unaccounted_files will show the difference"
+_LOOK: Final = (
+    "compare with the AIOZ Pin dashboard; aiozpin_inventory_unaccounted_files will show the difference"
+)
+_UNLESS_CHANGED: Final = "nothing, if the list changed meanwhile; else compare with the AIOZ Pin dashboard"
 
 
 def check_totals(evidence: Evidence) -> Iterator[Finding]:
@@ -36,7 +40,7 @@ def _filter(evidence: Evidence) -> Iterator[Finding]:
         yield note("totals_filter", told, "nothing: the exporter asks for all")
     else:
         # Asked one after the other, so a changing list adds up only nearly.
-        yield note("totals_filter", f"totals do not add up: {counts}")
+        yield note("totals_filter", f"totals do not add up: {counts}", _UNLESS_CHANGED)
 
 
 def _rows_that_are(reply: Reply, *, state: bool) -> int:
@@ -53,7 +57,8 @@ def _page_independence(evidence: Evidence) -> Iterator[Finding]:
         told = "totals.files is the number of rows in the page, not in the list"
         yield problem("totals_page", told, "aiozpin_files will be wrong: ask AIOZ Pin")
     else:
-        yield note("totals_page", "totals changed while the list was read: see the findings on changes")
+        told = "totals changed while the list was read"
+        yield note("totals_page", told, "nothing, if the finding on changes tells why")
 
 
 def _files(evidence: Evidence) -> Iterator[Finding]:
@@ -63,14 +68,20 @@ def _files(evidence: Evidence) -> Iterator[Finding]:
     end = last.question.offset + last.rows
     full = last.rows in (last.question.limit, cap_of(evidence))
     if end > last.files and not last.rows:
-        yield note("files", "the list shrank too fast to see whether it ends where totals.files says")
+        yield note(
+            "files",
+            "the list shrank too fast to see whether it ends where totals.files says",
+            AGAIN_WHEN_STILL,
+        )
     elif end > last.files:
         told = f"the list has at least {end - last.files} rows more than totals.files, which is {last.files}"
         yield problem("files", told, _LOOK)
     elif end == last.files:
         yield ok("files", f"the list ends where totals.files says, at {last.files}")
     elif full:
-        yield note("files", "the list grew too fast to see whether it ends where totals.files says")
+        yield note(
+            "files", "the list grew too fast to see whether it ends where totals.files says", AGAIN_WHEN_STILL
+        )
     else:
         told = f"the list ends {last.files - end} rows before totals.files, which is {last.files}"
         yield problem("files", told, _LOOK)
@@ -81,16 +92,21 @@ def _size(evidence: Evidence) -> Iterator[Finding]:
     if not evidence.good:
         return
     if rows is None:
-        yield note("size", "totals.size could not be compared: the list was not read as a whole")
+        told = "totals.size could not be compared: the list was not read as a whole"
+        yield note(
+            "size", told, "once the exporter runs, compare aiozpin_size_bytes with aiozpin_stored_bytes"
+        )
         return
     reported = evidence.listed()[-1].page
-    counted = sum(row.size or 0 for row in rows)
+    added_up = sum(row.size or 0 for row in rows)
     if reported is None:
         return
-    if counted == reported.totals.size:
-        yield ok("size", f"the sizes of all {len(rows)} rows add up to totals.size, {counted} bytes")
+    if added_up == reported.totals.size:
+        yield ok(
+            "size", f"the sizes of all {counted(len(rows), 'row')} add up to totals.size, {added_up} bytes"
+        )
     else:
-        told = f"the rows add up to {counted} bytes, totals.size says {reported.totals.size}"
+        told = f"the rows add up to {added_up} bytes, totals.size says {reported.totals.size}"
         yield problem("size", told, "compare with the AIOZ Pin dashboard")
 
 

@@ -6,7 +6,7 @@ from statistics import median
 from typing import Final
 
 from pin_exporter.doctor.evidence import Evidence
-from pin_exporter.doctor.findings import Finding, note, ok, problem
+from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
 from pin_exporter.doctor.limit_checks import is_trial
 from pin_exporter.doctor.rate_headers import is_rate_header
 from pin_exporter.doctor.reply import Reply
@@ -33,8 +33,8 @@ def _troubles(evidence: Evidence) -> Iterator[Finding]:
     troubles = Counter(reply.trouble for reply in asked if reply.trouble)
     for trouble, count in troubles.items():
         example = next(reply for reply in asked if reply.trouble == trouble)
-        if example.status == 429:
-            continue  # has a finding of its own
+        if _is_told_elsewhere(example, evidence):
+            continue
 
         said = f": {example.told}" if example.told else ""
         told = f"{count} of {total} requests: {trouble}{said}"
@@ -43,19 +43,23 @@ def _troubles(evidence: Evidence) -> Iterator[Finding]:
         else:
             yield problem("errors", told, _advice(example))
     if total and not troubles:
-        yield ok("errors", f"all {total} requests were answered")
+        yield ok("errors", f"all {counted(total, 'request')} were answered")
     if evidence.repeats:
         told = f"{evidence.repeats} of {total} requests were answered with the page of the request before"
         yield problem("repeats", told, "look for a cache or proxy in between; walks take longer or fail")
 
 
+def _is_told_elsewhere(reply: Reply, evidence: Evidence) -> bool:
+    """Tell whether a failure has a finding of its own: about the limit, redirects, keys or base_url."""
+    status = reply.status or 0
+    return status == 429 or 300 <= status < 400 or (status in (401, 403, 404) and not evidence.good)
+
+
 def _advice(reply: Reply) -> str:
     if reply.reason == "timeout":
         return "check firewalls and proxies; if it is large pages that are slow, lower page_size"
-    if reply.reason == "tls":
-        return "check base_url and the CA certificates"
     if reply.reason is not None:
-        return "check base_url, DNS, firewalls and proxies"
+        return reply.hint
     if reply.status in (401, 403):
         return "the same keys are accepted at times: ask the service, or look for a proxy that drops headers"
     if reply.status is not None and reply.status >= 500:
@@ -79,18 +83,20 @@ def _rate_limit(evidence: Evidence) -> Iterator[Finding]:
             told,
             "lower requests_per_minute, or find what else uses this key: an exporter does",
         )
-    headers = {
-        f"{name}: {value}"
-        for reply in evidence.replies[-1:]
-        for name, value in reply.headers.items()
-        if is_rate_header(name)
-    }
+    # A proxy's answers, and those that never came, have none.
+    headers = next(filter(None, map(_rate_headers, reversed(evidence.replies))), "")
     if headers:
-        yield note("rate_headers", f"the API tells of its limit: {', '.join(sorted(headers))}")
+        told = f"the API tells of its limit: {headers}"
+        yield note("rate_headers", told, "keep requests_per_minute below it: others may use the key as well")
     elif evidence.good:
         yield ok("rate_headers", "the API sends no headers about a limit")
     if evidence.good and not limited:
         yield ok("rate_limit", f"{len(evidence.replies)} requests met no limit")
+
+
+def _rate_headers(reply: Reply) -> str:
+    shown = (f"{name}: {value}" for name, value in sorted(reply.headers.items()) if is_rate_header(name))
+    return ", ".join(shown)
 
 
 def _retry_after(reply: Reply) -> str:
@@ -108,9 +114,11 @@ def _latency(evidence: Evidence) -> Iterator[Finding]:
     if short:
         middle, least, most = median(short), min(short), max(short)
         told = f"short answers take {middle:.2f} s, the quickest {least:.2f} s, the slowest {most:.2f} s"
-        yield note("latency", told) if middle > _SLOW_SECONDS else ok("latency", told)
+        slow = middle > _SLOW_SECONDS
+        yield note("latency", told, "nothing: polls take longer for it") if slow else ok("latency", told)
         if most - least > max(_JITTER_SECONDS, middle / 2):
-            yield note("jitter", f"the time of short answers varies by {most - least:.1f} s")
+            told = f"the time of short answers varies by {most - least:.1f} s"
+            yield note("jitter", told, "nothing, as long as requests do not time out")
     longest = max(reply.seconds for reply in evidence.good)
     limit = evidence.setup.request_timeout
     if longest > limit / 3:

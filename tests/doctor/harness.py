@@ -1,8 +1,7 @@
 """Examine simulated accounts: in the same process by an injected clock, or over real sockets."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -96,7 +95,7 @@ def examined_simulation(
         if not on_sockets:
             client = client_over(httpx.ASGITransport(simulator.app))
             return await examined_by(client, setup, clock, keys=keys, timeout_seconds=timeout_seconds)
-        with _listening() as sock:
+        with open_socket("127.0.0.1:0") as sock:
             stop = asyncio.Event()
             serving = asyncio.create_task(serve(simulator, sock, stop))
             setup_there = replace(setup, base_url=base_url(sock))
@@ -136,11 +135,10 @@ async def examined_by(
     def api(url: str, source: Callable[[], Credentials]) -> PinApi:
         return PinApi(pool, url, source, timeout_seconds)
 
-    other = None if setup.base_url.endswith("/api") else f"{setup.base_url}/api"
     ways = Asking(
         asking(api(setup.base_url, lambda: pair), lambda: pair, clock),
         asking(api(setup.base_url, swapped(lambda: pair)), lambda: pair, clock),
-        asking(api(other, lambda: pair), lambda: pair, clock) if other else None,
+        asking(api(setup.elsewhere, lambda: pair), lambda: pair, clock) if setup.elsewhere else None,
     )
     async with client:
         return await examine(ways, setup, clock, path=path)
@@ -161,12 +159,6 @@ def told(evidence: Evidence) -> list[str]:
 
 def lines(diagnosis: Diagnosis) -> list[str]:
     return [f"{finding.mark} {finding.check}: {finding.what}" for finding in diagnosis.findings]
-
-
-@contextmanager
-def _listening() -> Iterator[Any]:
-    with open_socket("127.0.0.1:0") as sock:
-        yield sock
 
 
 def loaded(suggested: Sequence[Suggestion], folder: Path) -> dict[str, object]:

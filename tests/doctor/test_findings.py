@@ -97,6 +97,39 @@ def test_a_base_url_without_api_is_told_and_suggested() -> None:
     assert (suggestion.setting, suggestion.value) == ("base_url", "https://api.test/api")
 
 
+def test_a_base_url_that_is_the_address_of_the_list_is_told() -> None:
+    good = listing()
+
+    def service(request: httpx.Request) -> httpx.Response:
+        return good(request) if request.url.path == "/api/pinning/pins/" else httpx.Response(404)
+
+    setup = replace(SETUP, base_url="https://api.test/api/pinning/pins")
+    (suggestion,) = suggestions(examined_service(service, setup=setup)[0])
+
+    assert (suggestion.setting, suggestion.value) == ("base_url", "https://api.test/api")
+
+
+@pytest.mark.parametrize("status", [401, 403, 429])
+def test_an_api_that_is_found_elsewhere_and_refuses_is_found_nevertheless(status: int) -> None:
+    def service(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status if request.url.path == "/api/pinning/pins/" else 404)
+
+    (suggestion,) = suggestions(
+        examined_service(service, setup=replace(SETUP, base_url="https://api.test"))[0]
+    )
+
+    assert (suggestion.setting, suggestion.value) == ("base_url", "https://api.test/api")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_refusal_of_all_requests_is_told_once(status: int) -> None:
+    findings = diagnose(examined_service(lambda _: httpx.Response(status))[0]).findings
+
+    told_of = [one for one in findings if one.mark == "problem" and one.check != "encryption"]
+    assert len(told_of) == 1, told_of
+    assert not any("at times" in one.action for one in findings)
+
+
 def test_a_base_url_that_is_no_api_at_all_is_told_with_the_right_one() -> None:
     evidence, _ = examined_service(
         lambda _: httpx.Response(404), setup=replace(SETUP, base_url="https://x.test")
@@ -107,16 +140,35 @@ def test_a_base_url_that_is_no_api_at_all_is_told_with_the_right_one() -> None:
     assert DEFAULT_BASE_URL in finding.action
 
 
-def test_a_redirect_to_https_of_the_same_host_is_suggested() -> None:
+@pytest.mark.parametrize(
+    ("base_url", "location", "suggested"),
+    [
+        ("http://api.test/api", "https://api.test/api/pinning/pins/?offset=0", "https://api.test/api"),
+        ("http://api.test/api", "https://api.test/v2/pinning/pins", "https://api.test/v2"),
+        ("http://API.test:8080/api", "https://api.test:8443/api/pinning/pins/", "https://api.test:8443/api"),
+        ("http://[::1]:80/api", "https://[::1]:8443/api/pinning/pins/", "https://[::1]:8443/api"),
+        ("http://api.test", "https://api.test/pinning/pins/", "https://api.test"),
+        ("http://api.test/api", "https://api.test/login", None),
+        ("http://api.test/api", "https://api.test.evil.test/api/pinning/pins/", None),
+        ("http://api.test/api", "https://evil.test/api/pinning/pins/", None),
+        ("http://api.test/api", "/api/pinning/pins/", None),
+        ("http://api.test/api", f"https://{API_KEY}/api/pinning/pins/", None),
+        ("http://api.test/api", "https://[redacted]/api/pinning/pins/", None),
+        ("https://api.test/api", "https://api.test/v2/pinning/pins/", None),
+    ],
+)
+def test_a_redirect_to_the_list_over_https_on_the_same_host_is_suggested(
+    base_url: str, location: str, suggested: str | None
+) -> None:
     def service(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(301, headers={"Location": "https://api.test/api/pinning/pins/?offset=0"})
+        return httpx.Response(301, headers={"Location": location})
 
-    evidence, _ = examined_service(service)
+    evidence, _ = examined_service(service, setup=replace(SETUP, base_url=base_url))
 
-    assert has(told(evidence), "problem redirect: 4 of 4 requests were redirected (301) to https://api.test/")
-    assert [(one.setting, one.value) for one in suggestions(evidence)] == [
-        ("base_url", "https://api.test/api")
-    ]
+    assert has(told(evidence), "problem redirect: 4 of 4 requests were redirected (301) to ")
+    assert [(one.setting, one.value) for one in suggestions(evidence)] == (
+        [("base_url", suggested)] if suggested else []
+    )
 
 
 @pytest.mark.parametrize(
@@ -186,6 +238,21 @@ def test_headers_about_a_limit_are_told_and_obeyed(headers: dict[str, str], allo
     assert has(told(evidence), "note rate_headers: the API tells of its limit: ")
     suggested = {one.setting: one.value for one in suggestions(evidence)}
     assert suggested.get("requests_per_minute") == allowed
+
+
+def test_headers_about_a_limit_are_told_though_the_last_answer_has_none() -> None:
+    good, asked = listing(), 0
+
+    def service(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        if asked > 8:
+            return httpx.Response(502)
+        answer = good(request)
+        answer.headers["X-RateLimit-Limit"] = "60"
+        return answer
+
+    assert has(found(service), "note rate_headers: the API tells of its limit: x-ratelimit-limit: 60")
 
 
 def test_a_limit_that_is_refused_is_told_with_one_that_works_and_suggested() -> None:
@@ -283,6 +350,13 @@ def test_a_list_in_any_other_order_is_told() -> None:
     assert has(backwards, "problem order: 100% of the rows are older than the row before")
 
 
+def test_a_few_pins_that_were_done_in_another_order_are_no_problem() -> None:
+    lines = found(listing([dated(9), dated(5), dated(1)]), base_url="https://api.test/api")
+
+    assert not has(lines, "problem")
+    assert has(lines, "note order: 100% of the rows are older than the row before")
+
+
 def test_an_order_that_is_ignored_is_told() -> None:
     def service(request: httpx.Request) -> httpx.Response:
         url = request.url.copy_set_param("sortOrder", "ASC")
@@ -338,7 +412,10 @@ def test_rows_that_cannot_be_read_are_counted() -> None:
 def test_rows_without_a_date_are_counted() -> None:
     rows = [row(number, date_pinned="yesterday") for number in range(50)]
 
-    assert has(found(listing(rows)), "note dates: 50 rows have no date_pinned that can be read")
+    lines = found(listing(rows))
+    assert has(lines, "note dates: 50 rows have no date_pinned that can be read")
+    assert has(lines, "ok order: there are too few dates")
+    assert not has(lines, "note ties")
 
 
 def test_rows_that_do_not_fit_the_filter_are_told() -> None:
@@ -363,6 +440,12 @@ def test_words_of_both_generations_and_strange_ones_are_told_on_one_line() -> No
     (unknown,) = (line for line in lines if line.startswith("note unknown_words: "))
     assert "and 30 more" in unknown
     assert all(line.isprintable() and API_KEY not in line for line in lines)
+
+
+def test_words_that_both_generations_have_are_told_as_well() -> None:
+    lines = found(listing([dated(number, status="failed") for number in range(5)]))
+
+    assert "ok vocabulary: the words are those of both 2023 and 2024: failed (5)" in lines
 
 
 def test_an_empty_account_is_no_problem() -> None:
@@ -417,6 +500,13 @@ def test_a_list_that_changes_fast_is_not_taken_for_one_that_is_wrong(options: di
 
     assert not [line for line in lines if line.startswith("problem")]
     assert has(lines, "note changes: ")
+
+
+def test_a_list_that_grows_is_not_taken_for_pages_that_are_cut() -> None:
+    evidence = examined_simulation(insert_rate=600.0, setup=replace(SETUP, page_size=1_000))
+
+    assert not has(told(evidence), "note limit: pages are cut")
+    assert "page_size" not in {one.setting for one in suggestions(evidence)}
 
 
 def test_a_429_with_a_short_wait_is_waited_out_once() -> None:

@@ -78,9 +78,26 @@ def test_a_certificate_for_another_name_is_told_in_words(tmp_path: Path) -> None
 def test_plain_http_where_tls_is_expected_is_told() -> None:
     async def work() -> NetworkPath:
         async with StrangeServer(silence).listening() as server:
-            return await look_at_path(server.base_url("https"), DoctorClock(), 0.3)
+            return await look_at_path(server.base_url("https"), DoctorClock(), 1.0)
 
     assert asyncio.run(work()).tls_error == "no answer in time"
+
+
+async def _answer_in_clear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+    writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    writer.close()
+
+
+def test_a_server_that_does_not_speak_tls_is_told_in_words() -> None:
+    async def work() -> NetworkPath:
+        answering = await asyncio.start_server(_answer_in_clear, "127.0.0.1", 0)
+        async with answering:
+            port = answering.sockets[0].getsockname()[1]
+            return await look_at_path(f"https://127.0.0.1:{port}/api", DoctorClock(), 10.0)
+
+    told = asyncio.run(work()).tls_error
+    assert told in ("wrong version number", "record layer failure")  # by the version of OpenSSL
 
 
 def test_a_name_that_does_not_exist_is_told() -> None:
@@ -92,7 +109,7 @@ def test_a_name_that_does_not_exist_is_told() -> None:
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".test"])
 def test_odd_names_are_told_as_such(host: str) -> None:
-    assert look(f"https://{host}:1/api").resolve_error
+    assert look(f"https://{host}:1/api").resolve_error == "it is no name that can be looked up"
 
 
 def test_a_port_where_nobody_listens_is_left_to_the_requests() -> None:
@@ -113,6 +130,7 @@ def test_plain_http_is_only_resolved() -> None:
         ({}, None),
         ({"HTTPS_PROXY": "http://user:pass@proxy.test:3128"}, "http://proxy.test:3128"),
         ({"https_proxy": "proxy.test:3128"}, "http://proxy.test:3128"),
+        ({"HTTPS_PROXY": "http://user:pass@[2001:db8::1]:3128"}, "http://[2001:db8::1]:3128"),
         ({"ALL_PROXY": "http://proxy.test"}, "http://proxy.test"),
         ({"HTTP_PROXY": "http://proxy.test:3128"}, None),
         ({"HTTPS_PROXY": "http://proxy.test", "NO_PROXY": "api.test"}, None),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pin_exporter.doctor.advice import suggestions
+from pin_exporter.doctor.diagnosis import diagnose
 from pin_exporter.doctor.plan import MAX_REQUESTS
 from pin_exporter.simulator import Fault, Simulator
 from pin_exporter.simulator.option import rules
@@ -65,7 +66,7 @@ QUIRKS: dict[str, Quirk] = {
     "bulk_unpin_size": Quirk(
         50, r"changes: .*\b[1-9]\d\d pins unpinned", {"bulk_unpin_rate": 20.0}, pins=1_000
     ),
-    "out_of_money_rate": Quirk(BUSY, r"note changes: .*\d+ pins dropped because the balance ran out"),
+    "out_of_money_rate": Quirk(BUSY, r"problem out_of_money: \d+ pins dropped within \d+ s because"),
     "max_pins": Quirk(300, r"ok changes: nothing changed", {"insert_rate": BUSY}),
     # what goes wrong
     "latency_seconds": Quirk(1.5, r"note latency: short answers take 1.50 s"),
@@ -117,7 +118,8 @@ AT_TIMES = {
 }
 """What is told of a fault that comes and goes."""
 SOCKETS = {"slow_body", "black_hole", "dropped_connection"}
-SHORT_SECONDS = 0.3
+TIMEOUTS = {"slow_body_rate": 1.0, "black_hole_rate": 0.3}
+"""The head of a slow body has to come in time, on a busy machine as well; of a black hole nothing comes."""
 
 
 @cache
@@ -130,7 +132,8 @@ def seen(lines: list[str], finding: str) -> bool:
 
 
 def test_every_option_of_the_simulator_has_a_case() -> None:
-    assert QUIRKS.keys() == {name for record in RECORDS.values() for name in rules(record)}
+    options = {name for record in RECORDS.values() for name in rules(record)}
+    assert QUIRKS.keys() == options - {"names"}, "what owners call their pins is no quirk of the API"
 
 
 def test_every_fault_has_a_case() -> None:
@@ -144,12 +147,13 @@ def test_a_quirk_is_found_and_not_where_there_is_none(option: str, tmp_path: Pat
     evidence = examined_simulation(
         pins=quirk.pins,
         on_sockets=quirk.on_sockets,
-        timeout_seconds=SHORT_SECONDS if option in ("slow_body_rate", "black_hole_rate") else 30.0,
+        timeout_seconds=TIMEOUTS.get(option, 30.0),
         **{**quirk.beside, option: quirk.value},
     )
     lines = told(evidence)
 
     assert seen(lines, quirk.finding), "\n".join(lines)
+    assert all(finding.action or finding.mark == "ok" for finding in diagnose(evidence).findings)
     assert not seen(without(quirk.pins, tuple(quirk.beside.items())), quirk.finding)
     assert evidence.requests <= MAX_REQUESTS
     suggested = suggestions(evidence)

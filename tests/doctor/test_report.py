@@ -1,12 +1,14 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import yaml
 
 from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
 from pin_exporter.doctor.findings import Finding, Mark, Suggestion
 from pin_exporter.doctor.report import as_json, as_text
-from tests.doctor.harness import examined_simulation, loaded
+from tests.doctor.harness import SETUP, examined_simulation, loaded
 
 SUGGESTED = (
     Suggestion("page_size", 500, "a limit of 1000 rows is refused"),
@@ -26,14 +28,14 @@ DIAGNOSIS = Diagnosis(
 
 
 def test_the_text_is_aligned_and_ends_with_what_to_set() -> None:
-    assert as_text([DIAGNOSIS], colour=False).splitlines()[:5] == [
+    assert as_text(DIAGNOSIS, colour=False).splitlines()[:5] == [
         "account archive at https://api.test/api",
         "  ok      keys           the key pair is accepted",
         "  note    limit          " + "b" * 50,
         "                         " + "c" * 50,
         "                         -> lower page_size",
     ]
-    assert as_text([DIAGNOSIS], colour=False).endswith(
+    assert as_text(DIAGNOSIS, colour=False).endswith(
         "24 requests: 1 problem, 1 note, 1 in order\n"
         "Suggested settings for this account:\n"
         "\n"
@@ -45,12 +47,22 @@ def test_the_text_is_aligned_and_ends_with_what_to_set() -> None:
     )
 
 
+@pytest.mark.parametrize(("columns", "widest"), [(1, 60), (80, 80), (110, 110), (500, 110)])
+def test_no_line_is_longer_than_the_terminal(columns: int, widest: int) -> None:
+    words = " ".join(["word"] * 60)
+    findings = (Finding("order", Mark.NOTE, words, words),)
+    diagnosis = replace(DIAGNOSIS, findings=findings, suggested=(Suggestion("page_size", 5, words),))
+    lengths = [len(line) for line in as_text(diagnosis, colour=False, width=columns).splitlines()]
+
+    assert widest - 5 < max(lengths) <= widest
+
+
 def test_colour_stands_around_marks_alone() -> None:
-    coloured = as_text([DIAGNOSIS], colour=True)
+    coloured = as_text(DIAGNOSIS, colour=True)
 
     assert "  \x1b[31mproblem\x1b[0m files " in coloured
     assert "  \x1b[32mok     \x1b[0m keys " in coloured
-    assert "\x1b" not in as_text([DIAGNOSIS], colour=False)
+    assert "\x1b" not in as_text(DIAGNOSIS, colour=False)
 
 
 def test_the_json_says_the_same() -> None:
@@ -86,7 +98,10 @@ def test_every_setting_that_may_be_suggested_can_be_loaded(tmp_path: Path) -> No
 
 
 def test_nothing_is_suggested_where_nothing_needs_to_change() -> None:
-    diagnosis = diagnose(examined_simulation())
+    setup = replace(SETUP, base_url="https://api.test/api")
+    diagnosis = diagnose(examined_simulation(setup=setup))
 
     assert diagnosis.suggested == ()
-    assert "Suggested" not in as_text([diagnosis], colour=False)
+    text = as_text(diagnosis, colour=False)
+    assert text.endswith("in order\nThe settings suit this account.\n\n")
+    assert "suit" not in as_text(replace(DIAGNOSIS, suggested=()), colour=False)

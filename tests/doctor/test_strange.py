@@ -64,7 +64,7 @@ def test_dates_that_hold_a_key_are_not_shown() -> None:
 
 
 def check(diagnosis: Diagnosis) -> None:
-    text = as_text([diagnosis], colour=False)
+    text = as_text(diagnosis, colour=False)
     assert all(line.isprintable() for line in text.splitlines())
     assert leaks(text) == []
     assert leaks(as_json([diagnosis])) == []
@@ -109,6 +109,18 @@ def test_a_host_without_anybody_listening_is_a_problem() -> None:
 
     (errors,) = (finding for finding in diagnosis.findings if finding.check == "errors")
     assert errors.what.startswith("4 of 4 requests: no connection: connection to 127.0.0.1:1 failed: ")
+
+
+def test_what_to_do_about_a_proxy_is_said_of_the_proxy() -> None:
+    async def work() -> Diagnosis:
+        async with HttpClients() as clients:
+            account = replace(account_at("https://api.test/api"), proxy_url=SecretStr("http://127.0.0.1:1"))
+            return await examined(account, clients, DoctorClock(), lambda _: None)
+
+    (errors,) = (finding for finding in asyncio.run(work()).findings if finding.check == "errors")
+
+    assert "connection to the proxy 127.0.0.1:1 failed" in errors.what
+    assert errors.action == "check proxy_url, or the variables HTTPS_PROXY and NO_PROXY"
 
 
 TEXTS = ("", "12", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59+23:59", "DONE", "pinned", "x" * 99)

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,12 +21,15 @@ KEYS = {"PIN_EXPORTER_API_KEY": API_KEY, "PIN_EXPORTER_SECRET_KEY": SECRET_KEY}
 DOCTOR = (sys.executable, "-m", "pin_exporter", "doctor")
 
 
-def doctor(env: Mapping[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+def doctor(
+    env: Mapping[str, str], *options: str, stdout: int = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PIN_EXPORTER_")}
     return subprocess.run(
         [*DOCTOR, *options],
         env={**clean, **QUICK, **env},
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=PATIENCE_SECONDS,
         check=False,
@@ -130,6 +134,58 @@ def test_it_can_be_interrupted_without_a_traceback(number: signal.Signals) -> No
     assert (status, process.lines) == (130, [])
 
 
+def test_what_was_found_of_one_account_is_not_lost_when_the_next_is_interrupted(tmp_path: Path) -> None:
+    with simulator("--pins=20") as simulated, socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(PATIENCE_SECONDS)
+        keys = {"api_key": API_KEY, "secret_key": SECRET_KEY}
+        there = {
+            name.removeprefix("PIN_EXPORTER_").lower(): v for name, v in simulated.keys["default"].items()
+        }
+        hung = {"name": "hung", **keys, "base_url": f"http://127.0.0.1:{silent.getsockname()[1]}/api"}
+        config = tmp_path / "config.yml"
+        config.write_text(json.dumps({"accounts": [{"name": "good", **there}, hung]}))
+        with running((*DOCTOR, f"--config.file={config}"), QUICK) as process:
+            asked, _ = silent.accept()
+            status = process.stop()
+            asked.close()
+
+    assert status == 130
+    assert process.lines[0].startswith("account good at ")
+    assert "The settings suit this account." in process.lines
+
+
+def test_a_report_that_nobody_takes_ends_without_a_traceback() -> None:
+    nobody = f"http://127.0.0.1:{free_port()}/api"
+    ours, theirs = os.pipe()
+    os.close(ours)
+    piped = doctor({**KEYS, "PIN_EXPORTER_BASE_URL": nobody}, stdout=theirs)
+    os.close(theirs)
+    with Path("/dev/full").open("w") as full:
+        filled = doctor({**KEYS, "PIN_EXPORTER_BASE_URL": nobody}, "--json", stdout=full.fileno())
+
+    assert (piped.returncode, piped.stderr) == (130, "")
+    assert (filled.returncode, filled.stderr) == (
+        2,
+        "pin-exporter: the report cannot be written: No space left on device\n",
+    )
+
+
+def test_words_that_the_output_has_no_letters_for_are_written_as_escapes() -> None:
+    with simulator("--pins=20", "--unknown-share=0.5", "--unknown-word=gel\u00f6scht") as simulated:
+        ended = doctor({**simulated.keys["default"], "PYTHONIOENCODING": "ascii"})
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "status words that are not known: gel\\xf6scht (10)" in ended.stdout
+
+
+def test_lines_are_no_longer_than_the_terminal_is_wide() -> None:
+    with simulator("--pins=20") as simulated:
+        seen = on_a_terminal({**simulated.keys["default"], "NO_COLOR": "1"}, columns=80)
+
+    report = seen.partition("account default at ")[2].splitlines()
+    assert 70 < max(map(len, report)) <= 80
+
+
 def test_a_terminal_sees_colours_and_how_far_it_is() -> None:
     with simulator("--pins=20") as simulated:
         plain = on_a_terminal({**simulated.keys["default"], "NO_COLOR": "1"})
@@ -140,13 +196,14 @@ def test_a_terminal_sees_colours_and_how_far_it_is() -> None:
     assert "\x1b[32m" not in plain
 
 
-def on_a_terminal(env: Mapping[str, str]) -> str:
+def on_a_terminal(env: Mapping[str, str], columns: int = 120) -> str:
     """Return what a person sees."""
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
     clean = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("PIN_EXPORTER_") and name != "NO_COLOR"
+        if not name.startswith("PIN_EXPORTER_") and name not in ("NO_COLOR", "COLUMNS")
     }
     started = subprocess.Popen(DOCTOR, env={**clean, **QUICK, **env}, stdout=theirs, stderr=theirs)
     os.close(theirs)

@@ -1,6 +1,7 @@
 """What is fuzzed: each target takes its material and fails when anything but our own errors comes of it."""
 
 import asyncio
+import itertools
 import re
 import tempfile
 from collections.abc import Callable
@@ -19,11 +20,14 @@ from hypothesis import strategies as st
 from pin_exporter.accounts import accounts_of
 from pin_exporter.answers import Answer, bounded_headers, error_for_status
 from pin_exporter.decode import decode_page
+from pin_exporter.doctor.diagnosis import diagnose
+from pin_exporter.doctor.plan import MAX_REQUESTS
 from pin_exporter.errors import MalformedError, PollError, RateLimitedError, ServerError, SettingsError
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.load_settings import load_settings
 from pin_exporter.model import Page
 from pin_exporter.web_config import cost_of, read_web_config
+from tests.doctor.harness import examined_service
 from tests.environment import clean
 from tests.fuzz.material import answers, bodies, config_contents, web_config_contents
 from tests.service import API_KEY, SECRET_KEY, credentials, pin_api
@@ -139,10 +143,27 @@ def _check_exchange(answered: tuple[int, list[tuple[str, str]], bytes]) -> None:
     asyncio.run(ask())
 
 
+def _check_diagnosis(answered: list[tuple[int, list[tuple[str, str]], bytes]]) -> None:
+    """Examine a server that gives these answers, one after the other, over and over."""
+    coming = itertools.cycle(answered)
+
+    def service(_: httpx.Request) -> httpx.Response:
+        status, headers, body = next(coming)
+        raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+        return httpx.Response(status, headers=raw, stream=httpx.ByteStream(body))
+
+    evidence, _ = examined_service(service)
+    assert evidence.requests <= MAX_REQUESTS
+    for finding in diagnose(evidence).findings:
+        check_line(finding.what)
+        check_line(finding.action or "nothing")
+
+
 TARGETS = (
     Target("configuration files", config_contents(), partial(check_file, _use_config)),
     Target("web configuration files", web_config_contents(), partial(check_file, _use_web_config)),
     Target("bodies of pages", bodies(), _check_body),
     Target("refusals", answers(), _check_refusal),
     Target("exchanges", answers(), _check_exchange),
+    Target("diagnoses", st.lists(answers(), min_size=1, max_size=5), _check_diagnosis),
 )
