@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -42,6 +43,8 @@ class PinLister:
         self._clock = clock
         self._rng = rng
         self._patience_seconds = patience_seconds
+        self.waiting: Counter[Operation] = Counter()
+        """How many requests wait for the budget, which others may use up for hours."""
 
     async def page(
         self,
@@ -59,7 +62,12 @@ class PinLister:
 
         deadline = math.inf
         for attempt in range(1, _ATTEMPTS + 1):
-            _count_wait(count, await self._budget.acquire(background=operation is Operation.LIST))
+            self.waiting[operation] += 1
+            try:
+                waited = await self._budget.acquire(background=operation is Operation.LIST)
+            finally:
+                self.waiting[operation] -= 1
+            _count_wait(count, waited)
             # From the first request on: waiting for the budget must not use up the patience.
             deadline = min(deadline, self._clock.elapsed() + self._patience_seconds)
             try:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from pin_exporter.snapshot import AccountSnapshot, Collector
 
@@ -24,13 +24,20 @@ class _Seen:
     allowed_seconds: float
 
 
+class Polled(Protocol):
+    """An account that is polled, as `AccountPoller` does."""
+
+    snapshot: AccountSnapshot
+
+    def waits_for_budget(self, collector: Collector) -> bool:
+        """Tell whether a request waits until others have made theirs."""
+
+
 class Liveness:
     """Looks from outside at what each account's collectors do. `elapsed` reads a clock that only grows."""
 
-    def __init__(
-        self, snapshots: Callable[[], Iterable[AccountSnapshot]], elapsed: Callable[[], float]
-    ) -> None:
-        self._snapshots = snapshots
+    def __init__(self, pollers: Callable[[], Iterable[Polled]], elapsed: Callable[[], float]) -> None:
+        self._pollers = pollers
         self._elapsed = elapsed
         self._looked_at = elapsed()
         self._seen: dict[tuple[str, Collector], _Seen] = {}
@@ -59,13 +66,16 @@ class Liveness:
         self._seen = dict(self._seen_now(gap))
 
     def _seen_now(self, gap: float) -> Iterator[tuple[tuple[str, Collector], _Seen]]:
-        for snapshot in self._snapshots():
+        for poller in self._pollers():
+            snapshot = poller.snapshot
             for collector, health in snapshot.health.items():
                 key = snapshot.account, collector
                 done = health.polls, snapshot.traffic.requests_for(collector.operation)
                 before = self._seen.get(key)
-                # While the key is refused, the inventory waits for the totals.
-                waits = snapshot.is_refused and collector is Collector.INVENTORY
+                # While the key is refused, the inventory waits for the totals. And many accounts with one key
+                # may wait for hours.
+                waits_for_totals = snapshot.is_refused and collector is Collector.INVENTORY
+                waits = waits_for_totals or poller.waits_for_budget(collector)
                 is_silent = before is not None and before.done == done and not waits
                 silent_seconds = before.silent_seconds + gap if before and is_silent else 0.0
                 allowed_seconds = _SILENCE_SECONDS + _INTERVALS * health.interval_seconds

@@ -96,6 +96,10 @@ class AccountPoller:
             due += interval * max(1, math.ceil((self._clock.elapsed() - due) / interval))
             await self._clock.sleep(due - self._clock.elapsed())
 
+    def waits_for_budget(self, collector: Collector) -> bool:
+        """Tell whether a request of a collector waits for the budget."""
+        return self._lister.waiting[collector.operation] > 0
+
     async def poll(self, collector: Collector) -> None:
         """Poll once and publish the outcome, be it data or a failure."""
         poll = _Poll(collector, self._clock.elapsed(), self._clock.wall(), self._requests(collector))
@@ -146,8 +150,7 @@ class AccountPoller:
             rested, age = now - begun.interrupted, now - begun.began
             if rested <= _RESUMABLE_INTERVALS * interval and age <= max(interval, _RESUMABLE_SECONDS):
                 return begun
-        counted = self.snapshot.counted
-        shown = counted.inventory.shown if counted else NOTHING_SHOWN
+        shown = counted.inventory.shown if (counted := self.snapshot.counted) else NOTHING_SHOWN
         return _Begun(Reading(shown), now, now, self._requests(Collector.INVENTORY))
 
     def _requests(self, collector: Collector) -> int:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
+from pin_exporter.aside import aside
 from pin_exporter.errors import SettingsError
 
 _log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class Reloader(Generic[T]):
         """Reload, and return what is wrong with the configuration, nothing if it is in force now."""
         async with self._one_at_a_time:
             try:
-                accounts = await asyncio.to_thread(self._load)
+                accounts = await aside(self._load)
                 self._apply(accounts)
             except SettingsError as error:
                 self._note(accepted=False)

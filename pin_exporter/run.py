@@ -72,7 +72,7 @@ async def run_exporter(
         exporter = Exporter(accounts, clients, clock, random.Random())
         reloader = Reloader(lambda: exporter.read_keys(reload()), exporter.poll, note)
         exposition = Exposition(exporter.snapshots, process.registry, clock.elapsed)
-        liveness = Liveness(exporter.snapshots, clock.elapsed)
+        liveness = Liveness(lambda: exporter.pollers().values(), clock.elapsed)
         app = create_app(
             exposition,
             telemetry_path=web.telemetry_path,

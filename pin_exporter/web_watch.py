@@ -1,11 +1,11 @@
 """Keep the web configuration in step with its files while the exporter runs."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
+from pin_exporter.aside import aside
 from pin_exporter.clock import Clock
 from pin_exporter.errors import SettingsError
 from pin_exporter.web_config import WebConfig, read_web_config
@@ -55,11 +55,11 @@ class WebConfigWatch:
 
     async def look(self) -> None:
         """Put into force what has changed."""
-        signature = await asyncio.to_thread(_signature_of, (self._path, *self.config.files))
+        signature = await aside(lambda: _signature_of((self._path, *self.config.files)))
         if signature == self._signature:
             return
         try:
-            config = await asyncio.to_thread(self._read, self._path)
+            config = await aside(lambda: self._read(self._path))
             self._refuse_other_guards(config)
         except SettingsError as error:
             self._refused(error.problems)

@@ -1,11 +1,12 @@
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import httpx
 import pytest
 
 from pin_exporter.liveness import Liveness
-from pin_exporter.snapshot import Collector
+from pin_exporter.snapshot import AccountSnapshot, Collector
+from tests.clocks import settle
 from tests.samples import FULL
 from tests.test_poller import Polled
 
@@ -17,7 +18,7 @@ class Watched(Polled):
 
     def __init__(self, pins: int = 3, *, per_minute: int = 120) -> None:
         super().__init__(pins, per_minute=per_minute)
-        self.liveness = Liveness(lambda: [self.poller.snapshot], self.clock.elapsed)
+        self.liveness = Liveness(lambda: [self.poller], self.clock.elapsed)
 
     def watch_for(self, seconds: float) -> list[str]:
         async def work() -> None:
@@ -84,17 +85,52 @@ def test_time_in_which_nobody_looked_counts_as_a_minute_at_most() -> None:
     assert watched.liveness.problems() == []
 
 
+@dataclass
+class Stuck:
+    """An account for which nothing happens any more."""
+
+    snapshot: AccountSnapshot
+    waiting: bool = False
+
+    def waits_for_budget(self, _: Collector) -> bool:
+        return self.waiting
+
+
+def test_an_account_that_waits_for_a_budget_that_others_use_up_is_alive() -> None:
+    now = 0.0
+    liveness = Liveness(lambda: [Stuck(FULL, waiting=True)], lambda: now)
+    for _ in range(200):
+        liveness._look()
+        now += 60
+    assert liveness.problems() == []
+
+
+def test_a_page_that_waits_for_the_budget_says_so() -> None:
+    watched = Watched(pins=1_000, per_minute=2)
+
+    async def work() -> bool:
+        walk = asyncio.ensure_future(watched.poller.poll(Collector.INVENTORY))
+        await settle()
+        waits = watched.poller.waits_for_budget(Collector.INVENTORY)
+        walk.cancel()
+        await asyncio.gather(walk, return_exceptions=True)
+        return waits and not watched.poller.waits_for_budget(Collector.INVENTORY)
+
+    assert not watched.poller.waits_for_budget(Collector.INVENTORY)
+    assert asyncio.run(work())
+
+
 def test_of_many_that_are_stuck_ten_are_named() -> None:
     now = 0.0
-    snapshots = [replace(FULL, account=f"a{number}") for number in range(9)]
-    liveness = Liveness(lambda: snapshots, lambda: now)
+    pollers = [Stuck(replace(FULL, account=f"a{number}")) for number in range(9)]
+    liveness = Liveness(lambda: pollers, lambda: now)
     for _ in range(100):
         liveness._look()
         now += 60
     problems = liveness.problems()
     assert len(problems) == 11
-    assert problems[-1] == f"and {len(snapshots) * len(Collector) - 10} more"
+    assert problems[-1] == f"and {len(pollers) * len(Collector) - 10} more"
 
-    del snapshots[1:]
+    del pollers[1:]
     liveness._look()
     assert len(liveness.problems()) == 2

@@ -25,8 +25,9 @@ from tests.test_strange_server import GOOD, OTHERS, SHORT_SECONDS, TIMEOUTS
 
 FEW = ("black hole", "head without body")
 """The others that never end are the same to the doctor, and each takes as long as the timeout, four times."""
-USABLE = ("silence", "wrong-dates")
-"""Of the hostile: the first is among the few already, the second is a page."""
+WITH_ROWS = ("wrong-dates", "rows", "escaped-rows")
+USABLE = ("silence", *WITH_ROWS)
+"""Of the hostile: the first is among the few already, the others are pages."""
 CASES: dict[str, Behaviour] = {
     **{name: TIMEOUTS[name] for name in FEW},
     **{name: behaviour for name, (_, behaviour) in OTHERS.items()},
@@ -59,8 +60,9 @@ def after_some_good(bad: Behaviour, good: int = 3) -> Behaviour:
     return behave
 
 
-def test_dates_that_hold_a_key_are_not_shown() -> None:
-    check(examine(HOSTILE["wrong-dates"], 10.0))
+@pytest.mark.parametrize("case", WITH_ROWS)
+def test_keys_in_rows_are_not_shown(case: str) -> None:
+    check(examine(HOSTILE[case], 10.0))
 
 
 def check(diagnosis: Diagnosis) -> None:
