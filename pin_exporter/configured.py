@@ -74,8 +74,8 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
 def usable_accounts(settings: Settings, clients: HttpClients, shard: Shard) -> list[Account]:
     """Return the shard's accounts. Raises SettingsError for a URL, proxy or file that makes no client."""
     accounts = list(accounts_of(settings, shard))
-    for account in accounts:
-        clients.check(account.base_url, account.route)
+    for url, route in dict.fromkeys((account.base_url, account.route) for account in accounts):
+        clients.check(url, route)
     return accounts
 
 
