@@ -24,11 +24,13 @@ COPY pyproject.toml README.md LICENSE ./
 COPY pin_exporter pin_exporter
 # The time of every file, in Unix seconds: with the same one, the same bytes come out.
 ARG SOURCE_DATE_EPOCH=0
+# Sources of Cython modules and type stubs serve nobody here.
 # Bytecode that is never checked against its source: it holds whatever the files' times are.
 RUN python -m pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir /tmp/wheel . \
     && python -m pip --python /opt/pin-exporter/bin/python install --quiet --no-compile --no-deps --no-index \
         /tmp/wheel/*.whl \
     && find /opt/pin-exporter -name '*.so' -exec strip --strip-unneeded {} + \
+    && find /opt/pin-exporter -name '*.py[xi]' -delete -o -name '*.px[di]' -delete \
     && python -m compileall -q --invalidation-mode unchecked-hash /opt/pin-exporter/lib \
     && chmod -R u=rwX,go=rX /opt/pin-exporter \
     && find /opt/pin-exporter -exec touch --no-dereference --date "@${SOURCE_DATE_EPOCH}" {} +
