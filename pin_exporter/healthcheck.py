@@ -9,7 +9,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -52,14 +52,20 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="The exporter's settings. (PIN_EXPORTER_CONFIG_FILE)",
     )
+    parser.add_argument(
+        "--web.config.file",
+        dest="web_config_file",
+        metavar="FILE",
+        help="Its web configuration: whether to begin with TLS. (PIN_EXPORTER_WEB_CONFIG_FILE)",
+    )
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Return 0 if the exporter answers that it is healthy and 1 if not, and say so in one line."""
     address = "the settings"
     try:
-        address = listen_address(parsed)
-        answer = _ask(address)
+        address, begins_with_tls = _place(parsed)
+        answer = _ask(address, begins_with_tls=begins_with_tls)
     except (OSError, ValueError, SettingsError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         sys.stderr.write(f"pin-exporter: {address}: {reason or error}\n")
@@ -72,7 +78,12 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def listen_address(parsed: argparse.Namespace) -> str:
-    """Return the first address that the exporter was told to listen on.
+    """Return the first address that the exporter was told to listen on, as `_place` does."""
+    return _place(parsed)[0]
+
+
+def _place(parsed: argparse.Namespace) -> tuple[str, bool]:
+    """Return the first address that the exporter was told to listen on, and whether it probably has TLS.
 
     Flags win over the environment, that over `.env`, that over the file. A health check is started without
     the exporter's flags; in a container they can be read from its first process.
@@ -80,15 +91,24 @@ def listen_address(parsed: argparse.Namespace) -> str:
     Raises SettingsError for a file that cannot be read.
     """
     started = _flags_of(_words(FIRST_PROCESS))
-    flags = parsed.web_listen_address or started.web_listen_address
-    if flags:
-        return _first(flags)
     if Path(".env").is_file():
         from pin_exporter.env_file import load_env_file  # noqa: PLC0415 - third-party below
 
         load_env_file(Path(".env"))
+    address = parsed.web_listen_address or started.web_listen_address or _variable("WEB_LISTEN_ADDRESS")
+    guard = parsed.web_config_file or started.web_config_file or _variable("WEB_CONFIG_FILE")
     file = parsed.config_file or started.config_file or _variable("CONFIG_FILE")
-    return _first(_variable("WEB_LISTEN_ADDRESS") or (file and _from_file(Path(file))) or DEFAULT_ADDRESS)
+    values = _from_file(Path(file)) if file and not address else {}
+    guard = guard or values.get("web_config_file")
+    return _first(address or values.get("web_listen_address") or DEFAULT_ADDRESS), _has_tls(guard)
+
+
+def _has_tls(guard: object) -> bool:
+    """Guess from a web configuration. Either way, what was tried first may be followed by the other."""
+    try:
+        return guard is not None and b"tls_server_config" in Path(str(guard)).read_bytes()
+    except OSError:
+        return False
 
 
 def _words(command_line: Path) -> Sequence[str]:
@@ -113,10 +133,10 @@ def _variable(name: str) -> str | None:
     return next((value for key, value in os.environ.items() if value and key.upper() == wanted), None)
 
 
-def _from_file(path: Path) -> object:
+def _from_file(path: Path) -> Mapping[str, object]:
     from pin_exporter.config_file import read_config_file  # noqa: PLC0415 - third-party
 
-    return read_config_file(path).values.get("web_listen_address")
+    return read_config_file(path).values
 
 
 def _first(addresses: object) -> str:
@@ -125,14 +145,17 @@ def _first(addresses: object) -> str:
     return str(first).partition(",")[0].strip()
 
 
-def _ask(address: str) -> str:
+def _ask(address: str, *, begins_with_tls: bool) -> str:
     """Return the first line of the answer, `HTTP/1.1 200 OK` when all is well.
 
-    A server with TLS will not answer plain HTTP, and is asked again with TLS.
+    A server with TLS will not answer plain HTTP, and is asked again with TLS. Where that is known, it is
+    asked with TLS alone at first: the other would count as a refused client.
     """
     host, _, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     reached = (_LOCAL.get(host, host), int(port))
+    if begins_with_tls and re.match(_LIVES, encrypted := _ask_with_tls(reached)):
+        return encrypted
     with socket.create_connection(reached, _TIMEOUT_SECONDS) as connection:
         try:
             answer = _answer(connection)

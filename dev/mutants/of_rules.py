@@ -114,6 +114,27 @@ RULE_MUTANTS: Final = (
         "",
     ),
     Mutant(
+        "a refused web configuration left out",
+        "polling_alerts.py",
+        """f"{_refused('exporter_config_last_reload_successful', 'configuration')} or "
+        f"{_refused('exporter_web_config_last_reload_successful', 'web configuration')}",
+""",
+        """f"{_refused('exporter_config_last_reload_successful', 'configuration')}",
+""",
+    ),
+    Mutant(
+        "a file that was read again meanwhile",
+        "polling_alerts.py",
+        ' or {_OLD_FILES} and {_SAME_ACCOUNT} {_REQUESTS} > 0"',
+        '"',
+    ),
+    Mutant(
+        "files that are read again forgotten between rare polls",
+        "polling_alerts.py",
+        "[30h:10m]",
+        "[30m:10m]",
+    ),
+    Mutant(
         "never polled mixed up with stale",
         "polling_alerts.py",
         'per_account("min", data_age(series(',
