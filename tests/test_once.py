@@ -292,12 +292,14 @@ def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
         ("directory", "is not a file: "),
         ("pipe", "is not a file: "),
         ("n" * 300, "cannot be written: File name too long: "),
+        ("circle", "cannot be written: Too many levels of symbolic links: "),
     ],
 )
 def test_an_output_that_cannot_be_written_is_refused_in_a_line(tmp_path: Path, name: str, told: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "directory").mkdir()
     os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "circle").symlink_to("circle")
     before = set(tmp_path.iterdir())
     with pytest.raises(OutputError) as refused:
         check_output(tmp_path / name)
