@@ -21,7 +21,7 @@ from pin_exporter.flags import (
     unknown_flag,
 )
 from pin_exporter.load_settings import load_web_settings, unknown_variables
-from pin_exporter.logs import configure_logging
+from pin_exporter.logs import configure_logging, tell
 
 _log = logging.getLogger("pin_exporter")
 
@@ -177,5 +177,5 @@ def _unknown_variables() -> list[str]:
 
 def _fail(status: int, problems: Iterable[str]) -> int:
     for problem in problems:
-        sys.stderr.write(f"pin-exporter: {problem}\n")
+        tell(problem)
     return status
