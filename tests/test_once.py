@@ -180,6 +180,17 @@ def test_data_that_are_not_fresh_at_the_end_of_the_polls_are_in_no_format() -> N
     assert result([late], "table", late.ended).split()[-1] == b"timeout"
 
 
+def test_an_inventory_that_is_too_old_when_its_account_is_done_is_a_failure() -> None:
+    old = replace(INVENTORY_HEALTH, reason=None, error=None, last_success_elapsed=0.0)
+    done = outcome(FULL.with_health(Collector.INVENTORY, old))
+    assert done.fresh == {Collector.TOTALS}
+    assert list(failures([done])) == [
+        "account archive: inventory: too old by the time the account was done: raise stale_after or "
+        "requests_per_minute"
+    ]
+    assert result([done], "table", NOW).endswith(b"no data: too old\n")
+
+
 def test_json_is_the_report_of_the_status_page() -> None:
     told = json.loads(result([outcome(FULL), outcome(UNTRIED)], "json", NOW))
     assert told == json.loads(json.dumps(asdict(report([FULL, UNTRIED], NOW, __version__))))
