@@ -6,6 +6,7 @@ import signal
 import stat
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -32,6 +33,7 @@ from pin_exporter.shard import Shard
 from pin_exporter.snapshot import AccountSnapshot, Collector
 from pin_exporter.tally import Held
 from tests.environment import clean
+from tests.processes import PATIENCE_SECONDS
 from tests.samples import COUNTED, FULL, INVENTORY, INVENTORY_HEALTH, NOW_ELAPSED, TOTALS_HEALTH, UNTRIED
 from tests.test_poller import Polled, restless
 
@@ -268,20 +270,22 @@ def test_who_reads_all_the_time_never_sees_half_a_file(tmp_path: Path) -> None:
     path = tmp_path / "a.prom"
     texts = [bytes([letter]) * 500_000 for letter in b"ab"]
     write_file(path, texts[0])
-    over = threading.Event()
-    seen = set()
+    begun, over = threading.Event(), threading.Event()
 
-    def read() -> None:
+    def read() -> set[bytes]:
+        seen = set()
         while not over.is_set():
             seen.add(path.read_bytes())
+            begun.set()
+        return seen
 
-    reader = threading.Thread(target=read)
-    reader.start()
-    for number in range(60):
-        write_file(path, texts[number % 2])
-    over.set()
-    reader.join()
-    assert seen <= set(texts)
+    with ThreadPoolExecutor() as pool:
+        reading = pool.submit(read)
+        begun.wait(PATIENCE_SECONDS)
+        for number in range(60):
+            write_file(path, texts[number % 2])
+        over.set()
+    assert reading.result() <= set(texts)
 
 
 def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
