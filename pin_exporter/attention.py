@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
-from pin_exporter.model import OUT_OF_MONEY, Phase, Pin
+from pin_exporter.model import Phase, Pin, is_out_of_money
 
 MOST_PINS: Final = 50
 MAX_TEXT_LENGTH: Final = 200
@@ -71,7 +71,7 @@ class Shortlists:
 
     def of(self, status: str, phase: Phase) -> Shortlist | None:
         """Return the list for pins of a status and phase; None for those that are as they should be."""
-        if phase is Phase.REMOVED and status.lower() == OUT_OF_MONEY.lower():
+        if is_out_of_money(status):
             return self._out_of_money
         return {Phase.FAILED: self._failed, Phase.IN_PROGRESS: self._in_progress}.get(phase)
 

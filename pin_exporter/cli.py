@@ -1,8 +1,8 @@
 """The command line: read flags and settings, put the parts together, run them, return an exit status."""
 
 import argparse
-import difflib
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,14 +12,16 @@ from pin_exporter import __version__, healthcheck
 from pin_exporter.configured import check_settings, run_as_configured
 from pin_exporter.env_file import load_env_file
 from pin_exporter.errors import ListenError, OutputError, SettingsError
-from pin_exporter.flags import add_flag, add_once_flags, add_serve_flags, add_shared_flags, flags_given
-from pin_exporter.load_settings import (
-    flag_of,
-    load_web_settings,
-    unknown_variables,
+from pin_exporter.flags import (
+    add_flag,
+    add_once_flags,
+    add_serve_flags,
+    add_shared_flags,
+    flags_given,
+    unknown_flag,
 )
-from pin_exporter.logs import configure_logging
-from pin_exporter.settings import Settings
+from pin_exporter.load_settings import load_web_settings, unknown_variables
+from pin_exporter.logs import configure_logging, tell
 
 _log = logging.getLogger("pin_exporter")
 
@@ -46,11 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown:
         # The first alone and without its value: what follows it may be a key.
         flag = unknown[0].partition("=")[0]
-        close = difflib.get_close_matches(flag, map(flag_of, Settings.model_fields), n=1)
-        meant = (
-            f": did you mean {close[0]}?" if close else ": settings without a flag are environment variables"
+        is_flag = flag.startswith("--")
+        parser.error(
+            unknown_flag(flag, _flags_of(parsed.command)) if is_flag else "an argument without a flag"
         )
-        parser.error(f"unknown flag {flag}{meant}" if flag.startswith("--") else "an argument without a flag")
     try:
         return _COMMANDS[parsed.command].run(parsed)
     except SettingsError as error:
@@ -164,11 +165,17 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
     return parser
 
 
+def _flags_of(command: str) -> list[str]:
+    parser = argparse.ArgumentParser()
+    _COMMANDS[command].add_flags(parser)
+    return re.findall(r"^ +(?:-\w, )?(--[a-z.-]+)", parser.format_help(), re.MULTILINE)
+
+
 def _unknown_variables() -> list[str]:
     return [f"{variable}: is not a setting and has no effect" for variable in unknown_variables()]
 
 
 def _fail(status: int, problems: Iterable[str]) -> int:
     for problem in problems:
-        sys.stderr.write(f"pin-exporter: {problem}\n")
+        tell(problem)
     return status

@@ -85,7 +85,8 @@ def _attention(snapshot: AccountSnapshot, account: AccountReport, now: Now) -> A
     noted = snapshot.counted.inventory.attention
 
     def listed(total: int, alert: str, pins: tuple[NotedPin, ...]) -> PinList:
-        return PinList(total, runbook_url(alert), tuple(_pin(pin, now) for pin in pins))
+        # Where there are too many words, some pins are counted under another.
+        return PinList(max(total, len(pins)), runbook_url(alert), tuple(_pin(pin, now) for pin in pins))
 
     return AttentionReport(
         failed=listed(inventory.pins_in(Phase.FAILED), PINS_FAILED, noted.failed),

@@ -1,6 +1,8 @@
 """The command line's flags for settings: each has the setting's name, description and variable."""
 
 import argparse
+import difflib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,3 +92,16 @@ def _add_switch(parser: argparse.ArgumentParser, name: str) -> None:
 def flags_given(parsed: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that were given as flags, by name."""
     return {name: value for name, value in vars(parsed).items() if name in Settings.model_fields}
+
+
+def unknown_flag(flag: str, known: Collection[str]) -> str:
+    """Say of a flag that is not among those known what else would do."""
+    setting = flag.removeprefix("--").replace(".", "_").replace("-", "_")
+    is_setting = setting in Settings.model_fields
+    if is_setting and flag_of(setting) not in known:
+        return (
+            f"unknown flag {flag}: the setting is {variable_of(setting)} in the environment, not a flag here"
+        )
+    close = [flag_of(setting)] if is_setting else difflib.get_close_matches(flag, known, n=1)
+    meant = f"did you mean {close[0]}?" if close else "settings without a flag are environment variables"
+    return f"unknown flag {flag}: {meant}"

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -68,6 +69,16 @@ def log_plainly(without: str) -> None:
     handler.setFormatter(_PlainFormatter())
     handler.addFilter(lambda record: record.name != without)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def tell(line: str) -> None:
+    """Write a line for whoever is at the command line; that nobody reads it any more is no failure."""
+    try:
+        sys.stderr.write(f"pin-exporter: {line}\n")
+        sys.stderr.flush()
+    except OSError:
+        # What is left in the buffer would fail once more when the process ends, and change its status.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _quoted(text: str) -> str:

@@ -46,7 +46,7 @@ VOCABULARIES: Final[tuple[Mapping[str, Phase], ...]] = (
 )
 """The two generations of status words. Which one production sends is not documented, so both are known."""
 
-OUT_OF_MONEY: Final = "unpinOutOfMoney"
+_OUT_OF_MONEY: Final = "unpinOutOfMoney"
 """The status of a pin that the service dropped because the balance ran out."""
 
 _PHASES: Final = {word.lower(): phase for words in VOCABULARIES for word, phase in words.items()}
@@ -60,6 +60,11 @@ def phase_of(status: str, *, pinned: bool | None) -> Phase:
     """
     phase = _PHASES.get(status.lower(), Phase.UNKNOWN)
     return Phase.REMOVED if phase is Phase.PINNED and pinned is False else phase
+
+
+def is_out_of_money(status: str) -> bool:
+    """Tell whether a status word says that the service dropped a pin because the balance ran out."""
+    return status.lower() == _OUT_OF_MONEY.lower()
 
 
 class Verdict(StrEnum):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from pin_exporter.model import OUT_OF_MONEY, Phase, Verdict
+from pin_exporter.model import Phase, Verdict, is_out_of_money
 from pin_exporter.runbooks import BY_REASON, DATA_STALE, runbook_url
 from pin_exporter.snapshot import AccountSnapshot, Collector
 from pin_exporter.tally import Inventory
@@ -123,9 +123,7 @@ def inventory_report(snapshot: AccountSnapshot) -> InventoryReport | None:
         pins=inventory.pins,
         size_bytes=inventory.size,
         out_of_money_pins=sum(
-            held.pins
-            for (status, phase), held in inventory.by_status.items()
-            if phase is Phase.REMOVED and status.lower() == OUT_OF_MONEY.lower()
+            held.pins for (status, _), held in inventory.by_status.items() if is_out_of_money(status)
         ),
         verdict=counted.verdict,
         unaccounted=counted.unaccounted_files,

@@ -50,8 +50,8 @@ def create_app(
         if reload is None:
             told = "reloading by request is off: start with --web.enable-lifecycle, or send SIGHUP\n"
             return PlainTextResponse(told, status_code=403)
-        if problems := await reload():
-            return PlainTextResponse("".join(f"{problem}\n" for problem in problems), status_code=500)
+        if wrong := await reload():
+            return PlainTextResponse("".join(f"{line}\n" for line in wrong), status_code=500)
         return PlainTextResponse("configuration read again\n")
 
     routes = [

@@ -161,11 +161,36 @@ def test_a_key_given_as_an_argument_is_not_repeated_into_logs(arguments: Sequenc
     assert SECRET not in ended.err
 
 
-def test_a_flag_that_is_not_known_is_named() -> None:
-    assert (
-        "unknown flag --web.listen-adress: did you mean --web.listen-address?\n"
-        in run("--web.listen-adress=:1").err
-    )
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--web.listen-adress=:1"], "--web.listen-adress: did you mean --web.listen-address?"),
+        (["once", "--fromat=json"], "--fromat: did you mean --format?"),
+        (["simulate", "--max-limt=1"], "--max-limt: did you mean --max-limit?"),
+        (["once", "--total.shards=3"], "--total.shards: did you mean --total-shards?"),
+        (["--nonsense"], "--nonsense: settings without a flag are environment variables"),
+    ],
+)
+def test_a_flag_that_is_not_known_is_named_with_one_of_the_same_command(
+    arguments: Sequence[str], told: str
+) -> None:
+    assert run(*arguments).err.endswith(f"pin-exporter: error: unknown flag {told}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable"),
+    [
+        (["--poll.interval=5m"], "POLL_INTERVAL"),
+        (["serve", "--page-size", "5"], "PAGE_SIZE"),
+        (["doctor", "--shard=1"], "SHARD"),
+        (["once", "--log.level=debug"], "LOG_LEVEL"),
+    ],
+)
+def test_a_setting_that_is_no_flag_of_the_command_is_named_as_a_variable(
+    arguments: Sequence[str], variable: str
+) -> None:
+    told = f": the setting is PIN_EXPORTER_{variable} in the environment, not a flag here\n"
+    assert run(*arguments).err.endswith(told)
 
 
 def test_config_check_counts_the_accounts_of_good_settings(

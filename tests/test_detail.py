@@ -31,7 +31,7 @@ def test_a_detail_has_the_same_report_of_the_account_as_the_overview() -> None:
 def test_each_list_says_how_many_there_are_which_and_where_help_is() -> None:
     told = detail(attended(Attention((FAILED,), (), (QUEUED,))), NOW, "").attention
     assert told is not None
-    assert (told.failed.total, told.out_of_money.total, told.in_progress.total) == (51, 3, 0)
+    assert (told.failed.total, told.out_of_money.total, told.in_progress.total) == (51, 3, 1)
     assert told.failed.runbook_url == runbook_url("AIOZPinPinsFailed")
     assert told.out_of_money.runbook_url == runbook_url("AIOZPinOutOfMoney")
     assert told.in_progress.runbook_url == runbook_url("AIOZPinPinsStuck")
@@ -40,6 +40,16 @@ def test_each_list_says_how_many_there_are_which_and_where_help_is() -> None:
         *(NOW.wall - 60, 60.0, 7),
     )
     assert dataclasses.astuple(told.in_progress.pins[0]) == (None, None, "id-q", None, None, None, None)
+
+
+def test_a_list_of_pins_whose_word_is_counted_under_other_is_not_said_to_be_empty() -> None:
+    dropped = replace(FAILED, status="UNPINOUTOFMONEY")
+    inventory = replace(
+        INVENTORY, by_status={("other", Phase.REMOVED): Held(1, 0)}, attention=Attention((), (dropped,))
+    )
+    told = detail(replace(FULL, counted=replace(COUNTED, inventory=inventory)), NOW, "").attention
+    assert told is not None
+    assert (told.out_of_money.total, len(told.out_of_money.pins)) == (1, 1)
 
 
 def test_a_pin_from_the_future_has_no_negative_age() -> None:

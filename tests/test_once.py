@@ -6,6 +6,7 @@ import signal
 import stat
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -32,6 +33,7 @@ from pin_exporter.shard import Shard
 from pin_exporter.snapshot import AccountSnapshot, Collector
 from pin_exporter.tally import Held
 from tests.environment import clean
+from tests.processes import PATIENCE_SECONDS
 from tests.samples import COUNTED, FULL, INVENTORY, INVENTORY_HEALTH, NOW_ELAPSED, TOTALS_HEALTH, UNTRIED
 from tests.test_poller import Polled, restless
 
@@ -180,6 +182,17 @@ def test_data_that_are_not_fresh_at_the_end_of_the_polls_are_in_no_format() -> N
     assert result([late], "table", late.ended).split()[-1] == b"timeout"
 
 
+def test_an_inventory_that_is_too_old_when_its_account_is_done_is_a_failure() -> None:
+    old = replace(INVENTORY_HEALTH, reason=None, error=None, last_success_elapsed=0.0)
+    done = outcome(FULL.with_health(Collector.INVENTORY, old))
+    assert done.fresh == {Collector.TOTALS}
+    assert list(failures([done])) == [
+        "account archive: inventory: too old by the time the account was done: raise stale_after or "
+        "requests_per_minute"
+    ]
+    assert result([done], "table", NOW).endswith(b"no data: too old\n")
+
+
 def test_json_is_the_report_of_the_status_page() -> None:
     told = json.loads(result([outcome(FULL), outcome(UNTRIED)], "json", NOW))
     assert told == json.loads(json.dumps(asdict(report([FULL, UNTRIED], NOW, __version__))))
@@ -257,20 +270,22 @@ def test_who_reads_all_the_time_never_sees_half_a_file(tmp_path: Path) -> None:
     path = tmp_path / "a.prom"
     texts = [bytes([letter]) * 500_000 for letter in b"ab"]
     write_file(path, texts[0])
-    over = threading.Event()
-    seen = set()
+    begun, over = threading.Event(), threading.Event()
 
-    def read() -> None:
+    def read() -> set[bytes]:
+        seen = set()
         while not over.is_set():
             seen.add(path.read_bytes())
+            begun.set()
+        return seen
 
-    reader = threading.Thread(target=read)
-    reader.start()
-    for number in range(60):
-        write_file(path, texts[number % 2])
-    over.set()
-    reader.join()
-    assert seen <= set(texts)
+    with ThreadPoolExecutor() as pool:
+        reading = pool.submit(read)
+        begun.wait(PATIENCE_SECONDS)
+        for number in range(60):
+            write_file(path, texts[number % 2])
+        over.set()
+    assert reading.result() <= set(texts)
 
 
 def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
@@ -292,12 +307,14 @@ def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
         ("directory", "is not a file: "),
         ("pipe", "is not a file: "),
         ("n" * 300, "cannot be written: File name too long: "),
+        ("circle", "cannot be written: Too many levels of symbolic links: "),
     ],
 )
 def test_an_output_that_cannot_be_written_is_refused_in_a_line(tmp_path: Path, name: str, told: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "directory").mkdir()
     os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "circle").symlink_to("circle")
     before = set(tmp_path.iterdir())
     with pytest.raises(OutputError) as refused:
         check_output(tmp_path / name)

@@ -10,6 +10,7 @@ from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Suggestion
 from pin_exporter.doctor.limit_checks import page_rows
 from pin_exporter.doctor.rate_headers import requests_per_minute
+from pin_exporter.shown import duration_text
 
 _SMALLEST_PAGE: Final = 10
 _LARGEST_PAGE: Final = 5_000
@@ -56,7 +57,8 @@ def _page_size(evidence: Evidence) -> Iterator[Suggestion]:
     larger = _larger_page(evidence)
     now, then = cost_of(evidence, setup.page_size), cost_of(evidence, larger)
     if now and then and larger > setup.page_size and now.interval > max(setup.poll_interval, then.interval):
-        why = f"larger pages are honoured: an inventory every {then.interval:.0f} s, not {now.interval:.0f} s"
+        often, rarely = duration_text(then.interval), duration_text(now.interval)
+        why = f"larger pages are honoured: an inventory every {often}, not {rarely}"
         yield Suggestion("page_size", larger, why)
 
 

@@ -8,8 +8,8 @@ from typing import Final
 from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
 from pin_exporter.doctor.reply import Purpose, Reply
-from pin_exporter.doctor.row_checks import is_out_of_money, phase
-from pin_exporter.model import Phase, Pin
+from pin_exporter.doctor.row_checks import phase
+from pin_exporter.model import Phase, Pin, is_out_of_money
 
 _ENDS: Final = (Purpose.PINNED, Purpose.PINNED_LATER)
 _LOST: Final = "lost"
@@ -68,7 +68,7 @@ def _moves(evidence: Evidence) -> Counter[str]:
 
 
 def _move(before: Pin, after: Pin) -> str:
-    if is_out_of_money(after):
+    if is_out_of_money(after.status or ""):
         return _LOST
     return {
         Phase.PINNED: "finished",

@@ -10,6 +10,7 @@ from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Finding, counted, note, ok
 from pin_exporter.doctor.limit_checks import page_rows, plain_pages
 from pin_exporter.doctor.plan import OVERLAP
+from pin_exporter.shown import duration_text, size_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,15 @@ def check_cost(evidence: Evidence) -> Iterator[Finding]:
     if cost is None:
         return
     setup = evidence.setup
+    totals_every, every = duration_text(setup.poll_interval), duration_text(cost.interval)
     yield ok(
         "walk",
         f"an inventory of {cost.files} files takes {counted(cost.requests, 'request')} of {cost.page_rows} "
-        f"rows, about {_duration(cost.seconds)} and {cost.body_bytes / 1e6:.1f} MB",
+        f"rows, about {duration_text(cost.seconds)} and {size_text(cost.body_bytes)}",
     )
     told = (
-        f"totals every {_duration(setup.poll_interval)}, inventories every {_duration(cost.interval)}, which "
-        f"go stale after {_duration(cost.stale_after)}"
+        f"totals every {totals_every}, inventories every {every}, which go stale after "
+        f"{duration_text(cost.stale_after)}"
     )
     if cost.interval > setup.poll_interval:
         action = "it takes more requests than half of requests_per_minute allows in one interval"
@@ -79,11 +81,3 @@ def _page_seconds(evidence: Evidence, rows: int) -> float:
     longest = max(evidence.trusted, key=lambda reply: reply.rows)
     least = median(reply.seconds for reply in evidence.trusted)
     return least + max(0.0, longest.seconds - least) * rows / max(1, longest.rows)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 600:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"

@@ -7,7 +7,7 @@ from typing import Final
 from pin_exporter.decode import one_line
 from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
-from pin_exporter.model import OUT_OF_MONEY, VOCABULARIES, Phase, Pin, phase_of
+from pin_exporter.model import VOCABULARIES, Phase, Pin, is_out_of_money, phase_of
 
 _MAX_WORDS: Final = 12
 _MAX_WORD_LENGTH: Final = 64
@@ -31,11 +31,6 @@ def check_rows(evidence: Evidence) -> Iterator[Finding]:
 def phase(pin: Pin) -> Phase:
     """Return what a pin's status comes down to."""
     return phase_of(pin.status or "", pinned=pin.pinned)
-
-
-def is_out_of_money(pin: Pin) -> bool:
-    """Tell whether the service dropped a pin because the balance ran out."""
-    return (pin.status or "").lower() == OUT_OF_MONEY.lower()
 
 
 def _writing(evidence: Evidence) -> Iterator[Finding]:
@@ -97,7 +92,7 @@ def _states(pins: list[Pin]) -> Iterator[Finding]:
     if failed := phases[Phase.FAILED]:
         told = f"{failed} of {len(pins)} pins seen have failed"
         yield note("failed", told, "see docs/runbooks: the alert on failed pins will tell of them")
-    lost = sum(map(is_out_of_money, pins))
+    lost = sum(is_out_of_money(pin.status or "") for pin in pins)
     if lost:
         told = f"{lost} of {len(pins)} pins seen were dropped because the balance ran out"
         yield note("out_of_money", told, "if that is not long ago: top up the account; see docs/runbooks")

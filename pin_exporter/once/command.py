@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -14,7 +13,7 @@ from pin_exporter.clock import Clock, SystemClock
 from pin_exporter.configured import usable_accounts, warn_of_plain_http
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.load_settings import load_settings
-from pin_exporter.logs import log_plainly
+from pin_exporter.logs import log_plainly, tell
 from pin_exporter.once.output import check_output, check_standard_output, write_file, write_standard_output
 from pin_exporter.once.polling import Polled, poll_all
 from pin_exporter.once.progress import is_watched, show_progress
@@ -44,7 +43,7 @@ def run_once(flags: Mapping[str, object], *, form: str, output: Path | None) -> 
     warn_of_plain_http(accounts)
     clock = SystemClock()
     if not accounts:
-        _tell("no account belongs to this shard: there is nothing to poll")
+        tell("no account belongs to this shard: there is nothing to poll")
     received: list[int] = []
     try:
         polled = uvloop.run(_polled(accounts, clients, clock, received))
@@ -56,7 +55,7 @@ def run_once(flags: Mapping[str, object], *, form: str, output: Path | None) -> 
     _end_on_signals()
     failed = list(failures(polled))
     for line in failed:
-        _tell(line)
+        tell(line)
     text = result(polled, form, Now(clock.elapsed(), clock.wall()))
     if output:
         write_file(output, text)
@@ -93,7 +92,3 @@ def _end_on_signals() -> None:
 
     for number in _SIGNALS:
         signal.signal(number, end)
-
-
-def _tell(line: str) -> None:
-    sys.stderr.write(f"pin-exporter: {line}\n")

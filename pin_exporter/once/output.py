@@ -12,7 +12,7 @@ from pin_exporter.errors import OutputError
 def check_output(path: Path) -> None:
     """Raise OutputError if a file cannot be written, as far as that can be seen beforehand."""
     try:
-        if path.exists() and not path.is_file():
+        if _is_something(path) and not path.is_file():
             raise OutputError(f"--output: {path}: is not a file: name one, or redirect standard output")
         temporary = _temporary(path)
         try:
@@ -36,7 +36,7 @@ def write_file(path: Path, text: bytes) -> None:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(path.resolve())
+            temporary.replace(os.path.realpath(path))
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
@@ -62,9 +62,19 @@ def write_standard_output(text: bytes) -> None:
         raise OutputError(f"standard output cannot be written: {error.strerror}") from None
 
 
+def _is_something(path: Path) -> bool:
+    """Tell whether anything stands at a path. Unlike `exists`, raises OSError where that cannot be told."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def _temporary(path: Path) -> Path:
     """Return a name that nobody else has in the directory of a file, or of what a link leads to."""
-    return path.resolve().parent / f".pin-exporter-{secrets.token_hex(8)}.tmp"
+    # Not `resolve`, which fails in ways of its own where links lead in a circle.
+    return Path(os.path.realpath(path)).parent / f".pin-exporter-{secrets.token_hex(8)}.tmp"
 
 
 def _create(path: Path) -> int:

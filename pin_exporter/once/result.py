@@ -22,11 +22,20 @@ def result(polled: Sequence[Polled], form: str, now: Now) -> bytes:
 
 
 def failures(polled: Sequence[Polled]) -> Iterator[str]:
-    """Yield a line for each poll that failed or proved nothing: account, collector, reason, what to do."""
-    for snapshot, _ in polled:
+    """Yield a line for each poll that failed, proved nothing or is too old to be shown.
+
+    It tells the account, the collector, the reason and what to do.
+    """
+    for each in polled:
+        snapshot, fresh = each.snapshot, each.fresh
         for collector, health in snapshot.health.items():
             if health.reason is not None:
                 yield _line(f"account {snapshot.account}: {collector}: {health.reason}: {health.error}")
+            elif health.polls and collector not in fresh:
+                yield _line(
+                    f"account {snapshot.account}: {collector}: too old by the time the account was done: "
+                    "raise stale_after or requests_per_minute"
+                )
         counted = snapshot.counted
         if counted and counted.verdict is Verdict.INCONSISTENT:
             yield _line(

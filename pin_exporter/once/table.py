@@ -82,6 +82,6 @@ def _age(account: AccountReport) -> str:
 
 
 def _why(account: AccountReport) -> str:
-    """Return why there is no inventory: the keys that the totals were refused, or its own reason."""
+    """Return why there is no inventory: its own reason, that of the totals it waited for, or its age."""
     reasons = {each.collector: each.reason for each in account.collectors}
-    return reasons[Collector.INVENTORY] or reasons[Collector.TOTALS] or "not polled"
+    return reasons[Collector.INVENTORY] or reasons[Collector.TOTALS] or "too old"

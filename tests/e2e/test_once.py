@@ -23,7 +23,7 @@ from pin_exporter.shard import Shard
 from tests.e2e.hostile import HostileServer, good, wanted_rows
 from tests.processes import PATIENCE_SECONDS, RunningSimulator, free_port, running, simulator, wait_for
 from tests.service import API_KEY, SECRET_KEY
-from tests.strange_server import Call, silence
+from tests.strange_server import Call, answer, silence
 from tests.tools import require_tool
 
 ONCE = (sys.executable, "-m", "pin_exporter", "once")
@@ -263,6 +263,19 @@ def test_a_reader_that_has_enough_is_no_failure_but_an_output_without_room_is() 
     )
     assert silent.returncode == 0
     assert series(silent.stdout)["aiozpin_files[('account', 'default')]"] == 50
+
+
+def test_failures_that_nobody_reads_do_not_keep_the_result_from_being_written(tmp_path: Path) -> None:
+    outputs = [tmp_path / "gone.prom", tmp_path / "full.prom"]
+    with HostileServer(answer("404 Not Found")).running() as server:
+        # Buffered, as where people run it: what is left at the end must not change the exit status.
+        env = {**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url(), "PYTHONUNBUFFERED": ""}
+        gone = in_a_shell(env, f"$ONCE --output={outputs[0]} 2> >(exec <&-)")
+        full = in_a_shell(env, f"$ONCE --output={outputs[1]} 2>/dev/full")
+
+    assert (gone.returncode, full.returncode) == (1, 1)
+    for output in outputs:
+        assert series(output.read_text())["aiozpin_up[('account', 'default')]"] == 0
 
 
 def test_wrong_settings_and_flags_end_with_2(tmp_path: Path) -> None:
