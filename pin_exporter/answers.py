@@ -23,12 +23,14 @@ from pin_exporter.errors import (
 
 _MAX_HEADERS: Final = 100
 _MAX_HEADER_LENGTH: Final = 1_000
-_WANTED_BY_PROXY: Final = "a proxy wants a user and password: set proxy_url to http://user:password@host:port"
+_WANTED_BY_PROXY: Final = (
+    "a proxy wants a user and password, or others: set proxy_url to http://user:password@host:port"
+)
 _REFUSALS: Final[Mapping[int, tuple[type[HttpStatusError], str]]] = {
     401: (
         UnauthorizedError,
-        "was not accepted: it is wrong or revoked, or belongs to another host, or a proxy in between drops "
-        "headers with underscores",
+        "was not accepted: it is wrong, revoked or swapped with the secret key, or belongs to another host, "
+        "or a proxy in between drops headers with underscores",
     ),
     403: (
         ForbiddenError,

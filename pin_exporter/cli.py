@@ -20,7 +20,7 @@ from pin_exporter.flags import (
     flags_given,
     unknown_flag,
 )
-from pin_exporter.load_settings import load_web_settings, unknown_variables
+from pin_exporter.load_settings import load_web_settings, unknown_variable_problems
 from pin_exporter.logs import configure_logging, tell
 
 _log = logging.getLogger("pin_exporter")
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _COMMANDS[parsed.command].run(parsed)
     except SettingsError as error:
-        return _fail(2, [*error.problems, *_unknown_variables()])
+        return _fail(2, [*error.problems, *unknown_variable_problems()])
     except OutputError as error:
         return _fail(2, [str(error)])
     except ListenError as error:
@@ -71,7 +71,7 @@ def _serve(parsed: argparse.Namespace) -> int:
     flags = flags_given(parsed)
     if parsed.config_check:
         accounts = check_settings(flags)
-        _fail(0, _unknown_variables())
+        _fail(0, unknown_variable_problems())
         told = ", ".join(accounts) or "none belongs to this shard"
         sys.stdout.write(f"the settings are good; accounts: {told}\n")
         return 0
@@ -84,7 +84,7 @@ def _once(parsed: argparse.Namespace) -> int:
 
     load_env_file(Path(".env"))
     status = run_once(flags_given(parsed), form=parsed.format, output=parsed.output)
-    return _fail(status, _unknown_variables())
+    return _fail(status, unknown_variable_problems())
 
 
 def _demo(parsed: argparse.Namespace) -> int:
@@ -107,7 +107,7 @@ def _doctor(parsed: argparse.Namespace) -> int:
 
     load_env_file(Path(".env"))
     status = run_doctor(flags_given(parsed), name=parsed.doctor_account, json=parsed.json)
-    return _fail(status, _unknown_variables())
+    return _fail(status, unknown_variable_problems())
 
 
 def _add_doctor_flags(parser: argparse.ArgumentParser) -> None:
@@ -169,10 +169,6 @@ def _flags_of(command: str) -> list[str]:
     parser = argparse.ArgumentParser()
     _COMMANDS[command].add_flags(parser)
     return re.findall(r"^ +(?:-\w, )?(--[a-z.-]+)", parser.format_help(), re.MULTILINE)
-
-
-def _unknown_variables() -> list[str]:
-    return [f"{variable}: is not a setting and has no effect" for variable in unknown_variables()]
 
 
 def _fail(status: int, problems: Iterable[str]) -> int:

@@ -61,7 +61,7 @@ def read_config_file(path: Path, example: str = "poll_interval: 60s") -> ConfigF
         line = f":{mark.line + 1}" if mark else ""
         # Not the error's own text, and no word that is quoted in it: it may be a key.
         told = ", ".join(filter(None, (error.context, error.problem)))
-        problem = _QUOTED.sub(_without_words, told)
+        problem = _QUOTED.sub(_without_words, told) + (": indent with spaces" if "\\t" in told else "")
         raise SettingsError([f"{path}{line}: is not YAML: {problem}"]) from None
     except yaml.YAMLError:
         raise SettingsError([f"{path}: is not YAML: it holds characters that YAML does not allow"]) from None

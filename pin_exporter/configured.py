@@ -8,8 +8,9 @@ import uvloop
 
 from pin_exporter import __version__
 from pin_exporter.accounts import Account, accounts_of, shard_of
+from pin_exporter.errors import SettingsError
 from pin_exporter.http_clients import HttpClients
-from pin_exporter.load_settings import load_settings, unknown_variables
+from pin_exporter.load_settings import load_settings, load_web_settings, unknown_variables
 from pin_exporter.logs import configure_logging
 from pin_exporter.run import Web, run_exporter
 from pin_exporter.server import listen, local_url
@@ -23,7 +24,11 @@ _log: Final = logging.getLogger("pin_exporter")
 
 def check_settings(flags: Mapping[str, object]) -> list[str]:
     """Return the names of the shard's accounts. Raises SettingsError for settings that cannot be run with."""
-    settings = load_settings(flags)
+    try:
+        settings = load_settings(flags)
+    except SettingsError as error:
+        more = [told for told in _problems_of_web_config(flags) if told not in error.problems]
+        raise SettingsError([*error.problems, *more]) from None
     names = [account.name for account in usable_accounts(settings, HttpClients(), shard_of(settings))]
     _web_config(settings)
     return names
@@ -77,6 +82,15 @@ def usable_accounts(settings: Settings, clients: HttpClients, shard: Shard) -> l
     for url, route in dict.fromkeys((account.base_url, account.route) for account in accounts):
         clients.check(url, route)
     return accounts
+
+
+def _problems_of_web_config(flags: Mapping[str, object]) -> Sequence[str]:
+    """Return what is wrong with a web configuration that flags or environment name, and with those."""
+    try:
+        _web_config(load_web_settings(flags))
+    except SettingsError as error:
+        return error.problems
+    return ()
 
 
 def _web_config(settings: Settings) -> WebConfig:

@@ -52,7 +52,7 @@ def add_once_flags(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FILE",
-        help="Put it in a file, at once as a whole, for others to read.",
+        help="Put it in a file, at once as a whole, for others to read; `-` is standard output.",
     )
     parser.epilog = _ONCE_EPILOG
 

@@ -85,6 +85,17 @@ def unknown_variables() -> list[str]:
     )
 
 
+def unknown_variable_problems() -> list[str]:
+    """Return a line for each environment variable with our prefix that sets nothing."""
+    problems = []
+    for variable in unknown_variables():
+        name = variable.removeprefix(ENV_PREFIX).lower()[:_LONGEST_NAME]
+        close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        meant = f": did you mean {variable_of(close[0])}?" if close else ""
+        problems.append(f"{variable}: is not a setting and has no effect{meant}")
+    return problems
+
+
 def flag_of(name: str) -> str:
     """Return a setting's flag: `web_listen_address` is `--web.listen-address`.
 
@@ -122,6 +133,8 @@ class _Sources:
             known = Settings.model_fields if len(place) == 1 else AccountSettings.model_fields
             close = difflib.get_close_matches(str(place[-1])[:_LONGEST_NAME], known, n=1)
             told = "is not a setting" + (f": did you mean {close[0]}?" if close else "")
+        elif place == ("accounts",):
+            told = "must be a list, whose entries begin with `- name:`"
         told = told.removeprefix("Value error, ").replace("Input should be", "must be")
         return f"{self.locate(place)}: {told}"
 

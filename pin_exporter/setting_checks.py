@@ -12,8 +12,8 @@ from pin_exporter.settings import AccountSettings, Settings
 def joint_problems(settings: Settings) -> Iterator[tuple[Place, str]]:
     """Yield the place of the setting to change and what is wrong, each once."""
     problems: dict[Place, str] = {}
-    for told in _shard_problems(settings):
-        problems["shard",] = told
+    for name, told in _shard_problems(settings):
+        problems[name,] = told
     shard = shard_of(settings)
 
     @cache
@@ -35,15 +35,15 @@ def joint_problems(settings: Settings) -> Iterator[tuple[Place, str]]:
     yield from problems.items()
 
 
-def _shard_problems(settings: Settings) -> Iterator[str]:
+def _shard_problems(settings: Settings) -> Iterator[tuple[str, str]]:
     shard, total = settings.shard, settings.total_shards
     if shard is None:
         if total > 1:
-            yield f"is missing: say which of the {total} shards this is, 0 to {total - 1}"
+            yield "total_shards", f"is given without shard: say which of {total} this is, 0 to {total - 1}"
     elif "total_shards" not in settings.model_fields_set:
-        yield "is given without total_shards: say how many shards there are"
+        yield "shard", "is given without total_shards: say how many shards there are"
     elif shard >= total:
-        yield f"must be less than total_shards: {total} shards count from 0 to {total - 1}"
+        yield "shard", f"must be less than total_shards: {total} shards count from 0 to {total - 1}"
 
 
 def _owners(settings: Settings) -> Iterator[tuple[Place, str, Settings | AccountSettings]]:

@@ -22,6 +22,7 @@ _NO_PROXY_URL: Final = (
     "is not a proxy: write http://host:port, https://host:port or direct; user:password@ stands before the "
     "host, with odd characters in it as %2F and the like"
 )
+_PAGES: Final = ("/accounts/", "/style.css")
 _TELEMETRY_PATH: Final = re.compile(r"/(?!-(?:/|$))[A-Za-z0-9._~/-]*")
 
 
@@ -87,6 +88,8 @@ def _check_listen_addresses(addresses: object) -> object:
 
 def _check_telemetry_path(path: object) -> object:
     if isinstance(path, str) and _TELEMETRY_PATH.fullmatch(path):
+        if path.startswith(_PAGES):
+            raise ValueError("is taken by the status pages: choose another, such as /metrics")
         return path
     raise ValueError("must begin with / and not with /-/, and be made of letters, digits and ._~/-")
 

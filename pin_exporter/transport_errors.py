@@ -33,7 +33,7 @@ _HINTS_BY_REASON: Final[Mapping[str, str]] = {
 _PROXY_HINTS: Final[Mapping[int, str]] = {
     403: "it does not let anybody through to there: have it allowed, or set another proxy_url",
     405: "it does not let anybody through to there: have it allowed, or set another proxy_url",
-    407: "it wants a user and password: set proxy_url to http://user:password@host:port",
+    407: "it wants a user and password, or others: set proxy_url to http://user:password@host:port",
     **dict.fromkeys((502, 503, 504), "it cannot reach it: check base_url, and what the proxy's log says"),
 }
 _CHECK_PROXY: Final = "check proxy_url, or the variables HTTPS_PROXY and NO_PROXY"

@@ -223,6 +223,16 @@ def test_config_check_tells_every_problem_of_bad_settings_on_a_line_each(
     assert SECRET not in ended.err
 
 
+def test_config_check_tells_of_the_web_configuration_too_when_the_settings_are_wrong(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "web.yml").write_text("tls_server: {}\n")
+    told = run("--config.check", f"--web.config.file={tmp_path}/web.yml", "--log.level=loud").err.splitlines()
+    assert len(told) == 2
+    told = run("--config.check", f"--web.config.file={tmp_path}/web.yml").err.splitlines()
+    assert [line.rpartition("/")[2].partition(":")[0] for line in told] == ["pin-exporter", "web.yml"]
+
+
 @pytest.mark.parametrize("command", [[], ["--config.check"], ["serve"]])
 def test_a_file_that_cannot_be_read_ends_with_2(command: Sequence[str], tmp_path: Path) -> None:
     ended = run(*command, f"--config.file={tmp_path / 'none.yml'}")

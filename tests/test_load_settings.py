@@ -14,6 +14,7 @@ from pin_exporter.load_settings import (
     flag_of,
     load_settings,
     load_web_settings,
+    unknown_variable_problems,
     unknown_variables,
     variable_of,
 )
@@ -184,7 +185,9 @@ def test_a_file_without_accounts_is_no_account(path: Path, content: str) -> None
 
 @pytest.mark.parametrize("content", ["accounts: text\n", "accounts: {name: a}\n"])
 def test_accounts_that_are_no_list_are_told(path: Path, content: str) -> None:
-    assert problems(path, content) == ["config.yml:1: accounts: must be a list"]
+    assert problems(path, content) == [
+        "config.yml:1: accounts: must be a list, whose entries begin with `- name:`"
+    ]
 
 
 def test_accounts_in_the_environment_belong_into_the_file(environment: pytest.MonkeyPatch) -> None:
@@ -547,7 +550,7 @@ def test_problems_of_shards_are_told_where_they_are(path: Path, environment: pyt
         "--shard: must be less than total_shards: 3 shards count from 0 to 2"
     ]
     assert problems(path, content + "total_shards: 3\n") == [
-        "PIN_EXPORTER_SHARD: is missing: say which of the 3 shards this is, 0 to 2"
+        "config.yml:3: total_shards: is given without shard: say which of 3 this is, 0 to 2"
     ]
     set_variables(environment, shard="pin-exporter-6c7b9-x2x2x")
     (told,) = problems(path, content, total_shards="0")[:1]
@@ -557,3 +560,24 @@ def test_problems_of_shards_are_told_where_they_are(path: Path, environment: pyt
 
 def test_shards_have_flags_without_a_section() -> None:
     assert (flag_of("shard"), flag_of("total_shards")) == ("--shard", "--total-shards")
+
+
+def test_a_tab_is_told_with_what_to_do(path: Path) -> None:
+    (told,) = problems(path, "accounts:\n\t- name: a\n")
+    assert told.startswith("config.yml:2: is not YAML: ")
+    assert told.endswith(": indent with spaces")
+
+
+def test_a_variable_that_is_nearly_a_setting_is_told_with_that(environment: pytest.MonkeyPatch) -> None:
+    set_variables(environment, pol_interval="5", quite_another="5")
+    assert unknown_variable_problems() == [
+        "PIN_EXPORTER_POL_INTERVAL: is not a setting and has no effect: "
+        "did you mean PIN_EXPORTER_POLL_INTERVAL?",
+        "PIN_EXPORTER_QUITE_ANOTHER: is not a setting and has no effect",
+    ]
+
+
+def test_the_metrics_cannot_stand_where_status_pages_are() -> None:
+    for taken in ("/accounts/a", "/style.css"):
+        with pytest.raises(SettingsError, match="taken by the status pages"):
+            load_web_settings({"web_telemetry_path": taken})

@@ -86,7 +86,7 @@ def test_totals_that_failed_when_the_inventory_did_too_are_not_tried_again() -> 
     polled.fail_with(404)
     done = poll(polled)
     assert [health.polls for health in done.snapshot.health.values()] == [1, 1]
-    assert [told.split(": ")[1] for told in failures([done])] == ["totals", "inventory"]
+    assert [told.split(": ")[1] for told in failures([done])] == ["totals and inventory"]
 
 
 def test_totals_that_grew_too_old_during_the_inventory_are_asked_for_again() -> None:

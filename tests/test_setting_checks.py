@@ -15,17 +15,17 @@ from pin_exporter.settings import Settings
         ({"total_shards": 1}, []),
         ({"shard": 0, "total_shards": 1}, []),
         ({"shard": 2, "total_shards": 3}, []),
-        ({"total_shards": 3}, ["is missing: say which of the 3 shards this is, 0 to 2"]),
-        ({"shard": 0}, ["is given without total_shards: say how many shards there are"]),
+        ({"total_shards": 3}, [("total_shards", "is given without shard: say which of 3 this is, 0 to 2")]),
+        ({"shard": 0}, [("shard", "is given without total_shards: say how many shards there are")]),
         (
             {"shard": 3, "total_shards": 3},
-            ["must be less than total_shards: 3 shards count from 0 to 2"],
+            [("shard", "must be less than total_shards: 3 shards count from 0 to 2")],
         ),
     ],
 )
-def test_number_and_total_of_shards_must_fit(given: dict[str, int], told: list[str]) -> None:
+def test_number_and_total_of_shards_must_fit(given: dict[str, int], told: list[tuple[str, str]]) -> None:
     settings = Settings.model_validate(given)
-    assert list(joint_problems(settings)) == [(("shard",), problem) for problem in told]
+    assert list(joint_problems(settings)) == [((name,), problem) for name, problem in told]
 
 
 def test_a_shard_looks_at_no_certificate_of_an_account_that_belongs_to_another() -> None:

@@ -53,8 +53,8 @@ def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool) -> 
     accounts = list(accounts_of(load_settings(flags)))
     chosen = [account for account in accounts if name in (None, account.name)]
     if not chosen:
-        there_are = ", ".join(account.name for account in accounts)
-        raise SettingsError([f"--account: no account has the name given: there are {there_are}"])
+        names = ", ".join(account.name for account in accounts)
+        raise SettingsError([f"--account: no account is called {name!r}: the names are {names}"])
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     width = shutil.get_terminal_size((WIDEST, 0)).columns
 

@@ -33,6 +33,7 @@ def run_once(flags: Mapping[str, object], *, form: str, output: Path | None) -> 
     """
     _end_on_signals()
     log_plainly(without=POLL_LOG)
+    output = None if output == Path("-") else output
     settings = load_settings(flags)
     clients = HttpClients()
     accounts = usable_accounts(settings, clients, shard_of(settings))

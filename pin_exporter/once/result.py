@@ -24,14 +24,18 @@ def result(polled: Sequence[Polled], form: str, now: Now) -> bytes:
 def failures(polled: Sequence[Polled]) -> Iterator[str]:
     """Yield a line for each poll that failed, proved nothing or is too old to be shown.
 
-    It tells the account, the collector, the reason and what to do.
+    It tells the account, the collector, or both where they failed alike, the reason and what to do.
     """
     for each in polled:
         snapshot, fresh = each.snapshot, each.fresh
+        failed: dict[str, list[str]] = {}
         for collector, health in snapshot.health.items():
             if health.reason is not None:
-                yield _line(f"account {snapshot.account}: {collector}: {health.reason}: {health.error}")
-            elif health.polls and collector not in fresh:
+                failed.setdefault(f"{health.reason}: {health.error}", []).append(collector)
+        for told, collectors in failed.items():
+            yield _line(f"account {snapshot.account}: {' and '.join(collectors)}: {told}")
+        for collector, health in snapshot.health.items():
+            if health.reason is None and health.polls and collector not in fresh:
                 yield _line(
                     f"account {snapshot.account}: {collector}: too old by the time the account was done: "
                     "raise stale_after or requests_per_minute"

@@ -156,8 +156,7 @@ def test_a_file_is_written_also_when_every_account_failed_or_none_is_there(tmp_p
     failed = once(env, f"--output={output}")
     assert (failed.returncode, failed.stdout) == (1, "")
     assert re.sub(r"connection: .*", "connection: …", failed.stderr) == (
-        "pin-exporter: account default: totals: connection: …\n"
-        "pin-exporter: account default: inventory: connection: …\n"
+        "pin-exporter: account default: totals and inventory: connection: …\n"
     )
     assert series(output.read_text())["aiozpin_up[('account', 'default')]"] == 0
 
@@ -166,6 +165,12 @@ def test_a_file_is_written_also_when_every_account_failed_or_none_is_there(tmp_p
     assert nobody.stderr == "pin-exporter: no account belongs to this shard: there is nothing to poll\n"
     assert "aiozpin_up" not in output.read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["a.prom"]
+
+
+def test_a_dash_is_standard_output() -> None:
+    env = {**KEYS, "PIN_EXPORTER_BASE_URL": f"http://127.0.0.1:{free_port()}/api"}
+    assert 'aiozpin_up{account="default"} 0.0' in once(env, "--output=-").stdout
+    assert not Path("-").exists()
 
 
 def test_two_at_once_with_the_same_output_leave_one_whole_file(tmp_path: Path) -> None:
@@ -296,11 +301,11 @@ def test_warnings_are_plain_lines() -> None:
     assert first == (
         "pin-exporter: keys are sent without encryption: use https (base_url=http://keys.invalid/api)"
     )
-    assert [line.split(": ")[2:4] for line in polls] == [
-        ["totals", "connection"],
-        ["inventory", "connection"],
-    ]
-    assert last == "pin-exporter: PIN_EXPORTER_PAGESIZE: is not a setting and has no effect"
+    assert [line.split(": ")[2:4] for line in polls] == [["totals and inventory", "connection"]]
+    assert last == (
+        "pin-exporter: PIN_EXPORTER_PAGESIZE: is not a setting and has no effect: "
+        "did you mean PIN_EXPORTER_PAGE_SIZE?"
+    )
 
 
 def test_a_terminal_sees_how_far_it_is_and_a_pipe_does_not(tmp_path: Path) -> None:

@@ -212,6 +212,20 @@ def test_the_health_check_finds_a_server_with_tls_alive(
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, "healthy\n", "")
 
 
+def test_the_health_check_is_no_refused_client_where_it_knows_of_tls(
+    tmp_path: Path, authority: Authority
+) -> None:
+    authority.issue("server")
+    tls = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
+    path = write(tmp_path / "web.yml", tls=tls)
+    with guarded(path) as exported:
+        address = f"127.0.0.1:{port_of(exported.url)}"
+        flags = [f"--web.listen-address={address}", f"--web.config.file={path}"]
+        subprocess.run([*EXPORTER, "healthcheck", *flags], capture_output=True, check=True)
+        metrics = curl(f"https://{address}/metrics", "--cacert", str(authority.path))[1]
+        assert 'aiozpin_exporter_web_refusals_total{reason="handshake"} 0.0' in metrics
+
+
 @pytest.mark.parametrize("encrypted", [False, True])
 def test_500_clients_that_keep_it_waiting_keep_no_scrape_from_its_answer(
     tmp_path: Path, authority: Authority, encrypted: bool
