@@ -54,7 +54,7 @@ def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool) -> 
     chosen = [account for account in accounts if name in (None, account.name)]
     if not chosen:
         names = ", ".join(account.name for account in accounts)
-        raise SettingsError([f"--account: no account is called {name!r}: the names are {names}"])
+        raise SettingsError([f"--account: no account is called so: the names are {names}"])
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     width = shutil.get_terminal_size((WIDEST, 0)).columns
 

@@ -78,7 +78,7 @@ def test_accounts_are_examined_and_reported(tmp_path: Path) -> None:
         unknown = doctor({}, f"--config.file={config}", "--account", SECRET_KEY)
         assert (unknown.returncode, unknown.stdout) == (2, "")
         assert (
-            unknown.stderr == "pin-exporter: --account: no account has the name given: there are good, poor\n"
+            unknown.stderr == "pin-exporter: --account: no account is called so: the names are good, poor\n"
         )
 
 
