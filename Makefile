@@ -31,7 +31,7 @@ test: $(VENV)/dev ## Run all tests, with coverage
 .PHONY: test-core
 test-core: $(VENV)/dev ## Run the tests of the package alone, without coverage and end-to-end ones
 	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/chart --ignore=tests/grafana \
-		--ignore=tests/test_compose.py $(ARGS)
+		--ignore=tests/fuzz --ignore=tests/test_compose.py $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/dev ## Check style and types

@@ -133,7 +133,7 @@ def test_any_query_can_be_asked_and_any_answer_seen() -> None:
     assert dict(asking.requests[0].url.params) == {"limit": "7", "metadata": "null"}
     assert (answered.status, bytes(answered.body)) == (418, b"tea")
     assert answered.headers == {"x-proxy": "a", "retry-after": "3", "content-length": "3"}
-    assert 0 < answered.seconds < 5
+    assert 0 < answered.seconds < 60
 
 
 def test_a_query_without_a_complete_answer_fails_for_its_reason() -> None:
@@ -287,7 +287,7 @@ def test_each_complete_answer_is_told_of_once_with_its_status_and_size(status: i
     asking.failure()
     ((code, seconds, body_bytes, _),) = asking.exchanges
     assert (code, body_bytes) == (str(status), 2)
-    assert 0 <= seconds < 5
+    assert 0 <= seconds < 60
 
 
 def test_the_size_told_of_is_that_after_decompression() -> None:
