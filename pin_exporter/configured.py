@@ -13,7 +13,7 @@ from pin_exporter.http_clients import HttpClients
 from pin_exporter.load_settings import load_settings, load_web_settings, unknown_variables
 from pin_exporter.logs import configure_logging
 from pin_exporter.run import Web, run_exporter
-from pin_exporter.server import listen, local_url
+from pin_exporter.server import hangups_held, listen, local_url
 from pin_exporter.setting_types import is_exposed
 from pin_exporter.settings import Settings
 from pin_exporter.shard import Shard
@@ -34,6 +34,7 @@ def check_settings(flags: Mapping[str, object]) -> list[str]:
     return names
 
 
+@hangups_held()
 def run_as_configured(flags: Mapping[str, object]) -> None:
     """Run until SIGTERM or SIGINT.
 

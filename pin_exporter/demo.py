@@ -15,7 +15,7 @@ from pin_exporter.errors import ListenError
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.log_events import LogEventCounter
 from pin_exporter.run import Web, run_exporter
-from pin_exporter.server import listen, local_url
+from pin_exporter.server import hangups_held, listen, local_url
 from pin_exporter.simulator import Simulator, base_url, demo_accounts
 from pin_exporter.simulator import serve as serve_simulator
 from pin_exporter.web_config import WebConfig, read_web_config
@@ -27,6 +27,7 @@ _HEADROOM: Final = 1.25
 _NOTE: Final = "three made-up accounts on a simulated AIOZ Pin API; nothing real is contacted"
 
 
+@hangups_held()
 def run_demo(
     listen_addresses: Sequence[str],
     telemetry_path: str,

@@ -5,8 +5,8 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import uvicorn
@@ -52,6 +52,16 @@ def local_url(opened: socket.socket, scheme: str = "http") -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
+@contextmanager
+def hangups_held() -> Iterator[None]:
+    """Keep each SIGHUP until `serve` can see to it: without a handler, it would end the process."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 async def serve(
     app: ASGIApp,
     sockets: Sequence[socket.socket],
@@ -72,6 +82,7 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, on_hangup)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     server = _Server(
         uvicorn.Config(
             ConfiguredHeadersWin(app, lambda: inbound.config().headers),

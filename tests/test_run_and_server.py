@@ -263,6 +263,25 @@ def test_connections_that_are_open_or_stuck_do_not_hold_up_the_end(serving: subp
     assert serving.returncode == 0
 
 
+def test_a_hangup_that_comes_before_anybody_can_see_to_it_is_passed_on_later() -> None:
+    program = """
+import asyncio, os, signal
+from pin_exporter.server import hangups_held, listen, serve
+
+def hung_up():
+    print("hung up", flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+with hangups_held():
+    os.kill(os.getpid(), signal.SIGHUP)
+    asyncio.run(serve(None, [listen("127.0.0.1:0")], {}, hung_up))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, timeout=PATIENCE_SECONDS, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, b"hung up\n")
+
+
 def test_a_hangup_is_passed_on_and_ends_nothing(serving: subprocess.Popen[str]) -> None:
     address = wait_until_it_answers(serving)
     serving.send_signal(signal.SIGHUP)
