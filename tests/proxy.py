@@ -1,59 +1,36 @@
 """A small HTTP proxy on a loopback socket: tunnels by CONNECT, passes on plain requests, or refuses."""
 
 import asyncio
-import contextlib
-import ssl
-from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
+from tests.loopback import LoopbackServer
 
-class Proxy:
+
+class Proxy(LoopbackServer):
     """Remembers the heads of what it was asked. With `refusal`, a status line, it answers only that."""
 
     def __init__(self, refusal: str | None = None, *, wanted: str | None = None) -> None:
+        super().__init__()
         self.heads: list[str] = []
-        self.port = 0
         self._refusal = refusal
         self._wanted = wanted
-        self._open: set[asyncio.Task[None]] = set()
-
-    @contextlib.asynccontextmanager
-    async def listening(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["Proxy"]:
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=tls)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
-            yield self
-        finally:
-            server.close()
-            for task in self._open:
-                task.cancel()
-            await asyncio.gather(*self._open, return_exceptions=True)
 
     @property
     def asked(self) -> list[str]:
         """Return the first lines, without the version."""
         return [head.split("\r\n", 1)[0].rsplit(" ", 1)[0] for head in self.heads]
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._open.add(task)
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            self.heads.append(head)
-            refusal = self._refusal
-            if self._wanted is not None and f"Proxy-Authorization: {self._wanted}" not in head:
-                refusal = "407 Proxy Authentication Required"
-            if refusal:
-                writer.write(f"HTTP/1.1 {refusal}\r\nContent-Length: 0\r\n\r\n".encode())
-                await writer.drain()
-            else:
-                await self._pass_on(head, reader, writer)
-        except (OSError, EOFError, asyncio.CancelledError):
-            pass  # one side left, or the test is over
-        finally:
-            self._open.discard(task)
-            writer.transport.abort()
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        self.heads.append(head)
+        refusal = self._refusal
+        if self._wanted is not None and f"Proxy-Authorization: {self._wanted}" not in head:
+            refusal = "407 Proxy Authentication Required"
+        if refusal:
+            writer.write(f"HTTP/1.1 {refusal}\r\nContent-Length: 0\r\n\r\n".encode())
+            await writer.drain()
+        else:
+            await self._pass_on(head, reader, writer)
 
     async def _pass_on(self, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         method, target, _ = head.split(" ", 2)

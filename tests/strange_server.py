@@ -1,12 +1,12 @@
 """A server on loopback sockets that answers as strangely as it is told to, byte by byte."""
 
 import asyncio
-import contextlib
 import socket
-import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+
+from tests.loopback import LoopbackServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,47 +39,25 @@ Behaviour = Callable[[Call], Awaitable[None]]
 """Answers one request. The connection stays open for another if it returns without closing."""
 
 
-class StrangeServer:
+class StrangeServer(LoopbackServer):
     """Answers each request by `behaviour`, which may be changed at any time."""
 
     def __init__(self, behaviour: Behaviour) -> None:
+        super().__init__()
         self.behaviour = behaviour
-        self.port = 0
         self.connections = 0
         self.heads: list[bytes] = []
         self.bytes_sent = 0
-        self._open: set[asyncio.Task[None]] = set()
-
-    @contextlib.asynccontextmanager
-    async def listening(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["StrangeServer"]:
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=tls)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
-            yield self
-        finally:
-            server.close()
-            for task in self._open:
-                task.cancel()
-            await asyncio.gather(*self._open, return_exceptions=True)
 
     def base_url(self, scheme: str = "http") -> str:
         return f"{scheme}://127.0.0.1:{self.port}/api"
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._open.add(task)
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        try:
-            while not writer.is_closing():
-                head = await reader.readuntil(b"\r\n\r\n")
-                self.heads.append(head)
-                await self.behaviour(Call(head, self, reader, writer))
-        except (OSError, EOFError, asyncio.LimitOverrunError, asyncio.CancelledError):
-            pass  # the client left, or the test is over
-        finally:
-            self._open.discard(task)
-            writer.transport.abort()
+        while not writer.is_closing():
+            head = await reader.readuntil(b"\r\n\r\n")
+            self.heads.append(head)
+            await self.behaviour(Call(head, self, reader, writer))
 
 
 def answer(status: str, body: bytes = b"", *headers: str) -> Behaviour:

@@ -2,12 +2,10 @@
 
 import json
 import os
-import pty
 import signal
 import socket
 import subprocess
 import sys
-import termios
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pytest
 
 from tests.processes import PATIENCE_SECONDS, free_port, running, simulator
 from tests.service import API_KEY, SECRET_KEY
+from tests.terminal import seen_on_a_terminal
 
 QUICK = {"PIN_EXPORTER_REQUESTS_PER_MINUTE": "60000"}
 KEYS = {"PIN_EXPORTER_API_KEY": API_KEY, "PIN_EXPORTER_SECRET_KEY": SECRET_KEY}
@@ -197,29 +196,9 @@ def test_a_terminal_sees_colours_and_how_far_it_is() -> None:
 
 
 def on_a_terminal(env: Mapping[str, str], columns: int = 120) -> str:
-    """Return what a person sees."""
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, columns))
     clean = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("PIN_EXPORTER_") and name not in ("NO_COLOR", "COLUMNS")
     }
-    started = subprocess.Popen(DOCTOR, env={**clean, **QUICK, **env}, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    seen = b""
-    try:
-        while chunk := _read(ours):
-            seen += chunk
-    finally:
-        started.kill()
-        started.wait()
-        os.close(ours)
-    return seen.decode()
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65_536)
-    except OSError:  # Linux says so when the other side has closed
-        return b""
+    return seen_on_a_terminal(DOCTOR, {**clean, **QUICK, **env}, columns=columns)

@@ -1,15 +1,11 @@
 """`pin-exporter once` as cron and people run it: a process of its own, the simulator in another."""
 
-import fcntl
 import json
 import os
-import pty
 import re
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +20,7 @@ from tests.e2e.hostile import HostileServer, good, wanted_rows
 from tests.processes import PATIENCE_SECONDS, RunningSimulator, free_port, running, simulator, wait_for
 from tests.service import API_KEY, SECRET_KEY
 from tests.strange_server import Call, answer, silence
+from tests.terminal import seen_on_a_terminal
 from tests.tools import require_tool
 
 ONCE = (sys.executable, "-m", "pin_exporter", "once")
@@ -312,35 +309,10 @@ def test_a_terminal_sees_how_far_it_is_and_a_pipe_does_not(tmp_path: Path) -> No
     output = tmp_path / "a.prom"
     with HostileServer(good(700)).running() as server:
         env = {**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url(), "PIN_EXPORTER_PAGE_SIZE": "20"}
-        seen = on_a_terminal(env, f"--output={output}")
+        seen = seen_on_a_terminal([*ONCE, f"--output={output}"], environment(env), stdout=subprocess.DEVNULL)
         piped = once(env, f"--output={output}")
 
     assert re.search(r"\r0 of 1 accounts +\d+% \|.*\| \d+ of 700 pins, \d\d:\d\d, \S+ to go", seen)
     assert seen.rstrip("\r").endswith(" ")  # wiped out in the end
     assert "\n" not in seen
     assert (piped.stdout, piped.stderr) == ("", "")
-
-
-def on_a_terminal(env: Mapping[str, str], *options: str) -> str:
-    """Return what a person sees who redirects standard output."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    with subprocess.Popen(
-        [*ONCE, *options], env=environment(env), stdout=subprocess.DEVNULL, stderr=theirs
-    ) as started:
-        os.close(theirs)
-        seen = b""
-        try:
-            while chunk := _read(ours):
-                seen += chunk
-        finally:
-            started.kill()
-            os.close(ours)
-    return seen.decode()
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65_536)
-    except OSError:  # Linux says so when the other side has closed
-        return b""
