@@ -113,6 +113,7 @@ class PinApi:
         trail = Trail(self._url)
         stale = ["keys"] if credentials.is_stale else []
         began = time.perf_counter()
+        timed_out = False
         try:
             # Closing stands outside the timeout: the library loses a connection whose closing is cancelled.
             async with AsyncExitStack() as closing:
@@ -126,10 +127,7 @@ class PinApi:
                     closing.push_async_callback(response.aclose)
                     await _receive(response, answer)
         except TimeoutError:
-            raise RequestTimeoutError(
-                f"{trail.where} did not answer within {self._timeouts.whole:g} s: if this goes on, raise "
-                "request_timeout or lower page_size"
-            ) from None
+            timed_out = True
         # The library lets the TLS library's own errors through where they come late.
         except (httpx.TransportError, ssl.SSLError) as error:
             raise transport_error(error, trail, self._timeouts, credentials.redact) from None
@@ -137,6 +135,13 @@ class PinApi:
             answer.seconds = time.perf_counter() - began
             code = "error" if answer.status is None else str(answer.status)
             observe(Exchange(code, answer.seconds, len(answer.body), tuple(stale)))
+        if timed_out:
+            # Raised out here to have no context: that would refer to the task, which refers to this error, so
+            # that all which the request held would be left to the collector of garbage.
+            raise RequestTimeoutError(
+                f"{trail.where} did not answer within {self._timeouts.whole:g} s: if this goes on, raise "
+                "request_timeout or lower page_size"
+            )
         return answer
 
     def _request(

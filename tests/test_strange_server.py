@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import gzip
 import os
 import random
@@ -17,7 +18,7 @@ import uvloop
 from pin_exporter.api import MAX_BODY_BYTES, Exchange, PinApi
 from pin_exporter.budget import RequestBudget
 from pin_exporter.cadence import Cadence
-from pin_exporter.errors import PollError, RateLimitedError
+from pin_exporter.errors import PollError, RateLimitedError, RequestTimeoutError
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.lister import PinLister
 from pin_exporter.poller import AccountPoller
@@ -267,6 +268,23 @@ def test_memory_stays_bounded_whatever_is_sent(behaviour: Behaviour) -> None:
             tracemalloc.stop()
 
     assert asyncio.run(talk(behaviour, tell)) < 4 * MAX_BODY_BYTES
+
+
+def test_a_request_without_an_answer_leaves_nothing_to_the_collector_of_garbage() -> None:
+    async def tell(server: StrangeServer, talk: Talk) -> int:
+        asked = asyncio.create_task(talk.files())
+        await asyncio.wait([asked])
+        assert isinstance(asked.exception(), RequestTimeoutError)
+        del asked
+        await asyncio.sleep(0)
+        return sum(isinstance(each, RequestTimeoutError) for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert asyncio.run(talk(silence, tell)) == 0
+    finally:
+        gc.enable()
 
 
 def test_a_port_where_nobody_listens_is_a_failed_connection() -> None:
