@@ -11,7 +11,7 @@ from pin_exporter.budget import RequestBudget
 from pin_exporter.clock import Clock
 from pin_exporter.errors import PollError, RateLimitedError, ServerError
 from pin_exporter.model import Page
-from pin_exporter.snapshot import Operation, Traffic
+from pin_exporter.traffic import Operation, Traffic
 
 RETRIED: Final = frozenset({"connection", "timeout", "rate_limited", "server_error", "malformed"})
 """The reasons that another try may cure. A key that was refused is none: it is tried once an interval."""

@@ -13,24 +13,23 @@ from pin_exporter.inventory import PageSize, Reading
 from pin_exporter.lister import RETRIED, PinLister
 from pin_exporter.model import Page, Verdict
 from pin_exporter.poll_log import PollLog
-from pin_exporter.snapshot import AccountSnapshot, Collector, Counted, Health, Operation, PollRecord, Traffic
+from pin_exporter.polled_reading import PolledReading
+from pin_exporter.snapshot import AccountSnapshot, Collector, Counted, Health, PollRecord
 from pin_exporter.tally import NOTHING_SHOWN
+from pin_exporter.traffic import Operation, Traffic
 
 UNPROVEN_IN_A_ROW: Final = 3
 """After so many inventories that could not be proven, the newest is shown as it is."""
-_RESUMABLE_INTERVALS: Final = 2
-_RESUMABLE_SECONDS: Final = 3_600.0
 
 Step = Callable[[AccountSnapshot], AccountSnapshot]
 
 
-class _Begun(NamedTuple):
-    """A reading of the list, with when it began and was interrupted, and the requests made before it."""
+class _Outcome(NamedTuple):
+    """What a poll brought, how old that is by now, and for how long it was read, in seconds."""
 
-    reading: Reading
-    began: float
-    interrupted: float
-    requests_before: int
+    step: Step
+    age_seconds: float = 0.0
+    read_seconds: float = 0.0
 
 
 class _Poll(NamedTuple):
@@ -66,7 +65,7 @@ class AccountPoller:
         self._pages_in_flight = pages_in_flight
         self._key_accepted = asyncio.Event()
         self._key_accepted.set()
-        self._begun: _Begun | None = None
+        self._begun: PolledReading | None = None
         self._unproven_in_a_row = 0
         if before is None:
             health = dict.fromkeys(Collector, cadence.health(cadence.poll_interval))
@@ -104,11 +103,11 @@ class AccountPoller:
         """Poll once and publish the outcome, be it data or a failure."""
         poll = _Poll(collector, self._clock.elapsed(), self._clock.wall(), self._requests(collector))
         try:
-            step = await (self._poll_totals() if collector is Collector.TOTALS else self._poll_inventory())
+            outcome = await (self._poll_totals() if collector is Collector.TOTALS else self._poll_inventory())
         except PollError as error:
             self._publish_failure(poll, error)
         else:
-            self._publish(poll, step(self.snapshot))
+            self._publish(poll, outcome)
         # While the key is refused, one try an interval is enough, and the totals make it.
         if self.snapshot.is_refused:
             self._key_accepted.clear()
@@ -120,12 +119,14 @@ class AccountPoller:
         """Return how many rows the inventory under way has read, or the one that was interrupted."""
         return self._begun.reading.rows if self._begun else 0
 
-    async def _poll_totals(self) -> Step:
+    async def _poll_totals(self) -> _Outcome:
         page = await self._lister.page(Operation.TOTALS, offset=0, limit=1, count=self._count)
-        return lambda snapshot: replace(snapshot, totals=page.totals)
+        return _Outcome(lambda snapshot: replace(snapshot, totals=page.totals))
 
-    async def _poll_inventory(self) -> Step:
+    async def _poll_inventory(self) -> _Outcome:
         begun = self._begun = self._begin_or_resume()
+        # With the retries of this poll; of those that failed, what they read.
+        requests_before = self._requests(Collector.INVENTORY) - begun.pages
         try:
             counted = await begun.reading.take(
                 self._fetch_page, self._page_size, wall=self._clock.wall, in_flight=self._pages_in_flight
@@ -133,25 +134,21 @@ class AccountPoller:
         except InconsistentError:
             self._begun = None
             raise
-        except PollError:
-            self._begun = begun._replace(interrupted=self._clock.elapsed())
-            raise
         self._begun = None
+        begun.went_on(self._clock.elapsed())
         self._require_proof(counted)
-        # With the retries, of which the reading knows nothing.
-        counted = replace(counted, requests=self._requests(Collector.INVENTORY) - begun.requests_before)
-        return lambda snapshot: replace(snapshot, counted=counted)
+        counted = replace(counted, requests=self._requests(Collector.INVENTORY) - requests_before)
+        return _Outcome(
+            lambda snapshot: replace(snapshot, counted=counted), begun.rested_seconds, begun.read_seconds
+        )
 
-    def _begin_or_resume(self) -> _Begun:
+    def _begin_or_resume(self) -> PolledReading:
         """Go on with a reading that was interrupted, unless what it has read is too old by now."""
         begun, now = self._begun, self._clock.elapsed()
-        interval = self.snapshot.health[Collector.INVENTORY].interval_seconds
-        if begun is not None:
-            rested, age = now - begun.interrupted, now - begun.began
-            if rested <= _RESUMABLE_INTERVALS * interval and age <= max(interval, _RESUMABLE_SECONDS):
-                return begun
+        if begun is not None and begun.resume(self._cadence, now):
+            return begun
         shown = counted.inventory.shown if (counted := self.snapshot.counted) else NOTHING_SHOWN
-        return _Begun(Reading(shown), now, now, self._requests(Collector.INVENTORY))
+        return PolledReading(Reading(shown), now)
 
     def _requests(self, collector: Collector) -> int:
         return self.snapshot.traffic.requests_for(collector.operation)
@@ -170,26 +167,30 @@ class AccountPoller:
 
     async def _fetch_page(self, offset: int, limit: int) -> Page:
         # A page that times out is asked for in a smaller size rather than once more.
-        return await self._lister.page(
+        page = await self._lister.page(
             Operation.LIST, offset=offset, limit=limit, count=self._count, retried=RETRIED - {"timeout"}
         )
+        if self._begun is not None:
+            self._begun.answered(self._clock.elapsed())
+        return page
 
     def _count(self, step: Callable[[Traffic], Traffic]) -> None:
         self.snapshot = replace(self.snapshot, traffic=step(self.snapshot.traffic))
 
-    def _publish(self, poll: _Poll, snapshot: AccountSnapshot) -> None:
+    def _publish(self, poll: _Poll, outcome: _Outcome) -> None:
         collector, (health, record) = poll.collector, self._ended(poll)
+        snapshot = outcome.step(self.snapshot)
         self._log.succeeded(collector, health, record.duration_seconds)
         interval = self._cadence.poll_interval
-        if collector is Collector.INVENTORY and snapshot.counted:
-            counted = snapshot.counted
-            interval = self._cadence.inventory_interval(counted.requests, record.duration_seconds)
+        if collector is Collector.INVENTORY and (counted := snapshot.counted):
+            interval = self._cadence.inventory_interval(counted.requests, outcome.read_seconds)
             record = replace(record, verdict=counted.verdict)
             if counted.verdict is Verdict.INCONSISTENT:
                 health = health.unproven()
                 self._log.published_without_proof()
         health = health.succeeded(
             elapsed=self._clock.elapsed(),
+            age_seconds=outcome.age_seconds,
             interval_seconds=interval,
             stale_after_seconds=self._cadence.stale_after_seconds(interval),
         )
@@ -204,7 +205,6 @@ class AccountPoller:
 
     def _ended(self, poll: _Poll) -> tuple[Health, PollRecord]:
         took = self._clock.elapsed() - poll.began
-        requests = self._requests(poll.collector) - poll.requests_before
+        record = PollRecord(poll.began_at, took, self._requests(poll.collector) - poll.requests_before)
         health = self.snapshot.health[poll.collector]
-        attempted = health.attempted(at=self._clock.wall(), duration_seconds=took)
-        return attempted, PollRecord(poll.began_at, took, requests)
+        return health.attempted(at=self._clock.wall(), duration_seconds=took), record

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from pin_exporter.families import PREFIX, Buckets, Family, Numbers, Type, Value, cumulative, single
-from pin_exporter.snapshot import DURATION_BOUNDS, AccountSnapshot, Health
+from pin_exporter.snapshot import AccountSnapshot, Health
+from pin_exporter.traffic import DURATION_BOUNDS
 
 
 def _by_collector(number: Callable[[Health], float | None]) -> Numbers:

@@ -1,6 +1,6 @@
 """What is known of one account at one moment, immutable, and the pure steps from one moment to the next."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -9,24 +9,12 @@ from typing import Final, Self
 from pin_exporter.errors import REASONS, InconsistentError
 from pin_exporter.model import Totals, Verdict
 from pin_exporter.tally import Inventory
+from pin_exporter.traffic import Operation, Traffic
 
-DURATION_BOUNDS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Upper bounds of the request latency histogram in seconds."""
 KEY_REASONS: Final = frozenset({"unauthorized", "forbidden"})
 """The reasons that are about the key: no other request with it can succeed."""
 MOST_POLLS: Final = 50
 """Polls of a collector that are remembered."""
-
-
-class Operation(StrEnum):
-    """What a request to the API is for: a page of the walk, or the totals alone."""
-
-    LIST = "list"
-    TOTALS = "totals"
-
-
-REREAD: Final = ("keys", "certificates")
-"""What is read from files again and again, by the names of the `files` label."""
 
 
 class Collector(StrEnum):
@@ -97,12 +85,22 @@ class Health:
         """Return the health after one more attempt."""
         return replace(self, polls=self.polls + 1, last_attempt_at=at, duration_seconds=duration_seconds)
 
-    def succeeded(self, *, elapsed: float, interval_seconds: float, stale_after_seconds: float) -> Self:
-        """Return the health after the attempt succeeded, with the interval that follows from it."""
+    def succeeded(
+        self,
+        *,
+        elapsed: float,
+        interval_seconds: float,
+        stale_after_seconds: float,
+        age_seconds: float = 0.0,
+    ) -> Self:
+        """Return the health after the attempt succeeded, with the interval that follows from it.
+
+        `age_seconds` is how old the data are already, because the attempt went on with an earlier one.
+        """
         return replace(
             self,
-            last_success_at=self.last_attempt_at,
-            last_success_elapsed=elapsed,
+            last_success_at=self.last_attempt_at - age_seconds,
+            last_success_elapsed=elapsed - age_seconds,
             interval_seconds=interval_seconds,
             stale_after_seconds=stale_after_seconds,
             reason=None,
@@ -123,49 +121,6 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class Traffic:
-    """Everything sent to and received from the API for one account since the start. Only ever grows.
-
-    `durations` holds, for each operation, one count for each bound and one above the last, and the sum.
-    """
-
-    requests: Mapping[tuple[Operation, str], int] = field(default_factory=dict)
-    durations: Mapping[Operation, tuple[tuple[int, ...], float]] = field(default_factory=dict)
-    retries: Mapping[str, int] = field(default_factory=lambda: MappingProxyType(dict.fromkeys(REASONS, 0)))
-    throttled_seconds: float = 0.0
-    response_bytes: int = 0
-    stale: Mapping[str, int] = field(default_factory=lambda: MappingProxyType(dict.fromkeys(REREAD, 0)))
-
-    def requests_for(self, operation: Operation) -> int:
-        """Return how many requests were made for an operation."""
-        return sum(number for (made_for, _), number in self.requests.items() if made_for is operation)
-
-    def requested(
-        self, operation: Operation, code: str, seconds: float, body_bytes: int, stale: Collection[str] = ()
-    ) -> Self:
-        """Return the traffic after one more request; `stale` is what its files could not be read for."""
-        key = (operation, code)
-        counts, total = self.durations.get(operation, ((0,) * (len(DURATION_BOUNDS) + 1), 0.0))
-        bucket = sum(seconds > bound for bound in DURATION_BOUNDS)
-        counts = (*counts[:bucket], counts[bucket] + 1, *counts[bucket + 1 :])
-        return replace(
-            self,
-            requests={**self.requests, key: self.requests.get(key, 0) + 1},
-            durations={**self.durations, operation: (counts, total + seconds)},
-            response_bytes=self.response_bytes + body_bytes,
-            stale={files: times + (files in stale) for files, times in self.stale.items()},
-        )
-
-    def retried(self, reason: str) -> Self:
-        """Return the traffic after one more retry."""
-        return replace(self, retries={**self.retries, reason: self.retries[reason] + 1})
-
-    def throttled(self, seconds: float) -> Self:
-        """Return the traffic after a wait for the request budget."""
-        return replace(self, throttled_seconds=self.throttled_seconds + seconds)
-
-
-@dataclass(frozen=True, slots=True)
 class AccountSnapshot:
     """One account at one moment: the newest data of both collectors, their health, the traffic.
 
@@ -177,7 +132,7 @@ class AccountSnapshot:
     size_limit_bytes: int | None = None
     totals: Totals | None = None
     counted: Counted | None = None
-    traffic: Traffic = Traffic()
+    traffic: Traffic = field(default_factory=Traffic)
     records: Mapping[Collector, tuple[PollRecord, ...]] = field(default_factory=dict)
 
     def with_health(self, collector: Collector, health: Health) -> Self:

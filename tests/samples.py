@@ -7,8 +7,9 @@ from pydantic import SecretStr
 
 from pin_exporter.accounts import Account
 from pin_exporter.model import Phase, Totals, Verdict
-from pin_exporter.snapshot import AccountSnapshot, Collector, Counted, Health, Operation, Traffic
+from pin_exporter.snapshot import AccountSnapshot, Collector, Counted, Health
 from pin_exporter.tally import Held, Inventory, Kind
+from pin_exporter.traffic import Operation, Traffic
 
 HOSTILE_WORD = 'a"b\\c\n# HELP up\u2028'
 """A status word with everything that could break a line out of an exposition."""

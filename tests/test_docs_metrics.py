@@ -11,7 +11,8 @@ from pin_exporter.families import PREFIX, Type
 from pin_exporter.metrics import ACCOUNT_FAMILIES
 from pin_exporter.model import VOCABULARIES, Phase
 from pin_exporter.process_metrics import ProcessMetrics
-from pin_exporter.snapshot import Collector, Operation
+from pin_exporter.snapshot import Collector
+from pin_exporter.traffic import Operation
 from tests.tools import run_promtool
 
 PAGE = (Path(__file__).parent.parent / "docs" / "metrics.md").read_text(encoding="utf-8")

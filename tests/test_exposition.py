@@ -15,7 +15,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from pin_exporter.exposition import Exposition, Format
-from pin_exporter.snapshot import AccountSnapshot, Collector, Operation
+from pin_exporter.snapshot import AccountSnapshot, Collector
+from pin_exporter.traffic import Operation
 from tests.clocks import FakeClock
 from tests.samples import COUNTED, FULL, HOSTILE_WORD, NOW_ELAPSED, TRAFFIC, UNTRIED
 from tests.tools import require_tool

@@ -29,6 +29,7 @@ CORE = (
     "shard",
     "shown",
     "snapshot",
+    "traffic",
     "tally",
     "walk",
     "words",

@@ -6,7 +6,7 @@ import pytest
 
 from pin_exporter.errors import PollError
 from pin_exporter.lister import RETRIED
-from pin_exporter.snapshot import Operation, Traffic
+from pin_exporter.traffic import Operation, Traffic
 from tests.clocks import FakeClock
 from tests.service import Answering, page, pin_lister, row
 

@@ -6,7 +6,8 @@ import pytest
 from pin_exporter.families import PREFIX, Type
 from pin_exporter.metrics import ACCOUNT_FAMILIES
 from pin_exporter.model import Verdict
-from pin_exporter.snapshot import AccountSnapshot, Collector, Counted, Traffic
+from pin_exporter.snapshot import AccountSnapshot, Collector, Counted
+from pin_exporter.traffic import Traffic
 from tests.oracle import metric
 from tests.samples import COUNTED, FULL, HOSTILE_WORD, INVENTORY, UNTRIED
 

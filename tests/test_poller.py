@@ -246,7 +246,44 @@ def test_a_walk_that_died_goes_on_where_it_was() -> None:
     assert offsets_asked(polled) == [180, 270, 360]
     counted = polled.poller.snapshot.counted
     assert counted is not None
-    assert (counted.inventory.pins, counted.verdict, counted.requests) == (450, Verdict.CONSISTENT, 6)
+    assert (counted.inventory.pins, counted.verdict, counted.requests) == (450, Verdict.CONSISTENT, 5)
+
+
+def test_data_of_a_walk_that_went_on_are_as_much_older_as_it_rested() -> None:
+    polled = Polled(pins=450)
+    polled.service.latency_seconds = 3.0
+    polled.service.answer = failing_at(polled, 180)
+    polled.poll(Collector.INVENTORY)
+    polled.recover()
+    polled.clock.now += 30
+    polled.poll(Collector.INVENTORY)
+    health = polled.health(Collector.INVENTORY)
+    assert health.last_success_elapsed is not None
+    assert polled.clock.elapsed() - health.last_success_elapsed == pytest.approx(33.0)
+    assert health.last_attempt_at - health.last_success_at == pytest.approx(33.0)
+
+
+def test_a_walk_that_rested_for_longer_than_data_may_age_starts_again() -> None:
+    polled = Polled(pins=450, stale_after=70.0)
+    polled.service.answer = failing_at(polled, 180)
+    polled.poll(Collector.INVENTORY)
+    for _ in range(2):
+        polled.clock.now += 36
+        polled.poll(Collector.INVENTORY)
+    assert offsets_asked(polled)[-3:] == [0, 90, 180]
+
+
+def test_polls_that_failed_make_neither_the_interval_nor_the_patience_any_longer() -> None:
+    polled = Polled(pins=450, per_minute=20)
+    polled.fail_with(500, limit=100)
+    for _ in range(3):
+        polled.poll(Collector.INVENTORY)
+    polled.service.answer = failing_at(polled, 180)
+    polled.poll(Collector.INVENTORY)
+    polled.recover()
+    polled.poll(Collector.INVENTORY)
+    health = polled.health(Collector.INVENTORY)
+    assert (health.interval_seconds, health.stale_after_seconds) == (60.0, 240.0)
 
 
 def test_a_walk_that_died_starts_again_when_the_list_has_moved_meanwhile() -> None:

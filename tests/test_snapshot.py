@@ -6,17 +6,9 @@ from hypothesis import strategies as st
 
 from pin_exporter.errors import REASONS
 from pin_exporter.model import Pin, Totals, Verdict
-from pin_exporter.snapshot import (
-    DURATION_BOUNDS,
-    AccountSnapshot,
-    Collector,
-    Counted,
-    Health,
-    Operation,
-    PollRecord,
-    Traffic,
-)
+from pin_exporter.snapshot import AccountSnapshot, Collector, Counted, Health, PollRecord
 from pin_exporter.tally import Tally
+from pin_exporter.traffic import DURATION_BOUNDS, Operation, Traffic
 from tests.samples import FULL, UNTRIED
 
 HEALTH = Health(interval_seconds=60, stale_after_seconds=240)

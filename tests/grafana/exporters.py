@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 
 from dev.grafana.series import known_series
 from pin_exporter.families import PREFIX
-from pin_exporter.snapshot import REREAD, Collector
+from pin_exporter.snapshot import Collector
+from pin_exporter.traffic import REREAD
 from tests.grafana.signals import NO_TROUBLE, Signal, Trouble, counts, keeps_up, steady, values
 from tests.grafana.signals import vanishes as vanishing
 

@@ -13,7 +13,8 @@ from dev.grafana.series import EXPORTER, known_series
 from dev.grafana.thresholds import RECORD, THRESHOLDS
 from pin_exporter.errors import REASONS
 from pin_exporter.model import VOCABULARIES, Phase
-from pin_exporter.snapshot import Collector, Operation
+from pin_exporter.snapshot import Collector
+from pin_exporter.traffic import Operation
 from tests.grafana.promql import Selector, nodes, selectors
 from tests.tools import run_promtool
 
