@@ -9,8 +9,8 @@ from pin_exporter.model import Totals, Verdict
 class Evidence:
     """Collected page by page. `unreadable` counts rows without a usable id.
 
-    `moved` means that rows did not stand where they were expected, `reordered` that one stood twice in the
-    list although nothing else had moved.
+    `moved` means that rows did not stand where they were expected, `shuffled` that some of them must have
+    changed places with each other, so that one may have gone where nobody looks any more.
     """
 
     reported: Totals = field(default_factory=lambda: Totals(0, 0))
@@ -18,7 +18,7 @@ class Evidence:
     pages: int = 0
     totals_changed: bool = False
     moved: bool = False
-    reordered: bool = False
+    shuffled: bool = False
     suspected: bool = False
     unreadable: int = 0
 
@@ -36,14 +36,14 @@ class Evidence:
         at all, while totals that stood still know of more. Once it was so, only a full count settles it.
         """
         short = counted + self.unreadable < self.reported.files
-        suspect = self.moved or self.reordered or counted + self.unreadable == 0
+        suspect = self.moved or self.shuffled or counted + self.unreadable == 0
         self.suspected |= suspect and short and not self.totals_changed
         return self.suspected and short
 
     def verdict(self, counted: int) -> Verdict:
         """Return what is proven of a walk that has ended, given how many rows it counted."""
-        if self.lost_rows(counted):
+        if self.lost_rows(counted) or (self.shuffled and self.totals_changed):
             return Verdict.INCONSISTENT
-        if self.moved or self.reordered or self.totals_changed:
+        if self.moved or self.shuffled or self.totals_changed:
             return Verdict.REPAIRED
         return Verdict.CONSISTENT

@@ -64,18 +64,20 @@ class Reading:
 
     `take` may be called again after it failed: it goes on where the walk was, provided that the list still
     stands there as it did, else from the start. Where the list changes too fast to prove anything, it is read
-    once more for what can be had without. `shown` is what the previous inventory showed.
+    once more for what can be had without. `shown` is what the previous inventory showed, `told_files` how
+    many files the totals told of last.
     """
 
-    def __init__(self, shown: Shown) -> None:
+    def __init__(self, shown: Shown, told_files: int | None = None) -> None:
         self._shown = shown
+        self._told_files = told_files
         self._ordered: deque[_Ordered] = deque()
         self._requests = 0
         self._voided = 0
         self._start_again()
 
     def _start_again(self, *, prove: bool = True) -> None:
-        self._walk = Walk(prove=prove)
+        self._walk = Walk(prove=prove, told_files=self._told_files)
         self._tally = Tally(self._shown)
         self.rows = 0
         """Rows that were read so far, each counted once."""

@@ -21,13 +21,11 @@ from pin_exporter.traffic import Operation, Traffic
 UNPROVEN_IN_A_ROW: Final = 3
 """After so many inventories that could not be proven, the newest is shown as it is."""
 
-Step = Callable[[AccountSnapshot], AccountSnapshot]
-
 
 class _Outcome(NamedTuple):
     """What a poll brought, how old that is by now, and for how long it was read, in seconds."""
 
-    step: Step
+    step: Callable[[AccountSnapshot], AccountSnapshot]
     age_seconds: float = 0.0
     read_seconds: float = 0.0
 
@@ -147,8 +145,9 @@ class AccountPoller:
         begun, now = self._begun, self._clock.elapsed()
         if begun is not None and begun.resume(self._cadence, now):
             return begun
-        shown = counted.inventory.shown if (counted := self.snapshot.counted) else NOTHING_SHOWN
-        return PolledReading(Reading(shown), now)
+        counted, totals = self.snapshot.counted, self.snapshot.totals
+        shown = counted.inventory.shown if counted else NOTHING_SHOWN
+        return PolledReading(Reading(shown, totals.files if totals else None), now)
 
     def _requests(self, collector: Collector) -> int:
         return self.snapshot.traffic.requests_for(collector.operation)

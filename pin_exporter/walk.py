@@ -19,6 +19,8 @@ _MAX_REPEATS: Final = 3
 _RUN: Final = 8
 _SLACK_PAGES: Final = 3
 _ENDLESS_ROWS: Final = 10_000
+_MOST_ROWS: Final = 20_000_000
+"""More cannot be told apart in the memory that an exporter may take."""
 
 Ids = list[str | None]
 
@@ -28,10 +30,11 @@ class Walk:
 
     Ask for the page at `next_offset`, hand the answer to `accept`, until `done`. What holds throughout: every
     row that is in the list from the first request to the last and stands before `frontier` has been returned
-    by `accept`, once. With `prove=False` it takes pages as they come, and nothing holds.
+    by `accept`, once. With `prove=False` it takes pages as they come, and nothing holds. `told_files` is how
+    many files a request for a page of another size was told of.
     """
 
-    def __init__(self, *, prove: bool = True) -> None:
+    def __init__(self, *, prove: bool = True, told_files: int | None = None) -> None:
         self.done = False
         self.in_place = True
         """Whether the newest page stood exactly where it was expected."""
@@ -42,6 +45,7 @@ class Walk:
         self.frontier = 0
         self.overlap = 0
         self._prove = prove
+        self._told_files = told_files
         self._evidence = Evidence()
         self._seen = DistinctSet()
         self._tail: Ids = []
@@ -118,7 +122,7 @@ class Walk:
             raise UnprovableError(told)
         if not self._prove and self.pages > undisturbed + undisturbed // 10 + _SLACK_PAGES:
             raise InconsistentError(told)
-        if self._farthest > 2 * self._evidence.most_files + _ENDLESS_ROWS:
+        if self._farthest > min(2 * self._evidence.most_files + _ENDLESS_ROWS, _MOST_ROWS):
             raise InconsistentError(
                 f"the list does not end: {self._farthest} rows read, {self.reported.files} files reported"
             )
@@ -143,11 +147,14 @@ class Walk:
         """Tell whether no gap can lie before a page: it begins with a known row.
 
         Where known and new rows alternate, rows were put in or changed places, and a single known row says
-        little: it may have come from elsewhere itself. Then the page has to begin with several.
+        little: it may have come from elsewhere itself. Then the page has to begin with several. Where they
+        alternate for longer than that, one may have gone to before the page.
         """
         known = [identity in self._seen for identity in ids if identity is not None]
-        self._mixed = known != sorted(known, reverse=True)
         run = sum(1 for _ in takewhile(bool, known))
+        width = max((n for n, is_known in enumerate(known) if is_known), default=-1) - run + 1
+        self._mixed = width > 0
+        self._evidence.shuffled |= width > run
         return run >= (min(_RUN, len(self._tail) // 2) if self._mixed else 1)
 
     def _fresh_rows(self, rows: Sequence[Pin | None], ids: Ids) -> list[Pin | None]:
@@ -158,19 +165,20 @@ class Walk:
         counts = not self._second_pass
         fresh = [pin for n, pin in enumerate(rows) if (counts and n > last if pin is None else add(pin.id))]
         self._evidence.unreadable += fresh.count(None)
-        self._evidence.reordered |= self.in_place and len(fresh) < len(rows)
+        self._evidence.shuffled |= self.in_place and len(fresh) < len(rows)
         return fresh
 
     def _is_end(self, offset: int, limit: int, ids: Ids) -> bool:
         """Tell whether the list ends with this page. That a page is short proves nothing by itself.
 
         An empty page does, and a short one that ends where the totals say. Not where it may be short because
-        the server sends no more at a time: if it is as long as the longest, or the first and a round number.
+        the server sends no more at a time: if it is as long as the longest. Of the first page the totals may
+        be those of this page alone, unless a page of another size came with the same.
         """
         if not ids:
             return True
         ends_as_reported = offset + len(ids) == self.reported.files and len(ids) < limit
-        longest = _is_round(len(ids)) if self.pages == 1 else len(ids) >= self._largest_page
+        longest = len(ids) != self._told_files if self.pages == 1 else len(ids) >= self._largest_page
         return ends_as_reported and not longest
 
     def _end(self) -> None:
@@ -199,8 +207,3 @@ class Walk:
             return max(MIN_OVERLAP, kept)
         shift = self._tail.index(ids[0]) - (len(self._tail) - (self.frontier - offset))
         return max(MIN_OVERLAP, kept, 3 * abs(shift))
-
-
-def _is_round(rows: int) -> bool:
-    """Tell whether a page of so many rows may be as long as a server lets it be."""
-    return rows % 10 == 0 or (rows >= 16 and rows & (rows - 1) == 0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from pin_exporter.errors import InconsistentError
+from pin_exporter.errors import InconsistentError, UnprovableError
 from pin_exporter.model import Page, Pin, Totals, Verdict
 from pin_exporter.walk import Walk
 from tests.lists import Change, PinList, inserted, numbers, removed, removed_share
@@ -33,8 +33,8 @@ class Walked(NamedTuple):
         return numbers(self.rows)
 
 
-def walk_over(fetch: Callable[[int, int], Page], limit: int) -> Walked:
-    walked = Walked(Walk(), [])
+def walk_over(fetch: Callable[[int, int], Page], limit: int, told_files: int | None = None) -> Walked:
+    walked = Walked(Walk(told_files=told_files), [])
     while not walked.walk.done:
         offset = walked.walk.next_offset
         walked.rows.extend(walked.walk.accept(offset, limit, fetch(offset, limit)))
@@ -92,10 +92,27 @@ def test_pages_overlap_by_ten_rows_and_a_full_last_page_is_checked() -> None:
     assert pins.requests == [(0, 100), (90, 100), (180, 100), (270, 100)]
 
 
-def test_a_page_that_holds_all_reported_files_ends_the_walk_at_once() -> None:
-    pins = PinList(list(range(99)))
-    walk_over(pins.page, 100)
+@pytest.mark.parametrize("files", [1, 10, 99])
+def test_a_page_that_holds_all_files_that_another_request_told_of_ends_the_walk_at_once(files: int) -> None:
+    pins = PinList(list(range(files)))
+    walk_over(pins.page, 100, told_files=files)
     assert pins.requests == [(0, 100)]
+
+
+@pytest.mark.parametrize("told_files", [None, 1, 5_000])
+@pytest.mark.parametrize("before", [False, True])
+def test_totals_that_are_those_of_the_page_do_not_end_the_walk_with_the_first(
+    told_files: int | None, before: bool
+) -> None:
+    pins = PinList(list(range(1_000)), largest_page=333)
+
+    def fetch(offset: int, limit: int) -> Page:
+        page = pins.page(offset, limit)
+        return Page(Totals(len(page.rows) + before * offset, 0), page.rows)
+
+    with suppress(UnprovableError):
+        assert walk_over(fetch, 1_000, told_files).numbers == list(range(1_000))
+    assert len(pins.requests) > 3
 
 
 def test_an_empty_account_takes_one_request() -> None:
@@ -382,6 +399,38 @@ def test_no_walk_over_a_list_of_ties_is_called_repaired_that_missed_a_row(seed: 
     with suppress(InconsistentError):
         walked = walk_over(pins.page, 50)
         assert set(walked.numbers) == set(range(300)) or walked.walk.verdict is Verdict.INCONSISTENT
+
+
+@pytest.mark.parametrize("group", [2, 8, 12, 30])
+@pytest.mark.parametrize("seed", range(40))
+def test_no_walk_over_ties_in_a_list_that_changes_is_called_repaired_that_missed_a_row(
+    seed: int, group: int
+) -> None:
+    rng = Random(seed)
+
+    def churn(pins: PinList) -> None:
+        if rng.random() < 0.1:
+            pins.remove(rng.randrange(len(pins.rows)))
+            pins.insert(1)
+        pins.rows.sort(key=lambda row: (row // group, rng.random()))
+
+    pins = PinList(list(range(400)), changes=every_request(churn))
+    with suppress(InconsistentError):
+        walked = walk_over(pins.page, 50)
+        if walked.walk.verdict is not Verdict.INCONSISTENT and not walked.walk.is_void:
+            assert set(walked.numbers) >= pins.survivors
+        if group == 2:
+            assert walked.walk.verdict is not Verdict.INCONSISTENT
+
+
+def test_a_list_that_goes_on_whatever_it_reports_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pin_exporter.walk._MOST_ROWS", 5_000)
+
+    def fetch(offset: int, limit: int) -> Page:
+        return Page(Totals(2**63 - 1, 0), [Pin(str(offset + row)) for row in range(limit)])
+
+    with pytest.raises(InconsistentError, match="does not end"):
+        walk_over(fetch, 1_000)
 
 
 def test_pages_that_come_twice_now_and_then_do_not_end_a_long_walk() -> None:
