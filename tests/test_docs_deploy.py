@@ -34,7 +34,7 @@ def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
 
 
 def unit_of_shards() -> str:
-    """Return the unit for several shards, made as the page says, with what is new where the old lines were."""
+    """Return the unit for several shards, made as the page says, what is new where the old lines were."""
     (of_shard,) = fences("ini")
     told = re.search(r"delete all its lines that begin with\s+`(\S+)` or `(\S+)`", DOCUMENT)
     assert told is not None
