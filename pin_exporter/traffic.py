@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final, Self
 
@@ -12,6 +13,8 @@ DURATION_BOUNDS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0
 """Upper bounds of the request latency histogram in seconds."""
 REREAD: Final = ("keys", "certificates")
 """What is read from files again and again, by the names of the `files` label."""
+_OTHER: Final = "other"
+_CODES: Final = frozenset({"error", *(str(status.value) for status in HTTPStatus)})
 
 
 class Operation(StrEnum):
@@ -42,8 +45,12 @@ class Traffic:
     def requested(
         self, operation: Operation, code: str, seconds: float, body_bytes: int, stale: Collection[str] = ()
     ) -> Self:
-        """Return the traffic after one more request; `stale` is what its files could not be read for."""
-        key = (operation, code)
+        """Return the traffic after one more request; `stale` is what its files could not be read for.
+
+        A code that HTTP does not know is counted as `other`: there is a series for each, and a server could
+        make up hundreds.
+        """
+        key = (operation, code if code in _CODES else _OTHER)
         counts, total = self.durations.get(operation, ((0,) * (len(DURATION_BOUNDS) + 1), 0.0))
         bucket = sum(seconds > bound for bound in DURATION_BOUNDS)
         counts = (*counts[:bucket], counts[bucket] + 1, *counts[bucket + 1 :])

@@ -33,11 +33,29 @@ def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
-def test_systemd_finds_nothing_wrong_with_the_unit_of_a_shard(tmp_path: Path) -> None:
+def unit_of_shards() -> str:
+    """Return the unit for several shards, made as the page says, what is new where the old lines were."""
     (of_shard,) = fences("ini")
-    checked = analyze(UNIT + of_shard.replace("%i", "0"), tmp_path, "verify")
+    told = re.search(r"delete all its lines that begin with\s+`(\S+)` or `(\S+)`", DOCUMENT)
+    assert told is not None
+    deleted = [number for number, line in enumerate(UNIT.splitlines()) if line.startswith(told.groups())]
+    lines = [line for number, line in enumerate(UNIT.splitlines()) if number not in deleted]
+    lines.insert(deleted[0], of_shard.removeprefix("[Service]\n"))
+    return "\n".join(lines)
+
+
+def test_systemd_finds_nothing_wrong_with_the_unit_of_a_shard(tmp_path: Path) -> None:
+    checked = analyze(unit_of_shards().replace("%i", "0"), tmp_path, "verify")
 
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+def test_each_shard_listens_at_an_address_of_its_own_and_has_no_keys_of_a_single_account() -> None:
+    set_to = re.findall(r"^Environment=PIN_EXPORTER_(\w+)=(.*)$", unit_of_shards(), re.MULTILINE)
+
+    assert len(set_to) == len(dict(set_to))
+    assert dict(set_to)["WEB_LISTEN_ADDRESS"].endswith("%i")
+    assert not any("KEY" in name for name, _ in set_to)
 
 
 def test_the_unit_exposes_no_more_than_the_page_says(tmp_path: Path) -> None:

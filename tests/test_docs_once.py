@@ -28,7 +28,7 @@ def test_systemd_finds_nothing_wrong_with_the_service_and_its_timer(tmp_path: Pa
 def test_the_settings_of_cron_and_systemd_are_there() -> None:
     names = re.findall(r"PIN_EXPORTER_(\w+)=", DOCUMENT)
 
-    assert len(names) == 5
+    assert len(names) == 6
     assert {name.lower() for name in names} <= Settings.model_fields.keys()
 
 

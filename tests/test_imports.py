@@ -147,7 +147,7 @@ def test_only_the_command_line_knows_what_polls_once() -> None:
     assert importers_of("pin_exporter.once") - once == named("cli")
 
 
-@pytest.mark.parametrize("module", ["result", "table"])
+@pytest.mark.parametrize("module", ["gap", "result", "table"])
 def test_what_writes_down_a_single_poll_neither_waits_nor_reads_a_clock(module: str) -> None:
     tree = TREES[f"pin_exporter.once.{module}"]
     assert not modules_imported_by(f"pin_exporter.once.{module}") & CLOCKS

@@ -25,7 +25,7 @@ from pin_exporter.once.command import run_once
 from pin_exporter.once.output import check_output, write_file
 from pin_exporter.once.polling import Polled as Outcome
 from pin_exporter.once.polling import poll_account
-from pin_exporter.once.result import FORMATS, failures, result
+from pin_exporter.once.result import FORMATS, failures, remarks, result
 from pin_exporter.process_metrics import build_info_alone
 from pin_exporter.report import report
 from pin_exporter.report_parts import Now
@@ -35,9 +35,11 @@ from pin_exporter.tally import Held
 from tests.environment import clean
 from tests.processes import PATIENCE_SECONDS
 from tests.samples import COUNTED, FULL, INVENTORY, INVENTORY_HEALTH, NOW_ELAPSED, TOTALS_HEALTH, UNTRIED
+from tests.service import page, row
 from tests.test_poller import Polled, restless
 
 NOW = Now(NOW_ELAPSED, 1_750_000_010.5)
+COMPARE = ": run pin-exporter doctor, and compare with the AIOZ Pin dashboard"
 
 
 def poll(polled: Polled) -> Outcome:
@@ -46,6 +48,16 @@ def poll(polled: Polled) -> Outcome:
 
 def outcome(snapshot: AccountSnapshot, ended: Now = NOW) -> Outcome:
     return Outcome(snapshot, ended)
+
+
+def snapshot(
+    *, files: int = 7, reported: int = 7, malformed: int = 0, verdict: Verdict = Verdict.REPAIRED
+) -> AccountSnapshot:
+    """Return an account of which 7 pins were counted, with totals from before and after the list was read."""
+    inventory = replace(INVENTORY, malformed=malformed)
+    counted = replace(COUNTED, inventory=inventory, reported=Totals(reported, 0), verdict=verdict)
+    health = replace(INVENTORY_HEALTH, reason=None, error=None)
+    return replace(FULL, totals=Totals(files, 0), counted=counted).with_health(Collector.INVENTORY, health)
 
 
 def test_totals_and_inventory_are_polled_once_and_both_are_shown() -> None:
@@ -123,6 +135,58 @@ def test_a_list_that_comes_to_rest_between_two_tries_is_proven() -> None:
     assert done.snapshot.counted is not None
     assert done.snapshot.counted.verdict is Verdict.CONSISTENT
     assert list(failures([done])) == []
+
+
+def test_a_list_that_stands_still_and_lacks_most_of_the_files_reported_is_a_failure() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        offset, limit = (int(request.url.params[name]) for name in ("offset", "limit"))
+        return httpx.Response(200, content=page(polled.service.rows[offset : offset + limit], 4_010, 1_000))
+
+    polled = Polled(pins=10)
+    polled.service.answer = answer
+    done = poll(polled)
+    assert done.snapshot.counted is not None
+    assert done.snapshot.counted.verdict is Verdict.CONSISTENT
+    told = "the API reports 4,000 files more than it lists"
+    assert list(failures([done])) == [f"account a: inventory: incomplete: {told}{COMPARE}"]
+    assert list(remarks([done])) == []
+    assert result([done], "table", NOW).endswith(b" 4,000 missing\n")
+
+
+def test_a_list_of_which_no_row_can_be_read_is_a_failure() -> None:
+    polled = Polled()
+    polled.service.rows = [row(number, id=number) for number in range(12)]
+    done = poll(polled)
+    told = "12 rows could not be read"
+    assert list(failures([done])) == [f"account a: inventory: incomplete: {told}{COMPARE}"]
+    assert result([done], "table", NOW).endswith(b" 12 unreadable\n")
+
+
+def test_an_account_that_lacks_files_and_has_rows_that_cannot_be_read_is_told_in_a_line() -> None:
+    lacking = outcome(snapshot(files=10, reported=10, malformed=1))
+    told = "the API reports 2 files more than it lists, 1 row could not be read"
+    assert list(failures([lacking])) == [f"account archive: inventory: incomplete: {told}{COMPARE}"]
+    assert result([lacking], "table", NOW).endswith(b" 2 missing\n")
+
+
+def test_a_list_that_is_longer_than_reported_is_told_and_no_failure() -> None:
+    longer = outcome(snapshot(files=5, reported=4))
+    assert list(failures([longer])) == []
+    told = "the API lists 2 rows more than it reports files"
+    assert list(remarks([longer])) == [f"account archive: inventory: {told}{COMPARE}"]
+    assert result([longer], "table", NOW).endswith(b" repaired\n")
+
+
+@pytest.mark.parametrize(("files", "reported"), [(7, 9), (9, 7), (7, 4), (4, 7), (4, 9)])
+def test_what_came_or_went_while_the_list_was_read_is_not_told(files: int, reported: int) -> None:
+    moved = [outcome(snapshot(files=files, reported=reported))]
+    assert [*failures(moved), *remarks(moved)] == []
+
+
+def test_a_list_that_changed_too_fast_is_told_as_that_alone() -> None:
+    unproven = [outcome(snapshot(files=10, reported=10, malformed=1, verdict=Verdict.INCONSISTENT))]
+    (told,) = [*failures(unproven), *remarks(unproven)]
+    assert "changed too fast" in told
 
 
 def test_how_many_rows_were_read_can_be_seen_while_they_are() -> None:
@@ -207,14 +271,15 @@ def test_what_was_fresh_when_its_account_was_done_is_shown_with_the_age_that_it_
 
 
 def test_a_table_tells_each_account_in_a_line() -> None:
+    whole = replace(snapshot(), totals=FULL.totals)
     refused = replace(TOTALS_HEALTH, last_success_elapsed=None, reason="unauthorized", error="401")
     key_refused = UNTRIED.with_health(Collector.TOTALS, refused)
-    assert result([outcome(FULL)], "table", NOW).decode().splitlines() == [
+    assert result([outcome(whole)], "table", NOW).decode().splitlines() == [
         "account   up  files    size  pinned  waiting  failed  removed  unknown  unpaid    age  inventory",
         "archive  yes     10  400 MB       4        2       0        0        1       0  2 min  repaired",
     ]
     # Closer together, where it would be too wide.
-    assert result([outcome(FULL), outcome(key_refused)], "table", NOW).decode().splitlines() == [
+    assert result([outcome(whole), outcome(key_refused)], "table", NOW).decode().splitlines() == [
         "account  up files   size pinned waiting failed removed unknown unpaid   age inventory",
         "archive yes    10 400 MB      4       2      0       0       1      0 2 min repaired",
         "website  no     -      -      -       -      -       -       -      -     - no data: unauthorized",
@@ -241,13 +306,12 @@ def test_a_table_of_large_accounts_fits_into_100_columns() -> None:
 
 def test_an_error_cannot_reach_the_terminal_raw() -> None:
     failed = replace(TOTALS_HEALTH, reason="timeout", error="\x1b[2J\u202egone\r\nagain")
-    (told, _) = failures([outcome(FULL.with_health(Collector.TOTALS, failed))])
+    (told,) = failures([outcome(snapshot().with_health(Collector.TOTALS, failed))])
     assert told == "account archive: totals: timeout: \\u001b[2J\\u202egone\\u000d\\u000aagain"
 
 
 def test_a_failure_that_is_over_is_not_told() -> None:
-    healthy = FULL.with_health(Collector.INVENTORY, replace(INVENTORY_HEALTH, reason=None, error=None))
-    assert list(failures([outcome(healthy)])) == []
+    assert list(failures([outcome(snapshot())])) == []
 
 
 @pytest.fixture

@@ -137,6 +137,18 @@ def test_traffic_adds_up(requests: list[tuple[Operation, str, float, int]]) -> N
         assert sum(counts) == len(seconds)
 
 
+def test_codes_that_http_does_not_know_are_counted_together() -> None:
+    traffic = Traffic()
+    for code in ("error", "200", "503", *map(str, range(600, 1000))):
+        traffic = traffic.requested(Operation.LIST, code, 1.0, 0)
+    assert {code: times for (_, code), times in traffic.requests.items()} == {
+        "error": 1,
+        "200": 1,
+        "503": 1,
+        "other": 400,
+    }
+
+
 def test_retries_and_throttling_are_counted_without_touching_the_traffic_before() -> None:
     before = Traffic()
     after = before.retried("timeout").retried("timeout").retried("tls").throttled(1.5).throttled(0.25)

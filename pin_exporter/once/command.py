@@ -17,7 +17,7 @@ from pin_exporter.logs import log_plainly, tell
 from pin_exporter.once.output import check_output, check_standard_output, write_file, write_standard_output
 from pin_exporter.once.polling import Polled, poll_all
 from pin_exporter.once.progress import is_watched, show_progress
-from pin_exporter.once.result import failures, result
+from pin_exporter.once.result import failures, remarks, result
 from pin_exporter.poll_log import POLL_LOG
 from pin_exporter.poller import AccountPoller
 from pin_exporter.report_parts import Now
@@ -26,7 +26,7 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 def run_once(flags: Mapping[str, object], *, form: str, output: Path | None) -> int:
-    """Return 0 if every poll succeeded and every inventory is proven, else 1.
+    """Return 0 if every poll succeeded and every inventory is proven and lacks nothing, else 1.
 
     `flags` are settings given as such. Raises SettingsError, OutputError, and an exception group for a bug.
     A signal that asks to stop ends it with 128 and its number, returned or raised.
@@ -55,7 +55,7 @@ def run_once(flags: Mapping[str, object], *, form: str, output: Path | None) -> 
     # The loop has put the handlers back to those that leave things as they are.
     _end_on_signals()
     failed = list(failures(polled))
-    for line in failed:
+    for line in (*failed, *remarks(polled)):
         tell(line)
     text = result(polled, form, Now(clock.elapsed(), clock.wall()))
     if output:

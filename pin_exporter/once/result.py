@@ -8,12 +8,15 @@ from typing import Final
 from pin_exporter import __version__
 from pin_exporter.exposition import textfile
 from pin_exporter.model import Verdict
+from pin_exporter.once.gap import gap_of
 from pin_exporter.once.polling import Polled
 from pin_exporter.once.table import as_table
 from pin_exporter.process_metrics import build_info_alone
 from pin_exporter.report import AccountReport, Report, account_report
 from pin_exporter.report_parts import Now
-from pin_exporter.shown import pieces
+from pin_exporter.shown import number_text, pieces
+
+_COMPARE: Final = "run pin-exporter doctor, and compare with the AIOZ Pin dashboard"
 
 
 def result(polled: Sequence[Polled], form: str, now: Now) -> bytes:
@@ -22,7 +25,7 @@ def result(polled: Sequence[Polled], form: str, now: Now) -> bytes:
 
 
 def failures(polled: Sequence[Polled]) -> Iterator[str]:
-    """Yield a line for each poll that failed, proved nothing or is too old to be shown.
+    """Yield a line for each poll that failed, proved nothing, lacks pins or is too old to be shown.
 
     It tells the account, the collector, or both where they failed alike, the reason and what to do.
     """
@@ -46,6 +49,20 @@ def failures(polled: Sequence[Polled]) -> Iterator[str]:
                 f"account {snapshot.account}: inventory: inconsistent: the list changed too fast to prove "
                 f"that the {counted.inventory.pins} pins shown are all: raise requests_per_minute, page_size"
             )
+        gap = gap_of(account_report(snapshot, each.ended))
+        lacks = [f"the API reports {_counted(gap.missing, 'file')} more than it lists"] if gap.missing else []
+        lacks += [f"{_counted(gap.unreadable, 'row')} could not be read"] if gap.unreadable else []
+        if lacks:
+            yield _line(f"account {snapshot.account}: inventory: incomplete: {', '.join(lacks)}: {_COMPARE}")
+
+
+def remarks(polled: Sequence[Polled]) -> Iterator[str]:
+    """Yield a line for each account of which more is listed than reported: odd, but nothing is lacking."""
+    for each in polled:
+        extra = gap_of(account_report(each.snapshot, each.ended)).extra
+        if extra:
+            told = f"the API lists {_counted(extra, 'row')} more than it reports files"
+            yield _line(f"account {each.snapshot.account}: inventory: {told}: {_COMPARE}")
 
 
 def _prometheus(polled: Sequence[Polled], _: Now) -> bytes:
@@ -80,6 +97,10 @@ def _account(polled: Polled, now: Now) -> AccountReport:
         for each in report.collectors
     )
     return replace(report, collectors=tuple(collectors))
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number_text(number)} {thing}{'' if number == 1 else 's'}"
 
 
 def _line(text: str) -> str:

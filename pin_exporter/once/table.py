@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from pin_exporter.model import Phase
+from pin_exporter.once.gap import gap_of
 from pin_exporter.report import AccountReport, Report
 from pin_exporter.shown import duration_text, number_text, size_text
 from pin_exporter.snapshot import Collector
@@ -63,7 +64,7 @@ def _row(account: AccountReport, phases: Iterable[Phase]) -> Sequence[str]:
         *(_number(_pins(account, phase)) for phase in phases),
         _number(inventory.out_of_money_pins if inventory else None),
         _age(account),
-        inventory.verdict if inventory else f"no data: {_why(account)}",
+        _proven(account),
     )
 
 
@@ -79,6 +80,16 @@ def _age(account: AccountReport) -> str:
     """Return how old the oldest of what is shown is, in its largest unit."""
     ages = [each.age_seconds for each in account.collectors if each.fresh and each.age_seconds is not None]
     return " ".join(duration_text(max(ages)).split()[:2]) if ages else _NOTHING
+
+
+def _proven(account: AccountReport) -> str:
+    """Return what is proven, or in its place what is lacking most."""
+    if account.inventory is None:
+        return f"no data: {_why(account)}"
+    gap = gap_of(account)
+    if gap.missing:
+        return f"{number_text(gap.missing)} missing"
+    return f"{number_text(gap.unreadable)} unreadable" if gap.unreadable else account.inventory.verdict
 
 
 def _why(account: AccountReport) -> str:

@@ -16,9 +16,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pin_exporter.shard import Shard
-from tests.e2e.hostile import HostileServer, good, wanted_rows
+from tests.e2e.hostile import HostileServer, good, listing, wanted_rows
 from tests.processes import PATIENCE_SECONDS, RunningSimulator, free_port, running, simulator, wait_for
-from tests.service import API_KEY, SECRET_KEY
+from tests.service import API_KEY, SECRET_KEY, row
 from tests.strange_server import Call, answer, silence
 from tests.terminal import seen_on_a_terminal
 from tests.tools import require_tool
@@ -111,6 +111,19 @@ def test_what_can_be_polled_is_printed_though_an_account_fails(tmp_path: Path) -
         ["refused", "no", "-"],
     ]
     assert (good.returncode, good.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("form", ["prometheus", "json", "table"])
+def test_rows_that_cannot_be_read_are_a_failure_in_every_format(form: str) -> None:
+    with HostileServer(listing([{**row(number), "id": number} for number in range(30)])).running() as server:
+        ended = once({**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url()}, f"--format={form}")
+
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "pin-exporter: account default: inventory: incomplete: 30 rows could not be read: run pin-exporter "
+        "doctor, and compare with the AIOZ Pin dashboard\n"
+    )
+    assert ended.stdout
 
 
 @contextmanager
