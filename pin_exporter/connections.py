@@ -23,6 +23,7 @@ class BoundedProtocol(H11Protocol):
         self._inbound = inbound
         self._tls = tls
         self._begun = begun
+        self._has_ended = False
         self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the library
@@ -40,6 +41,11 @@ class BoundedProtocol(H11Protocol):
             super().data_received(data)
             self._settle()
 
+    def eof_received(self) -> bool:  # type: ignore[override] # as asyncio has it
+        """Answer what has come in whole, though the client will say no more. No loop can do that with TLS."""
+        self._has_ended = True
+        return self._tls is None and self._has_to_answer()
+
     def handle_events(self) -> None:
         """Begin what has come in whole, and take note of a request that the library refuses."""
         before = self.cycle
@@ -49,8 +55,10 @@ class BoundedProtocol(H11Protocol):
             self._inbound.refused("busy")
 
     def on_response_complete(self) -> None:
-        """Wait for the next request."""
+        """Wait for the next request, if there may be one."""
         super().on_response_complete()
+        if self._has_ended and not self._has_to_answer():
+            self.transport.close()
         self._settle()
 
     def pause_writing(self) -> None:
@@ -108,6 +116,10 @@ class BoundedProtocol(H11Protocol):
     def _is_busy(self) -> bool:
         cycle = cast(RequestResponseCycle | None, self.cycle)
         return cycle is not None and not cycle.response_complete
+
+    def _has_to_answer(self) -> bool:
+        """Tell whether a request has come in whole, and its answer has not gone out."""
+        return self._is_busy() and self.conn.their_state is not h11.SEND_BODY
 
     def _is_owed(self) -> bool:
         """Tell whether the client has to send the rest of a request, or to take an answer."""

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 from pin_exporter.log_events import LogEventCounter
+from pin_exporter.log_writer import LogWriter
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+_STDERR: Final = 2
 
 
 class EventFormatter(logging.Formatter):
@@ -34,12 +36,14 @@ class EventFormatter(logging.Formatter):
         return " ".join(f"{key}={_quoted(str(value))}" for key, value in event.items())
 
 
-def configure_logging(level: str, style: Literal["logfmt", "json"]) -> LogEventCounter:
-    """Send everything to standard error; return what counts warnings and errors, be they shown or not.
+def configure_logging(
+    level: str, style: Literal["logfmt", "json"], descriptor: int = _STDERR
+) -> LogEventCounter:
+    """Send everything to standard error. Return what counts warnings and errors, be they shown or not.
 
     Libraries stay at warnings whatever the level: at lower ones they log URLs and headers.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LogWriter(descriptor)
     handler.setFormatter(EventFormatter(style))
     chosen = logging.getLevelNamesMapping()[level.upper()]
     handler.setLevel(chosen)

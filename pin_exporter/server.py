@@ -17,6 +17,7 @@ from pin_exporter.connections import BoundedProtocol
 from pin_exporter.errors import ListenError
 from pin_exporter.inbound import LIMIT_CONCURRENCY, Inbound
 from pin_exporter.web_headers import ConfiguredHeadersWin, encoded
+from pin_exporter.web_target import WholeUrlsTaken
 from pin_exporter.web_tls import Tls
 
 _BACKLOG: Final = 1_024
@@ -85,7 +86,7 @@ async def serve(
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     server = _Server(
         uvicorn.Config(
-            ConfiguredHeadersWin(app, lambda: inbound.config().headers),
+            ConfiguredHeadersWin(WholeUrlsTaken(app), lambda: inbound.config().headers),
             lifespan="off",
             log_config=None,
             access_log=False,

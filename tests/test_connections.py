@@ -265,6 +265,89 @@ def test_the_server_may_take_as_long_as_it_needs(on_site: OnSite) -> None:
     on_site(see)
 
 
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("paths", [[b""], [b"large"], [b"held"], [b"held", b"", b"held"]])
+def test_a_client_that_has_said_all_it_has_to_say_is_still_answered(
+    on_site: OnSite, paths: list[bytes]
+) -> None:
+    async def see(site: Site) -> None:
+        client = await site.connect()
+        client.writer.write(b"".join(HEAD % path for path in paths))
+        client.writer.write_eof()
+        if paths[0] == b"held":
+            await asyncio.sleep(1.0)
+            site.held.set()
+        for _ in paths:
+            assert b" 200 " in await client.answer()
+        assert await client.reader.read() == b""
+        assert not site.refused
+
+    on_site(see)
+
+
+@pytest.mark.parametrize("before", [b"", HEAD % b"held"])
+@pytest.mark.parametrize(
+    "said", [b"GET / HTTP/1.1\r\n", b"POST /reads HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx"]
+)
+def test_one_that_ends_in_the_middle_of_a_request_is_not_waited_for(
+    on_site: OnSite, before: bytes, said: bytes
+) -> None:
+    async def see(site: Site) -> None:
+        client = await site.connect()
+        client.writer.write(before + said)
+        client.writer.write_eof()
+        site.held.set()
+        if before:
+            assert b" 200 " in await client.answer()
+        assert await client.reader.read() == b""
+        await site.until(lambda: not site.inbound.open)
+        assert not site.refused
+
+    on_site(see)
+
+
+@pytest.mark.usefixtures("quick")
+def test_one_that_has_said_all_and_does_not_take_its_answer_is_cut_off(on_site: OnSite) -> None:
+    async def see(site: Site) -> None:
+        with socket.create_connection(site.address) as client:
+            client.sendall(HEAD % b"large")
+            client.shutdown(socket.SHUT_WR)
+            await site.until(lambda: site.refused == ["slow"])
+            assert not site.inbound.open
+
+    on_site(see)
+
+
+@pytest.mark.parametrize("path", [b"held", b"large"])
+def test_one_that_is_gone_leaves_nothing_behind(
+    on_site: OnSite, path: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def see(site: Site) -> None:
+        with socket.create_connection(site.address) as client:
+            client.sendall(HEAD % path)
+        await asyncio.sleep(0.1)
+        site.held.set()
+        await site.until(lambda: not site.inbound.open)
+
+    on_site(see)
+    assert not caplog.records
+
+
+def test_with_tls_the_end_of_what_a_client_says_ends_the_connection(
+    on_site: OnSite, encrypted: WebConfig, authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def see(site: Site) -> None:
+        client = await site.connect(trusting(authority))
+        client.writer.write(HEAD % b"held")
+        await site.until(lambda: site.inbound.open and not site.inbound.waiting)
+        client.writer.close()
+        await site.until(lambda: not site.inbound.open)
+        site.held.set()
+
+    on_site(see, encrypted)
+    assert not caplog.records
+
+
 def test_a_body_without_end_takes_no_memory(on_site: OnSite) -> None:
     async def see(site: Site) -> None:
         client = await site.connect()

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from tempfile import TemporaryFile
 from typing import Literal
 
 import pytest
@@ -31,18 +32,24 @@ def line(style: Style, message: str, level: int = logging.INFO, **extra: object)
 
 @contextmanager
 def logging_configured(level: str, style: Style = "logfmt") -> Iterator[io.StringIO]:
-    """Configure logging for a while, to what is yielded, and put everything back as it was."""
+    """Configure logging for a while, and put everything back as it was; by then, what is yielded holds it."""
     root, ours = logging.getLogger(), logging.getLogger("pin_exporter")
-    handlers, root_level, our_level, stderr = root.handlers[:], root.level, ours.level, sys.stderr
+    handlers, root_level, our_level = root.handlers[:], root.level, ours.level
     root.handlers[:] = []  # or they would be closed
-    sys.stderr = io.StringIO()
-    try:
-        configure_logging(level, style)
-        yield sys.stderr
-    finally:
-        root.handlers[:], sys.stderr = handlers, stderr
-        root.setLevel(root_level)
-        ours.setLevel(our_level)
+    written = io.StringIO()
+    with TemporaryFile() as file:
+        try:
+            configure_logging(level, style, file.fileno())
+            yield written
+        finally:
+            for handler in root.handlers:
+                handler.flush()
+                handler.close()
+            file.seek(0)
+            written.write(file.read().decode())
+            root.handlers[:] = handlers
+            root.setLevel(root_level)
+            ours.setLevel(our_level)
 
 
 def test_logfmt_has_time_level_and_message_first_and_quotes_what_needs_it() -> None:

@@ -114,6 +114,8 @@ def _logging_as_before() -> Iterator[None]:
     for name in ("httpx", "httpcore", "uvicorn", "asyncio"):
         levels[name] = logging.getLogger(name).level
     yield
+    for handler in {*root.handlers} - {*handlers}:
+        handler.close()
     root.handlers[:], root.level = handlers, level
     for name, before in levels.items():
         logging.getLogger(name).setLevel(before)
@@ -139,6 +141,11 @@ def log_everything() -> _Records:
     records = _Records()
     logging.getLogger().addHandler(records)
     return records
+
+
+def _flush_log() -> None:
+    for handler in logging.getLogger().handlers:
+        handler.flush()
 
 
 class FailingRun:
@@ -216,7 +223,7 @@ def _account(name: str, base_url: str) -> Account:
     )
 
 
-def test_a_run_that_fails_in_every_way_shows_the_keys_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_fails_in_every_way_shows_the_keys_nowhere(capfd: pytest.CaptureFixture[str]) -> None:
     records = log_everything()
     failing = FailingRun(HOSTILE)
     asyncio.run(failing.run(), debug=False)
@@ -233,7 +240,8 @@ def test_a_run_that_fails_in_every_way_shows_the_keys_nowhere(capsys: pytest.Cap
     assert "[redacted]" in records.text(), "the echoes were not even seen"
 
     assert leaks(records.text()) == []
-    captured = capsys.readouterr()
+    _flush_log()
+    captured = capfd.readouterr()
     assert "poll failed" in captured.err
     assert leaks(captured.err + captured.out) == []
     for where, text in failing.pages.items():
@@ -309,7 +317,7 @@ class _BrokenClock(FakeClock):
 
 @pytest.mark.parametrize("style", ["logfmt", "json"])
 def test_a_bug_in_the_middle_of_a_poll_is_logged_without_keys(
-    style: str, capsys: pytest.CaptureFixture[str]
+    style: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     configure_logging("debug", "json" if style == "json" else "logfmt")
 
@@ -322,7 +330,8 @@ def test_a_bug_in_the_middle_of_a_poll_is_logged_without_keys(
     with pytest.raises(ExceptionGroup) as caught:
         asyncio.run(work())
     logging.getLogger("pin_exporter").critical("a bug ended the exporter", exc_info=caught.value)
-    logged = capsys.readouterr().err
+    _flush_log()
+    logged = capfd.readouterr().err
     assert "ZeroDivisionError" in logged
     assert leaks(logged) == []
     assert leaks("".join(traceback.format_exception(caught.value))) == []

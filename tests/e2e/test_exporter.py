@@ -14,7 +14,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from tests.processes import exporter, prometheus, running, simulator, wait_for
+from tests.processes import exporter, free_port, prometheus, running, simulator, wait_for
+from tests.stalled import full_pipe
 from tests.tools import require_tool
 
 EXPORTER = (sys.executable, "-m", "pin_exporter")
@@ -200,3 +201,29 @@ def test_clients_that_do_not_speak_http_leave_no_trace_in_the_log() -> None:
                 client.recv(1_000)
         exported.process.stop()
         assert not any("nvalid" in line or "ebSocket" in line for line in exported.process.lines)
+
+
+def test_a_log_that_nobody_reads_holds_up_neither_the_exporter_nor_its_end() -> None:
+    port = free_port()
+    read_at = r"^aiozpin_exporter_config_last_reload_success_timestamp_seconds (\S+)"
+
+    def reading() -> str | None:
+        try:
+            found = re.search(read_at, httpx.get(f"http://127.0.0.1:{port}/metrics").text, re.MULTILINE)
+        except httpx.TransportError:
+            return None
+        return found[1] if found else None
+
+    command = [*EXPORTER, f"--web.listen-address=127.0.0.1:{port}"]
+    with (
+        full_pipe() as pipe,
+        subprocess.Popen(command, env=os.environ | NOWHERE, stderr=pipe.writing) as process,
+    ):
+        try:
+            first = wait_for(reading, "the first answer")
+            process.send_signal(signal.SIGHUP)
+            wait_for(lambda: reading() not in (None, first), "the configuration to be read again")
+            process.terminate()
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
