@@ -1,6 +1,7 @@
 """One request to the list endpoint: keys on, typed page out, every failure one of our own errors.
 
-With `http_clients`, `http_pool` and `transport_errors`, the only module that knows the HTTP library.
+With `http_clients`, `http_pool`, `http_surplus` and `transport_errors`, the only module that knows the HTTP
+library.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from pin_exporter.credentials import Credentials, CredentialSource
 from pin_exporter.decode import decode_page, without_keys
 from pin_exporter.errors import RequestTimeoutError, TooLargeError
 from pin_exporter.http_pool import Pool
+from pin_exporter.http_surplus import close_response
 from pin_exporter.model import Page
 from pin_exporter.transport_errors import Timeouts, Trail, transport_error
 
@@ -124,7 +126,7 @@ class PinApi:
                     request = self._request(lent.client, query, trail)
                     auth = _KeyAuth(credentials, self._url)
                     response = await lent.client.send(request, auth=auth, stream=True)
-                    closing.push_async_callback(response.aclose)
+                    closing.push_async_callback(close_response, response)
                     await _receive(response, answer)
         except TimeoutError:
             timed_out = True
