@@ -26,6 +26,8 @@ from pin_exporter.transport_errors import Timeouts, Trail, transport_error
 
 MAX_BODY_BYTES: Final = 8 * 2**20
 """What is larger is no page: one of 1,000 pins takes about half a megabyte."""
+_USUAL_BYTES: Final = 2**20
+"""What is larger may take seconds to decode, and is decoded on a thread."""
 _MAX_ERROR_BYTES: Final = 64 * 2**10
 
 
@@ -75,7 +77,6 @@ class PinApi:
         self._host = self._url.netloc.decode()
         self._credentials = credentials
         self._timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(timeouts)
-        self._decoding = asyncio.Lock()
 
     async def list_pins(self, *, offset: int, limit: int, observe: Callable[[Exchange], None]) -> Page:
         """Return the rows from `offset` on, at most `limit`, of all pins, oldest first.
@@ -93,9 +94,11 @@ class PinApi:
         }
         answer = await self._asked(query, credentials, observe)
         # One page at a time: of several that arrive together, each would hold up whoever scrapes meanwhile.
-        async with self._decoding:
+        async with self._pool.decoding:
             await asyncio.sleep(0)
-            return self._page(answer, credentials)
+            if len(answer.body) <= _USUAL_BYTES:
+                return self._page(answer, credentials)
+            return await asyncio.to_thread(self._page, answer, credentials)
 
     async def ask(self, query: Mapping[str, str | int], answer: Answer | None = None) -> Answer:
         """Return the answer to any query, whatever its status and body.
