@@ -18,7 +18,7 @@ from pin_exporter.answers import Answer, bounded_headers, error_for_status
 from pin_exporter.body import read_body
 from pin_exporter.credentials import Credentials, CredentialSource
 from pin_exporter.decode import decode_page, without_keys
-from pin_exporter.errors import RequestTimeoutError, TooLargeError
+from pin_exporter.errors import MalformedError, RequestTimeoutError, TooLargeError
 from pin_exporter.http_pool import Pool
 from pin_exporter.http_surplus import close_response
 from pin_exporter.model import Page
@@ -183,5 +183,10 @@ async def _receive(response: httpx.Response, answer: Answer) -> None:
     encoding = response.headers.get("Content-Encoding", "identity")
     # Not `aiter_raw`, which closes the response at its end, where the timeout may strike.
     assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - for the type
-    await read_body(aiter(response.stream), encoding, answer.body, limit)
+    is_fit = await read_body(aiter(response.stream), encoding, answer.body, limit)
     answer.status = response.status_code
+    if not is_fit and answer.status == 200:
+        raise MalformedError(
+            "the API's answer comes in crumbs, ever more pieces with next to nothing in them: look for "
+            "a proxy that cuts it up"
+        )
