@@ -1,6 +1,7 @@
 """One request to the list endpoint: keys on, typed page out, every failure one of our own errors.
 
-With `http_clients`, `http_pool` and `transport_errors`, the only module that knows the HTTP library.
+With `http_clients`, `http_pool`, `http_surplus` and `transport_errors`, the only module that knows the HTTP
+library.
 """
 
 import asyncio
@@ -17,13 +18,16 @@ from pin_exporter.answers import Answer, bounded_headers, error_for_status
 from pin_exporter.body import read_body
 from pin_exporter.credentials import Credentials, CredentialSource
 from pin_exporter.decode import decode_page, without_keys
-from pin_exporter.errors import RequestTimeoutError, TooLargeError
+from pin_exporter.errors import MalformedError, RequestTimeoutError, TooLargeError
 from pin_exporter.http_pool import Pool
+from pin_exporter.http_surplus import close_response
 from pin_exporter.model import Page
 from pin_exporter.transport_errors import Timeouts, Trail, transport_error
 
 MAX_BODY_BYTES: Final = 8 * 2**20
 """What is larger is no page: one of 1,000 pins takes about half a megabyte."""
+_USUAL_BYTES: Final = 2**20
+"""What is larger may take seconds to decode, and is decoded on a thread."""
 _MAX_ERROR_BYTES: Final = 64 * 2**10
 
 
@@ -73,7 +77,6 @@ class PinApi:
         self._host = self._url.netloc.decode()
         self._credentials = credentials
         self._timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(timeouts)
-        self._decoding = asyncio.Lock()
 
     async def list_pins(self, *, offset: int, limit: int, observe: Callable[[Exchange], None]) -> Page:
         """Return the rows from `offset` on, at most `limit`, of all pins, oldest first.
@@ -91,9 +94,11 @@ class PinApi:
         }
         answer = await self._asked(query, credentials, observe)
         # One page at a time: of several that arrive together, each would hold up whoever scrapes meanwhile.
-        async with self._decoding:
+        async with self._pool.decoding:
             await asyncio.sleep(0)
-            return self._page(answer, credentials)
+            if len(answer.body) <= _USUAL_BYTES:
+                return self._page(answer, credentials)
+            return await asyncio.to_thread(self._page, answer, credentials)
 
     async def ask(self, query: Mapping[str, str | int], answer: Answer | None = None) -> Answer:
         """Return the answer to any query, whatever its status and body.
@@ -124,7 +129,7 @@ class PinApi:
                     request = self._request(lent.client, query, trail)
                     auth = _KeyAuth(credentials, self._url)
                     response = await lent.client.send(request, auth=auth, stream=True)
-                    closing.push_async_callback(response.aclose)
+                    closing.push_async_callback(close_response, response)
                     await _receive(response, answer)
         except TimeoutError:
             timed_out = True
@@ -178,5 +183,10 @@ async def _receive(response: httpx.Response, answer: Answer) -> None:
     encoding = response.headers.get("Content-Encoding", "identity")
     # Not `aiter_raw`, which closes the response at its end, where the timeout may strike.
     assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - for the type
-    await read_body(aiter(response.stream), encoding, answer.body, limit)
+    is_fit = await read_body(aiter(response.stream), encoding, answer.body, limit)
     answer.status = response.status_code
+    if not is_fit and answer.status == 200:
+        raise MalformedError(
+            "the API's answer comes in crumbs, ever more pieces with next to nothing in them: look for "
+            "a proxy that cuts it up"
+        )

@@ -61,6 +61,7 @@ class HttpClients:
         self._elapsed = elapsed
         self._pools: dict[_Key, Pool] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._decoding = asyncio.Lock()
         self._checked: dict[Route, tuple[object, ...]] = {}
 
     async def __aenter__(self) -> Self:
@@ -90,7 +91,8 @@ class HttpClients:
         key = _key(url, route)
         if key not in self._pools:
             try:
-                pool = Pool(lambda: self._make(route), route.files, self._elapsed, self._closing)
+                shared = (self._closing, self._decoding)
+                pool = Pool(lambda: self._make(route), route.files, self._elapsed, *shared)
             except ValueError as error:
                 raise _unusable(url, error) from None
             self._pools[key] = pool

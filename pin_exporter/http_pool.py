@@ -38,7 +38,7 @@ class Pool:
 
     There are as many slots as connections. Without, requests wait in the library, which looks at all of them
     beside all connections at every turn: with a thousand accounts and a server that no longer answers, that
-    held up the loop for 20 seconds.
+    held up the loop for 20 seconds. `decoding` is held while a page is decoded, by whoever has been given it.
     """
 
     def __init__(
@@ -47,7 +47,9 @@ class Pool:
         files: TlsFiles = _NONE,
         elapsed: Callable[[], float] = time.monotonic,
         closing: set[asyncio.Task[None]] | None = None,
+        decoding: asyncio.Lock | None = None,
     ) -> None:
+        self.decoding = decoding or asyncio.Lock()
         self._make = make
         self._files = files
         self._signature = self._refused = self._files.signature()

@@ -1,6 +1,7 @@
 import asyncio
 import gzip
 import ssl
+import threading
 import zlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import suppress
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from pin_exporter import __version__
 from pin_exporter.answers import Answer
 from pin_exporter.api import MAX_BODY_BYTES, Exchange, PinApi, _KeyAuth
+from pin_exporter.decode import decode_page
 from pin_exporter.errors import PollError, RateLimitedError, RequestTimeoutError, ServerError, SettingsError
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.http_pool import MAX_CONNECTIONS, Pool
@@ -438,6 +440,43 @@ def test_of_a_long_error_page_only_the_beginning_is_read() -> None:
     assert Asking(httpx.Response(502, stream=body)).failure().reason == "server_error"
     assert body.taken == 5
     assert body.closed
+
+
+def test_large_pages_are_decoded_off_the_loop_and_one_at_a_time_whatever_origin_they_are_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    large = GOOD.ljust(2 * 2**20)
+    threads: list[int] = []
+    release = threading.Event()
+    began = asyncio.Event()
+    loop: asyncio.AbstractEventLoop
+
+    def decode(body: bytes, redact: Callable[[str], str]) -> Page:
+        threads.append(threading.get_ident())
+        loop.call_soon_threadsafe(began.set)
+        assert release.wait(60)
+        return decode_page(body, redact)
+
+    monkeypatch.setattr("pin_exporter.api.decode_page", decode)
+
+    async def work() -> None:
+        nonlocal loop
+        loop = asyncio.get_running_loop()
+        async with HttpClients(lambda _: served_by(lambda _: ok(large))) as clients:
+            urls = [f"http://{name}.test/api" for name in ("one", "two")]
+            apis = [PinApi(clients.for_url(url), url, credentials, 5.0) for url in urls]
+            asked = [
+                asyncio.create_task(each.list_pins(offset=0, limit=10, observe=lambda _: None))
+                for each in apis
+            ]
+            await began.wait()
+            await settle()
+            assert len(threads) == 1
+            release.set()
+            assert [page.totals.files for page in await asyncio.gather(*asked)] == [2, 2]
+
+    asyncio.run(work())
+    assert threading.get_ident() not in threads
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, RateLimitedError), (503, ServerError)])

@@ -127,7 +127,9 @@ def test_the_core_neither_waits_nor_reads_a_clock(module: str) -> None:
 
 
 def test_only_api_and_what_it_is_made_of_know_the_http_library() -> None:
-    assert importers_of("httpx") == named("api", "http_clients", "http_pool", "transport_errors")
+    assert importers_of("httpx") == named(
+        "api", "http_clients", "http_pool", "http_surplus", "transport_errors"
+    )
 
 
 def test_the_doctors_conclusions_neither_wait_nor_read_a_clock() -> None:
