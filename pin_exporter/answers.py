@@ -20,9 +20,11 @@ from pin_exporter.errors import (
     ServerError,
     UnauthorizedError,
 )
+from pin_exporter.redaction import REDACTED
 
 _MAX_HEADERS: Final = 100
 _MAX_HEADER_LENGTH: Final = 1_000
+_IN_HOST: Final = "_redacted_"
 _WANTED_BY_PROXY: Final = (
     "a proxy wants a user and password, or others: set proxy_url to http://user:password@host:port"
 )
@@ -113,8 +115,9 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
 
 
 def _target(location: str | None, redact: Callable[[str], str]) -> str:
+    """Return the host. Secrets are taken out first, as they may go across its end."""
     try:
-        host = urlsplit(location or "").hostname
+        host = urlsplit(redact(location or "").replace(REDACTED, _IN_HOST)).hostname
     except ValueError:
         host = None
-    return one_line(redact(host)) if host else "no other host"
+    return one_line(host.replace(_IN_HOST, REDACTED)) if host else "no other host"

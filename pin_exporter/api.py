@@ -160,7 +160,9 @@ class PinApi:
                 raise TooLargeError(f"the answer is larger than {MAX_BODY_BYTES} bytes: lower page_size")
             page = decode_page(answer.body, credentials.redact)
             # Status words become labels, and names are shown.
-            return without_keys(page, credentials.redact) if credentials.may_occur_in(answer.body) else page
+            return (
+                without_keys(page, credentials.redact_keys) if credentials.may_occur_in(answer.body) else page
+            )
         raise error_for_status(
             answer,
             host=self._host,

@@ -540,6 +540,19 @@ def test_a_proxy_that_wants_a_password_for_a_plain_url_is_told_as_a_proxy() -> N
     assert "a proxy wants a user and password" in str(error)
 
 
+def test_what_a_proxy_is_told_is_secret_also_when_the_environment_names_it() -> None:
+    def secrets(way: Route) -> set[str]:
+        return {secret.get_secret_value() for secret in way.secrets()}
+
+    both = {PASSWORD, f"u@x:{PASSWORD}", base64.b64encode(f"u@x:{PASSWORD}".encode()).decode()}
+    assert secrets(route(proxy=f"http://u%40x:{PASSWORD}@127.0.0.1:9")) == both
+    assert "only-a-token" in secrets(route(proxy="http://only-a-token@127.0.0.1:9"))
+    assert secrets(route(proxy="http://[::1")) == secrets(route()) == set()
+    with variables(HTTPS_PROXY=f"u%40x:{PASSWORD}@127.0.0.1:9", HTTP_PROXY="http://127.0.0.1:9"):
+        assert secrets(route()) == both
+        assert secrets(route(proxy="direct")) == set()
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_proxy_that_cannot_be_reached_is_told_as_a_proxy(scheme: str) -> None:
     error = run(failure_of("https://api.test/api", route(proxy=f"{scheme}://u:{PASSWORD}@127.0.0.1:9")))
