@@ -28,6 +28,7 @@ _IN_HOST: Final = "_redacted_"
 _WANTED_BY_PROXY: Final = (
     "a proxy wants a user and password, or others: set proxy_url to http://user:password@host:port"
 )
+_NOT_MODIFIED: Final = "not modified, which was not asked: look for a faulty cache or proxy in between"
 _REFUSALS: Final[Mapping[int, tuple[type[HttpStatusError], str]]] = {
     401: (
         UnauthorizedError,
@@ -85,6 +86,7 @@ def error_for_status(
             f"it points to {_target(answer.location, redact)}; redirects are not followed, because the keys "
             "would go along: set base_url to the API's own address"
         )
+        hint = _NOT_MODIFIED if status == 304 else hint
         return RedirectError(f"{told}: {hint}", status=status)
     if status in _REFUSALS:
         kind, hint = _REFUSALS[status]

@@ -81,6 +81,7 @@ def test_any_answer_becomes_one_printable_line(
         (401, "a proxy in between drops headers with underscores"),
         (401, "key 0a1b2c3d was not accepted"),
         (403, "scope data.pin_list"),
+        (304, "look for a faulty cache"),
         (404, "base_url ends in /api"),
         (429, "lower requests_per_minute"),
         (500, "polling goes on"),
