@@ -110,7 +110,7 @@ class PinApi:
         answer: Answer | None = None,
     ) -> Answer:
         answer = Answer() if answer is None else answer
-        trail = Trail(self._url)
+        trail = Trail(self._url, query.get("limit"))
         stale = ["keys"] if credentials.is_stale else []
         began = time.perf_counter()
         timed_out = False
@@ -140,7 +140,7 @@ class PinApi:
             # that all which the request held would be left to the collector of garbage.
             raise RequestTimeoutError(
                 f"{trail.where} did not answer within {self._timeouts.whole:g} s: if this goes on, raise "
-                "request_timeout or lower page_size"
+                f"request_timeout{trail.or_less}"
             )
         return answer
 

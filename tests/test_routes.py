@@ -597,6 +597,22 @@ def test_an_answer_that_pauses_for_too_long_is_left_after_the_read_timeout() -> 
     assert "raise read_timeout" in str(error)
 
 
+@pytest.mark.parametrize("timeouts", [Timeouts(60.0, read=0.1), Timeouts(0.1)])
+@pytest.mark.parametrize(("limit", "told"), [(1, False), (1_000, True)])
+def test_a_smaller_page_is_advised_where_a_page_was_asked_for(
+    timeouts: Timeouts, limit: int, told: bool
+) -> None:
+    async def work() -> PollError:
+        async with StrangeServer(silence).listening() as server, HttpClients() as clients:
+            url = server.base_url()
+            api = PinApi(clients.for_url(url), url, credentials, timeouts)
+            with pytest.raises(PollError) as caught:
+                await api.list_pins(offset=0, limit=limit, observe=lambda _: None)
+            return caught.value
+
+    assert ("lower page_size" in str(run(work()))) == told
+
+
 # What cannot be used
 
 
