@@ -95,7 +95,7 @@ def error_for_status(
         hint = "too many requests: lower requests_per_minute, or find what else uses this key"
         return RateLimitedError(f"{told}: {hint}", status=status, retry_after_seconds=delay)
     if status >= 500:
-        hint = "the service has a problem; polling goes on"
+        hint = "the service has a problem: if it lasts, ask AIOZ Pin"
         return ServerError(f"{told}: {hint}", status=status, retry_after_seconds=delay)
     hint = _WANTED_BY_PROXY if status == 407 else "check that base_url ends in /api"
     return ClientError(f"{told}: {hint}", status=status)
