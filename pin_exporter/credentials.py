@@ -132,6 +132,8 @@ def checked_key(text: str) -> SecretStr:
     key = text.strip()
     if not key:
         raise ValueError("the key is empty")
+    if key[0] == key[-1] and key[0] in "\"'":
+        raise ValueError("the key begins and ends with a quotation mark: leave the quotes out")
     if len(key) > MAX_KEY_LENGTH:
         raise ValueError(f"the key is longer than {MAX_KEY_LENGTH} characters")
     if not (key.isascii() and key.isprintable() and " " not in key):

@@ -79,6 +79,8 @@ def test_a_key_file_is_read_without_the_white_space_around_the_key(tmp_path: Pat
         (b"two words", "white space"),
         (b"two\nlines", "white space"),
         (b"nul\x00", "control"),
+        (b'"in-quotes"\n', "leave the quotes out"),
+        (b" 'in-quotes'", "leave the quotes out"),
         (b"x" * (MAX_KEY_LENGTH + 1), "longer than 4096"),
         (b"x" * 10**6, "longer than 4096"),
         (b"caf\xc3\xa9-key", "other than ASCII"),
