@@ -102,8 +102,8 @@ class RereadCredentials:
         self._unreadable = Recurrence(elapsed)
         self._api_key = api_key
         self._secret_key = secret_key
-        self._last = Credentials(_now(api_key), _now(secret_key), others)
-        self._readable = True
+        self._last = self._read()
+        self._problem = ""
 
     @property
     def last(self) -> Credentials:
@@ -113,18 +113,32 @@ class RereadCredentials:
     def __call__(self) -> Credentials:
         """Return the pair in force now."""
         try:
-            pair = Credentials(_now(self._api_key), _now(self._secret_key), self._others)
+            pair = self._read()
         except ValueError as error:
-            times = self._unreadable.happened(new=self._readable)
+            times = self._unreadable.happened(new=str(error) != self._problem)
             if times is not None:
                 told = {"account": self._account, "error": error, "times": times}
                 _log.warning("a key file cannot be read; the last keys stay in force", extra=told)
-            self._readable = False
+            self._problem = str(error)
             return replace(self._last, is_stale=True)
         if pair != self._last:
             _log.info("keys have changed", extra={"account": self._account, "key": pair.fingerprint})
-        self._last, self._readable = pair, True
+        elif self._problem:
+            _log.info("key files can be read again", extra={"account": self._account})
+        self._last, self._problem = pair, ""
         return pair
+
+    def _read(self) -> Credentials:
+        """Read both. Raises ValueError with what is wrong with each, by its setting, in one line."""
+        keys, problems = [], []
+        for setting, given in (("api_key_file", self._api_key), ("secret_key_file", self._secret_key)):
+            try:
+                keys.append(given.read() if isinstance(given, KeyFile) else given)
+            except ValueError as error:
+                problems.append(f"{setting}: {error}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return Credentials(keys[0], keys[1], self._others)
 
 
 def checked_key(text: str) -> SecretStr:
@@ -139,7 +153,3 @@ def checked_key(text: str) -> SecretStr:
     if not (key.isascii() and key.isprintable() and " " not in key):
         raise ValueError("the key holds white space, control or non-ASCII characters")
     return SecretStr(key)
-
-
-def _now(key: SecretStr | KeyFile) -> SecretStr:
-    return key.read() if isinstance(key, KeyFile) else key
