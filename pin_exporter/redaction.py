@@ -10,7 +10,8 @@ from urllib.parse import unquote
 REDACTED: Final = "[redacted]"
 _SHORTEST_SECRET: Final = 6
 _LOWER: Final = bytes.maketrans(string.ascii_uppercase.encode(), string.ascii_lowercase.encode())
-_UNSEEN: Final = bytes([*range(0x21), *range(0x7F, 0x100)])
+_PASSED_OVER: Final = bytes([*range(0x21), ord("\\"), *range(0x7F, 0x100)])
+"""What may stand in between: blanks, controls, halves of other characters, and what escapes a slash."""
 _MOST_ESCAPED: Final = 3
 
 
@@ -48,8 +49,9 @@ def _held(text: str | bytes | bytearray, secrets: Sequence[str]) -> list[str]:
     seen = _folded(text, reserved)
 
     def is_held(secret: str) -> bool:
-        if secret.isascii() and secret.isprintable():
-            return _folded(secret, reserved) in seen
+        folded = _folded(secret, reserved)
+        if secret.isascii() and len(folded) >= _SHORTEST_SECRET:
+            return folded in seen
         return isinstance(text, str) and secret.lower() in unquote(text).lower()
 
     return [secret for secret in secrets if is_held(secret)]
@@ -58,7 +60,7 @@ def _held(text: str | bytes | bytearray, secrets: Sequence[str]) -> list[str]:
 def _folded(text: str | bytes | bytearray, reserved: Iterable[int]) -> bytes:
     """Return the visible ASCII characters in lower case, and those that get percent-encoded as they were."""
     ascii_only = text.encode("ascii", "ignore") if isinstance(text, str) else text
-    seen = bytes(ascii_only.translate(_LOWER, _UNSEEN))
+    seen = bytes(ascii_only.translate(_LOWER, _PASSED_OVER))
     if b"%" in seen:
         for _ in range(_MOST_ESCAPED):
             seen = seen.replace(b"%25", b"%")
@@ -74,9 +76,9 @@ def _literal(secret: str) -> re.Pattern[str]:
 
 @lru_cache(maxsize=64)
 def _spread(secret: str) -> re.Pattern[str]:
-    """Return what finds a secret with any character percent-encoded, and blanks and unseen ones between."""
+    """Return what finds a secret with any character percent-encoded, and others passed over."""
     characters = (f"(?:{re.escape(character)}|{_escaped(character)})" for character in secret)
-    between = f"[^!-~{re.escape(secret)}]*"
+    between = rf"[^!-\[\]-~{re.escape(secret)}]*"
     return re.compile(f"{between.join(characters)}(?:[^!-~]*(?:=|{_escaped('=')}))*", re.IGNORECASE)
 
 

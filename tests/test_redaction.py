@@ -21,6 +21,7 @@ SECRETS = secrets_among([KEY, OTHER, "pä sswörd"])
         quote(KEY, safe="").lower(),
         quote(quote(KEY, safe=""), safe=""),
         KEY.replace("/", "%2f"),
+        KEY.replace("/", "\\/"),
         "\n".join(KEY),
         "\0".join(KEY),
         "\u200b".join(KEY),
@@ -49,6 +50,12 @@ def test_any_text_is_left_as_it_is_or_has_something_taken_out(text: str, twice: 
 def test_text_without_a_secret_is_the_same(text: str) -> None:
     assert redacted(text, SECRETS) is text
     assert not may_hold(text.encode(), SECRETS)
+
+
+@pytest.mark.parametrize("secret", [" " * 8, "\\\\\\\\", "a" + " " * 8, "äöüäöüa"])
+def test_a_secret_of_nearly_nothing_that_is_seen_is_taken_as_it_is_written(secret: str) -> None:
+    assert redacted("a text", [secret]) == "a text"
+    assert redacted(f"<{secret}>", [secret]) == f"<{REDACTED}>"
 
 
 def test_json_with_an_escape_or_a_secret_in_any_case_may_hold_one() -> None:
