@@ -20,12 +20,15 @@ from pin_exporter.errors import (
     ServerError,
     UnauthorizedError,
 )
+from pin_exporter.redaction import REDACTED
 
 _MAX_HEADERS: Final = 100
 _MAX_HEADER_LENGTH: Final = 1_000
+_IN_HOST: Final = "_redacted_"
 _WANTED_BY_PROXY: Final = (
     "a proxy wants a user and password, or others: set proxy_url to http://user:password@host:port"
 )
+_NOT_MODIFIED: Final = "not modified, which was not asked: look for a faulty cache or proxy in between"
 _REFUSALS: Final[Mapping[int, tuple[type[HttpStatusError], str]]] = {
     401: (
         UnauthorizedError,
@@ -83,6 +86,7 @@ def error_for_status(
             f"it points to {_target(answer.location, redact)}; redirects are not followed, because the keys "
             "would go along: set base_url to the API's own address"
         )
+        hint = _NOT_MODIFIED if status == 304 else hint
         return RedirectError(f"{told}: {hint}", status=status)
     if status in _REFUSALS:
         kind, hint = _REFUSALS[status]
@@ -91,7 +95,7 @@ def error_for_status(
         hint = "too many requests: lower requests_per_minute, or find what else uses this key"
         return RateLimitedError(f"{told}: {hint}", status=status, retry_after_seconds=delay)
     if status >= 500:
-        hint = "the service has a problem; polling goes on"
+        hint = "the service has a problem: if it lasts, ask AIOZ Pin"
         return ServerError(f"{told}: {hint}", status=status, retry_after_seconds=delay)
     hint = _WANTED_BY_PROXY if status == 407 else "check that base_url ends in /api"
     return ClientError(f"{told}: {hint}", status=status)
@@ -113,8 +117,9 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
 
 
 def _target(location: str | None, redact: Callable[[str], str]) -> str:
+    """Return the host. Secrets are taken out first, as they may go across its end."""
     try:
-        host = urlsplit(location or "").hostname
+        host = urlsplit(redact(location or "").replace(REDACTED, _IN_HOST)).hostname
     except ValueError:
         host = None
-    return one_line(redact(host)) if host else "no other host"
+    return one_line(host.replace(_IN_HOST, REDACTED)) if host else "no other host"

@@ -115,7 +115,7 @@ class PinApi:
         answer: Answer | None = None,
     ) -> Answer:
         answer = Answer() if answer is None else answer
-        trail = Trail(self._url)
+        trail = Trail(self._url, query.get("limit"))
         stale = ["keys"] if credentials.is_stale else []
         began = time.perf_counter()
         timed_out = False
@@ -145,7 +145,7 @@ class PinApi:
             # that all which the request held would be left to the collector of garbage.
             raise RequestTimeoutError(
                 f"{trail.where} did not answer within {self._timeouts.whole:g} s: if this goes on, raise "
-                "request_timeout or lower page_size"
+                f"request_timeout{trail.or_less}"
             )
         return answer
 
@@ -165,7 +165,9 @@ class PinApi:
                 raise TooLargeError(f"the answer is larger than {MAX_BODY_BYTES} bytes: lower page_size")
             page = decode_page(answer.body, credentials.redact)
             # Status words become labels, and names are shown.
-            return without_keys(page, credentials.redact) if credentials.may_occur_in(answer.body) else page
+            return (
+                without_keys(page, credentials.redact_keys) if credentials.may_occur_in(answer.body) else page
+            )
         raise error_for_status(
             answer,
             host=self._host,

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,22 +10,24 @@ from typing import Final
 from pydantic import SecretStr
 
 from pin_exporter.recurrence import Recurrence
+from pin_exporter.redaction import may_hold, redacted, secrets_among
 
 _log = logging.getLogger(__name__)
 
 MAX_KEY_LENGTH: Final = 4_096
-_SHORTEST_SECRET: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """A key pair, as the two request headers carry it.
 
-    `is_stale` says that the files have been changed or lost, and could not be read again.
+    `others` are secrets to redact besides: a proxy's. `is_stale` says that the files have been changed or
+    lost, and could not be read again.
     """
 
     api_key: SecretStr
     secret_key: SecretStr
+    others: tuple[SecretStr, ...] = field(default=(), compare=False, repr=False)
     is_stale: bool = field(default=False, compare=False)
 
     @property
@@ -35,23 +36,21 @@ class Credentials:
         return hashlib.sha256(self.api_key.get_secret_value().encode()).hexdigest()[:8]
 
     def redact(self, text: str) -> str:
-        """Return text from outside without either key, should the other side have echoed one.
+        """Return text from outside without any secret, should the other side have echoed one."""
+        return redacted(
+            text, secrets_among([*self._keys(), *(one.get_secret_value() for one in self.others)])
+        )
 
-        Before the text is cut: half a key would go unnoticed. In any case of letters: a host is made lower.
-        What is too short to be a key is left, or it would make the text unreadable.
-        """
-        for key in self._keys():
-            text = re.sub(re.escape(key), "[redacted]", text, flags=re.IGNORECASE)
-        return text
+    def redact_keys(self, text: str) -> str:
+        """Return text of a pin without either key; the password of a proxy may be a word like others."""
+        return redacted(text, secrets_among(self._keys()))
 
     def may_occur_in(self, body: bytes | bytearray) -> bool:
-        """Tell whether there may be anything to redact in JSON from outside: an escape can be anything."""
-        lowered = body.lower()
-        return b"\\" in body or any(key.lower().encode() in lowered for key in self._keys())
+        """Tell whether either key may be in JSON from outside."""
+        return may_hold(body, secrets_among(self._keys()))
 
-    def _keys(self) -> list[str]:
-        keys = {self.api_key.get_secret_value(), self.secret_key.get_secret_value()}
-        return sorted((key for key in keys if len(key) >= _SHORTEST_SECRET), key=len, reverse=True)
+    def _keys(self) -> tuple[str, str]:
+        return self.api_key.get_secret_value(), self.secret_key.get_secret_value()
 
 
 CredentialSource = Callable[[], Credentials]
@@ -95,14 +94,16 @@ class RereadCredentials:
         *,
         account: str,
         elapsed: Callable[[], float],
+        others: tuple[SecretStr, ...] = (),
     ) -> None:
         """Read both. Raises ValueError when that cannot be done. `elapsed` reads the clock."""
+        self._others = others
         self._account = account
         self._unreadable = Recurrence(elapsed)
         self._api_key = api_key
         self._secret_key = secret_key
-        self._last = Credentials(_now(api_key), _now(secret_key))
-        self._readable = True
+        self._last = self._read()
+        self._problem = ""
 
     @property
     def last(self) -> Credentials:
@@ -112,18 +113,32 @@ class RereadCredentials:
     def __call__(self) -> Credentials:
         """Return the pair in force now."""
         try:
-            pair = Credentials(_now(self._api_key), _now(self._secret_key))
+            pair = self._read()
         except ValueError as error:
-            times = self._unreadable.happened(new=self._readable)
+            times = self._unreadable.happened(new=str(error) != self._problem)
             if times is not None:
                 told = {"account": self._account, "error": error, "times": times}
                 _log.warning("a key file cannot be read; the last keys stay in force", extra=told)
-            self._readable = False
+            self._problem = str(error)
             return replace(self._last, is_stale=True)
         if pair != self._last:
             _log.info("keys have changed", extra={"account": self._account, "key": pair.fingerprint})
-        self._last, self._readable = pair, True
+        elif self._problem:
+            _log.info("key files can be read again", extra={"account": self._account})
+        self._last, self._problem = pair, ""
         return pair
+
+    def _read(self) -> Credentials:
+        """Read both. Raises ValueError with what is wrong with each, by its setting, in one line."""
+        keys, problems = [], []
+        for setting, given in (("api_key_file", self._api_key), ("secret_key_file", self._secret_key)):
+            try:
+                keys.append(given.read() if isinstance(given, KeyFile) else given)
+            except ValueError as error:
+                problems.append(f"{setting}: {error}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return Credentials(keys[0], keys[1], self._others)
 
 
 def checked_key(text: str) -> SecretStr:
@@ -131,12 +146,10 @@ def checked_key(text: str) -> SecretStr:
     key = text.strip()
     if not key:
         raise ValueError("the key is empty")
+    if key[0] == key[-1] and key[0] in "\"'":
+        raise ValueError("the key begins and ends with a quotation mark: leave the quotes out")
     if len(key) > MAX_KEY_LENGTH:
         raise ValueError(f"the key is longer than {MAX_KEY_LENGTH} characters")
     if not (key.isascii() and key.isprintable() and " " not in key):
         raise ValueError("the key holds white space, control or non-ASCII characters")
     return SecretStr(key)
-
-
-def _now(key: SecretStr | KeyFile) -> SecretStr:
-    return key.read() if isinstance(key, KeyFile) else key

@@ -86,7 +86,20 @@ def one_line(text: str) -> str:
 
 
 def without_keys(page: Page, redact: Callable[[str], str]) -> Page:
-    """Return a page of which `redact` has seen every text, should the other side have echoed a key."""
+    """Return a page of which `redact` has seen every text, should the other side have echoed a key.
+
+    All in one first: nearly always, that is all there is to do.
+    """
+    texts = (
+        text
+        for row in page.rows
+        if row
+        for text in (row.id, row.cid, row.status, row.sub_hash_status, row.name)
+        if text
+    )
+    together = "\0".join(texts)
+    if redact(together) == together:
+        return page
 
     def clean(text: str | None) -> str | None:
         return text and redact(text)

@@ -75,7 +75,11 @@ class Exporter:
         for account in accounts:
             try:
                 credentials = RereadCredentials(
-                    account.api_key, account.secret_key, account=account.name, elapsed=self._clock.elapsed
+                    account.api_key,
+                    account.secret_key,
+                    account=account.name,
+                    elapsed=self._clock.elapsed,
+                    others=account.route.secrets(),
                 )
             except ValueError as error:
                 raise SettingsError([f"account {account.name}: {error}"]) from None

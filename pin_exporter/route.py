@@ -1,11 +1,14 @@
 """How requests reach the API: the files that TLS takes, noticed when they change, and the proxy."""
 
 import ssl
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies_environment
 
 from pydantic import SecretStr
 
@@ -100,6 +103,28 @@ class Route:
     def goes_direct(self) -> bool:
         """Tell whether no proxy is to be used, whatever the environment says."""
         return self.proxy_url is not None and self.proxy_url.get_secret_value() == DIRECT
+
+    def secrets(self) -> tuple[SecretStr, ...]:
+        """Return what a proxy, of ours or of the environment, is told and nobody else is to see."""
+        urls = (
+            getproxies_environment().values()
+            if self.proxy_url is None
+            else [self.proxy_url.get_secret_value()]
+        )
+        return tuple(SecretStr(secret) for url in urls for secret in _secrets_in(url))
+
+
+def _secrets_in(url: str) -> Iterator[str]:
+    """Yield the password of a proxy's URL, alone, with the user, and as the header carries both."""
+    try:
+        given = urlsplit(url if "://" in url else f"http://{url}")
+    except ValueError:
+        return
+    user, password = unquote(given.username or ""), unquote(given.password or "")
+    if user or password:
+        yield password or user
+        yield f"{user}:{password}"
+        yield b64encode(f"{user}:{password}".encode()).decode()
 
 
 @contextmanager

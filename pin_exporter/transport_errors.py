@@ -50,10 +50,11 @@ class Timeouts(NamedTuple):
 class Trail:
     """How far a request has come and with whom it talks, as the library's trace extension tells.
 
-    `url` is what is asked for.
+    `url` is what is asked for, `rows` how many at most.
     """
 
-    def __init__(self, url: httpx.URL) -> None:
+    def __init__(self, url: httpx.URL, rows: str | int | None = None) -> None:
+        self.or_less = "" if rows == 1 else " or lower page_size"
         self.host = url.netloc.decode()
         self._name = url.raw_host.decode()
         self._port = url.port or {"http": 80, "https": 443}.get(url.scheme)
@@ -138,9 +139,7 @@ def _timed_out(
     elif isinstance(error, httpx.ReadTimeout) and timeouts.read is not None:
         told = told or f"nothing came for {timeouts.read:g} s"
         hint = (
-            f"{_CHECK_PROXY}, or raise read_timeout"
-            if trail.proxy
-            else "raise read_timeout or lower page_size"
+            f"{_CHECK_PROXY}, or raise read_timeout" if trail.proxy else f"raise read_timeout{trail.or_less}"
         )
     return RequestTimeoutError(
         f"{trail.where} did not answer in time: {told or type(error).__name__}: {hint}"

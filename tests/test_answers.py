@@ -81,9 +81,10 @@ def test_any_answer_becomes_one_printable_line(
         (401, "a proxy in between drops headers with underscores"),
         (401, "key 0a1b2c3d was not accepted"),
         (403, "scope data.pin_list"),
+        (304, "look for a faulty cache"),
         (404, "base_url ends in /api"),
         (429, "lower requests_per_minute"),
-        (500, "polling goes on"),
+        (500, "if it lasts, ask AIOZ Pin"),
     ],
 )
 def test_the_hint_says_what_to_do(status: int, hint: str) -> None:

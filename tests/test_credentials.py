@@ -79,6 +79,8 @@ def test_a_key_file_is_read_without_the_white_space_around_the_key(tmp_path: Pat
         (b"two words", "white space"),
         (b"two\nlines", "white space"),
         (b"nul\x00", "control"),
+        (b'"in-quotes"\n', "leave the quotes out"),
+        (b" 'in-quotes'", "leave the quotes out"),
         (b"x" * (MAX_KEY_LENGTH + 1), "longer than 4096"),
         (b"x" * 10**6, "longer than 4096"),
         (b"caf\xc3\xa9-key", "other than ASCII"),
@@ -176,6 +178,30 @@ def test_a_key_file_that_cannot_be_read_for_a_while_is_told_once_and_so_are_new_
         "keys have changed",
     ]
     assert "key-of-all" not in caplog.text
+
+
+def test_each_unreadable_key_file_is_told_by_its_setting_without_its_path_and_so_is_their_return(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    api_key, secret_key = key_file(tmp_path, b"old-api", "a"), key_file(tmp_path, b"old-secret", "s")
+    source = reread(api_key, secret_key)
+    secret_key.path.unlink()
+    source()
+    api_key.path.write_bytes(b"")
+    for _ in range(3):
+        source()
+    api_key.path.write_bytes(b"old-api")
+    secret_key.path.write_bytes(b"old-secret")
+    for _ in range(3):
+        assert source() == pair("old-api", "old-secret")
+    missing = "secret_key_file: cannot read the file: No such file or directory"
+    told = [str(getattr(record, "error", record.message)) for record in caplog.records]
+    assert told == [
+        missing,
+        f"api_key_file: the file holds no key: the key is empty; {missing}",
+        "key files can be read again",
+    ]
 
 
 def test_a_key_file_that_stays_unreadable_is_told_of_hourly_with_a_count_and_marks_what_is_handed_out(

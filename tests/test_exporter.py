@@ -288,7 +288,7 @@ def test_an_update_while_it_ends_begins_nothing() -> None:
 def test_an_update_whose_key_cannot_be_read_changes_nothing(tmp_path: Path) -> None:
     exporter = Exporter([own("a")], _Clients(Service(FakeClock(), 0)), FakeClock(), random.Random(1))
     before = dict(exporter._polled)
-    with pytest.raises(SettingsError, match="account b: cannot read the file"):
+    with pytest.raises(SettingsError, match="account b: api_key_file: cannot read the file"):
         exporter.update([account("b", api_key=KeyFile(tmp_path / "missing"))])
     assert exporter._polled == before
 

@@ -219,6 +219,10 @@ def test_a_file_cannot_name_another(path: Path) -> None:
             {"api_key": "k", "secret_key_file": "{empty}"},
             ["PIN_EXPORTER_SECRET_KEY_FILE: the file holds no key: the key is empty"],
         ),
+        (
+            {"api_key": '"k3y"', "secret_key": "s"},
+            ["PIN_EXPORTER_API_KEY: the key begins and ends with a quotation mark: leave the quotes out"],
+        ),
         ({"api_key": " ", "secret_key": "s"}, ["PIN_EXPORTER_API_KEY: the key is empty"]),
         (
             {"api_key": "k", "secret_key": "x" * 5_000},

@@ -540,6 +540,19 @@ def test_a_proxy_that_wants_a_password_for_a_plain_url_is_told_as_a_proxy() -> N
     assert "a proxy wants a user and password" in str(error)
 
 
+def test_what_a_proxy_is_told_is_secret_also_when_the_environment_names_it() -> None:
+    def secrets(way: Route) -> set[str]:
+        return {secret.get_secret_value() for secret in way.secrets()}
+
+    both = {PASSWORD, f"u@x:{PASSWORD}", base64.b64encode(f"u@x:{PASSWORD}".encode()).decode()}
+    assert secrets(route(proxy=f"http://u%40x:{PASSWORD}@127.0.0.1:9")) == both
+    assert "only-a-token" in secrets(route(proxy="http://only-a-token@127.0.0.1:9"))
+    assert secrets(route(proxy="http://[::1")) == secrets(route()) == set()
+    with variables(HTTPS_PROXY=f"u%40x:{PASSWORD}@127.0.0.1:9", HTTP_PROXY="http://127.0.0.1:9"):
+        assert secrets(route()) == both
+        assert secrets(route(proxy="direct")) == set()
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_proxy_that_cannot_be_reached_is_told_as_a_proxy(scheme: str) -> None:
     error = run(failure_of("https://api.test/api", route(proxy=f"{scheme}://u:{PASSWORD}@127.0.0.1:9")))
@@ -582,6 +595,22 @@ def test_an_answer_that_pauses_for_too_long_is_left_after_the_read_timeout() -> 
     assert error.reason == "timeout"
     assert "nothing came for 0.1 s" in str(error)
     assert "raise read_timeout" in str(error)
+
+
+@pytest.mark.parametrize("timeouts", [Timeouts(60.0, read=0.1), Timeouts(0.1)])
+@pytest.mark.parametrize(("limit", "told"), [(1, False), (1_000, True)])
+def test_a_smaller_page_is_advised_where_a_page_was_asked_for(
+    timeouts: Timeouts, limit: int, told: bool
+) -> None:
+    async def work() -> PollError:
+        async with StrangeServer(silence).listening() as server, HttpClients() as clients:
+            url = server.base_url()
+            api = PinApi(clients.for_url(url), url, credentials, timeouts)
+            with pytest.raises(PollError) as caught:
+                await api.list_pins(offset=0, limit=limit, observe=lambda _: None)
+            return caught.value
+
+    assert ("lower page_size" in str(run(work()))) == told
 
 
 # What cannot be used

@@ -1,6 +1,7 @@
 """Runs that fail in every way against servers that echo the keys, which must show up nowhere."""
 
 import asyncio
+import base64
 import gc
 import logging
 import random
@@ -8,6 +9,7 @@ import traceback
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -39,7 +41,10 @@ from tests.strange_server import (
     then_reset,
 )
 
-KEYS = (API_KEY, SECRET_KEY)
+PROXY_USER, PROXY_PASSWORD = "puser", "hunter2/secret!"
+PROXY_PAIR = f"{PROXY_USER}:{PROXY_PASSWORD}"
+PROXY_BASIC = base64.b64encode(PROXY_PAIR.encode()).decode()
+KEYS = (API_KEY, SECRET_KEY, PROXY_PASSWORD, PROXY_BASIC)
 BOTH = f"{API_KEY} {SECRET_KEY}"
 SHOWN = 8
 """So many characters of a key in a row are taken for a leak."""
@@ -52,11 +57,12 @@ def told(status: str, text: str, *headers: str) -> Behaviour:
 def leaks(text: str) -> list[str]:
     """Return the parts of the keys that a text shows, in whatever case."""
     lowered = text.lower()
+    forms = (lowered, "".join(lowered.split()))
     return [
         key[start : start + SHOWN]
         for key in KEYS
         for start in range(len(key) - SHOWN + 1)
-        if key[start : start + SHOWN].lower() in lowered
+        if any(key[start : start + SHOWN].lower() in form for form in forms)
     ]
 
 
@@ -104,7 +110,20 @@ HOSTILE: dict[str, Behaviour] = {
     ),
     "reset": then_reset(message("200 OK", BOTH.encode(), length=999)),
     "silence": silence,
+    "percent": told("400 Bad Request", f"signature of {quote(BOTH, safe='')} {quote(quote(BOTH)).lower()}"),
+    "broken-by-lines": told("400 Bad Request", "\\n".join(BOTH)),
+    "broken-by-nothing": told("500 No", "\\u0000".join(API_KEY) + "\u200b".join(SECRET_KEY)),
+    "host": answer("302 Found", b"", f"Location: http://{SECRET_KEY}.evil.test/"),
+    "user": answer("302 Found", b"", f"Location: https://{SECRET_KEY}@login.test/"),
+    "percent-host": answer("302 Found", b"", f"Location: https://{quote(SECRET_KEY, safe='')}.test/"),
+    "proxy-407": told("407 Proxy Authentication Required", f"{PROXY_PAIR} (Basic {PROXY_BASIC})"),
+    "proxy-403": told("403 Forbidden", f"user {PROXY_USER}, password {PROXY_PASSWORD}"),
+    "proxy-502": told("502 Bad Gateway", f"http://{PROXY_USER}:{quote(PROXY_PASSWORD, safe='')}@up.test"),
+    "proxy-200": told("200 OK", PROXY_BASIC.rstrip("=")),
 }
+
+PROXIES = tuple(name for name in HOSTILE if name.startswith("proxy-"))
+"""Those that stand in between."""
 
 
 @pytest.fixture(autouse=True)
@@ -165,7 +184,7 @@ class FailingRun:
             for each in listening:
                 await each.__aenter__()
             try:
-                accounts = [_account(name, server.base_url()) for name, server in servers.items()]
+                accounts = [hostile_account(name, server.base_url()) for name, server in servers.items()]
                 self.exporter = Exporter(accounts, clients, self.clock, random.Random(1))
                 await self._read_pages("before")
                 for _ in range(3):
@@ -211,7 +230,9 @@ class FailingRun:
                     self.pages[f"{when} {path} {accept}"] = page
 
 
-def _account(name: str, base_url: str) -> Account:
+def hostile_account(name: str, base_url: str) -> Account:
+    """Return an account at a server, or at one behind it if it is a proxy."""
+    proxy = base_url.replace("//", f"//{PROXY_USER}:{quote(PROXY_PASSWORD, safe='')}@")
     return replace(
         account_at(base_url),
         name=name,
@@ -219,6 +240,7 @@ def _account(name: str, base_url: str) -> Account:
         secret_key=SecretStr(SECRET_KEY),
         poll_interval=1.0,
         requests_per_minute=60_000,
+        proxy_url=SecretStr(proxy) if name in PROXIES else None,
         request_timeout=0.3,
     )
 
@@ -252,7 +274,8 @@ def test_a_run_that_fails_in_every_way_shows_the_keys_nowhere(capfd: pytest.Capt
 
 
 def test_nothing_that_can_be_reached_from_an_exporter_shows_a_key_in_its_repr() -> None:
-    failing = FailingRun(HOSTILE)
+    # The HTTP library itself keeps the header for a proxy.
+    failing = FailingRun({name: each for name, each in HOSTILE.items() if name not in PROXIES})
     asyncio.run(failing.run())
     assert failing.exporter is not None
     seen = list(reachable(failing.exporter))
@@ -290,11 +313,11 @@ def reachable(start: object) -> Iterator[object]:
 
 
 def test_an_error_shows_no_key_by_itself_nor_in_a_traceback() -> None:
-    async def work(behaviour: Behaviour) -> str:
+    async def work(name: str, behaviour: Behaviour) -> str:
         async with StrangeServer(behaviour).listening() as server, HttpClients() as clients:
-            account = _account("a", server.base_url())
+            account = hostile_account(name, server.base_url())
             exporter = Exporter([account], clients, FakeClock(), random.Random(1))
-            api = exporter._polled["a"].poller._lister._api
+            api = exporter._polled[name].poller._lister._api
             try:
                 await api.list_pins(offset=0, limit=1, observe=lambda _: None)
             except PollError as error:
@@ -307,7 +330,7 @@ def test_an_error_shows_no_key_by_itself_nor_in_a_traceback() -> None:
             return ""
 
     for name, behaviour in HOSTILE.items():
-        assert leaks(asyncio.run(work(behaviour))) == [], name
+        assert leaks(asyncio.run(work(name, behaviour))) == [], name
 
 
 class _BrokenClock(FakeClock):
@@ -323,7 +346,7 @@ def test_a_bug_in_the_middle_of_a_poll_is_logged_without_keys(
 
     async def work() -> None:
         async with StrangeServer(HOSTILE["message"]).listening() as server, HttpClients() as clients:
-            account = _account("a", server.base_url())
+            account = hostile_account("a", server.base_url())
             exporter = Exporter([account], clients, _BrokenClock(), random.Random(1))
             await exporter.run()
 

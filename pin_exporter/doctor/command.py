@@ -110,7 +110,11 @@ async def examined(
     """Examine one account. Raises SettingsError for a key or a URL that cannot be used."""
     try:
         credentials = RereadCredentials(
-            account.api_key, account.secret_key, account=account.name, elapsed=clock.elapsed
+            account.api_key,
+            account.secret_key,
+            account=account.name,
+            elapsed=clock.elapsed,
+            others=account.route.secrets(),
         )
     except ValueError as error:
         raise SettingsError([f"account {account.name}: {error}"]) from None

@@ -13,6 +13,7 @@ from pin_exporter.doctor.rate_headers import is_rate_header
 from pin_exporter.doctor.reply import Reply, Shape, authority
 from pin_exporter.errors import MalformedError, PollError, TooLargeError
 from pin_exporter.model import Page
+from pin_exporter.redaction import REDACTED
 
 _KNOWN_HEADERS: Final = frozenset(
     {"date", "retry-after", "content-encoding", "content-type", "server", "via"}
@@ -134,9 +135,9 @@ def _target(location: str | None, redact: Redact) -> str | None:
     if location is None:
         return None
     try:
-        parts = urlsplit(location)
+        parts = urlsplit(redact(location).replace(REDACTED, "_redacted_"))
         host = authority(parts)
     except ValueError:
         return "nowhere that can be read"
     shown = f"{parts.scheme}://{host}{parts.path}" if host else parts.path
-    return one_line(redact(shown)) or "nowhere"
+    return one_line(shown.replace("_redacted_", REDACTED)) or "nowhere"

@@ -63,7 +63,7 @@ def _advice(reply: Reply) -> str:
     if reply.status in (401, 403):
         return "the same keys are accepted at times: ask the service, or look for a proxy that drops headers"
     if reply.status is not None and reply.status >= 500:
-        return "the service has a problem: polling goes on; if it lasts, ask AIOZ Pin"
+        return "the service has a problem: if it lasts, ask AIOZ Pin"
     return "check that base_url is the API's own address, and what stands in between"
 
 

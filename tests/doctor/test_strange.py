@@ -20,7 +20,7 @@ from tests.doctor.harness import DoctorClock, examined_service
 from tests.samples import account_at
 from tests.service import API_KEY, SECRET_KEY, page, row
 from tests.strange_server import Behaviour, Call, StrangeServer, raw
-from tests.test_secrets import HOSTILE, leaks
+from tests.test_secrets import HOSTILE, PROXIES, hostile_account, leaks
 from tests.test_strange_server import GOOD, OTHERS, SHORT_SECONDS, TIMEOUTS
 
 FEW = ("black hole", "head without body")
@@ -31,19 +31,14 @@ USABLE = ("silence", *WITH_ROWS)
 CASES: dict[str, Behaviour] = {
     **{name: TIMEOUTS[name] for name in FEW},
     **{name: behaviour for name, (_, behaviour) in OTHERS.items()},
-    **{f"hostile {name}": behaviour for name, behaviour in HOSTILE.items() if name not in USABLE},
+    **{f"hostile {name}": behaviour for name, behaviour in HOSTILE.items() if name not in USABLE + PROXIES},
 }
 
 
-def examine(behaviour: Behaviour, timeout_seconds: float) -> Diagnosis:
+def examine(behaviour: Behaviour, timeout_seconds: float, name: str = "a") -> Diagnosis:
     async def work() -> Diagnosis:
         async with StrangeServer(behaviour).listening() as server, HttpClients() as clients:
-            account = replace(
-                account_at(server.base_url()),
-                api_key=SecretStr(API_KEY),
-                secret_key=SecretStr(SECRET_KEY),
-                request_timeout=timeout_seconds,
-            )
+            account = replace(hostile_account(name, server.base_url()), request_timeout=timeout_seconds)
             return await examined(account, clients, DoctorClock(), lambda _: None)
 
     return asyncio.run(work())
@@ -63,6 +58,11 @@ def after_some_good(bad: Behaviour, good: int = 3) -> Behaviour:
 @pytest.mark.parametrize("case", WITH_ROWS)
 def test_keys_in_rows_are_not_shown(case: str) -> None:
     check(examine(HOSTILE[case], 10.0))
+
+
+@pytest.mark.parametrize("case", PROXIES)
+def test_the_password_of_a_proxy_is_not_shown(case: str) -> None:
+    check(examine(HOSTILE[case], 10.0, case))
 
 
 def check(diagnosis: Diagnosis) -> None:
