@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -22,6 +23,7 @@ from pin_exporter.flags import (
 )
 from pin_exporter.load_settings import load_web_settings, unknown_variable_problems
 from pin_exporter.logs import configure_logging, tell
+from pin_exporter.standard_output import write_text
 
 _log = logging.getLogger("pin_exporter")
 
@@ -73,7 +75,8 @@ def _serve(parsed: argparse.Namespace) -> int:
         accounts = check_settings(flags)
         _fail(0, unknown_variable_problems())
         told = ", ".join(accounts) or "none belongs to this shard"
-        sys.stdout.write(f"the settings are good; accounts: {told}\n")
+        with suppress(BrokenPipeError):  # who reads no further knows enough
+            write_text(f"the settings are good; accounts: {told}\n")
         return 0
     run_as_configured(flags)
     return 0
