@@ -233,6 +233,17 @@ def test_config_check_tells_of_the_web_configuration_too_when_the_settings_are_w
     assert [line.rpartition("/")[2].partition(":")[0] for line in told] == ["pin-exporter", "web.yml"]
 
 
+@pytest.mark.parametrize("content", ["", "# nothing\n", "basic_auth_users: {}\n", "http_server_config: {}\n"])
+def test_config_check_warns_of_a_web_configuration_that_guards_nothing(
+    content: str, environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    set_variables(environment, api_key="k", secret_key=SECRET)
+    (tmp_path / "web.yml").write_text(content)
+    ended = run("--config.check", f"--web.config.file={tmp_path}/web.yml")
+    told = "sets neither TLS nor users: whoever reaches the port can read the metrics"
+    assert (ended.status, ended.err) == (0, f"pin-exporter: {tmp_path}/web.yml: {told}\n")
+
+
 @pytest.mark.parametrize("command", [[], ["--config.check"], ["serve"]])
 def test_a_file_that_cannot_be_read_ends_with_2(command: Sequence[str], tmp_path: Path) -> None:
     ended = run(*command, f"--config.file={tmp_path / 'none.yml'}")
