@@ -91,7 +91,10 @@ def _add_switch(parser: argparse.ArgumentParser, name: str) -> None:
 
 def flags_given(parsed: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that were given as flags, by name."""
-    return {name: value for name, value in vars(parsed).items() if name in Settings.model_fields}
+    given = {name: value for name, value in vars(parsed).items() if name in Settings.model_fields}
+    if addresses := given.get("web_listen_address"):
+        given["web_listen_address"] = ",".join(addresses)  # each of them may hold commas as well
+    return given
 
 
 def unknown_flag(flag: str, known: Collection[str]) -> str:

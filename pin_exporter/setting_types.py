@@ -83,6 +83,8 @@ def _check_listen_addresses(addresses: object) -> object:
             raise ValueError("must be host:port, [IPv6 address]:port or :port")
     if addresses in ([], ()):
         raise ValueError("must name at least one address")
+    if isinstance(addresses, list | tuple) and len(set(addresses)) < len(addresses):
+        raise ValueError("names an address twice")
     return addresses
 
 
@@ -134,6 +136,7 @@ ListenAddresses = Annotated[
         type=["string", "array"],
         items={"type": "string"},
         minItems=1,
+        uniqueItems=True,
     ),
 ]
 TelemetryPath = Annotated[str, BeforeValidator(_check_telemetry_path), _form("/[A-Za-z0-9._~/-]*")]

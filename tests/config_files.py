@@ -55,7 +55,7 @@ _ADDRESSES: Final = st.builds(
     st.sampled_from(["", "localhost", "127.0.0.1", "[::1]", "[fe80::1%eth0]", "0.0.0.0"]),
     st.integers(0, 65_535),
 )
-_LISTS_OF_ADDRESSES: Final = st.lists(_ADDRESSES, min_size=1, max_size=3)
+_LISTS_OF_ADDRESSES: Final = st.lists(_ADDRESSES, min_size=1, max_size=3, unique=True)
 
 
 def _whole(low: int, high: int) -> st.SearchStrategy[object]:

@@ -233,6 +233,25 @@ def test_config_check_tells_of_the_web_configuration_too_when_the_settings_are_w
     assert [line.rpartition("/")[2].partition(":")[0] for line in told] == ["pin-exporter", "web.yml"]
 
 
+@pytest.mark.parametrize(
+    ("addresses", "told"),
+    [
+        (["127.0.0.1:11,[::1]:12"], ""),
+        (["127.0.0.1:11, [::1]:12", ":13"], ""),
+        ([":11", ":11"], "names an address twice"),
+        ([":12,:11", ":12"], "names an address twice"),
+        ([""], "must be host:port, [IPv6 address]:port or :port"),
+    ],
+)
+def test_flags_of_addresses_may_hold_commas_and_name_none_twice(
+    addresses: Sequence[str], told: str, environment: pytest.MonkeyPatch
+) -> None:
+    set_variables(environment, api_key="k", secret_key=SECRET)
+    ended = run("--config.check", *(f"--web.listen-address={address}" for address in addresses))
+    assert ended.err == (told and f"pin-exporter: --web.listen-address: {told}\n")
+    assert ended.status == (2 if told else 0)
+
+
 @pytest.mark.parametrize("content", ["", "# nothing\n", "basic_auth_users: {}\n", "http_server_config: {}\n"])
 def test_config_check_warns_of_a_web_configuration_that_guards_nothing(
     content: str, environment: pytest.MonkeyPatch, tmp_path: Path

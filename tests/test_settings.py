@@ -131,7 +131,22 @@ def test_listen_addresses_come_as_text_or_as_a_list(value: object, addresses: tu
 
 @pytest.mark.parametrize(
     "value",
-    ["", "10242", ":", ":x", ":65536", "::1:80", "a b:80", ":1,", "http://x:80", [], [""], [80], {"a": 1}],
+    [
+        "",
+        "10242",
+        ":",
+        ":x",
+        ":65536",
+        "::1:80",
+        "a b:80",
+        ":1,",
+        "http://x:80",
+        [],
+        [""],
+        [80],
+        {"a": 1},
+        ":1,:1",
+    ],
 )
 def test_listen_addresses_that_are_none_are_refused(value: object) -> None:
     with pytest.raises(ValidationError):
