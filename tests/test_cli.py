@@ -252,6 +252,23 @@ def test_flags_of_addresses_may_hold_commas_and_name_none_twice(
     assert ended.status == (2 if told else 0)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--config.file="],
+        ["--config.check", "--web.config.file="],
+        ["once", "--output="],
+        ["demo", "--web.config.file="],
+    ],
+)
+def test_a_file_without_a_name_is_told_of_as_empty(
+    arguments: Sequence[str], environment: pytest.MonkeyPatch
+) -> None:
+    set_variables(environment, api_key="k", secret_key=SECRET)
+    told = f"pin-exporter: {arguments[-1].rstrip('=')}: is empty: name a file, or leave it out\n"
+    assert run(*arguments) == Ended(2, "", told)
+
+
 @pytest.mark.parametrize("content", ["", "# nothing\n", "basic_auth_users: {}\n", "http_server_config: {}\n"])
 def test_config_check_warns_of_a_web_configuration_that_guards_nothing(
     content: str, environment: pytest.MonkeyPatch, tmp_path: Path

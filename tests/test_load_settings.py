@@ -302,6 +302,18 @@ accounts:
     ]
 
 
+@pytest.mark.parametrize("content", ["", "# api_key: k\n"])
+def test_a_file_that_sets_nothing_is_named_where_something_is_missing(
+    content: str, path: Path, environment: pytest.MonkeyPatch
+) -> None:
+    told = problems(path, content)
+    assert told[0] == "config.yml: sets nothing: it is empty, or holds comments only"
+    assert [problem.partition(":")[0] for problem in told] == ["config.yml", "no account"]
+
+    set_variables(environment, **KEYS)
+    assert load(path, content).api_key == SecretStr("k3y")
+
+
 def test_both_values_are_told_for_they_may_come_from_two_places(
     path: Path, environment: pytest.MonkeyPatch
 ) -> None:
