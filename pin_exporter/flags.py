@@ -93,7 +93,7 @@ def _add_switch(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def flags_given(parsed: argparse.Namespace) -> dict[str, Any]:
-    """Return the settings that were given as flags, by name. Raises SettingsError for a file named by nothing."""
+    """Return the settings given as flags, by name. Raises SettingsError for an empty name of a file."""
     empty = [flag for name, flag in _FILES.items() if vars(parsed).get(name) == ""]
     if empty:
         raise SettingsError([f"{flag}: is empty: name a file, or leave it out" for flag in empty])
