@@ -94,6 +94,7 @@ def _once(parsed: argparse.Namespace) -> int:
 def _demo(parsed: argparse.Namespace) -> int:
     from pin_exporter.demo import run_demo  # noqa: PLC0415 - the simulator only where it is wanted
 
+    load_env_file(Path(".env"))
     settings = load_web_settings(flags_given(parsed))
     log_events = configure_logging(settings.log_level, settings.log_format)
     run_demo(settings.web_listen_address, settings.web_telemetry_path, settings.web_config_file, log_events)
