@@ -16,7 +16,8 @@ help: ## Show the targets
 
 .PHONY: run
 run: $(VENV)/run ## Run the exporter: on your accounts if anything is set (.env is read), else on the simulator
-	@if [ -f .env ] || env | grep -E '^PIN_EXPORTER_' | grep -qvE '^PIN_EXPORTER_(WEB|LOG)_' \
+	@if { env; cat .env 2>/dev/null; } | sed -nE "s/^[[:space:]]*(export[[:space:]]+)?'?(PIN_EXPORTER_)/\2/p" \
+			| grep -qvE '^PIN_EXPORTER_(WEB|LOG)_' \
 		|| [ -n "$(findstring --config,$(ARGS))" ]; \
 	then exec $(BIN)/python -m pin_exporter serve $(ARGS); \
 	else exec $(BIN)/python -m pin_exporter demo $(ARGS); fi

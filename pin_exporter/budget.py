@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from typing import Final, Self
+from collections.abc import Callable, Hashable
+from typing import Final
 
 from pin_exporter.clock import Clock
 
@@ -14,25 +15,31 @@ class RequestBudget:
     """Grants at most `per_minute` requests in any 60 seconds, shared by all who use the same key.
 
     Background requests, those of the walk, get at most half of it, so that totals are never kept waiting by a
-    long walk. A burst is allowed as long as the window has room: a small account is walked at once. What
-    `before`, in whose place it comes, has granted counts, and so does a pause of it.
+    long walk. A burst is allowed as long as the window has room: a small account is walked at once.
+    `per_minute` may be changed at any time; what was granted before still counts.
     """
 
-    def __init__(self, per_minute: int, clock: Clock, before: Self | None = None) -> None:
+    def __init__(self, per_minute: int, clock: Clock) -> None:
         self.per_minute = per_minute
         self._clock = clock
-        self._granted: deque[float] = deque(before._granted if before else (), per_minute)
-        self._background: deque[float] = deque(
-            before._background if before else (), self.background_per_minute
-        )
+        self._granted: deque[float] = deque()
+        self._background: deque[float] = deque()
         self._turn = asyncio.Lock()
         self._background_turn = asyncio.Lock()
-        self._paused_until: float = before._paused_until if before else 0.0
+        self._paused_until = 0.0
 
     @property
     def background_per_minute(self) -> int:
         """Return how many of the requests may be background requests."""
         return max(1, self.per_minute // 2)
+
+    @property
+    def is_spotless(self) -> bool:
+        """Tell whether a new one would do as well: nothing is granted, waited for or paused."""
+        waited_for = self._turn.locked() or self._background_turn.locked()
+        return (
+            not waited_for and not self._recent(self._granted) and self._paused_until <= self._clock.elapsed()
+        )
 
     def pause(self, seconds: float) -> None:
         """Grant nothing for so many seconds, as the API asked for by `Retry-After`."""
@@ -43,7 +50,8 @@ class RequestBudget:
         asked_at = self._clock.elapsed()
         if background:
             async with self._background_turn:
-                await self._wait_for_room(self._background)
+                while (wait := self._wait_seconds(self._background, self.background_per_minute)) > 0:
+                    await self._clock.sleep(wait)
                 await self._acquire()
                 self._background.append(self._clock.elapsed())
         else:
@@ -53,14 +61,53 @@ class RequestBudget:
 
     async def _acquire(self) -> None:
         async with self._turn:
-            await self._wait_for_room(self._granted)
+            while (wait := self._wait_seconds(self._granted, self.per_minute)) > 0:
+                await self._clock.sleep(wait)
             self._granted.append(self._clock.elapsed())
 
-    async def _wait_for_room(self, granted: deque[float]) -> None:
-        while (wait := self._wait_seconds(granted)) > 0:
-            await self._clock.sleep(wait)
-
-    def _wait_seconds(self, granted: deque[float]) -> float:
-        full = len(granted) == granted.maxlen
-        free_at = granted[0] + _WINDOW_SECONDS if full else 0.0
+    def _wait_seconds(self, granted: deque[float], most: int) -> float:
+        recent = self._recent(granted)
+        free_at = recent[-most] + _WINDOW_SECONDS if len(recent) >= most else 0.0
         return max(free_at, self._paused_until) - self._clock.elapsed()
+
+    def _recent(self, granted: deque[float]) -> deque[float]:
+        """Forget what is out of the window."""
+        while granted and granted[0] + _WINDOW_SECONDS <= self._clock.elapsed():
+            granted.popleft()
+        return granted
+
+
+class Budgets:
+    """The budget of each key, also of one that nobody has any more, until it is spotless."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._tidied_at = clock.elapsed()
+        self._budgets: dict[Hashable, RequestBudget] = {}
+
+    def of(self, key: Hashable, per_minute: int) -> RequestBudget:
+        """Return a key's budget, with a limit of `per_minute` if it is new or has more."""
+        now = self._clock.elapsed()
+        if now - self._tidied_at >= _WINDOW_SECONDS:  # seldom, for there may be thousands
+            self._budgets = {key: one for key, one in self._budgets.items() if not one.is_spotless}
+            self._tidied_at = now
+        budget = self._budgets.get(key)
+        if budget is None:
+            budget = self._budgets[key] = RequestBudget(per_minute, self._clock)
+        budget.per_minute = min(budget.per_minute, per_minute)
+        return budget
+
+
+class FoundBudget:
+    """The budget that is found anew for each request, as the key may be another by then."""
+
+    def __init__(self, find: Callable[[], RequestBudget]) -> None:
+        self._find = find
+
+    def pause(self, seconds: float) -> None:
+        """Pause the budget of now."""
+        self._find().pause(seconds)
+
+    async def acquire(self, *, background: bool) -> float:
+        """Wait for leave by the budget of now; return the seconds waited."""
+        return await self._find().acquire(background=background)

@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -22,6 +23,7 @@ from pin_exporter.flags import (
 )
 from pin_exporter.load_settings import load_web_settings, unknown_variable_problems
 from pin_exporter.logs import configure_logging, tell
+from pin_exporter.standard_output import write_text
 
 _log = logging.getLogger("pin_exporter")
 
@@ -73,7 +75,8 @@ def _serve(parsed: argparse.Namespace) -> int:
         accounts = check_settings(flags)
         _fail(0, unknown_variable_problems())
         told = ", ".join(accounts) or "none belongs to this shard"
-        sys.stdout.write(f"the settings are good; accounts: {told}\n")
+        with suppress(BrokenPipeError):  # who reads no further knows enough
+            write_text(f"the settings are good; accounts: {told}\n")
         return 0
     run_as_configured(flags)
     return 0
@@ -83,13 +86,15 @@ def _once(parsed: argparse.Namespace) -> int:
     from pin_exporter.once.command import run_once  # noqa: PLC0415 - only where it is wanted
 
     load_env_file(Path(".env"))
-    status = run_once(flags_given(parsed), form=parsed.format, output=parsed.output)
+    output = None if parsed.output is None else Path(parsed.output)
+    status = run_once(flags_given(parsed), form=parsed.format, output=output)
     return _fail(status, unknown_variable_problems())
 
 
 def _demo(parsed: argparse.Namespace) -> int:
     from pin_exporter.demo import run_demo  # noqa: PLC0415 - the simulator only where it is wanted
 
+    load_env_file(Path(".env"))
     settings = load_web_settings(flags_given(parsed))
     log_events = configure_logging(settings.log_level, settings.log_format)
     run_demo(settings.web_listen_address, settings.web_telemetry_path, settings.web_config_file, log_events)

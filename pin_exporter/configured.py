@@ -11,7 +11,7 @@ from pin_exporter.accounts import Account, accounts_of, shard_of
 from pin_exporter.errors import SettingsError
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.load_settings import load_settings, load_web_settings, unknown_variables
-from pin_exporter.logs import configure_logging
+from pin_exporter.logs import configure_logging, tell
 from pin_exporter.run import Web, run_exporter
 from pin_exporter.server import hangups_held, listen, local_url
 from pin_exporter.setting_types import is_exposed
@@ -20,6 +20,7 @@ from pin_exporter.shard import Shard
 from pin_exporter.web_config import WebConfig, read_web_config
 
 _log: Final = logging.getLogger("pin_exporter")
+_UNGUARDED: Final = "sets neither TLS nor users: whoever reaches the port can read the metrics"
 
 
 def check_settings(flags: Mapping[str, object]) -> list[str]:
@@ -30,7 +31,8 @@ def check_settings(flags: Mapping[str, object]) -> list[str]:
         more = [told for told in _problems_of_web_config(flags) if told not in error.problems]
         raise SettingsError([*error.problems, *more]) from None
     names = [account.name for account in usable_accounts(settings, HttpClients(), shard_of(settings))]
-    _web_config(settings)
+    if _is_unguarded(settings, _web_config(settings)):
+        tell(f"{settings.web_config_file}: {_UNGUARDED}")
     return names
 
 
@@ -52,6 +54,9 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
     warn_of_plain_http(accounts)
     if web_config.users and web_config.tls is None:
         _log.warning("passwords come in without encryption: set tls_server_config, or encrypt in front")
+    if _is_unguarded(settings, web_config):
+        file = str(settings.web_config_file)
+        _log.warning("the web configuration sets neither TLS nor users: all may read", extra={"file": file})
     listening = " ".join(local_url(opened, web_config.scheme) for opened in sockets)
     told = {"version": __version__, "accounts": len(accounts), "listening": listening}
     _log.info("starting", extra=told | _told_of(shard))
@@ -96,6 +101,11 @@ def _problems_of_web_config(flags: Mapping[str, object]) -> Sequence[str]:
 
 def _web_config(settings: Settings) -> WebConfig:
     return read_web_config(settings.web_config_file) if settings.web_config_file else WebConfig()
+
+
+def _is_unguarded(settings: Settings, web_config: WebConfig) -> bool:
+    """Tell whether a file was named to guard the port, and leaves it open."""
+    return bool(settings.web_config_file) and web_config.tls is None and not web_config.users
 
 
 def warn_of_plain_http(accounts: Sequence[Account]) -> None:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from pin_exporter.accounts import Account
 from pin_exporter.api import PinApi
-from pin_exporter.budget import RequestBudget
+from pin_exporter.budget import Budgets, FoundBudget, RequestBudget
 from pin_exporter.cadence import Cadence
 from pin_exporter.clock import Clock
 from pin_exporter.credentials import RereadCredentials
@@ -35,12 +35,10 @@ class Keyed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Polled:
-    """A poller, for whom, and with whom it shares which budget."""
+    """A poller, for whom, and with whom it shares a budget."""
 
     account: Account
     sharing: Sequence[Account]
-    shared: tuple[str, SecretStr]
-    budget: RequestBudget
     poller: AccountPoller
 
 
@@ -48,7 +46,8 @@ class Exporter:
     """The pollers of all accounts.
 
     Accounts with the same base URL and key share one request budget, the smallest that one of them was given,
-    and each gets an equal part of it for its walks.
+    and each gets an equal part of it for its walks. An account whose key changes in its file uses the
+    budget of the new key at once; the parts stay as they are until the next update.
     """
 
     def __init__(
@@ -57,6 +56,7 @@ class Exporter:
         self._clients = clients
         self._clock = clock
         self._rng = rng
+        self._budgets = Budgets(clock)
         self._tasks: dict[AccountPoller, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._polled: Mapping[str, _Polled] = {}
@@ -127,11 +127,12 @@ class Exporter:
         sharing: dict[tuple[str, SecretStr], list[Keyed]] = {}
         for keyed in accounts:
             sharing.setdefault(keyed.shared, []).append(keyed)
-        budgets = {one.shared: one.budget for one in self._polled.values()}
         for shared, group in sharing.items():
             together = tuple(account for account, _, _ in group)
             per_minute = min(account.requests_per_minute for account in together)
-            budget = RequestBudget(per_minute, self._clock, budgets.get(shared))
+            budget = self._budgets.of(shared, per_minute)
+            budget.per_minute = per_minute
+            walks_per_minute = budget.background_per_minute / len(together)
             first = self._polled.get(together[0].name)
             # Once for the group, and not for each of its accounts with all the others.
             before = first.sharing if first and first.sharing == together else None
@@ -140,12 +141,15 @@ class Exporter:
                 if old and old.sharing is before:
                     yield account, old
                 else:
-                    poller = self._poller(account, credentials, budget, len(together))
-                    yield account, _Polled(account, together, shared, budget, poller)
+                    poller = self._poller(account, credentials, per_minute, walks_per_minute)
+                    yield account, _Polled(account, together, poller)
 
     def _poller(
-        self, account: Account, credentials: RereadCredentials, budget: RequestBudget, sharers: int
+        self, account: Account, credentials: RereadCredentials, per_minute: int, walks_per_minute: float
     ) -> AccountPoller:
+        def budget() -> RequestBudget:
+            return self._budgets.of((account.base_url, credentials().api_key), per_minute)
+
         pool = self._clients.for_url(account.base_url, account.route)
         timeouts = Timeouts(account.request_timeout, account.connect_timeout, account.read_timeout)
         api = PinApi(pool, account.base_url, credentials, timeouts)
@@ -154,12 +158,12 @@ class Exporter:
             account.name,
             PinLister(
                 api,
-                budget,
+                FoundBudget(budget),
                 self._clock,
                 self._rng,
                 patience_seconds=min(account.poll_interval, _LONGEST_PATIENCE_SECONDS),
             ),
-            Cadence(account.poll_interval, account.stale_after, budget.background_per_minute / sharers),
+            Cadence(account.poll_interval, account.stale_after, walks_per_minute),
             self._clock,
             page_size=account.page_size,
             pages_in_flight=account.pages_in_flight,

@@ -3,14 +3,18 @@
 import argparse
 import difflib
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any, Final
 
+from pin_exporter.errors import SettingsError
 from pin_exporter.load_settings import flag_of, variable_of
 from pin_exporter.settings import Settings
 
 FORMAT_NAMES: Final = ("prometheus", "json", "table")
 """What once can write; beginning with what it writes unless told otherwise."""
+_FILES: Final = {
+    **{name: flag_of(name) for name in ("config_file", "web_config_file")},
+    "output": "--output",
+}
 _SERVE_EPILOG: Final = """\
 Every setting, these flags included, can be given in the environment as PIN_EXPORTER_<NAME>; README.md lists
 them. The keys are never flags, which others could read in the process list: set PIN_EXPORTER_API_KEY and
@@ -50,7 +54,6 @@ def add_once_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--output",
-        type=Path,
         metavar="FILE",
         help="Put it in a file, at once as a whole, for others to read; `-` is standard output.",
     )
@@ -90,8 +93,14 @@ def _add_switch(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def flags_given(parsed: argparse.Namespace) -> dict[str, Any]:
-    """Return the settings that were given as flags, by name."""
-    return {name: value for name, value in vars(parsed).items() if name in Settings.model_fields}
+    """Return the settings given as flags, by name. Raises SettingsError for an empty name of a file."""
+    empty = [flag for name, flag in _FILES.items() if vars(parsed).get(name) == ""]
+    if empty:
+        raise SettingsError([f"{flag}: is empty: name a file, or leave it out" for flag in empty])
+    given = {name: value for name, value in vars(parsed).items() if name in Settings.model_fields}
+    if addresses := given.get("web_listen_address"):
+        given["web_listen_address"] = ",".join(addresses)  # each of them may hold commas as well
+    return given
 
 
 def unknown_flag(flag: str, known: Collection[str]) -> str:

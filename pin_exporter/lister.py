@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 from pin_exporter.api import Exchange, PinApi
-from pin_exporter.budget import RequestBudget
+from pin_exporter.budget import FoundBudget, RequestBudget
 from pin_exporter.clock import Clock
 from pin_exporter.errors import PollError, RateLimitedError, ServerError
 from pin_exporter.model import Page
@@ -33,7 +33,7 @@ class PinLister:
     def __init__(
         self,
         api: PinApi,
-        budget: RequestBudget,
+        budget: RequestBudget | FoundBudget,
         clock: Clock,
         rng: random.Random,
         patience_seconds: float,

@@ -50,6 +50,8 @@ def load_settings(flags: Mapping[str, object]) -> Settings:
     settings = _checked(values, sources, problems)
     if settings is not None:
         problems += [f"{sources.locate(place)}: {told}" for place, told in joint_problems(settings)]
+    if problems and file and not file.values:
+        problems.insert(0, f"{file.path}: sets nothing: it is empty, or holds comments only")
     if settings is None or problems:
         raise SettingsError(problems)
     return settings

@@ -26,6 +26,7 @@ LOG_EVENTS: Final = (
     LogEvent("warning", "passwords come in without encryption: set tls_server_config, or encrypt in front"),
     LogEvent("warning", "poll failed"),
     LogEvent("warning", "poll still fails"),
+    LogEvent("warning", "the web configuration sets neither TLS nor users: all may read"),
     LogEvent("warning", "unknown environment variable"),
     LogEvent("warning", OTHER),
     LogEvent("error", "configuration refused: the one before stays in force"),

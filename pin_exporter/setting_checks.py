@@ -23,9 +23,12 @@ def joint_problems(settings: Settings) -> Iterator[tuple[Place, str]]:
 
     for place, name, own in _owners(settings):
         chosen = in_force(own, settings)
-        if chosen["stale_after"] is not None and chosen["stale_after"] <= chosen["poll_interval"]:
+        stale_after, poll_interval = chosen["stale_after"], chosen["poll_interval"]
+        if stale_after is not None and stale_after <= poll_interval:
             at = next((n for n in ("stale_after", "poll_interval") if getattr(own, n) is not None), "")
-            told = "stale_after must be longer than poll_interval"
+            told = f"{stale_after:.15g}s must be longer than poll_interval, which is {poll_interval:.15g}s"
+            if at == "poll_interval":
+                told = f"{poll_interval:.15g}s must be shorter than stale_after, which is {stale_after:.15g}s"
             problems.setdefault((*place, at) if at else ("stale_after",), told)
         if not shard.owns(name):
             continue  # its files are none of this process's business

@@ -22,6 +22,7 @@ _NO_PROXY_URL: Final = (
     "is not a proxy: write http://host:port, https://host:port or direct; user:password@ stands before the "
     "host, with odd characters in it as %2F and the like"
 )
+_LARGEST_SIZE: Final = 2**63 - 1
 _PAGES: Final = ("/accounts/", "/style.css")
 _TELEMETRY_PATH: Final = re.compile(r"/(?!-(?:/|$))[A-Za-z0-9._~/-]*")
 
@@ -83,6 +84,8 @@ def _check_listen_addresses(addresses: object) -> object:
             raise ValueError("must be host:port, [IPv6 address]:port or :port")
     if addresses in ([], ()):
         raise ValueError("must name at least one address")
+    if isinstance(addresses, list | tuple) and len(set(addresses)) < len(addresses):
+        raise ValueError("names an address twice")
     return addresses
 
 
@@ -92,6 +95,13 @@ def _check_telemetry_path(path: object) -> object:
             raise ValueError("is taken by the status pages: choose another, such as /metrics")
         return path
     raise ValueError("must begin with / and not with /-/, and be made of letters, digits and ._~/-")
+
+
+def _check_size(value: Any) -> int:
+    size = parse_size(value)
+    if size > _LARGEST_SIZE:
+        raise ValueError(f"is too large: the most is {_LARGEST_SIZE} bytes, 8 EiB less one")
+    return size
 
 
 def _check_shard(value: object) -> int:
@@ -119,8 +129,8 @@ PagesInFlight = Annotated[int, Field(ge=1, le=16)]
 PageRows = Annotated[int, Field(ge=10, le=10_000)]
 Size = Annotated[
     int,
-    BeforeValidator(parse_size),
-    _form(r"\s*[0-9]+(\.[0-9]+)?\s*([kKMGTP]i?)?[bB]?\s*", type=["integer", "string"]),
+    BeforeValidator(_check_size),
+    _form(r"\s*[0-9]+(\.[0-9]+)?\s*([kKMGTP]i?)?[bB]?\s*", type=["integer", "string"], maximum=_LARGEST_SIZE),
 ]
 BaseUrl = Annotated[str, BeforeValidator(_check_base_url), _form(_URL)]
 ProxyUrl = Annotated[SecretStr, BeforeValidator(_check_proxy_url), _form(f"{DIRECT}|{_URL}")]
@@ -134,6 +144,7 @@ ListenAddresses = Annotated[
         type=["string", "array"],
         items={"type": "string"},
         minItems=1,
+        uniqueItems=True,
     ),
 ]
 TelemetryPath = Annotated[str, BeforeValidator(_check_telemetry_path), _form("/[A-Za-z0-9._~/-]*")]

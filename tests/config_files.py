@@ -25,10 +25,10 @@ _DURATIONS: Final = st.one_of(
 )
 _NEARLY_DURATIONS: Final = st.builds("".join, st.lists(st.builds("{}{}".format, _DIGITS, _UNITS), max_size=3))
 _SIZES: Final = st.one_of(
-    st.integers(0),
+    st.integers(0, 2**63 - 1),
     st.builds(
         "{}{}{}{}".format,
-        st.integers(0, 9_999),
+        st.integers(0, 8_000),
         st.sampled_from(["", ".5", ".25 ", " "]),
         st.sampled_from(["", *"kKMGTP"]) | st.sampled_from(["Ki", "Mi", "Gi", "Ti", "Pi"]),
         st.sampled_from(["", "B", "b"]),
@@ -55,7 +55,7 @@ _ADDRESSES: Final = st.builds(
     st.sampled_from(["", "localhost", "127.0.0.1", "[::1]", "[fe80::1%eth0]", "0.0.0.0"]),
     st.integers(0, 65_535),
 )
-_LISTS_OF_ADDRESSES: Final = st.lists(_ADDRESSES, min_size=1, max_size=3)
+_LISTS_OF_ADDRESSES: Final = st.lists(_ADDRESSES, min_size=1, max_size=3, unique=True)
 
 
 def _whole(low: int, high: int) -> st.SearchStrategy[object]:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pin_exporter.budget import RequestBudget
-from tests.clocks import FakeClock
+from pin_exporter.budget import Budgets, RequestBudget
+from tests.clocks import FakeClock, settle
 
 GAPS = st.one_of(st.just(0.0), st.floats(0.0, 90.0), st.sampled_from([1.0, 30.0, 60.0]))
 ARRIVALS = st.lists(st.tuples(GAPS, st.booleans()), min_size=1, max_size=40)
@@ -166,3 +166,55 @@ def test_someone_who_gives_up_waiting_takes_no_place_and_holds_up_nobody() -> No
 @pytest.mark.parametrize(("per_minute", "background"), [(2, 1), (3, 1), (120, 60), (121, 60)])
 def test_half_the_budget_is_rounded_down_but_never_to_nothing(per_minute: int, background: int) -> None:
     assert RequestBudget(per_minute, FakeClock()).background_per_minute == background
+
+
+@settings(max_examples=60, deadline=None)
+@given(limits=st.lists(st.integers(2, 9), min_size=2, max_size=8), background=st.booleans())
+def test_a_changed_limit_forgets_no_request_of_the_last_minute(limits: list[int], background: bool) -> None:
+    grants = Grants(limits[0])
+
+    async def work() -> None:
+        asking = asyncio.gather(*(grants.ask(number, background=background) for number in range(30)))
+        for limit in limits:
+            grants.budget.per_minute = limit
+            await grants.clock.sleep(1.0)
+        await asking
+
+    grants.run(work)
+    most = max(limits)
+    assert most_in_any_minute(grants.at) <= (most // 2 if background else most)
+
+
+def test_the_budget_of_a_key_is_kept_until_a_minute_after_its_last_request_or_pause() -> None:
+    clock = FakeClock()
+    budgets = Budgets(clock)
+    used, paused, unused = (budgets.of(key, 5) for key in ("used", "paused", "unused"))
+    asyncio.run(used.acquire(background=False))
+    paused.pause(90.0)
+    clock.now += 59.9
+    assert [budgets.of(key, 5) for key in ("used", "paused", "unused")] == [used, paused, unused]
+    clock.now += 0.1
+    assert budgets.of("used", 5) is not used
+    assert budgets.of("paused", 5) is paused
+    assert budgets.of("unused", 5) is not unused
+
+
+def test_a_budget_that_someone_waits_for_is_kept() -> None:
+    clock = FakeClock()
+    budgets = Budgets(clock)
+    budget = budgets.of("key", 2)
+
+    async def work() -> None:
+        asking = asyncio.gather(*(budget.acquire(background=True) for _ in range(2)))
+        await settle()
+        clock.now += 60.0
+        budgets.of("other", 2)
+        assert budgets.of("key", 2) is budget
+        await asking
+
+    asyncio.run(work())
+
+
+def test_whoever_uses_a_key_the_smallest_limit_holds() -> None:
+    budgets = Budgets(FakeClock())
+    assert [budgets.of("key", limit).per_minute for limit in (5, 3, 9)] == [5, 3, 3]

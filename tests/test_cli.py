@@ -233,6 +233,53 @@ def test_config_check_tells_of_the_web_configuration_too_when_the_settings_are_w
     assert [line.rpartition("/")[2].partition(":")[0] for line in told] == ["pin-exporter", "web.yml"]
 
 
+@pytest.mark.parametrize(
+    ("addresses", "told"),
+    [
+        (["127.0.0.1:11,[::1]:12"], ""),
+        (["127.0.0.1:11, [::1]:12", ":13"], ""),
+        ([":11", ":11"], "names an address twice"),
+        ([":12,:11", ":12"], "names an address twice"),
+        ([""], "must be host:port, [IPv6 address]:port or :port"),
+    ],
+)
+def test_flags_of_addresses_may_hold_commas_and_name_none_twice(
+    addresses: Sequence[str], told: str, environment: pytest.MonkeyPatch
+) -> None:
+    set_variables(environment, api_key="k", secret_key=SECRET)
+    ended = run("--config.check", *(f"--web.listen-address={address}" for address in addresses))
+    assert ended.err == (told and f"pin-exporter: --web.listen-address: {told}\n")
+    assert ended.status == (2 if told else 0)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--config.file="],
+        ["--config.check", "--web.config.file="],
+        ["once", "--output="],
+        ["demo", "--web.config.file="],
+    ],
+)
+def test_a_file_without_a_name_is_told_of_as_empty(
+    arguments: Sequence[str], environment: pytest.MonkeyPatch
+) -> None:
+    set_variables(environment, api_key="k", secret_key=SECRET)
+    told = f"pin-exporter: {arguments[-1].rstrip('=')}: is empty: name a file, or leave it out\n"
+    assert run(*arguments) == Ended(2, "", told)
+
+
+@pytest.mark.parametrize("content", ["", "# nothing\n", "basic_auth_users: {}\n", "http_server_config: {}\n"])
+def test_config_check_warns_of_a_web_configuration_that_guards_nothing(
+    content: str, environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    set_variables(environment, api_key="k", secret_key=SECRET)
+    (tmp_path / "web.yml").write_text(content)
+    ended = run("--config.check", f"--web.config.file={tmp_path}/web.yml")
+    told = "sets neither TLS nor users: whoever reaches the port can read the metrics"
+    assert (ended.status, ended.err) == (0, f"pin-exporter: {tmp_path}/web.yml: {told}\n")
+
+
 @pytest.mark.parametrize("command", [[], ["--config.check"], ["serve"]])
 def test_a_file_that_cannot_be_read_ends_with_2(command: Sequence[str], tmp_path: Path) -> None:
     ended = run(*command, f"--config.file={tmp_path / 'none.yml'}")

@@ -270,6 +270,57 @@ def test_an_update_lets_no_more_requests_through_in_a_minute_than_before(
     assert all(later - earlier > 59.999 for earlier, later in zip(at, at[3:], strict=False))
 
 
+KEYED = {"api_key": SecretStr("key"), "requests_per_minute": 9}
+ONE_ELSEWHERE = [account("z", api_key=SecretStr("other"))]
+
+
+@pytest.mark.parametrize(
+    "between", [[account("a", **{**KEYED, "requests_per_minute": 2})], ONE_ELSEWHERE, []]
+)
+def test_no_update_however_often_forgets_the_requests_of_the_last_minute(between: list[Account]) -> None:
+    clock = FakeClock(elapsed=START)
+    service = Service(clock, 950)
+    before = [account("a", **KEYED, poll_interval=1.0)]
+    exporter = Exporter(before, _Clients(service), clock, random.Random(1))
+
+    async def work() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(exporter.run())
+            for _ in range(50):
+                await clock.sleep(2)
+                exporter.update(between)
+                await clock.sleep(1)
+                exporter.update(before)
+
+    asyncio.run(clock.run_until(START + 200, work))
+    pairs = zip(service.requests, service.arrivals, strict=True)
+    at = [at for request, at in pairs if request.headers["pinning_api_key"] == "key"]
+    assert len(at) > 18
+    assert all(later - earlier > 59.999 for earlier, later in zip(at, at[9:], strict=False))
+
+
+def test_a_key_that_comes_into_a_file_brings_its_budget_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("key-before")
+    running = Running(
+        account("a", api_key=KeyFile(file), requests_per_minute=9, poll_interval=5.0),
+        account("b", requests_per_minute=3, poll_interval=5.0),
+        seconds=0,
+    )
+
+    async def work() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(running.exporter.run())
+            await running.clock.sleep(12)
+            file.write_text("key")
+
+    asyncio.run(running.clock.run_until(START + 200, work))
+    at = running.requests_by("key")
+    assert len(running.requests_by("key-before")) > 3
+    assert len(at) == 12
+    assert all(later - earlier > 59.999 for earlier, later in zip(at, at[3:], strict=False))
+
+
 def test_an_update_while_it_ends_begins_nothing() -> None:
     clock = FakeClock(elapsed=START)
     exporter = Exporter([own("a")], _Clients(Service(clock, 3)), clock, random.Random(1))

@@ -278,14 +278,14 @@ def test_two_accounts_without_a_name_are_each_told_to_have_one(path: Path) -> No
     ]
 
 
-TOO_SHORT = "stale_after must be longer than poll_interval"
+TOO_SHORT = "must be longer than poll_interval, which is 60s"
 
 
 @pytest.mark.parametrize("stale_after", ["60s", "30s"])
 def test_data_must_not_vanish_before_the_next_poll(stale_after: str, environment: pytest.MonkeyPatch) -> None:
     set_variables(environment, stale_after=stale_after, poll_interval="60s", **KEYS)
 
-    assert problems() == [f"PIN_EXPORTER_STALE_AFTER: {TOO_SHORT}"]
+    assert problems() == [f"PIN_EXPORTER_STALE_AFTER: {stale_after} {TOO_SHORT}"]
 
 
 def test_the_cadence_of_each_account_is_judged_where_it_is_set(path: Path) -> None:
@@ -301,9 +301,31 @@ accounts:
     told = problems(path, content)
 
     assert told == [
-        f"config.yml:4: accounts[1].poll_interval: {TOO_SHORT}",
-        f"config.yml:5: accounts[2].stale_after: {TOO_SHORT}",
+        "config.yml:4: accounts[1].poll_interval: 300s must be shorter than stale_after, which is 300s",
+        f"config.yml:5: accounts[2].stale_after: 30s {TOO_SHORT}",
     ]
+
+
+@pytest.mark.parametrize("content", ["", "# api_key: k\n"])
+def test_a_file_that_sets_nothing_is_named_where_something_is_missing(
+    content: str, path: Path, environment: pytest.MonkeyPatch
+) -> None:
+    told = problems(path, content)
+    assert told[0] == "config.yml: sets nothing: it is empty, or holds comments only"
+    assert [problem.partition(":")[0] for problem in told] == ["config.yml", "no account"]
+
+    set_variables(environment, **KEYS)
+    assert load(path, content).api_key == SecretStr("k3y")
+
+
+def test_both_values_are_told_for_they_may_come_from_two_places(
+    path: Path, environment: pytest.MonkeyPatch
+) -> None:
+    set_variables(environment, poll_interval="12h", **KEYS)
+
+    told = problems(path, "stale_after: 1.5h\n")
+
+    assert told == ["config.yml:1: stale_after: 5400s must be longer than poll_interval, which is 43200s"]
 
 
 def test_the_cadence_is_judged_though_a_key_is_missing(environment: pytest.MonkeyPatch) -> None:
@@ -311,7 +333,7 @@ def test_the_cadence_is_judged_though_a_key_is_missing(environment: pytest.Monke
 
     assert problems() == [
         "PIN_EXPORTER_SECRET_KEY: is missing: give it or secret_key_file",
-        f"PIN_EXPORTER_STALE_AFTER: {TOO_SHORT}",
+        f"PIN_EXPORTER_STALE_AFTER: 10s {TOO_SHORT}",
     ]
 
 

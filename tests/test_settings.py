@@ -131,7 +131,22 @@ def test_listen_addresses_come_as_text_or_as_a_list(value: object, addresses: tu
 
 @pytest.mark.parametrize(
     "value",
-    ["", "10242", ":", ":x", ":65536", "::1:80", "a b:80", ":1,", "http://x:80", [], [""], [80], {"a": 1}],
+    [
+        "",
+        "10242",
+        ":",
+        ":x",
+        ":65536",
+        "::1:80",
+        "a b:80",
+        ":1,",
+        "http://x:80",
+        [],
+        [""],
+        [80],
+        {"a": 1},
+        ":1,:1",
+    ],
 )
 def test_listen_addresses_that_are_none_are_refused(value: object) -> None:
     with pytest.raises(ValidationError):
@@ -211,3 +226,14 @@ def test_plain_http_to_another_machine_exposes_the_keys(url: str, exposed: bool)
     assert is_exposed(url, None) is exposed
     assert is_exposed(url, SecretStr("direct")) is exposed
     assert is_exposed(url, SecretStr("http://127.0.0.1:3128")) is url.lower().startswith("http:")
+
+
+@pytest.mark.parametrize("value", [2**63 - 1, f"{2**63 - 1}", "8191PiB"])
+def test_a_size_is_at_most_what_64_bits_hold(value: object) -> None:
+    assert settings(size_limit=value).size_limit in (2**63 - 1, 8191 * 2**50)
+
+
+@pytest.mark.parametrize("value", [2**63, "8192PiB", "99999999999999999999999999999999TB"])
+def test_a_size_beyond_64_bits_is_refused(value: object) -> None:
+    with pytest.raises(ValidationError, match="is too large: the most is 9223372036854775807 bytes"):
+        settings(size_limit=value)

@@ -58,7 +58,11 @@ def _widened(given: Mapping[str, Any]) -> dict[str, Any]:
     if "enum" in given:
         in_any_case = {"type": "string", "pattern": _in_any_case(given["enum"])}
         return {"anyOf": [{"enum": given["enum"]}, in_any_case]}
-    kept = {key: given[key] for key in ("pattern", "items", "minItems", "minimum", "maximum") if key in given}
+    kept = {
+        key: given[key]
+        for key in ("pattern", "items", "minItems", "uniqueItems", "minimum", "maximum")
+        if key in given
+    }
     bounds = {_BOUNDS[key]: given[key] for key in _BOUNDS if key in given}
     forms = {
         "boolean": {"type": ["boolean", "integer", "string"], "pattern": _in_any_case(_SWITCH)},

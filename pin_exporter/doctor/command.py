@@ -28,6 +28,7 @@ from pin_exporter.doctor.report import WIDEST, as_json, as_text
 from pin_exporter.errors import SettingsError
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.load_settings import load_settings
+from pin_exporter.standard_output import check_standard_output, write_text
 from pin_exporter.transport_errors import Timeouts
 
 _INTERRUPTED: Final = 130
@@ -48,8 +49,9 @@ def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool) -> 
 
     `flags` are settings given as such. Text is written account by account, so that what was found is not lost
     where a later one takes long. Raises SettingsError for wrong settings, for a name that there is not, for
-    keys or URLs that cannot be used, and where the report cannot be written.
+    keys or URLs that cannot be used, and OutputError where the report cannot be written.
     """
+    check_standard_output()
     accounts = list(accounts_of(load_settings(flags)))
     chosen = [account for account in accounts if name in (None, account.name)]
     if not chosen:
@@ -60,12 +62,12 @@ def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool) -> 
 
     def tell(diagnosis: Diagnosis) -> None:
         if not json:
-            _write(as_text(diagnosis, colour=colour, width=width))
+            write_text(as_text(diagnosis, colour=colour, width=width))
 
     try:
         diagnoses = uvloop.run(_examined(chosen, tell))
         if json:
-            _write(as_json(diagnoses))
+            write_text(as_json(diagnoses))
     except (asyncio.CancelledError, BrokenPipeError):
         return _INTERRUPTED
     return int(any(diagnosis.problems for diagnosis in diagnoses))
@@ -88,20 +90,6 @@ async def _examined(accounts: Sequence[Account], tell: Callable[[Diagnosis], Non
                     sys.stderr.flush()
             tell(diagnoses[-1])
     return diagnoses
-
-
-def _write(text: str) -> None:
-    """Write to standard output, whatever its encoding. Raises SettingsError, or BrokenPipeError."""
-    encoding = sys.stdout.encoding
-    try:
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        sys.stdout.flush()
-    except OSError as error:
-        # What is left in the buffer would be written, and fail, once more when the process ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise SettingsError([f"the report cannot be written: {error.strerror}"]) from None
 
 
 async def examined(

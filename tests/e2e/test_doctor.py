@@ -165,7 +165,7 @@ def test_a_report_that_nobody_takes_ends_without_a_traceback() -> None:
     assert (piped.returncode, piped.stderr) == (130, "")
     assert (filled.returncode, filled.stderr) == (
         2,
-        "pin-exporter: the report cannot be written: No space left on device\n",
+        "pin-exporter: standard output cannot be written: No space left on device\n",
     )
 
 

@@ -266,3 +266,11 @@ def test_500_clients_that_keep_it_waiting_keep_no_scrape_from_its_answer(
         assert len([*Path(f"/proc/{exported.process.popen.pid}/fd").iterdir()]) < 2 * 256
         assert exported.process.stop() == 0
         assert not any("rror" in line for line in exported.process.lines if "poll" not in line)
+
+
+def test_a_file_that_guards_nothing_is_told_of_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "web.yml"
+    path.write_text("# to be written\n")
+    with guarded(path) as exported:
+        exported.process.wait_for_line("sets neither TLS nor users.*file=.*web.yml")
+        assert curl(f"{exported.url}/metrics")[0] == 200
