@@ -47,7 +47,7 @@ class Exporter:
 
     Accounts with the same base URL and key share one request budget, the smallest that one of them was given,
     and each gets an equal part of it for its walks. An account whose key changes in its file uses the
-    budget of the new key at once; the parts stay as they are until the next update.
+    budget of the new key from its second request on; the parts stay as they are until the next update.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class Exporter:
         self, account: Account, credentials: RereadCredentials, per_minute: int, walks_per_minute: float
     ) -> AccountPoller:
         def budget() -> RequestBudget:
-            return self._budgets.of((account.base_url, credentials().api_key), per_minute)
+            return self._budgets.of((account.base_url, credentials.last.api_key), per_minute)
 
         pool = self._clients.for_url(account.base_url, account.route)
         timeouts = Timeouts(account.request_timeout, account.connect_timeout, account.read_timeout)
