@@ -113,7 +113,8 @@ class Walk:
     def _check_budget(self) -> None:
         self._farthest = max(self._farthest, self.frontier)
         rows = max(self._evidence.most_files, self._farthest)
-        undisturbed = 1 + rows // max(1, self._rows // self.pages - MIN_OVERLAP)
+        length = self._rows // self.pages
+        undisturbed = 1 + rows // max(1, length - min(MIN_OVERLAP, length // 2))
         told = (
             f"the list changes too fast: {self.pages} pages were read where {undisturbed} would do: "
             "raise requests_per_minute or page_size"

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -42,10 +43,12 @@ def test_make_run_takes_the_simulator_unless_an_account_is_set(
     if file is not None:
         (tmp_path / ".env").write_text(file)
 
+    # Not what the make that runs these tests was told, such as another VENV.
+    own = {name: value for name, value in os.environ.items() if not re.match("M(AKE|FLAGS)", name)}
     told = subprocess.run(
         [make, "--no-print-directory", "-f", MAKEFILE, "run"],
         cwd=tmp_path,
-        env={**os.environ, **variables},
+        env={**own, **variables},
         capture_output=True,
         text=True,
         check=True,
