@@ -401,10 +401,12 @@ def test_no_walk_over_a_list_of_ties_is_called_repaired_that_missed_a_row(seed: 
         assert set(walked.numbers) == set(range(300)) or walked.walk.verdict is Verdict.INCONSISTENT
 
 
-@pytest.mark.parametrize("group", [2, 8, 12, 30])
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize(
+    ("group", "seed"),
+    [(2, 0), (2, 1), (2, 2), (8, 0), (12, 0), (30, 11), (30, 18), (30, 19), (30, 29), (30, 31)],
+)
 def test_no_walk_over_ties_in_a_list_that_changes_is_called_repaired_that_missed_a_row(
-    seed: int, group: int
+    group: int, seed: int
 ) -> None:
     rng = Random(seed)
 
