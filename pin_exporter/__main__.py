@@ -3,17 +3,20 @@
 import os
 import signal
 import sys
+from typing import Final
+
+_ANSWERING: Final = ("once", "doctor", "healthcheck")
+"""Commands whose exit status is an answer, which there is none of when they are stopped before."""
 
 
 def main() -> int:
     """Run the command line and return the exit status."""
     _take_standard_descriptors()
+    command = "".join(sys.argv[1:2])
     # A container's first process is deaf to SIGTERM without a handler, and the imports below take a moment.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    if sys.argv[1:2] == ["once"]:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda received, _: sys.exit(128 + received))
-    if sys.argv[1:2] == ["healthcheck"]:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _: sys.exit(128 + received if command in _ANSWERING else 0))
+    if command == "healthcheck":
         from pin_exporter import healthcheck  # noqa: PLC0415 - runs often, beside the exporter: stays small
 
         return healthcheck.main(sys.argv[2:])

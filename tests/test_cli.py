@@ -19,6 +19,7 @@ from pin_exporter.settings import Settings
 from tests.environment import clean, set_variables
 
 SECRET = "Zq7Wm4XkPd9"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -345,14 +346,17 @@ def test_python_m_runs_the_same_command_line(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(
     ("arguments", "number", "status"),
-    [([], signal.SIGTERM, 0), (["once"], signal.SIGTERM, 143), (["once"], signal.SIGINT, 130)],
+    [
+        *((command, number, 0) for command in ([], ["serve"]) for number in SIGNALS),
+        *(([command], number, 128 + number) for command in ("once", "doctor") for number in SIGNALS),
+    ],
 )
 def test_it_can_be_told_to_stop_before_anything_is_imported(
     monkeypatch: pytest.MonkeyPatch, arguments: list[str], number: signal.Signals, status: int
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["pin-exporter", *arguments])
     monkeypatch.setattr("pin_exporter.cli.main", lambda: signal.raise_signal(number))
-    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {each: signal.getsignal(each) for each in SIGNALS}
 
     try:
         with pytest.raises(SystemExit) as ended:
