@@ -24,7 +24,7 @@ class Section:
         """Return the mapping under a key, empty if nothing is there."""
         values = self.values.get(name)
         if not isinstance(values, dict):
-            if values not in (None, ""):
+            if values is not None:
                 self.problem(name, "must be a mapping")
             values = {}
         return Section(self.file, (*self.place, name), values, self.problems)
@@ -52,7 +52,7 @@ class Section:
     def texts(self, name: str) -> tuple[str, ...]:
         """Return the list of texts of a key, empty if it is not there."""
         values = self.values.get(name)
-        if values in (None, "", []):
+        if values is None or values == []:
             return ()
         if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
             self.problem(name, "must be a list of words")

@@ -191,6 +191,10 @@ def _read_client_auth(section: Section, context: ssl.SSLContext, files: _Files) 
 
 def _allowed_sans(section: Section, mode: ssl.VerifyMode) -> frozenset[str]:
     names = section.texts("client_allowed_sans")
+    if section.values.get("client_allowed_sans") == []:
+        # Not as if it were not there: a list that came out empty must not let everybody in.
+        told = "is empty, which would let nobody in: name somebody, or leave it out"
+        section.problem("client_allowed_sans", told)
     if names and mode != ssl.CERT_REQUIRED:
         section.problem("client_allowed_sans", "needs client_auth_type: RequireAndVerifyClientCert")
     return frozenset(map(plain_san, names))

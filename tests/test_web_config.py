@@ -163,6 +163,7 @@ MUTUAL = TLS + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file
             "4: tls_server_config.cert_fil: is not a setting: did you mean cert_file?",
         ),
         ("tls_server_config: yes\n", "1: tls_server_config: must be a mapping"),
+        (TLS + "basic_auth_users: ''\n", "4: basic_auth_users: must be a mapping"),
         (
             "tls_server_config:\n  cert_file: server.crt\n",
             "1: tls_server_config.key_file: is missing: TLS needs it or key",
@@ -231,6 +232,15 @@ MUTUAL = TLS + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file
         (
             TLS + "  client_allowed_sans: a\n",
             "4: tls_server_config.client_allowed_sans: must be a list of words",
+        ),
+        (
+            MUTUAL + "clients.crt\n  client_allowed_sans: []\n",
+            "6: tls_server_config.client_allowed_sans: is empty, which would let nobody in: name somebody, "
+            "or leave it out",
+        ),
+        (
+            MUTUAL + "clients.crt\n  client_allowed_sans: ''\n",
+            "6: tls_server_config.client_allowed_sans: must be a list of words",
         ),
         (
             TLS + "  curve_preferences: [X25519, CurveP256]\n",
