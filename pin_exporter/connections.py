@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import h11
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from pin_exporter.inbound import HEAD_SECONDS, LIMIT_CONCURRENCY, TAKE_SECONDS, Inbound
@@ -20,6 +22,8 @@ class BoundedProtocol(H11Protocol):
 
     def __init__(self, inbound: Inbound, tls: Tls | None, begun: Callable[[], None], **given: Any) -> None:
         super().__init__(**given)
+        self._app = self.app
+        self.app = self._answer
         self._inbound = inbound
         self._tls = tls
         self._begun = begun
@@ -104,6 +108,17 @@ class BoundedProtocol(H11Protocol):
         self._let_go()
         self._inbound.refused(reason)
         self.transport.abort()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application. Only the server cancels it, when it ends and has waited long enough."""
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            if self.cycle.response_started or self.flow.write_paused:
+                self.cycle.disconnected = True  # or the library would take it for a bug
+                self.transport.abort()
+            else:
+                await PlainTextResponse("the exporter is stopping\n", 503)(scope, receive, send)
 
     def _let_go(self) -> None:
         self._inbound.open.discard(self)

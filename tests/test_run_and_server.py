@@ -191,11 +191,15 @@ def test_variables_meant_for_other_servers_have_no_effect(
 SERVING = """
     import asyncio, sys
     from starlette.applications import Starlette
+    from starlette.responses import Response
     from starlette.routing import Route
     from pin_exporter.server import listen, local_url, serve
 
     async def stuck(request):
         await asyncio.Event().wait()
+
+    async def large(request):
+        return Response(b"x" * 2**25)
 
     async def work():
         try:
@@ -207,7 +211,7 @@ SERVING = """
     opened = listen("127.0.0.1:0")
     print(local_url(opened), flush=True)
     async def main():
-        app = Starlette(routes=[Route("/stuck", stuck)])
+        app = Starlette(routes=[Route("/stuck", stuck), Route("/large", large)])
         await serve(app, [opened], {"worker": work}, lambda: print("hung up", flush=True))
         print("returned", flush=True)
     run = asyncio.run
@@ -251,15 +255,20 @@ def test_connections_that_are_open_or_stuck_do_not_hold_up_the_end(serving: subp
         socket.create_connection(address) as idle,
         socket.create_connection(address) as slow,
         socket.create_connection(address) as stuck,
+        socket.create_connection(address) as greedy,
     ):
         idle.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert idle.recv(1)
+        greedy.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n" * 2)
+        assert greedy.recv(1)
         slow.sendall(b"GET / HT")
         stuck.sendall(b"GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n")
-        time.sleep(0.1)  # both are on their way to another process
+        time.sleep(0.1)  # all are on their way to another process
         serving.send_signal(signal.SIGTERM)
-        out, _ = serving.communicate(timeout=PATIENCE_SECONDS)
+        out, err = serving.communicate(timeout=PATIENCE_SECONDS)
+        assert stuck.recv(100).startswith(b"HTTP/1.1 503 ")
     assert "returned" in out
+    assert "Traceback" not in err
     assert serving.returncode == 0
 
 
