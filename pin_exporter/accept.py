@@ -18,6 +18,8 @@ from pin_exporter.web_tls import HandshakeError, Tls
 _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _PAUSE_SECONDS: Final = 0.1
 _ROOM_MADE: Final = 16
+_MORE_AT_ONCE: Final = 31
+"""Taken without waiting for another turn of the loop, or a crowd would hold up all who come after it."""
 _NOT_ENCRYPTED: Final = b"HTTP/1.0 400 Bad Request\r\n\r\nthis port speaks https, not http\n"
 
 NewProtocol = Callable[[Tls | None, Callable[[], None]], asyncio.Protocol]
@@ -49,16 +51,23 @@ class Acceptor:
         while True:
             try:
                 connection, _ = await loop.sock_accept(listening)
+                self._take(connection)
+                for _ in range(_MORE_AT_ONCE):
+                    self._take(listening.accept()[0])
+            except BlockingIOError:  # nobody else has come
+                pass
             except OSError as error:
                 exhausted = error.errno in _EXHAUSTED
                 for _ in range(_ROOM_MADE if exhausted else 0):
                     self._inbound.cut_off_oldest()
                 await asyncio.sleep(_PAUSE_SECONDS if exhausted else 0)
-                continue
-            self._inbound.make_room()
-            handshake = _Handshake(connection, self._new_protocol, self._inbound)
-            self._inbound.handshakes.add(handshake)
-            self._inbound.waiting[handshake] = None
+
+    def _take(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        self._inbound.make_room()
+        handshake = _Handshake(connection, self._new_protocol, self._inbound)
+        self._inbound.handshakes.add(handshake)
+        self._inbound.waiting[handshake] = None
 
 
 class _Handshake:

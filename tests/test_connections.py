@@ -577,3 +577,34 @@ def test_a_connection_that_cannot_be_accepted_does_not_end_the_server(number: in
         runner.run(accept_all())
     assert caught.group_contains(_EnoughSeenError)
     assert not Loop.failing
+
+
+def test_a_crowd_does_not_hold_up_who_comes_after_it() -> None:
+    crowd, turns = 24, 12
+    taken: list[asyncio.BaseTransport] = []
+
+    class Taken(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            taken.append(transport)
+
+    async def pass_turns() -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+    async def accept_some(opened: socket.socket) -> int:
+        accepting = asyncio.create_task(Acceptor(lambda *_: Taken(), Inbound(most=2 * crowd)).run([opened]))
+        await pass_turns()
+        soon = len(taken)
+        while len(taken) < crowd:  # noqa: ASYNC110 - over sockets
+            await asyncio.sleep(0)
+        accepting.cancel()
+        for transport in taken:
+            transport.close()
+        await pass_turns()
+        return soon
+
+    with ExitStack() as stack:
+        opened = listen("127.0.0.1:0")
+        for _ in range(crowd):
+            stack.enter_context(socket.create_connection(opened.getsockname()))
+        assert uvloop.run(accept_some(opened)) == crowd
