@@ -219,6 +219,7 @@ def test_a_date_that_is_none_is_passed_over(date: str) -> None:
         ({"RateLimit-Limit": "30, 30;w=30"}, 40),
         ({"RateLimit-Policy": '"default";q=100;w=120', "RateLimit": '"default";r=50;t=30'}, 33),
         ({"X-RateLimit-Limit-Minute": "90", "X-RateLimit-Limit-Hour": "3600"}, 40),
+        ({"X-RateLimit-Limit-Minute": "90", "X-RateLimit-Remaining-Minute": "3"}, 60),
         ({"X-RateLimit-Limit": "600"}, None),
         ({"X-RateLimit-Reset": "60"}, None),
         ({"X-RateLimit-Limit": "many"}, None),
