@@ -103,6 +103,11 @@ class Reply:
         return self.page.totals.files if self.page else 0
 
 
+def is_redirect(reply: Reply) -> bool:
+    """Tell whether the answer is that it is elsewhere, which 304 is not."""
+    return reply.status is not None and 300 <= reply.status < 400 and reply.status != 304
+
+
 def authority(parts: SplitResult) -> str:
     """Return a URL's host and port, without user and password. Raises ValueError for a port that is none."""
     name = parts.hostname or ""

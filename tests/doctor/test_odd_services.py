@@ -8,12 +8,19 @@ from email.utils import formatdate
 import httpx
 import pytest
 
-from tests.doctor.harness import SETUP, DoctorClock
+from pin_exporter.doctor.diagnosis import diagnose
+from pin_exporter.doctor.findings import Mark
+from tests.doctor.harness import SETUP, DoctorClock, examined_service
 from tests.doctor.test_findings import dated, found, has, listing
 
 Service = Callable[[httpx.Request], httpx.Response]
 SAFE = replace(SETUP, base_url="https://api.test/api", page_size=1_000)
 MANY = [dated(number) for number in range(1_500)]
+
+
+def problems(service: Service) -> list[str]:
+    findings = diagnose(examined_service(service, setup=SAFE)[0]).findings
+    return [finding.check for finding in findings if finding.mark is Mark.PROBLEM]
 
 
 def dated_by(date_of: Callable[[int, float], str]) -> Service:
@@ -47,3 +54,17 @@ def test_one_server_with_a_wrong_clock_is_no_wrong_clock_here() -> None:
     lines = found(dated_by(lambda asked, now: formatdate(now + 7_200 * (asked % 2), usegmt=True)))
 
     assert has(lines, "ok clock: ")
+
+
+def test_a_304_is_no_redirect() -> None:
+    assert problems(lambda _: httpx.Response(304)) == ["errors"]
+
+
+def test_what_to_do_is_not_lost_behind_long_words() -> None:
+    def service(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("x" * 300)
+
+    findings = diagnose(examined_service(service, setup=SAFE)[0]).findings
+
+    (errors,) = (finding for finding in findings if finding.check == "errors")
+    assert errors.action == "check base_url, DNS, firewalls and proxy variables"
