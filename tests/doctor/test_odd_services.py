@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from email.utils import formatdate
+from typing import Any
 
 import httpx
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from pin_exporter.doctor.diagnosis import diagnose
 from pin_exporter.doctor.findings import Mark
 from tests.doctor.harness import SETUP, DoctorClock, examined_service
-from tests.doctor.test_findings import dated, found, has, listing
+from tests.doctor.test_findings import Rows, dated, found, has, listing
 
 Service = Callable[[httpx.Request], httpx.Response]
 SAFE = replace(SETUP, base_url="https://api.test/api", page_size=1_000)
@@ -21,6 +22,42 @@ MANY = [dated(number) for number in range(1_500)]
 def problems(service: Service) -> list[str]:
     findings = diagnose(examined_service(service, setup=SAFE)[0]).findings
     return [finding.check for finding in findings if finding.mark is Mark.PROBLEM]
+
+
+def asked_instead(good: Service, change: Callable[[httpx.URL], httpx.URL]) -> Service:
+    """Answer another request than the one that was made."""
+    return lambda request: good(httpx.Request("GET", change(request.url)))
+
+
+def test_nulls_in_the_place_of_rows_are_no_shorter_pages() -> None:
+    def gaps(rows: Rows, params: httpx.QueryParams) -> Any:
+        return [None if int(str(one["size"])) % 10 == 0 else one for one in rows]
+
+    rows = [dated(number, size=number) for number in range(1_500)]
+    lines = found(listing(rows, gaps), base_url="https://api.test/api")
+
+    assert not has(lines, "problem")
+    assert not has(lines, "note limit")
+    assert has(lines, "ok default_limit")
+    assert has(lines, "ok offset")
+    assert has(lines, "note nulls: 150 of 1500 rows of a page are null")
+
+
+def test_odd_rows_are_counted_within_one_page() -> None:
+    rows = [dated(number, **({"id": ""} if number % 5 == 0 else {})) for number in range(50)]
+
+    assert has(found(listing(rows)), "problem unreadable: 10 of 50 rows of a page cannot be read")
+
+
+def test_unpinned_rows_that_only_a_filter_shows_do_not_stay_listed() -> None:
+    rows = [dated(number, pinned=number % 3 > 0) for number in range(300)]
+
+    def pinned_alone(url: httpx.URL) -> httpx.URL:
+        return url.copy_set_param("pinned", "true") if url.params["pinned"] == "all" else url
+
+    lines = found(asked_instead(listing(rows), pinned_alone))
+
+    assert has(lines, "ok unpinned: unpinned rows come with pinned=false alone: 100 such")
 
 
 def dated_by(date_of: Callable[[int, float], str]) -> Service:
