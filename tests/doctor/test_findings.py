@@ -268,9 +268,9 @@ def test_a_limit_that_is_refused_is_told_with_one_that_works_and_suggested() -> 
     evidence, _ = examined_service(service, setup=replace(SETUP, page_size=1_000))
 
     lines = told(evidence)
-    assert has(lines, "note limit: a limit of 250 rows does not work (status 400), one of 162 does")
+    assert has(lines, "note limit: a limit of 250 rows does not work (status 400), one of 200 does")
     assert not has(lines, "problem errors")
-    assert {one.setting: one.value for one in suggestions(evidence)}["page_size"] == 125
+    assert {one.setting: one.value for one in suggestions(evidence)}["page_size"] == 200
 
 
 def too_heavy(rows: int) -> Callable[[httpx.Request], httpx.Response]:
@@ -289,15 +289,22 @@ def test_a_very_large_page_that_fails_is_no_problem() -> None:
     lines = found(too_heavy(1_500), base_url="https://api.test/api")
 
     assert not has(lines, "problem")
-    assert has(lines, "note limit: a limit of 2000 rows does not work (no answer in time), one of 150 does")
+    assert has(lines, "note limit: a limit of 2000 rows does not work (no answer in time), one of 1000 does")
 
 
 def test_a_page_size_that_takes_too_long_is_told_and_a_smaller_one_suggested() -> None:
     evidence, _ = examined_service(too_heavy(300), setup=replace(SETUP, page_size=1_000))
 
-    assert any(re.match(r"problem errors: 4 of \d+ requests: no answer in", line) for line in told(evidence))
+    assert any(re.match(r"problem errors: 3 of \d+ requests: no answer in", line) for line in told(evidence))
     assert evidence.stopped is None
     assert {one.setting: one.value for one in suggestions(evidence)}["page_size"] == 250
+
+
+def test_a_server_that_does_few_rows_in_time_is_examined_to_the_end() -> None:
+    evidence, _ = examined_service(too_heavy(70), setup=replace(SETUP, page_size=1_000))
+
+    assert evidence.stopped is None
+    assert {one.setting: one.value for one in suggestions(evidence)}["page_size"] == 62
 
 
 def test_faults_that_come_and_go_are_not_taken_for_the_size_of_a_page() -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from pin_exporter.doctor.advice import suggestions
 from pin_exporter.doctor.diagnosis import diagnose
 from pin_exporter.doctor.findings import Mark
-from tests.doctor.harness import SETUP, DoctorClock, examined_service
+from tests.doctor.harness import SETUP, DoctorClock, examined_service, told
 from tests.doctor.test_findings import Rows, dated, found, has, listing
 
 Service = Callable[[httpx.Request], httpx.Response]
@@ -24,9 +25,50 @@ def problems(service: Service) -> list[str]:
     return [finding.check for finding in findings if finding.mark is Mark.PROBLEM]
 
 
+def suggested(service: Service) -> dict[str, str | int]:
+    return {one.setting: one.value for one in suggestions(examined_service(service, setup=SAFE)[0])}
+
+
 def asked_instead(good: Service, change: Callable[[httpx.URL], httpx.URL]) -> Service:
     """Answer another request than the one that was made."""
     return lambda request: good(httpx.Request("GET", change(request.url)))
+
+
+def refusing(good: Service, is_refused: Callable[[httpx.QueryParams], bool]) -> Service:
+    return lambda request: httpx.Response(400) if is_refused(request.url.params) else good(request)
+
+
+def limit_of(params: httpx.QueryParams) -> int:
+    return int(params.get("limit", 10))
+
+
+@pytest.mark.parametrize("most", [10, 20, 50, 62, 100, 200, 250, 500])
+def test_the_largest_limit_that_is_not_refused_is_found_and_suggested(most: int) -> None:
+    service = refusing(listing(MANY), lambda params: limit_of(params) > most)
+    evidence, _ = examined_service(service, setup=SAFE)
+
+    assert {one.setting: one.value for one in suggestions(evidence)} == {"page_size": most}
+    assert any(f"one of {most} does" in line for line in told(evidence))
+    assert (evidence.stopped, evidence.unanswered) == (None, ())
+
+
+def test_limits_that_are_all_refused_are_a_problem() -> None:
+    service = refusing(listing(MANY), lambda params: limit_of(params) > 5)
+    evidence, _ = examined_service(service, setup=SAFE)
+
+    assert has(told(evidence), "problem limit: a limit of 10 rows does not work (status 400), one of 1 does")
+    assert not has(told(evidence), "problem offset")
+    assert suggestions(evidence) == []
+
+
+def test_a_limit_that_is_passed_over_for_being_too_large_is_told() -> None:
+    def usual_where_too_large(url: httpx.URL) -> httpx.URL:
+        return url.copy_set_param("limit", 10) if limit_of(url.params) > 500 else url
+
+    service = asked_instead(listing(MANY), usual_where_too_large)
+
+    assert has(found(service, page_size=1_000), "note limit: a limit of 1000 brings 10 rows, one of 100 ")
+    assert suggested(service) == {"page_size": 100}
 
 
 def test_nulls_in_the_place_of_rows_are_no_shorter_pages() -> None:
@@ -58,6 +100,17 @@ def test_unpinned_rows_that_only_a_filter_shows_do_not_stay_listed() -> None:
     lines = found(asked_instead(listing(rows), pinned_alone))
 
     assert has(lines, "ok unpinned: unpinned rows come with pinned=false alone: 100 such")
+
+
+def test_what_is_only_down_now_brings_no_other_settings() -> None:
+    good, asked = listing(MANY), 0
+
+    def service(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        return good(request) if asked <= 5 else httpx.Response(503)
+
+    assert suggested(service) == {}
 
 
 def dated_by(date_of: Callable[[int, float], str]) -> Service:
