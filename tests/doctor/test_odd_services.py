@@ -1,5 +1,6 @@
 """Findings about services whose answers are odd in ways that look like something else."""
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,8 +13,9 @@ import pytest
 from pin_exporter.doctor.advice import suggestions
 from pin_exporter.doctor.diagnosis import diagnose
 from pin_exporter.doctor.findings import Mark
-from tests.doctor.harness import SETUP, DoctorClock, examined_service, told
+from tests.doctor.harness import SETUP, DoctorClock, examined_service, examined_simulation, told
 from tests.doctor.test_findings import Rows, dated, found, has, listing
+from tests.service import page, row
 
 Service = Callable[[httpx.Request], httpx.Response]
 SAFE = replace(SETUP, base_url="https://api.test/api", page_size=1_000)
@@ -32,6 +34,10 @@ def suggested(service: Service) -> dict[str, str | int]:
 def asked_instead(good: Service, change: Callable[[httpx.URL], httpx.URL]) -> Service:
     """Answer another request than the one that was made."""
     return lambda request: good(httpx.Request("GET", change(request.url)))
+
+
+def without(good: Service, parameter: str, value: object) -> Service:
+    return asked_instead(good, lambda url: url.copy_set_param(parameter, value))
 
 
 def refusing(good: Service, is_refused: Callable[[httpx.QueryParams], bool]) -> Service:
@@ -71,6 +77,104 @@ def test_a_limit_that_is_passed_over_for_being_too_large_is_told() -> None:
     assert suggested(service) == {"page_size": 100}
 
 
+def test_a_limit_that_is_not_honoured_is_not_taken_for_repeats() -> None:
+    assert problems(without(listing(MANY), "limit", 1_200)) == ["limit"]
+
+
+def test_an_offset_that_is_refused_is_a_problem() -> None:
+    service = refusing(listing(MANY), lambda params: int(params["offset"]) > 1_000)
+
+    lines = found(service, page_size=1_000)
+    assert has(lines, "problem offset: the page at 1450 is refused (status 400)")
+    assert not has(lines, "problem errors")
+    assert not has(lines, "note unanswered")
+
+
+def test_a_refusal_behind_the_end_of_the_list_is_none() -> None:
+    service = refusing(listing(MANY), lambda params: int(params["offset"]) > 1_500)
+
+    assert problems(service) == []
+    assert has(found(service, page_size=1_000), "note end: the page at 2500 is refused (status 400)")
+
+
+def test_other_refusals_are_errors() -> None:
+    service = refusing(listing(MANY), lambda params: params["sortOrder"] == "DESC")
+
+    assert any(": status 400" in line for line in found(service, page_size=1_000) if "errors: " in line)
+
+
+@pytest.mark.parametrize(("order", "wrong"), [("ASC", []), ("DESC", ["order"])])
+def test_an_order_that_is_ignored_is_not_taken_for_repeats(order: str, wrong: list[str]) -> None:
+    service = without(listing(MANY), "sortOrder", order)
+
+    assert problems(service) == wrong
+    assert has(found(service), "note reverse: sortOrder is ignored")
+
+
+def at_minutes(minutes: list[int]) -> Rows:
+    return [
+        row(place, date_pinned=f"2024-01-01T{minute // 60:02}:{minute % 60:02}:00.000000Z")
+        for place, minute in enumerate(minutes)
+    ]
+
+
+def test_an_order_is_seen_though_each_row_is_close_to_the_next() -> None:
+    service = listing(at_minutes(list(range(1_000))))
+
+    assert has(found(service, page_size=1_000), "ok order: rows come oldest first")
+
+
+def test_no_order_at_all_is_a_problem() -> None:
+    assert problems(listing(at_minutes([n * 7_919 % 997 for n in range(997)]))) == ["order"]
+
+
+def test_rows_that_are_in_another_order_each_time_do_not_tell_whether_pages_join() -> None:
+    rows = [row(number, date_pinned="2024-01-01T00:00:00.000000Z") for number in range(300)]
+    turn = 0
+
+    def service(request: httpx.Request) -> httpx.Response:
+        nonlocal turn
+        turn += 70
+        return listing(rows[turn % 300 :] + rows[: turn % 300])(request)
+
+    assert "offset" not in problems(service)
+
+
+def test_an_offset_that_is_ignored_does_not_tell_where_the_list_ends() -> None:
+    assert problems(without(listing(MANY), "offset", 0)) == ["offset", "end"]
+
+
+def test_an_offset_that_is_held_within_the_list_does_not_tell_where_it_ends() -> None:
+    def held(url: httpx.URL) -> httpx.URL:
+        offset = min(int(url.params["offset"]), len(MANY) - limit_of(url.params))
+        return url.copy_set_param("offset", max(0, offset))
+
+    assert problems(asked_instead(listing(MANY), held)) == ["end"]
+
+
+def test_totals_of_the_page_are_not_taken_for_changes_nor_for_the_end_of_the_list() -> None:
+    good = listing([dated(number) for number in range(3_000)])
+
+    def service(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=page(json.loads(good(request).content)["data"]["pins"]))
+
+    lines = found(service, base_url="https://api.test/api")
+    assert [line.split()[1] for line in lines if line.startswith("problem")] == ["totals_page:"]
+    for check in ("changes", "totals_filter", "reverse", "walk"):
+        assert not any(f"note {check}: " in line or f"ok {check}: an" in line for line in lines), lines
+
+
+def test_a_list_much_shorter_than_its_totals_is_not_taken_for_repeats() -> None:
+    def service(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(
+            200, content=page(json.loads(good(request).content)["data"]["pins"], 1_000_000, 5)
+        )
+
+    good = listing()
+    assert "repeats" not in problems(service)
+    assert has(found(service), "problem files: the list ends at least 50 rows before totals.files")
+
+
 def test_nulls_in_the_place_of_rows_are_no_shorter_pages() -> None:
     def gaps(rows: Rows, params: httpx.QueryParams) -> Any:
         return [None if int(str(one["size"])) % 10 == 0 else one for one in rows]
@@ -100,6 +204,18 @@ def test_unpinned_rows_that_only_a_filter_shows_do_not_stay_listed() -> None:
     lines = found(asked_instead(listing(rows), pinned_alone))
 
     assert has(lines, "ok unpinned: unpinned rows come with pinned=false alone: 100 such")
+
+
+def test_two_servers_with_different_lists_are_not_taken_for_one_that_changes() -> None:
+    servers, asked = (listing(MANY), listing(MANY[:1_200])), 0
+
+    def service(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        return servers[asked % 2](request)
+
+    assert "changes" in problems(service)
+    assert has(found(service), "problem changes: totals go back and forth: within ")
 
 
 def test_what_is_only_down_now_brings_no_other_settings() -> None:
@@ -158,3 +274,17 @@ def test_what_to_do_is_not_lost_behind_long_words() -> None:
 
     (errors,) = (finding for finding in findings if finding.check == "errors")
     assert errors.action == "check base_url, DNS, firewalls and proxy variables"
+
+
+def test_the_simulators_faults_do_not_hide_an_order_that_is_honoured() -> None:
+    lines = told(examined_simulation(duplicate_page_rate=0.3))
+
+    assert has(lines, "problem repeats: ")
+    assert has(lines, "ok reverse: ")
+
+
+def test_a_repeat_of_the_whole_list_is_not_taken_for_a_limit_that_is_not_honoured() -> None:
+    lines = told(examined_simulation(duplicate_page_rate=0.5, pins=20))
+
+    assert has(lines, "problem repeats: ")
+    assert not any(" limit: " in line for line in lines if not line.startswith("ok"))
