@@ -41,7 +41,7 @@ def _writing(evidence: Evidence) -> Iterator[Finding]:
         yield note("sizes", told, "nothing: they are understood")
     if nulls := _most(evidence, lambda shape: shape.nulls):
         told = f"{nulls} are null"
-        yield note("nulls", told, "nothing: they are counted in aiozpin_inventory_malformed_pins")
+        yield note("nulls", told, "ask AIOZ Pin what they are; aiozpin_inventory_malformed_pins counts them")
     if unreadable := _most(evidence, lambda shape: shape.unreadable):
         told = f"{unreadable} cannot be read, for lack of an id or for a size that is none"
         yield problem("unreadable", told, "they are counted in aiozpin_inventory_malformed_pins")

@@ -180,8 +180,11 @@ def test_nulls_in_the_place_of_rows_are_no_shorter_pages() -> None:
         return [None if int(str(one["size"])) % 10 == 0 else one for one in rows]
 
     rows = [dated(number, size=number) for number in range(1_500)]
-    lines = found(listing(rows, gaps), base_url="https://api.test/api")
+    service = listing(rows, gaps)
+    lines = found(service, base_url="https://api.test/api")
 
+    (nulls,) = (one for one in diagnose(examined_service(service)[0]).findings if one.check == "nulls")
+    assert "aiozpin_inventory_malformed_pins" in nulls.action
     assert not has(lines, "problem")
     assert not has(lines, "note limit")
     assert has(lines, "ok default_limit")
