@@ -5,7 +5,7 @@ from typing import Final
 
 from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import AGAIN_WHEN_MENDED, Finding, note, ok, problem
-from pin_exporter.doctor.reply import Reply
+from pin_exporter.doctor.reply import Reply, is_redirect
 from pin_exporter.setting_types import DEFAULT_BASE_URL
 
 _NOT_FOLLOWED: Final = (
@@ -54,7 +54,7 @@ def _refused(evidence: Evidence) -> Finding:
 
 def _base_url(evidence: Evidence) -> Iterator[Finding]:
     url = evidence.setup.base_url
-    moved = [reply for reply in evidence.replies if reply.status and 300 <= reply.status < 400]
+    moved = [reply for reply in evidence.replies if is_redirect(reply)]
     if moved:
         yield _moved(evidence, moved)
     elsewhere, is_there = evidence.setup.elsewhere, evidence.trial.elsewhere

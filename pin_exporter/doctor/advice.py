@@ -7,8 +7,8 @@ from typing import Final
 from pin_exporter.cadence import Cadence
 from pin_exporter.doctor.cost_checks import cost_of
 from pin_exporter.doctor.evidence import Evidence
-from pin_exporter.doctor.findings import Suggestion
-from pin_exporter.doctor.limit_checks import page_rows
+from pin_exporter.doctor.findings import Suggestion, counted
+from pin_exporter.doctor.limit_checks import is_trial, page_rows
 from pin_exporter.doctor.rate_headers import requests_per_minute
 from pin_exporter.shown import duration_text
 
@@ -87,7 +87,7 @@ def _requests_per_minute(evidence: Evidence) -> Iterator[Suggestion]:
         first = limited[0] if limited[0] >= _TELLING else now
         wanted = max(_LEAST_PER_MINUTE, min(now // 2, first))
         if wanted < now:
-            why = f"the API refused the request after the first {limited[0]}: 429"
+            why = f"the API answered 429, for the first time after {counted(limited[0], 'request')}"
             yield Suggestion("requests_per_minute", wanted, why)
 
 
@@ -111,12 +111,14 @@ def _poll_interval(evidence: Evidence) -> int | None:
 def _stale_after(evidence: Evidence, interval: float) -> Iterator[Suggestion]:
     """Keep data over a few failed polls where many fail, and always over one interval."""
     present = evidence.setup.stale_after
-    failed = sum(reply.trouble is not None and reply.status != 429 for reply in evidence.replies)
-    often = bool(evidence.good) and failed >= _FAILING * len(evidence.replies)
+    asked = [reply for reply in evidence.replies if reply.status != 429 and not is_trial(reply)]
+    failed = sum(reply.trouble is not None for reply in asked)
+    # Where nothing is answered any more, that is an outage.
+    often = any(reply.page for reply in asked[len(asked) // 2 :]) and failed >= _FAILING * len(asked)
     effective = Cadence(interval, present, 1).stale_after_seconds(interval)
     wanted = min(_LONGEST_STALE_AFTER, math.ceil(10 * interval))
     if often and effective < wanted:
-        why = f"{failed} of {len(evidence.replies)} requests failed: data need not vanish for a few polls"
+        why = f"{failed} of {len(asked)} requests failed: data need not vanish for a few polls"
         yield Suggestion("stale_after", f"{wanted}s", why)
     elif present is not None and present <= interval:
         yield Suggestion("stale_after", f"{wanted}s", "it has to be longer than poll_interval")

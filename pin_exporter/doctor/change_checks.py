@@ -13,6 +13,7 @@ from pin_exporter.model import Phase, Pin, is_out_of_money
 
 _ENDS: Final = (Purpose.PINNED, Purpose.PINNED_LATER)
 _LOST: Final = "lost"
+_OFTEN: Final = 3
 
 
 def check_changes(evidence: Evidence) -> Iterator[Finding]:
@@ -26,10 +27,14 @@ def check_changes(evidence: Evidence) -> Iterator[Finding]:
     if lost:
         told = f"{counted(lost, 'pin')} dropped within {seconds:.0f} s because the balance ran out"
         yield problem("out_of_money", told, "top up the account now: the service is dropping data")
-    changes = [*_totals(seen, seconds), *_pinned(evidence), *_new(evidence)]
+    changes = [] if evidence.counts_pages() else [*_totals(seen, seconds), *_pinned(evidence)]
+    changes += _new(evidence)
     changes += [f"{counted(count, 'pin')} {move}" for move, count in moves.items()]
-    if changes:
-        told = f"within {seconds:.0f} s: {', '.join(changes)}"
+    told = f"within {seconds:.0f} s: {', '.join(changes)}"
+    if changes and _returns(seen) >= _OFTEN:
+        told = f"totals go back and forth: {told}"
+        yield problem("changes", told, "servers or caches behind this host disagree: ask AIOZ Pin")
+    elif changes:
         yield note("changes", told, "nothing, as long as aiozpin_inventory_consistent is mostly 1")
     elif not lost:
         yield ok("changes", f"nothing changed within {seconds:.0f} s")
@@ -46,6 +51,12 @@ def _totals(seen: list[Reply], seconds: float) -> Iterator[str]:
     moves = sum(before != after for before, after in pairwise(totals))
     if moves:
         yield f"totals changed {moves} times"
+
+
+def _returns(seen: list[Reply]) -> int:
+    """Return how often totals became what they had been before; those of a list that changes hardly do."""
+    totals = [reply.page.totals for reply in seen if reply.page]
+    return sum(totals[n] != now and now in totals[:n] for n, now in enumerate(totals[1:]))
 
 
 def _pinned(evidence: Evidence) -> Iterator[str]:

@@ -9,7 +9,7 @@ import ssl
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, TextIO
 
 import uvloop
 
@@ -57,7 +57,7 @@ def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool) -> 
     if not chosen:
         names = ", ".join(account.name for account in accounts)
         raise SettingsError([f"--account: no account is called so: the names are {names}"])
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    colour = _moves_the_cursor(sys.stdout) and not os.environ.get("NO_COLOR")
     width = shutil.get_terminal_size((WIDEST, 0)).columns
 
     def tell(diagnosis: Diagnosis) -> None:
@@ -85,7 +85,7 @@ async def _examined(accounts: Sequence[Account], tell: Callable[[Diagnosis], Non
             try:
                 diagnoses.append(await examined(account, clients, clock, _progress(account.name)))
             finally:
-                if sys.stderr.isatty():
+                if _moves_the_cursor(sys.stderr):
                     sys.stderr.write("\r\x1b[K")
                     sys.stderr.flush()
             tell(diagnoses[-1])
@@ -158,9 +158,14 @@ def _safe(diagnosis: Diagnosis, redact: Callable[[str], str]) -> Diagnosis:
     return replace(diagnosis, findings=findings)
 
 
+def _moves_the_cursor(stream: TextIO) -> bool:
+    """Tell whether a person watches, at a terminal that knows escape sequences."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
 def _progress(account: str) -> Callable[[int], None]:
     """Return what shows on a terminal how far the examination is, and nowhere else."""
-    if not sys.stderr.isatty():
+    if not _moves_the_cursor(sys.stderr):
         return lambda _: None
 
     def show(requests: int) -> None:

@@ -53,7 +53,7 @@ def cost_of(evidence: Evidence, rows: int) -> Cost | None:
     """Return what a walk with pages of so many rows takes; None where no page was seen."""
     pages = plain_pages(evidence) or [reply for reply in evidence.trusted if reply.rows]
     files = next((r.files for r in reversed(evidence.trusted) if r.question.pinned == "all"), 0)
-    if not evidence.trusted or (files and not pages):
+    if not evidence.trusted or (files and not pages) or evidence.counts_pages():
         return None
     setup = evidence.setup
     stride = max(1, rows - OVERLAP)

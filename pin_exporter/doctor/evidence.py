@@ -108,6 +108,22 @@ class Evidence:
         """Return the trusted pages of all pins, oldest first."""
         return [reply for reply in self.trusted if is_plain(reply.question)]
 
+    def counts_pages(self) -> bool:
+        """Tell whether totals.files counts the rows of the page it comes with."""
+        told = {(reply.files, reply.rows) for reply in self.listed() if reply.ids}
+        return len(told) > 1 and all(files == rows for files, rows in told)
+
+    def offsets_honoured(self, reply: Reply) -> bool:
+        """Tell whether no row of a page stands at another place in the list by another page."""
+        places = {
+            identity: other.question.offset + place
+            for other in self.listed()
+            if other is not reply
+            for place, identity in enumerate(other.ids)
+        }
+        began = reply.question.offset
+        return all(places.get(one, began + n) == began + n for n, one in enumerate(reply.ids))
+
     def pins(self) -> Mapping[str, Pin]:
         """Return every pin that was seen, as it was seen last, by id."""
         return {row.id: row for reply in self.trusted if reply.page for row in reply.page.rows if row}

@@ -6,7 +6,7 @@ from typing import Final
 
 from pin_exporter.clock import Clock
 from pin_exporter.doctor.evidence import Evidence, NetworkPath, Setup, Trial, evidence_of
-from pin_exporter.doctor.limit_checks import is_too_much, is_trial
+from pin_exporter.doctor.limit_checks import is_refusal, is_too_much, is_trial
 from pin_exporter.doctor.plan import MAX_REQUESTS, NOT_ALWAYS_ASKED, Plan, questions
 from pin_exporter.doctor.repeats import seems_repeated
 from pin_exporter.doctor.reply import Purpose, Question, Reply
@@ -63,7 +63,12 @@ class _Examination:
             reply = await self.ask(self.asking.plainly, question)
             self.replies.append(reply)
             await self._heed(reply)
-            last = attempt == attempts - 1 or is_trial(reply) or (attempt > 0 and _asks_too_much(reply))
+            last = (
+                attempt == attempts - 1
+                or is_trial(reply)
+                or is_refusal(reply)
+                or (_asks_too_much(reply) and (attempt > 0 or question.limit != self.setup.page_size))
+            )
             if reply.page and (last or not seems_repeated([reply for reply in self.replies if reply.page])):
                 return reply
             if last:
@@ -85,7 +90,7 @@ class _Examination:
     def may_go_on(self) -> bool:
         """Tell whether another request may be made; say why if not."""
         if self.stopped is None:
-            tail = self.replies[-_FAILURES_IN_A_ROW:]
+            tail = [reply for reply in self.replies if not is_trial(reply)][-_FAILURES_IN_A_ROW:]
             if self.requests >= MAX_REQUESTS:
                 self.stopped = f"{MAX_REQUESTS} requests are the most that are made"
             elif self.clock.elapsed() - self.began > MAX_SECONDS:
@@ -131,6 +136,7 @@ async def examine(
         plan.answers[question.purpose] = reply
         if question.purpose == Purpose.TOTALS and reply is None:
             examination.stopped = examination.stopped or "the first questions were not answered"
+    refused = {reply.question.purpose for reply in examination.replies if is_trial(reply)}
     trial = await examination.tried()
     return evidence_of(
         setup,
@@ -138,7 +144,9 @@ async def examine(
         path=path,
         trial=trial,
         stopped=examination.stopped,
-        unanswered=tuple(p for p in Purpose if plan.answers.get(p) is None and _is_missed(p, plan)),
+        unanswered=tuple(
+            p for p in Purpose if plan.answers.get(p) is None and p not in refused and _is_missed(p, plan)
+        ),
     )
 
 

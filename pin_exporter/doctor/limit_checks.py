@@ -1,7 +1,7 @@
 """Findings about how many rows come at a time: the limit asked for, refused, cut, or too much; pure."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from pin_exporter.doctor.evidence import Evidence, is_plain
 from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
@@ -19,13 +19,20 @@ def check_limit(evidence: Evidence) -> Iterator[Finding]:
 
 def is_too_much(reply: Reply) -> bool:
     """Tell whether a request failed in a way that fewer rows may cure."""
-    refused = reply.status in _REFUSALS
-    return refused or reply.reason == "timeout" or "too large" in (reply.trouble or "")
+    return is_refusal(reply) or reply.reason == "timeout" or "too large" in (reply.trouble or "")
+
+
+def is_refusal(reply: Reply) -> bool:
+    """Tell whether a request was refused for what it asks for."""
+    return reply.status in _REFUSALS
 
 
 def is_trial(reply: Reply) -> bool:
-    """Tell whether a failure is but the answer to how many rows may be asked for at a time."""
-    return reply.status in _REFUSALS or (reply.question.purpose == Purpose.LARGE and is_too_much(reply))
+    """Tell whether a failure is but the answer to how many rows may be asked for, or from where on."""
+    asked = reply.question
+    if asked.purpose == Purpose.LARGE:
+        return is_too_much(reply)
+    return is_refusal(reply) and (asked.purpose == Purpose.FIRST or asked.offset > 0)
 
 
 def cap_of(evidence: Evidence) -> int | None:
@@ -48,7 +55,9 @@ def page_rows(evidence: Evidence) -> int:
     first = evidence.reply(Purpose.FIRST)
     full = [reply for reply in evidence.replies if reply.question.limit == size]
     if first and first.question.limit and not any(r.page for r in full) and any(map(is_too_much, full)):
-        size = first.question.limit
+        size = min(size, _works(evidence))
+    if short := _shrunk(evidence):
+        size = min(size, short.fewer)
     return min(size, cap) if cap else size
 
 
@@ -70,7 +79,7 @@ def _goes_on(listed: list[Reply], page: Reply, end: int) -> bool:
 def _limit(evidence: Evidence) -> Iterator[Finding]:
     size, cap, honoured = evidence.setup.page_size, cap_of(evidence), _honoured(evidence)
     over = [r for r in evidence.trusted if r.question.limit is not None and r.rows > r.question.limit]
-    works = max((reply.question.limit or 0 for reply in evidence.good), default=0)
+    works = _works(evidence)
     failed = [r for r in evidence.replies if is_too_much(r) and (r.question.limit or 0) > works > 0]
     if over:
         told = f"{over[0].rows} rows came where {over[0].question.limit} were asked for"
@@ -78,12 +87,47 @@ def _limit(evidence: Evidence) -> Iterator[Finding]:
     if failed:
         least = min(failed, key=lambda reply: reply.question.limit or 0)
         told = f"a limit of {least.question.limit} rows does not work ({least.trouble}), one of {works} does"
-        yield note("limit", told, _lower(size, works))
+        if evidence.reply(Purpose.FIRST):
+            yield note("limit", told, _lower(size, works))
+        else:
+            yield problem("limit", told, "inventories cannot be taken: ask AIOZ Pin")
+    short = _shrunk(evidence)
+    if short:
+        told = f"a limit of {short.limit} brings {short.rows} rows, one of {short.fewer} brings more"
+        yield note("limit", told, _lower(size, short.fewer))
     if cap is not None:
         told = f"pages are cut at {cap} rows, whatever limit is asked for"
         yield note("limit", told, _lower(size, cap))
-    elif honoured and not failed:
+    elif honoured and not failed and not short:
         yield ok("limit", f"{counted(honoured, 'row')} came in one page, the most that there were to ask for")
+
+
+def _works(evidence: Evidence) -> int:
+    """Return the largest limit that was answered with a page."""
+    return max((reply.question.limit or 0 for reply in evidence.good), default=0)
+
+
+class _Shrunk(NamedTuple):
+    """A limit that brings few rows, and a smaller one that brings more."""
+
+    limit: int
+    rows: int
+    fewer: int
+
+
+def _shrunk(evidence: Evidence) -> _Shrunk | None:
+    """Look for a limit that is passed over for being too large, as if none was given."""
+    listed = [(reply, reply.question.limit or 0) for reply in evidence.listed()]
+    return next(
+        (
+            _Shrunk(limit, reply.rows, fewer)
+            for reply, limit in listed
+            for other, fewer in sorted(listed, key=lambda one: -one[1])
+            if limit > fewer > 0 and reply.question.offset == other.question.offset
+            if 0 < 2 * reply.rows < other.rows and reply.question.offset + reply.rows < reply.files
+        ),
+        None,
+    )
 
 
 def _honoured(evidence: Evidence) -> int:
@@ -102,7 +146,7 @@ def _default_limit(evidence: Evidence) -> Iterator[Finding]:
     if page is None or page.files <= page.rows:
         return
     told = f"without a limit a page has {page.rows} rows"
-    if page.rows == _DOCUMENTED_DEFAULT:
+    if _DOCUMENTED_DEFAULT in (page.rows, page.rows - page.shape.nulls):
         yield ok("default_limit", f"{told}, as documented")
     else:
         yield note("default_limit", f"{told}, not the documented 10", "nothing: the exporter names a limit")

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Final
 
 from pin_exporter.doctor.evidence import Evidence, totals_stood_still
 from pin_exporter.doctor.findings import AGAIN_WHEN_STILL, Finding, note, ok, problem
-from pin_exporter.doctor.plan import OVERLAP
+from pin_exporter.doctor.limit_checks import is_refusal
 from pin_exporter.doctor.reply import Purpose, Reply
 
-_MOSTLY_BACK: Final = 0.5
+_MOSTLY_BACK: Final = 0.3
 _OFTEN_BACK: Final = 0.1
+"""In no order at all, half of the rows are older than any others."""
 _TELLING: Final = 10
-"""So many steps of `date_pinned`: a few pins may well have been done in another order than they came in."""
+"""So many dates of `date_pinned`: a few pins may well have been done in another order than they came in."""
 _SLACK: Final = timedelta(hours=1)
 
 
@@ -31,10 +31,11 @@ def check_paging(evidence: Evidence) -> Iterator[Finding]:
 
 def _offset(evidence: Evidence) -> Iterator[Finding]:
     first, second = evidence.reply(Purpose.FIRST), evidence.reply(Purpose.SECOND)
-    if first is None or second is None or len(first.ids) <= OVERLAP:
+    yield from _refused(evidence)
+    if first is None or second is None or not second.question.offset:
         return
     expected, got = first.ids[second.question.offset :], second.ids
-    if got and got[: len(first.ids)] == first.ids[: len(got)] and second.question.offset:
+    if got and got[: len(first.ids)] == first.ids[: len(got)]:
         yield problem(
             "offset",
             f"offset is ignored: the page at {second.question.offset} begins with the first row again",
@@ -44,7 +45,7 @@ def _offset(evidence: Evidence) -> Iterator[Finding]:
         yield ok("offset", "the second page begins where the first one ends")
     elif set(got) & set(expected):
         yield note("offset", "rows moved between the first and the second page", "nothing: walks find them")
-    elif not totals_stood_still([first, second]):
+    elif not totals_stood_still([first, second]) or _is_reordered(first, evidence.reply(Purpose.AGAIN)):
         yield note(
             "offset", "the list moved too far between two pages to tell whether they join", AGAIN_WHEN_STILL
         )
@@ -54,6 +55,23 @@ def _offset(evidence: Evidence) -> Iterator[Finding]:
             f"the second page does not join the first: none of its last {len(expected)} rows is there",
             "ask AIOZ Pin; inventories will not be proven",
         )
+
+
+def _refused(evidence: Evidence) -> Iterator[Finding]:
+    refused = [reply for reply in evidence.replies if is_refusal(reply) and reply.question.offset]
+    within = [reply for reply in refused if reply.question.purpose != Purpose.BEYOND]
+    if not evidence.reply(Purpose.FIRST) or not refused:
+        return
+    first = min(within or refused, key=lambda reply: reply.question.offset)
+    told = f"the page at {first.question.offset} is refused ({first.trouble})"
+    if within:
+        yield problem("offset", told, "inventories cannot be taken to the end of the list: ask AIOZ Pin")
+    else:
+        yield note("end", f"{told}, behind the end of the list", "nothing: walks end before")
+
+
+def _is_reordered(first: Reply, again: Reply | None) -> bool:
+    return again is not None and first.ids != again.ids and set(first.ids) == set(again.ids)
 
 
 def _stability(first: Reply, again: Reply) -> Finding:
@@ -73,18 +91,19 @@ def _stability(first: Reply, again: Reply) -> Finding:
 
 
 def _ascending(first: Reply) -> Finding:
-    """Compare dates of neighbours. `date_pinned` follows creation only nearly: small steps do not count."""
+    """Compare dates half a page apart. `date_pinned` changes when a pin is done: small steps tell nothing."""
     created = [moment for identity in first.ids if (moment := _moment(first.shape.created.get(identity)))]
     rows = first.page.rows if first.page else ()
     moments = created or [row.date_pinned for row in rows if row and row.date_pinned]
     if len(moments) < 2:
         return ok("order", "there are too few dates to tell how the list is sorted")
     slack = timedelta(0) if created else _SLACK
-    steps = [other - one for one, other in pairwise(moments) if abs(other - one) > slack]
+    far = zip(moments, moments[len(moments) // 2 :], strict=False)
+    steps = [other - one for one, other in far if abs(other - one) > slack]
     if not steps:
         return ok("order", "the dates are too close to each other to tell how the list is sorted")
     back = sum(step < timedelta(0) for step in steps) / len(steps)
-    told = f"{back:.0%} of the rows are older than the row before, though oldest first was asked for"
+    told = f"{back:.0%} of the rows are older than those half a page before, where oldest first was asked for"
     if back > _MOSTLY_BACK and (created or len(steps) >= _TELLING):
         return problem("order", told, "new pins may land anywhere: expect repaired or unproven inventories")
     if back > _OFTEN_BACK:
@@ -102,12 +121,16 @@ def _moment(text: str | None) -> datetime | None:
 
 def _descending(evidence: Evidence) -> Iterator[Finding]:
     newest, last = evidence.reply(Purpose.NEWEST), evidence.reply(Purpose.LAST)
-    if newest is None or last is None or not newest.ids or not last.ids:
+    if newest is None or last is None or not newest.ids or not last.ids or evidence.counts_pages():
         return
     in_both = set(newest.ids) & set(last.ids)
     down = [identity for identity in newest.ids if identity in in_both]
     up = [identity for identity in last.ids if identity in in_both]
-    if in_both and down == up[::-1]:
+    first = evidence.reply(Purpose.FIRST)
+    if first and newest.files > newest.rows and first.ids[:1] == newest.ids[:1]:
+        told = "sortOrder is ignored: the newest first begins as the oldest first does"
+        yield note("reverse", told, "nothing, if oldest first is what comes: see the finding on order")
+    elif in_both and down == up[::-1]:
         yield ok("reverse", "the newest first is the oldest first backwards")
     elif in_both:
         told = "the newest rows do not come in the reverse order, as rows of one time may not"
@@ -124,7 +147,7 @@ def _descending(evidence: Evidence) -> Iterator[Finding]:
 
 def _empty(evidence: Evidence) -> Iterator[Finding]:
     beyond = evidence.reply(Purpose.BEYOND)
-    if beyond is None:
+    if beyond is None or evidence.counts_pages():
         return
     if beyond.ids:
         told = f"behind the end of the list, at {beyond.question.offset}, there are rows"

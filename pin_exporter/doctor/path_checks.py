@@ -1,10 +1,9 @@
 """Findings about the way to the API: name, proxy, TLS, clock; pure."""
 
 from collections.abc import Iterator
-from email.utils import parsedate_to_datetime
-from statistics import median
 from typing import Final
 
+from pin_exporter.answers import http_date
 from pin_exporter.doctor.evidence import Evidence, NetworkPath
 from pin_exporter.doctor.findings import Finding, note, ok, problem
 from pin_exporter.doctor.reply import Reply
@@ -77,9 +76,10 @@ def _tls(path: NetworkPath, *, reached: bool) -> Iterator[Finding]:
 def _clock(evidence: Evidence) -> Finding:
     skews = [skew for reply in evidence.replies if (skew := _skew_seconds(reply)) is not None]
     if not skews:
-        told = "the answers carry no Date: the clocks cannot be compared"
+        told = "the answers carry no Date that can be read: the clocks cannot be compared"
         return note("clock", told, "see that a time service such as chrony runs on this machine")
-    skew = median(skews)
+    # The smallest: caches send old dates, slow answers tell little, a single server may be wrong.
+    skew = min(skews, key=abs)
     way = "behind" if skew > 0 else "ahead of"
     told = f"this machine's clock is {abs(skew):.0f} s {way} the API's"
     if abs(skew) > _SKEW_WRONG_SECONDS:
@@ -91,8 +91,5 @@ def _clock(evidence: Evidence) -> Finding:
 
 def _skew_seconds(reply: Reply) -> float | None:
     """Return how much later it is there. The header tells whole seconds, cut off."""
-    try:
-        there = parsedate_to_datetime(reply.headers["date"]).timestamp()
-    except (KeyError, ValueError, OverflowError, OSError):
-        return None
-    return there + 0.5 - (reply.at - reply.seconds / 2)
+    there = http_date(reply.headers.get("date", ""))
+    return None if there is None else there.timestamp() + 0.5 - (reply.at - reply.seconds / 2)

@@ -8,8 +8,7 @@ from pin_exporter.doctor.reply import Purpose, Question, Reply
 
 MAX_REQUESTS: Final = 30
 OVERLAP: Final = 10
-_LARGE_LIMITS: Final = (10_000, 5_000, 2_000)
-_HALVINGS: Final = 4
+_LARGE_LIMITS: Final = (10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20)
 _SMALLEST_LIMIT: Final = 10
 _SAMPLE: Final = 100
 _FAR: Final = 1_000
@@ -34,6 +33,12 @@ class Plan:
         told = (one.files for one in reversed(self.answers.values()) if one and one.question.pinned == "all")
         return next(told, 0)
 
+    @property
+    def sample(self) -> int:
+        """Return how many rows to ask for where a few will do: not more than the first page was asked for."""
+        first = self.answers.get(Purpose.FIRST)
+        return min(_SAMPLE, first.question.limit or _SAMPLE) if first else _SMALLEST_LIMIT
+
     def most_rows(self) -> int:
         """Return the rows of the longest page."""
         return max((reply.rows for reply in self.answers.values() if reply), default=0)
@@ -48,46 +53,53 @@ def questions(plan: Plan, left: Callable[[], int]) -> Iterator[Question]:
     first = plan.answers[Purpose.FIRST]
     if first:
         yield Question(Purpose.AGAIN, first.question.limit)
-        yield Question(Purpose.SECOND, first.question.limit, offset=max(0, first.rows - OVERLAP))
-    yield Question(Purpose.NEWEST, _SAMPLE, order="DESC")
+        yield Question(
+            Purpose.SECOND, first.question.limit, offset=first.rows - min(OVERLAP, first.rows // 2)
+        )
+    yield Question(Purpose.NEWEST, plan.sample, order="DESC")
     yield from _ends(plan)
     yield Question(Purpose.DEFAULT, None)
-    yield Question(Purpose.PINNED, _SAMPLE, pinned="true")
-    yield Question(Purpose.UNPINNED, _SAMPLE, pinned="false")
+    yield Question(Purpose.PINNED, plan.sample, pinned="true")
+    yield Question(Purpose.UNPINNED, plan.sample, pinned="false")
     yield from _large_pages(plan)
     if plan.files > 2 * _SAMPLE:
-        yield Question(Purpose.MIDDLE, _SAMPLE, offset=plan.files // 2)
+        yield Question(Purpose.MIDDLE, plan.sample, offset=plan.files // 2)
     yield from _rest(plan, left)
     for number in range(_ENOUGH):
         if left() <= MAX_REQUESTS - _ENOUGH + _AT_THE_END:
             break
         yield Question(Purpose.WATCH, 1, order="DESC" if number % 2 else "ASC")
-    yield Question(Purpose.FIRST_LATER, min(_SAMPLE, plan.page_size))
-    yield Question(Purpose.NEWEST_LATER, _SAMPLE, order="DESC")
+    yield Question(Purpose.FIRST_LATER, plan.sample)
+    yield Question(Purpose.NEWEST_LATER, plan.sample, order="DESC")
     yield Question(Purpose.PINNED_LATER, 1, pinned="true")
 
 
 def _smaller_first_pages(plan: Plan) -> Iterator[Question]:
     """Ask for half as many rows, and half of that, as the exporter does."""
-    for halvings in range(1, _HALVINGS + 1):
-        limit = max(_SMALLEST_LIMIT, plan.page_size >> halvings)
-        if plan.answers[Purpose.FIRST] is None and limit < plan.page_size:
-            yield Question(Purpose.FIRST, limit)
+    limit = plan.page_size
+    while plan.answers[Purpose.FIRST] is None and limit > _SMALLEST_LIMIT:
+        limit = max(_SMALLEST_LIMIT, limit // 2)
+        yield Question(Purpose.FIRST, limit)
 
 
 def _ends(plan: Plan) -> Iterator[Question]:
-    tail = max(1, min(_SAMPLE, plan.most_rows() // 2))
-    yield Question(Purpose.LAST, tail + _SAMPLE, offset=max(0, plan.files - tail))
+    tail = max(1, min(plan.sample, plan.most_rows()) // 2)
+    yield Question(Purpose.LAST, plan.sample, offset=max(0, plan.files - tail))
     yield Question(Purpose.BEYOND, 10, offset=plan.files + _FAR)
 
 
 def _large_pages(plan: Plan) -> Iterator[Question]:
-    """Ask for the most that makes sense, for less where that is refused; not where less is refused or cut."""
+    """Ask for the most that makes sense, for less where that is refused; not where less is cut.
+
+    Where page_size was refused, twice of what was honoured was as well.
+    """
     first = plan.answers[Purpose.FIRST]
-    if first is None or first.question.limit != plan.page_size or first.rows < plan.page_size:
+    honoured = (first and first.question.limit) or 0
+    if first is None or first.rows < honoured:
         return
     for limit in _LARGE_LIMITS:
-        if limit > plan.page_size and plan.answers.get(Purpose.LARGE) is None:
+        may_do = limit > honoured and (honoured == plan.page_size or limit < 2 * honoured)
+        if may_do and plan.answers.get(Purpose.LARGE) is None:
             yield Question(Purpose.LARGE, limit)
 
 

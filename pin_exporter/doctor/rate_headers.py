@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 _PREFIXES: Final = ("x-ratelimit-", "x-rate-limit-", "ratelimit")
-_WINDOWS: Final = {"limit": 60, "second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+_LIMIT: Final = re.compile(r"(?:x-)?rate-?limit-limit(?:-(second|minute|hour|day))?")
+_WINDOWS: Final = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _POLICY: Final = re.compile(r"(?:q=|^|,\s*)(\d{1,9})\s*;(?:[^,]*;)?\s*w=(\d{1,9})", re.ASCII)
 _NUMBER: Final = re.compile(r"\s*(\d{1,9})\b", re.ASCII)
 
@@ -28,10 +29,9 @@ def _rates(name: str, value: str) -> Iterator[int]:
     if not is_rate_header(name):
         return
     policies = [(int(limit), int(window)) for limit, window in _POLICY.findall(value)]
-    last_word = name.rpartition("-")[2]
-    number = _NUMBER.match(value)
-    if not policies and "limit-" in name.removesuffix("-limit") + "-" and last_word in _WINDOWS and number:
-        policies = [(int(number[1]), _WINDOWS[last_word])]
+    named, number = _LIMIT.fullmatch(name), _NUMBER.match(value)
+    if not policies and named and number:
+        policies = [(int(number[1]), _WINDOWS[named[1] or "minute"])]
     for limit, window in policies:
         if limit and window:
             yield max(1, limit * 60 // window)

@@ -52,7 +52,7 @@ def read_reply(asked: Reply, received: Received, redact: Redact) -> Reply:
             headers.get("retry-after"), datetime.fromtimestamp(asked.at, UTC)
         ),
     )
-    if received.status is None:
+    if received.status is None or received.error is not None:
         return _unanswered(reply, received)
     if received.status != 200:
         return _refused(reply, received, redact)
@@ -83,9 +83,10 @@ def _unanswered(reply: Reply, received: Received) -> Reply:
     trouble = {
         "timeout": "an answer that does not end in time" if begun else "no answer in time",
         "tls": "TLS failed",
+        "malformed": "an answer in crumbs",
     }.get(reason, "a connection dropped in mid-answer" if begun else "no connection")
-    told, _, hint = one_line(str(error or "")).rpartition(": ")
-    return replace(reply, trouble=trouble, reason=reason, told=told, hint=hint)
+    told, _, hint = str(error or "").rpartition(": ")
+    return replace(reply, trouble=trouble, reason=reason, told=one_line(told), hint=one_line(hint))
 
 
 def _refused(reply: Reply, received: Received, redact: Redact) -> Reply:

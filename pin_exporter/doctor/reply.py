@@ -94,13 +94,26 @@ class Reply:
 
     @property
     def rows(self) -> int:
-        """Return how many rows there were, without null elements."""
-        return len(self.page.rows) - self.shape.nulls if self.page else 0
+        """Return how many rows there were; null elements are none where they stand beside the rows.
+
+        They do where there are more elements than rows were asked for, or were left in the list.
+        """
+        if self.page is None:
+            return 0
+        elements, asked = len(self.page.rows), self.question
+        left = max(0, self.files - asked.offset)
+        beside = elements > min(left, elements if asked.limit is None else asked.limit)
+        return elements - self.shape.nulls if beside else elements
 
     @property
     def files(self) -> int:
         """Return the total that came along."""
         return self.page.totals.files if self.page else 0
+
+
+def is_redirect(reply: Reply) -> bool:
+    """Tell whether the answer is that it is elsewhere, which 304 is not."""
+    return reply.status is not None and 300 <= reply.status < 400 and reply.status != 304
 
 
 def authority(parts: SplitResult) -> str:

@@ -59,12 +59,16 @@ def _finding(finding: Finding, *, colour: bool, width: int) -> Iterator[str]:
     if colour:
         mark = f"\x1b[{_COLOURS[finding.mark]}m{mark}\x1b[0m"
     indent = " " * (_MARK_WIDTH + _CHECK_WIDTH + 4)
-    first, *rest = textwrap.wrap(finding.what, width - len(indent), break_long_words=False) or [""]
+    first, *rest = _wrapped(finding.what, width - len(indent)) or [""]
     yield f"  {mark} {finding.check:<{_CHECK_WIDTH}} {first}"
     yield from (indent + line for line in rest)
     if finding.action:
-        wrapped = textwrap.wrap(f"-> {finding.action}", width - len(indent), break_long_words=False)
-        yield from (indent + line for line in wrapped)
+        yield from (indent + line for line in _wrapped(f"-> {finding.action}", width - len(indent)))
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Return lines in which names and URLs are whole, hyphens or not."""
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _summary(diagnosis: Diagnosis) -> str:

@@ -1,12 +1,13 @@
 """Findings about the rows: how they are written, which words they use, what they are; pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from pin_exporter.decode import one_line
 from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
+from pin_exporter.doctor.reply import Shape
 from pin_exporter.model import VOCABULARIES, Phase, Pin, is_out_of_money, phase_of
 
 _MAX_WORDS: Final = 12
@@ -24,6 +25,7 @@ def check_rows(evidence: Evidence) -> Iterator[Finding]:
         return
     yield from _vocabulary(pins.values())
     yield from _states(list(pins.values()))
+    yield _unpinned(evidence)
     yield _composition(pins)
     yield from _ties(evidence)
 
@@ -34,21 +36,29 @@ def phase(pin: Pin) -> Phase:
 
 
 def _writing(evidence: Evidence) -> Iterator[Finding]:
-    shapes = [reply.shape for reply in evidence.trusted]
-    if strings := sum(shape.string_sizes for shape in shapes):
-        yield note("sizes", f"{strings} sizes are written as text", "nothing: they are understood")
-    if nulls := sum(shape.nulls for shape in shapes):
-        yield note("nulls", f"{nulls} rows are null", "nothing: they are passed over")
-    if unreadable := sum(shape.unreadable for shape in shapes):
-        told = f"{unreadable} rows cannot be read, for lack of an id or for a size that is none"
+    if strings := _most(evidence, lambda shape: shape.string_sizes):
+        told = f"sizes are written as text in {strings}"
+        yield note("sizes", told, "nothing: they are understood")
+    if nulls := _most(evidence, lambda shape: shape.nulls):
+        told = f"{nulls} are null"
+        yield note("nulls", told, "ask AIOZ Pin what they are; aiozpin_inventory_malformed_pins counts them")
+    if unreadable := _most(evidence, lambda shape: shape.unreadable):
+        told = f"{unreadable} cannot be read, for lack of an id or for a size that is none"
         yield problem("unreadable", told, "they are counted in aiozpin_inventory_malformed_pins")
     undated = sum(pin.date_pinned is None for pin in evidence.pins().values())
     if undated:
         yield note(
             "dates", f"{undated} rows have no date_pinned that can be read", "nothing: ages leave them out"
         )
-    if any(shape.created for shape in shapes):
+    if any(reply.shape.created for reply in evidence.trusted):
         yield note("created_at", "rows carry created_at", "nothing: the exporter does not rely on it")
+
+
+def _most(evidence: Evidence, count: Callable[[Shape], int]) -> str:
+    """Return how many rows of the page with most of them it is, in words; nothing where there are none."""
+    page = max(evidence.trusted, key=lambda reply: count(reply.shape), default=None)
+    odd = count(page.shape) if page else 0
+    return f"{odd} of {counted(len(page.page.rows), 'row')} of a page" if odd and page and page.page else ""
 
 
 def _vocabulary(pins: Iterable[Pin]) -> Iterator[Finding]:
@@ -96,11 +106,19 @@ def _states(pins: list[Pin]) -> Iterator[Finding]:
     if lost:
         told = f"{lost} of {len(pins)} pins seen were dropped because the balance ran out"
         yield note("out_of_money", told, "if that is not long ago: top up the account; see docs/runbooks")
-    if removed := phases[Phase.REMOVED]:
-        told = f"unpinned rows stay listed: {removed} of {counted(len(pins), 'row')} seen are such"
-        yield note("unpinned", told, "nothing: they are counted apart, in the phase removed")
-    else:
-        yield ok("unpinned", "no unpinned row is listed: there are none, or they leave the list")
+
+
+def _unpinned(evidence: Evidence) -> Finding:
+    pins = evidence.pins()
+    removed = {identity for identity, pin in pins.items() if phase(pin) is Phase.REMOVED}
+    listed = {one for reply in evidence.trusted if reply.question.pinned == "all" for one in reply.ids}
+    if stay := len(removed & listed):
+        told = f"unpinned rows stay listed: {stay} of {counted(len(listed), 'row')} seen are such"
+        return note("unpinned", told, "nothing: they are counted apart, in the phase removed")
+    if removed:
+        told = f"unpinned rows come with pinned=false alone: {len(removed)} such, none of them listed"
+        return ok("unpinned", told)
+    return ok("unpinned", "no unpinned row is listed: there are none, or they leave the list")
 
 
 def _composition(pins: Mapping[str, Pin]) -> Finding:

@@ -28,6 +28,8 @@ def _filter(evidence: Evidence) -> Iterator[Finding]:
     everything = evidence.reply(Purpose.DEFAULT) or evidence.reply(Purpose.TOTALS)
     if pinned is None or unpinned is None or everything is None or not everything.files:
         return
+    if evidence.counts_pages():
+        return
     wrong = _rows_that_are(pinned, state=False) + _rows_that_are(unpinned, state=True)
     if wrong:
         told = f"{wrong} rows do not fit the filter pinned=true or pinned=false that was asked for"
@@ -53,7 +55,7 @@ def _page_independence(evidence: Evidence) -> Iterator[Finding]:
         return
     if totals_stood_still(listed):
         yield ok("totals_page", "totals do not depend on offset and limit")
-    elif all(reply.files == reply.rows for reply in listed) and len({reply.rows for reply in listed}) > 1:
+    elif evidence.counts_pages():
         told = "totals.files is the number of rows in the page, not in the list"
         yield problem("totals_page", told, "aiozpin_files will be wrong: ask AIOZ Pin")
     else:
@@ -63,7 +65,10 @@ def _page_independence(evidence: Evidence) -> Iterator[Finding]:
 
 def _files(evidence: Evidence) -> Iterator[Finding]:
     last = evidence.reply(Purpose.LAST)
-    if last is None or last.question.limit is None or not last.page:
+    beyond = evidence.reply(Purpose.BEYOND)
+    if last is None or last.question.limit is None or not last.page or evidence.counts_pages():
+        return
+    if beyond and not evidence.offsets_honoured(beyond):
         return
     end = last.question.offset + last.rows
     full = last.rows in (last.question.limit, cap_of(evidence))
@@ -83,7 +88,8 @@ def _files(evidence: Evidence) -> Iterator[Finding]:
             "files", "the list grew too fast to see whether it ends where totals.files says", AGAIN_WHEN_STILL
         )
     else:
-        told = f"the list ends {last.files - end} rows before totals.files, which is {last.files}"
+        least = "" if last.rows else "at least "
+        told = f"the list ends {least}{last.files - end} rows before totals.files, which is {last.files}"
         yield problem("files", told, _LOOK)
 
 

@@ -9,7 +9,7 @@ from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
 from pin_exporter.doctor.limit_checks import is_trial
 from pin_exporter.doctor.rate_headers import is_rate_header
-from pin_exporter.doctor.reply import Reply
+from pin_exporter.doctor.reply import Reply, is_redirect
 
 _SLOW_SECONDS: Final = 1.0
 _JITTER_SECONDS: Final = 0.5
@@ -52,7 +52,7 @@ def _troubles(evidence: Evidence) -> Iterator[Finding]:
 def _is_told_elsewhere(reply: Reply, evidence: Evidence) -> bool:
     """Tell whether a failure has a finding of its own: about the limit, redirects, keys or base_url."""
     status = reply.status or 0
-    return status == 429 or 300 <= status < 400 or (status in (401, 403, 404) and not evidence.good)
+    return status == 429 or is_redirect(reply) or (status in (401, 403, 404) and not evidence.good)
 
 
 def _advice(reply: Reply) -> str:

@@ -54,8 +54,8 @@ QUIRKS: dict[str, Quirk] = {
     "size_offset": Quirk(7, r"problem size: the rows add up to \d+ bytes, totals.size says \d+"),
     "ties_swap": Quirk(True, r"note stability: the same request twice gives \d+ rows in", {"tie_share": 0.5}),
     "ignore_offset": Quirk(True, r"problem offset: offset is ignored"),
-    "size_as_string": Quirk(True, r"note sizes: \d+ sizes are written as text"),
-    "null_share": Quirk(0.2, r"note nulls: \d+ rows are null"),
+    "size_as_string": Quirk(True, r"note sizes: sizes are written as text in \d+ of \d+ rows of a page"),
+    "null_share": Quirk(0.2, r"note nulls: [1-9]\d* of \d+ rows of a page are null"),
     "include_created_at": Quirk(True, r"note created_at: rows carry created_at"),
     # how they change
     "insert_rate": Quirk(BUSY, r"note changes: .*files went from 300 to \d+.* \d+ new pins"),

@@ -57,6 +57,13 @@ def test_no_line_is_longer_than_the_terminal(columns: int, widest: int) -> None:
     assert widest - 5 < max(lengths) <= widest
 
 
+def test_names_are_not_broken_where_they_have_hyphens() -> None:
+    url = "https://one-proxy-of-many.our-company.test/api"
+    findings = (Finding("base_url", Mark.NOTE, f"{'a' * 20} {url}", f"{'a' * 20} {url}"),)
+
+    assert as_text(replace(DIAGNOSIS, findings=findings), colour=False, width=80).count(url) == 2
+
+
 def test_colour_stands_around_marks_alone() -> None:
     coloured = as_text(DIAGNOSIS, colour=True)
 

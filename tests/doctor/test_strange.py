@@ -101,6 +101,13 @@ def test_a_server_whose_rows_and_headers_repeat_the_keys_gives_none_away() -> No
     assert any("[redacted]" in finding.what for finding in diagnosis.findings)
 
 
+def test_an_answer_in_crumbs_is_told_as_such() -> None:
+    (errors,) = (one for one in examine(CASES["crumbs"], 10.0).findings if one.check == "errors")
+
+    assert errors.what.startswith("4 of 4 requests: an answer in crumbs: ")
+    assert errors.action == "look for a proxy that cuts it up"
+
+
 def test_a_host_without_anybody_listening_is_a_problem() -> None:
     async def work() -> Diagnosis:
         async with HttpClients() as clients:

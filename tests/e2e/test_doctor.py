@@ -190,15 +190,19 @@ def test_a_terminal_sees_colours_and_how_far_it_is() -> None:
         plain = on_a_terminal({**simulated.keys["default"], "NO_COLOR": "1"})
         coloured = on_a_terminal(simulated.keys["default"])
 
+        dumb = on_a_terminal({**simulated.keys["default"], "TERM": "dumb"})
+
     assert "examining default: request 1 of at most 30" in coloured
     assert "\x1b[32mok     \x1b[0m" in coloured
     assert "\x1b[32m" not in plain
+    assert dumb.startswith("account default at ")
+    assert "\x1b" not in dumb
 
 
 def on_a_terminal(env: Mapping[str, str], columns: int = 120) -> str:
     clean = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("PIN_EXPORTER_") and name not in ("NO_COLOR", "COLUMNS")
+        if not name.startswith("PIN_EXPORTER_") and name not in ("NO_COLOR", "COLUMNS", "TERM")
     }
     return seen_on_a_terminal(DOCTOR, {**clean, **QUICK, **env}, columns=columns)
