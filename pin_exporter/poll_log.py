@@ -19,6 +19,7 @@ class PollLog:
     def __init__(self, account: str, elapsed: Callable[[], float]) -> None:
         self._account = account
         self._failures = {collector: Recurrence(elapsed) for collector in Collector}
+        self._unproven = Recurrence(elapsed)
 
     def succeeded(self, collector: Collector, before: Health, duration_seconds: float) -> None:
         """Tell of a success after a failure, or of the first; `before` is the health until now."""
@@ -42,6 +43,12 @@ class PollLog:
         elif times is not None:
             _log.warning("poll still fails", extra={**told, "times": times})
 
-    def published_without_proof(self) -> None:
-        """Tell of an inventory that is shown though it could not be proven."""
-        _log.warning("inventory published without proof", extra={"account": self._account})
+    def published_without_proof(self, *, again: bool) -> None:
+        """Tell of an inventory that is shown though it could not be proven, hourly while that goes on.
+
+        `again` says that the one before could not be proven either.
+        """
+        times = self._unproven.happened(new=not again)
+        if times is not None:
+            told = {"account": self._account, "times": times}
+            _log.warning("inventory published without proof", extra=told)

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from pin_exporter.aside import aside
 from pin_exporter.clock import Clock
 from pin_exporter.errors import SettingsError
+from pin_exporter.recurrence import Recurrence
 from pin_exporter.web_config import WebConfig, read_web_config
 
 _log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class WebConfigWatch:
         # None: read once more, for nobody looked at signatures before the first reading.
         self._signature: _Signature | None = None
         self._told: tuple[str, ...] = ()
+        self._refusal = Recurrence(clock.elapsed)
         note(accepted=True)
 
     async def run(self) -> None:
@@ -83,11 +85,12 @@ class WebConfigWatch:
             raise SettingsError([f"{self._path}: passwords cannot be turned off while it runs: restart"])
 
     def _refused(self, problems: tuple[str, ...]) -> None:
-        """Say so once, and read again at every look: the reason may lie in files that are not watched."""
+        """Say so, hourly while it goes on, and read again at every look: what is wrong may not be watched."""
         self._signature = None
-        if problems != self._told:
+        times = self._refusal.happened(new=problems != self._told)
+        if times is not None:
             self._note(accepted=False)
-            told = {"error": "; ".join(problems)}
+            told = {"error": "; ".join(problems), "times": times}
             _log.error("web configuration refused: the one before stays in force", extra=told)
         self._told = problems
 

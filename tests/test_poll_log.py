@@ -79,3 +79,15 @@ def test_a_failure_from_before_a_reload_is_told_of_after_an_hour_too(
     error = TlsError("expired")
     told.health[Collector.TOTALS] = replace(told.health[Collector.TOTALS], reason=error.reason)
     assert told.fail(error, minutes=61) == [("poll still fails", 61)]
+
+
+def test_inventories_without_proof_are_told_of_as_they_begin_and_then_hourly_with_a_count(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told = Told(caplog)
+    for minute in range(125):
+        told.log.published_without_proof(again=minute > 0)
+        told.now += 60
+    told.log.published_without_proof(again=False)
+    assert [vars(record)["times"] for record in caplog.records] == [1, 60, 60, 1]
+    assert {record.message for record in caplog.records} == {"inventory published without proof"}
