@@ -63,7 +63,7 @@ def _check_proxy_url(url: object) -> object:
     return url
 
 
-def is_exposed(base_url: str, proxy_url: SecretStr | None) -> bool:
+def is_exposed(base_url: str, *, through_proxy: bool) -> bool:
     """Tell whether others can read keys on their way to a URL: it is plain HTTP, and not of this machine."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
@@ -71,8 +71,7 @@ def is_exposed(base_url: str, proxy_url: SecretStr | None) -> bool:
         is_local = host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         is_local = False
-    has_proxy = proxy_url is not None and proxy_url.get_secret_value() != DIRECT
-    return parts.scheme == "http" and (has_proxy or not is_local)
+    return parts.scheme == "http" and (through_proxy or not is_local)
 
 
 def _check_listen_addresses(addresses: object) -> object:
