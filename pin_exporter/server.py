@@ -44,7 +44,7 @@ def listen(address: str) -> socket.socket:
         return socket.create_server(place, family=family, backlog=_BACKLOG)  # type: ignore[arg-type]  # typeshed
     except OSError as error:
         # What has a number has Python's own words, with the address once more.
-        told = os.strerror(error.errno) if error.errno > 0 else error.strerror
+        told = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
         raise ListenError(
             f"cannot listen on {address}: {told}: choose another --web.listen-address"
         ) from None
