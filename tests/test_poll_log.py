@@ -51,6 +51,18 @@ def test_another_reason_is_told_of_at_once_and_begins_the_hour_anew(caplog: pyte
     assert told.fail(TlsError("slow down")) == [("poll still fails", 60)]
 
 
+def test_reasons_that_take_turns_are_told_of_once_each_and_then_hourly(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told = Told(caplog)
+    messages = []
+    for _ in range(60):
+        messages += told.fail(ConnectionFailedError("down")) + told.fail(TlsError("broken"))
+    assert messages == [("poll failed", None)] * 2 + [("poll still fails", 30)] * 2
+    told.health[Collector.TOTALS] = Health(60, 240)
+    assert told.fail(TlsError("broken")) == [("poll failed", None)], "a success lies in between"
+
+
 def test_collectors_are_counted_each_for_itself(caplog: pytest.LogCaptureFixture) -> None:
     told = Told(caplog)
     told.fail(ConnectionFailedError("down"), minutes=30)
