@@ -41,10 +41,11 @@ def listen(address: str) -> socket.socket:
         )
         # Of a name with both, IPv4: so it was always understood.
         family, *_, place = min(found, key=lambda each: each[0])
-        return socket.create_server(place, family=family, backlog=_BACKLOG)  # type: ignore[arg-type]  # typeshed
+        return socket.create_server(place, family=family, backlog=_BACKLOG)
     except OSError as error:
         # What has a number has Python's own words, with the address once more.
-        told = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+        number = error.errno or 0
+        told = os.strerror(number) if number > 0 else error.strerror
         raise ListenError(
             f"cannot listen on {address}: {told}: choose another --web.listen-address"
         ) from None
