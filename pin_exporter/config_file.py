@@ -14,8 +14,14 @@ _MAX_BYTES: Final = 4 * 2**20
 _MAX_VALUES: Final = 100_000
 _LONGEST_SHOWN: Final = 80
 _NULL_TAG: Final = "tag:yaml.org,2002:null"
+_TAGS: Final = frozenset(
+    f"tag:yaml.org,2002:{kind}"
+    for kind in ("bool", "float", "int", "map", "merge", "null", "seq", "str", "timestamp", "value")
+)
+"""What YAML itself takes values for. All else is somebody else's, such as `!vault`, and would be misread."""
 _HASH: Final = re.compile(r"\$2\w?\$.*", re.DOTALL)
 """A bcrypt hash and what follows, for a password's hash may stand where a name should."""
+_UNLIKE_A_SETTING: Final = re.compile(r"[^a-z_.<-].*", re.DOTALL)
 _QUOTED: Final = re.compile(r"""(['"])(?:\\.|(?!\1).)*\1""")
 
 Place = tuple[int | str, ...]
@@ -30,11 +36,17 @@ class ConfigFile:
     values: Mapping[str, object]
     lines: Mapping[Place, int]
 
-    def locate(self, place: Place) -> str:
-        """Return where a place stands, as `config.yml:3: accounts[0].name`."""
+    def locate(self, place: Place, *, unknown: bool = False) -> str:
+        """Return where a place stands, as `config.yml:3: accounts[0].name`.
+
+        A name that is `unknown` is shown as far as it looks like a setting's: a key is part of it, where a
+        blank is missing after the colon.
+        """
         known = place
         while known and known not in self.lines:
             known = known[:-1]
+        if unknown:
+            place = (*place[:-1], _like_a_setting(str(place[-1])))
         dotted = "".join(f"[{step}]" if isinstance(step, int) else f".{_shown(step)}" for step in place)
         dotted = dotted.removeprefix(".")
         return f"{self.path}:{self.lines.get(known, 1)}: {dotted}"
@@ -63,12 +75,14 @@ def read_config_file(path: Path, example: str = "poll_interval: 60s") -> ConfigF
         told = ", ".join(filter(None, (error.context, error.problem)))
         problem = _QUOTED.sub(_without_words, told) + (": indent with spaces" if "\\t" in told else "")
         raise SettingsError([f"{path}{line}: is not YAML: {problem}"]) from None
-    except yaml.YAMLError:
+    except (
+        yaml.YAMLError,
+        ValueError,
+        OverflowError,
+    ):  # the latter of escapes and versions beyond all bounds
         raise SettingsError([f"{path}: is not YAML: it holds characters that YAML does not allow"]) from None
     except RecursionError:
         raise SettingsError([f"{path}: is nested too deeply"]) from None
-    except OverflowError:
-        raise SettingsError([f"{path}: holds more than {_MAX_VALUES} values"]) from None
     if not isinstance(values, dict):
         raise SettingsError([f"{path}:1: must be a mapping, such as `{example}`"])
     if reading.problems:
@@ -88,31 +102,46 @@ class _Reading:
     def convert(self, node: yaml.Node, place: Place) -> object:
         self.lines.setdefault(place, node.start_mark.line + 1)
         if len(self.lines) > _MAX_VALUES:  # aliases can make a short file endless
-            raise OverflowError
+            raise SettingsError([f"{self.path}: holds more than {_MAX_VALUES} values"])
         if any(node is parent for parent in self._open):
             raise RecursionError
+        if node.tag not in _TAGS:
+            told = "a tag is not understood: write the value itself, in quotes if it begins with `!`"
+            self.problems.append(f"{self.path}:{node.start_mark.line + 1}: {told}")
         self._open.append(node)
         try:
             if isinstance(node, yaml.MappingNode):
                 return self._mapping(node.value, place)
             if isinstance(node, yaml.SequenceNode):
                 return [self.convert(item, (*place, index)) for index, item in enumerate(node.value)]
-            return None if node.tag == _NULL_TAG else str(node.value)
+            return None if node.tag == _NULL_TAG else _text(node)
         finally:
             self._open.pop()
 
     def _mapping(self, pairs: Sequence[tuple[yaml.Node, yaml.Node]], place: Place) -> dict[str, object]:
         values: dict[str, object] = {}
         for key, value in pairs:
-            name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
+            name = _text(key) if isinstance(key, yaml.ScalarNode) else "?"
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
                 self.problems.append(f"{self.path}:{line}: a key must be a word")
             elif name in values:
-                self.problems.append(f"{self.path}:{line}: {_shown(name)} is given twice")
+                self.problems.append(f"{self.path}:{line}: {_like_a_setting(name)} is given twice")
             self.lines[(*place, name)] = line
             values[name] = self.convert(value, (*place, name))
         return values
+
+
+def _text(node: yaml.Node) -> str:
+    """Return a scalar as it was written. Raises ValueError for half a character, which an escape can make."""
+    text = str(node.value)
+    text.encode()
+    return text
+
+
+def _like_a_setting(name: str) -> str:
+    """Return a name as far as it looks like a setting's."""
+    return _shown(_UNLIKE_A_SETTING.sub("…", name))
 
 
 def _shown(name: str | int) -> str:

@@ -25,16 +25,22 @@ PinExporterError
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
+_MOST_TOLD: Final = 10
+
 
 class PinExporterError(Exception):
     """Base of every error that this package raises on purpose."""
 
 
 class SettingsError(PinExporterError):
-    """The settings are wrong; `problems` holds one line for each problem, free of secrets."""
+    """The settings are wrong; `problems` holds one line for each problem, free of secrets.
+
+    As text, it is one line for the log with the first of them: thousands of accounts can share a slip.
+    """
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("; ".join(problems))
+        more = len(problems) - _MOST_TOLD
+        super().__init__("; ".join([*problems[:_MOST_TOLD], *([f"and {more} more"] if more > 0 else [])]))
         self.problems = tuple(problems)
 
 

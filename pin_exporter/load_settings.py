@@ -121,13 +121,13 @@ class _Sources:
     environment: Collection[str]
     flags: Collection[str]
 
-    def locate(self, place: Place) -> str:
+    def locate(self, place: Place, *, unknown: bool = False) -> str:
         name = str(place[0])
         if name in self.flags:
             return flag_of(name)
         if name in self.environment or self.file is None or name not in self.file.values:
             return variable_of(name)
-        return self.file.locate(place)
+        return self.file.locate(place, unknown=unknown)
 
     def describe(self, place: Place, kind: str, told: str) -> str:
         told = _TOLD.get(kind, told)
@@ -138,7 +138,7 @@ class _Sources:
         elif place == ("accounts",):
             told = "must be a list, whose entries begin with `- name:`"
         told = told.removeprefix("Value error, ").replace("Input should be", "must be")
-        return f"{self.locate(place)}: {told}"
+        return f"{self.locate(place, unknown=kind == 'extra_forbidden')}: {told}"
 
 
 def _is_kubernetes(name: str, value: str) -> bool:

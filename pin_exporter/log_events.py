@@ -17,12 +17,15 @@ class LogEvent(NamedTuple):
 
 OTHER: Final = "other"
 """The message under which whatever is not listed is counted: events of libraries, most of all."""
+DROPPED: Final = LogEvent("warning", "log lines were dropped: nobody took them")
+"""What the writer of the log says of itself, once there is room; counted when it begins."""
 LOG_EVENTS: Final = (
     LogEvent("warning", "a changed setting takes effect at the next start"),
     LogEvent("warning", "a certificate file cannot be used; the last ones stay in force"),
     LogEvent("warning", "a key file cannot be read; the last keys stay in force"),
     LogEvent("warning", "inventory published without proof"),
     LogEvent("warning", "keys are sent without encryption: use https"),
+    DROPPED,
     LogEvent("warning", "passwords come in without encryption: set tls_server_config, or encrypt in front"),
     LogEvent("warning", "poll failed"),
     LogEvent("warning", "poll still fails"),
@@ -49,7 +52,11 @@ class LogEventCounter(logging.Handler):
         # The message before it is filled in: there are few of those.
         event = LogEvent(level, str(record.msg))
         ours = record.name == _OURS or record.name.startswith(f"{_OURS}.")
-        self._counts[event if ours and event in self._counts else LogEvent(level, OTHER)] += 1
+        self.count(event if ours and event in self._counts else LogEvent(level, OTHER))
+
+    def count(self, event: LogEvent) -> None:
+        """Count one event of the list."""
+        self._counts[event] += 1
 
     @property
     def counts(self) -> Mapping[LogEvent, int]:

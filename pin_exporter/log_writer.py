@@ -4,10 +4,13 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from logging.handlers import QueueHandler
 from queue import SimpleQueue
 from typing import Final
+
+from pin_exporter.log_events import DROPPED, LogEvent
 
 _MOST_LINES: Final = 1_000
 _PATIENCE_SECONDS: Final = 1.0
@@ -16,12 +19,16 @@ _Lines = SimpleQueue[str | threading.Event | None]
 
 
 class LogWriter(QueueHandler):
-    """Writes lines to a file descriptor, in order, and drops those that find too many waiting."""
+    """Writes lines to a file descriptor, in order, and drops those that find too many waiting.
 
-    def __init__(self, descriptor: int) -> None:
+    `count` is told when that begins, for nobody may ever read of it.
+    """
+
+    def __init__(self, descriptor: int, count: Callable[[LogEvent], None]) -> None:
         # No other queue may be put into by what the garbage collector ends in the middle of a put.
         self._lines: _Lines = SimpleQueue()
         super().__init__(self._lines)
+        self._count = count
         self._dropped = 0
         work = (self._lines, descriptor)
         self._thread = threading.Thread(target=_write_all, args=work, name="log", daemon=True)
@@ -34,6 +41,8 @@ class LogWriter(QueueHandler):
     def enqueue(self, record: object) -> None:
         """Take in a line, if there is room."""
         if self._lines.qsize() >= _MOST_LINES:
+            if not self._dropped:
+                self._count(DROPPED)
             self._dropped += 1
             return
         self._tell_of_dropped()
@@ -56,7 +65,7 @@ class LogWriter(QueueHandler):
         dropped, self._dropped = self._dropped, 0
         if dropped:
             told = {"levelno": logging.WARNING, "levelname": "WARNING", "lines": dropped}
-            record = logging.makeLogRecord({"msg": "log lines were dropped: nobody took them"} | told)
+            record = logging.makeLogRecord({"msg": DROPPED.message} | told)
             self._lines.put(self.format(record))
 
 

@@ -43,11 +43,11 @@ def configure_logging(
 
     Libraries stay at warnings whatever the level: at lower ones they log URLs and headers.
     """
-    handler = LogWriter(descriptor)
+    counter = LogEventCounter()
+    handler = LogWriter(descriptor, counter.count)
     handler.setFormatter(EventFormatter(style))
     chosen = logging.getLevelNamesMapping()[level.upper()]
     handler.setLevel(chosen)
-    counter = LogEventCounter()
     logging.basicConfig(level=logging.WARNING, handlers=[handler, counter], force=True)
     logging.getLogger(__package__).setLevel(min(chosen, logging.WARNING))
     # What clients send wrong is theirs to know, and would fill the log.

@@ -18,7 +18,9 @@ class PollLog:
 
     def __init__(self, account: str, elapsed: Callable[[], float]) -> None:
         self._account = account
-        self._failures = {collector: Recurrence(elapsed) for collector in Collector}
+        self._elapsed = elapsed
+        self._failures: dict[Collector, dict[str, Recurrence]] = {collector: {} for collector in Collector}
+        self._unproven = Recurrence(elapsed)
 
     def succeeded(self, collector: Collector, before: Health, duration_seconds: float) -> None:
         """Tell of a success after a failure, or of the first; `before` is the health until now."""
@@ -28,20 +30,32 @@ class PollLog:
         _log.debug("polled", extra={**told, "duration_seconds": round(duration_seconds, 3)})
 
     def failed(self, collector: Collector, before: Health, error: PollError) -> None:
-        """Tell of a failure that is new, or has gone on for an hour since it was told of."""
+        """Tell of a failure that is new, or has come back for an hour since it was told of.
+
+        New is a reason that was not there since the last success: outages often have several in turn.
+        """
         told = {
             "account": self._account,
             "collector": collector.value,
             "reason": error.reason,
             "error": str(error),
         }
-        is_new = before.reason != error.reason
-        times = self._failures[collector].happened(new=is_new)
+        failures = self._failures[collector]
+        if before.reason is None:
+            failures.clear()
+        is_new = error.reason not in failures and error.reason != before.reason  # known before a reload
+        times = failures.setdefault(error.reason, Recurrence(self._elapsed)).happened(new=is_new)
         if is_new:
             _log.warning("poll failed", extra=told)
         elif times is not None:
             _log.warning("poll still fails", extra={**told, "times": times})
 
-    def published_without_proof(self) -> None:
-        """Tell of an inventory that is shown though it could not be proven."""
-        _log.warning("inventory published without proof", extra={"account": self._account})
+    def published_without_proof(self, *, again: bool) -> None:
+        """Tell of an inventory that is shown though it could not be proven, hourly while that goes on.
+
+        `again` says that the one before could not be proven either.
+        """
+        times = self._unproven.happened(new=not again)
+        if times is not None:
+            told = {"account": self._account, "times": times}
+            _log.warning("inventory published without proof", extra=told)

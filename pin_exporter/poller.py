@@ -186,7 +186,8 @@ class AccountPoller:
             record = replace(record, verdict=counted.verdict)
             if counted.verdict is Verdict.INCONSISTENT:
                 health = health.unproven()
-                self._log.published_without_proof()
+                again = self._unproven_in_a_row > UNPROVEN_IN_A_ROW
+                self._log.published_without_proof(again=again)
         health = health.succeeded(
             elapsed=self._clock.elapsed(),
             age_seconds=outcome.age_seconds,

@@ -58,10 +58,8 @@ class Reloader(Generic[T]):
                 self._apply(accounts)
             except SettingsError as error:
                 self._note(accepted=False)
-                _log.error(
-                    "configuration refused: the one before stays in force",
-                    extra={"error": "; ".join(error.problems)},
-                )
+                told = {"error": str(error)}
+                _log.error("configuration refused: the one before stays in force", extra=told)
                 return error.problems
             self._note(accepted=True)
             _log.info("configuration read again", extra={"accounts": len(accounts)})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies_environment
+from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed
 
 from pydantic import SecretStr
 
@@ -103,6 +103,16 @@ class Route:
     def goes_direct(self) -> bool:
         """Tell whether no proxy is to be used, whatever the environment says."""
         return self.proxy_url is not None and self.proxy_url.get_secret_value() == DIRECT
+
+    def has_proxy_for(self, url: str) -> bool:
+        """Tell whether requests to a URL go through a proxy, of ours or of the environment."""
+        if self.proxy_url is not None:
+            return not self.goes_direct
+        parts, proxies = urlsplit(url), getproxies_environment()
+        passed_by = any(
+            proxy_bypass_environment(name, proxies) for name in (parts.netloc, parts.hostname or "")
+        )
+        return bool(proxies.get(parts.scheme) or proxies.get("all")) and not passed_by
 
     def secrets(self) -> tuple[SecretStr, ...]:
         """Return what a proxy, of ours or of the environment, is told and nobody else is to see."""

@@ -36,11 +36,16 @@ def listen(address: str) -> socket.socket:
             return socket.create_server(
                 ("", int(port)), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG
             )
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
-    except (OSError, OverflowError) as error:
-        number = getattr(error, "errno", None)
-        told = os.strerror(number) if number and number > 0 else str(error)
+        found = socket.getaddrinfo(
+            host.encode() or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        # Of a name with both, IPv4: so it was always understood.
+        family, *_, place = min(found, key=lambda each: each[0])
+        return socket.create_server(place, family=family, backlog=_BACKLOG)
+    except OSError as error:
+        # What has a number has Python's own words, with the address once more.
+        number = error.errno or 0
+        told = os.strerror(number) if number > 0 else error.strerror
         raise ListenError(
             f"cannot listen on {address}: {told}: choose another --web.listen-address"
         ) from None

@@ -24,7 +24,8 @@ _NO_PROXY_URL: Final = (
 )
 _LARGEST_SIZE: Final = 2**63 - 1
 _PAGES: Final = ("/accounts/", "/style.css")
-_TELEMETRY_PATH: Final = re.compile(r"/(?!-(?:/|$))[A-Za-z0-9._~/-]*")
+_PATH: Final = "/(?:(?:[A-Za-z0-9._~/]|-[A-Za-z0-9._~-])[A-Za-z0-9._~/-]*)?"
+_TELEMETRY_PATH: Final = re.compile(_PATH)
 
 
 def _check_name(name: object) -> object:
@@ -63,7 +64,7 @@ def _check_proxy_url(url: object) -> object:
     return url
 
 
-def is_exposed(base_url: str, proxy_url: SecretStr | None) -> bool:
+def is_exposed(base_url: str, *, through_proxy: bool) -> bool:
     """Tell whether others can read keys on their way to a URL: it is plain HTTP, and not of this machine."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
@@ -71,8 +72,7 @@ def is_exposed(base_url: str, proxy_url: SecretStr | None) -> bool:
         is_local = host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         is_local = False
-    has_proxy = proxy_url is not None and proxy_url.get_secret_value() != DIRECT
-    return parts.scheme == "http" and (has_proxy or not is_local)
+    return parts.scheme == "http" and (through_proxy or not is_local)
 
 
 def _check_listen_addresses(addresses: object) -> object:
@@ -112,9 +112,6 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
-_TEXT: Final = {"type": "string"}
-
-
 def _form(pattern: str, **more: Any) -> WithJsonSchema:
     """Say for the JSON Schema of the configuration file what a text must look like, in any dialect."""
     return WithJsonSchema({"type": "string", "pattern": f"^(?:{pattern})$", **more})
@@ -130,10 +127,16 @@ PageRows = Annotated[int, Field(ge=10, le=10_000)]
 Size = Annotated[
     int,
     BeforeValidator(_check_size),
-    _form(r"\s*[0-9]+(\.[0-9]+)?\s*([kKMGTP]i?)?[bB]?\s*", type=["integer", "string"], maximum=_LARGEST_SIZE),
+    _form(
+        r"\s*[0-9]+(\.[0-9]+)?\s*([kKMGTP]i?)?[bB]?\s*",
+        type=["number", "string"],
+        minimum=0,
+        maximum=_LARGEST_SIZE,
+    ),
 ]
 BaseUrl = Annotated[str, BeforeValidator(_check_base_url), _form(_URL)]
 ProxyUrl = Annotated[SecretStr, BeforeValidator(_check_proxy_url), _form(f"{DIRECT}|{_URL}")]
+Key = Annotated[SecretStr, _form(r"\s*[!-~]+\s*")]
 AccountName = Annotated[str, BeforeValidator(_check_name), _form(_NAME.pattern)]
 ListenAddresses = Annotated[
     tuple[str, ...],
@@ -142,14 +145,16 @@ ListenAddresses = Annotated[
     _form(
         rf"\s*{_ADDRESS}\s*(,\s*{_ADDRESS}\s*)*",
         type=["string", "array"],
-        items={"type": "string"},
+        items={"type": "string", "pattern": f"^(?:{_ADDRESS})$"},
         minItems=1,
         uniqueItems=True,
     ),
 ]
-TelemetryPath = Annotated[str, BeforeValidator(_check_telemetry_path), _form("/[A-Za-z0-9._~/-]*")]
+TelemetryPath = Annotated[str, BeforeValidator(_check_telemetry_path), _form(_PATH)]
 ShardNumber = Annotated[
-    int, BeforeValidator(_check_shard), _form(rf"\s*{ORDINAL_PATTERN}\s*", type=["integer", "string"])
+    int,
+    BeforeValidator(_check_shard),
+    _form(rf"\s*{ORDINAL_PATTERN}\s*", type=["integer", "string"], minimum=0),
 ]
 TotalShards = Annotated[int, Field(ge=1, le=10_000)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]

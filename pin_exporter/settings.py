@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pin_exporter.setting_types import (
@@ -11,6 +11,7 @@ from pin_exporter.setting_types import (
     AccountName,
     BaseUrl,
     Interval,
+    Key,
     ListenAddresses,
     LogFormat,
     LogLevel,
@@ -35,9 +36,9 @@ class AccountSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: AccountName
-    api_key: SecretStr | None = None
+    api_key: Key | None = None
     api_key_file: Path | None = None
-    secret_key: SecretStr | None = None
+    secret_key: Key | None = None
     secret_key_file: Path | None = None
     base_url: BaseUrl | None = None
     poll_interval: Interval | None = None
@@ -63,13 +64,11 @@ class Settings(BaseSettings):
     )
 
     account: AccountName = Field("default", description="Value of the `account` label.")
-    api_key: SecretStr | None = Field(
-        None, description="The API key. Not as a flag, which others could read."
-    )
+    api_key: Key | None = Field(None, description="The API key. Not as a flag, which others could read.")
     api_key_file: Path | None = Field(
         None, description="File that holds the API key; read again when it changes."
     )
-    secret_key: SecretStr | None = Field(None, description="The secret key.")
+    secret_key: Key | None = Field(None, description="The secret key.")
     secret_key_file: Path | None = Field(None, description="File that holds the secret key.")
     accounts: Annotated[tuple[AccountSettings, ...], NoDecode] = Field(
         (), description="Accounts, each with a `name`, keys, and any of the settings below; only in the file."

@@ -66,7 +66,7 @@ def read_web_config(path: Path) -> WebConfig:
     _refuse_rate_limit(root.section("rate_limit"))
     if root.problems:
         raise SettingsError(root.problems)
-    digest = hashlib.sha256(repr((file.values, tls.read)).encode("utf-8", "surrogatepass")).digest()
+    digest = hashlib.sha256(repr((file.values, tls.read)).encode()).digest()
     return WebConfig(tls.tls, users, headers, tuple(path for path, _ in tls.read), digest)
 
 
@@ -112,7 +112,7 @@ def _read_users(section: Section) -> Mapping[bytes, bytes]:
         elif not _CHEAPEST <= int(match[1]) <= _DEAREST:
             section.problem(name, f"the hash's cost must be {_CHEAPEST} to {_DEAREST}; 10 is good")
         else:
-            users[name.encode("utf-8", "surrogatepass")] = match[0].encode()
+            users[name.encode()] = match[0].encode()
     return MappingProxyType(users)
 
 

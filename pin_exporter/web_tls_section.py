@@ -97,8 +97,7 @@ class _Files:
             section.problem(in_file, f"{name} and {in_file} are both given: leave one out")
             return None
         if text or not chosen:
-            # YAML's escapes can write half a character, which no PEM holds.
-            return text.encode("utf-8", "replace") if text else None
+            return text.encode() if text else None
         try:
             # Neither path nor content is shown: somebody may have put the key itself there.
             path = section.file.path.parent / chosen

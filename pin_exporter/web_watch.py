@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from pin_exporter.aside import aside
 from pin_exporter.clock import Clock
 from pin_exporter.errors import SettingsError
+from pin_exporter.recurrence import Recurrence
 from pin_exporter.web_config import WebConfig, read_web_config
 
 _log = logging.getLogger(__name__)
@@ -44,7 +45,8 @@ class WebConfigWatch:
         self._read = read
         # None: read once more, for nobody looked at signatures before the first reading.
         self._signature: _Signature | None = None
-        self._told: tuple[str, ...] = ()
+        self._told = ""
+        self._refusal = Recurrence(clock.elapsed)
         note(accepted=True)
 
     async def run(self) -> None:
@@ -62,7 +64,7 @@ class WebConfigWatch:
             config = await aside(lambda: self._read(self._path))
             self._refuse_other_guards(config)
         except SettingsError as error:
-            self._refused(error.problems)
+            self._refused(str(error))
             return
         # Of other files than before, the signature is not known yet.
         self._signature = signature if config.files == self.config.files else None
@@ -71,7 +73,7 @@ class WebConfigWatch:
             _log.info("web configuration read again", extra={"file": str(self._path)})
         if changed:
             self.config = config
-        self._told = ()
+        self._told = ""
         self._note(accepted=True)
 
     def _refuse_other_guards(self, config: WebConfig) -> None:
@@ -82,12 +84,13 @@ class WebConfigWatch:
         if self.config.users and not config.users:
             raise SettingsError([f"{self._path}: passwords cannot be turned off while it runs: restart"])
 
-    def _refused(self, problems: tuple[str, ...]) -> None:
-        """Say so once, and read again at every look: the reason may lie in files that are not watched."""
+    def _refused(self, problems: str) -> None:
+        """Say so, hourly while it goes on, and read again at every look: what is wrong may not be watched."""
         self._signature = None
-        if problems != self._told:
+        times = self._refusal.happened(new=problems != self._told)
+        if times is not None:
             self._note(accepted=False)
-            told = {"error": "; ".join(problems)}
+            told = {"error": problems, "times": times}
             _log.error("web configuration refused: the one before stays in force", extra=told)
         self._told = problems
 

@@ -91,6 +91,16 @@ def test_settings_errors_keep_each_problem_on_its_own() -> None:
     assert str(error) == "base_url: is missing; page_size: is too large"
 
 
+def test_settings_errors_by_the_thousand_fit_into_a_line_of_the_log() -> None:
+    error = SettingsError([f"accounts[{number}]: wrong" for number in range(4_000)])
+    assert len(error.problems) == 4_000
+    assert str(error).endswith("accounts[8]: wrong; accounts[9]: wrong; and 3990 more")
+
+
+def test_settings_errors_that_are_few_are_all_told() -> None:
+    assert str(SettingsError(["x"] * 10)) == "; ".join(["x"] * 10)
+
+
 @pytest.mark.parametrize("kind", [RateLimitedError, ServerError])
 def test_an_error_that_asks_for_patience_says_how_much(kind: type[RateLimitedError | ServerError]) -> None:
     error = kind("wait", status=503, retry_after_seconds=2.5)

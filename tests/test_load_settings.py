@@ -171,6 +171,14 @@ def test_a_key_of_the_file_that_means_something_to_the_library_is_just_unknown(p
     assert problem.startswith(f"config.yml:3: {name}: is not a setting")
 
 
+@pytest.mark.parametrize("name", ["api_key:{}", 'secret_key:"{}"', "{}", "proxy_url:http://u:{}@h:1"])
+def test_a_key_that_has_become_part_of_a_name_is_not_shown(path: Path, name: str) -> None:
+    told = problems(path, f"accounts:\n- {{name: a, {name.format('Zq7Wm4Xk')}, secret_key: s}}\n")
+
+    assert len([line for line in told if "…: is not a setting" in line]) == 1
+    assert "Zq7Wm4Xk" not in "".join(told)
+
+
 def test_without_any_account_the_ways_to_give_one_are_told() -> None:
     (problem,) = problems()
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from pin_exporter import log_writer
+from pin_exporter.log_events import DROPPED, LogEventCounter
 from pin_exporter.log_writer import LogWriter
 from pin_exporter.logs import EventFormatter
 from tests.processes import PATIENCE_SECONDS, wait_for
@@ -25,8 +26,8 @@ def pipe() -> Iterator[Pipe]:
         yield opened
 
 
-def writer_to(descriptor: int) -> tuple[LogWriter, logging.Logger]:
-    writer = LogWriter(descriptor)
+def writer_to(descriptor: int, counter: LogEventCounter | None = None) -> tuple[LogWriter, logging.Logger]:
+    writer = LogWriter(descriptor, (counter or LogEventCounter()).count)
     writer.setFormatter(EventFormatter("logfmt"))
     logger = logging.Logger("pin_exporter.test")
     logger.addHandler(writer)
@@ -37,11 +38,13 @@ def test_a_reader_that_stalls_holds_up_nobody_and_is_told_how_much_was_dropped(
     pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_writer, "_MOST_LINES", MOST)
-    writer, logger = writer_to(pipe.writing)
+    counter = LogEventCounter()
+    writer, logger = writer_to(pipe.writing, counter)
     logger.info("0")
     wait_for(writer._lines.empty, "the thread to be stuck")
     for number in range(1, MOST + 8):
         logger.info("%d", number)
+    assert counter.counts[DROPPED] == 1, "nobody may ever read of it"
     pipe.empty()
     writer.flush()
     logger.info("later")

@@ -51,6 +51,18 @@ def test_another_reason_is_told_of_at_once_and_begins_the_hour_anew(caplog: pyte
     assert told.fail(TlsError("slow down")) == [("poll still fails", 60)]
 
 
+def test_reasons_that_take_turns_are_told_of_once_each_and_then_hourly(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told = Told(caplog)
+    messages = []
+    for _ in range(60):
+        messages += told.fail(ConnectionFailedError("down")) + told.fail(TlsError("broken"))
+    assert messages == [("poll failed", None)] * 2 + [("poll still fails", 30)] * 2
+    told.health[Collector.TOTALS] = Health(60, 240)
+    assert told.fail(TlsError("broken")) == [("poll failed", None)], "a success lies in between"
+
+
 def test_collectors_are_counted_each_for_itself(caplog: pytest.LogCaptureFixture) -> None:
     told = Told(caplog)
     told.fail(ConnectionFailedError("down"), minutes=30)
@@ -79,3 +91,15 @@ def test_a_failure_from_before_a_reload_is_told_of_after_an_hour_too(
     error = TlsError("expired")
     told.health[Collector.TOTALS] = replace(told.health[Collector.TOTALS], reason=error.reason)
     assert told.fail(error, minutes=61) == [("poll still fails", 61)]
+
+
+def test_inventories_without_proof_are_told_of_as_they_begin_and_then_hourly_with_a_count(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told = Told(caplog)
+    for minute in range(125):
+        told.log.published_without_proof(again=minute > 0)
+        told.now += 60
+    told.log.published_without_proof(again=False)
+    assert [vars(record)["times"] for record in caplog.records] == [1, 60, 60, 1]
+    assert {record.message for record in caplog.records} == {"inventory published without proof"}

@@ -682,6 +682,17 @@ def test_an_inventory_that_is_shown_unproven_is_on_record_as_inconsistent_withou
     assert (shown.verdict, shown.reason, shown.error) == (Verdict.INCONSISTENT, None, None)
 
 
+def test_inventories_that_go_on_without_proof_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    polled = Polled(pins=500)
+    polled.service.answer = restless(polled)
+    for _ in range(6):
+        polled.poll(Collector.INVENTORY)
+    assert [record.verdict for record in records(polled, Collector.INVENTORY)[2:]] == [
+        Verdict.INCONSISTENT
+    ] * 4
+    assert caplog.messages.count("inventory published without proof") == 1
+
+
 def test_a_poll_that_was_cancelled_is_not_on_record() -> None:
     polled = Polled()
     polled.service.latency_seconds = 600.0

@@ -52,6 +52,13 @@ def test_a_bad_one_changes_nothing_and_one_line_says_what_is_wrong(caplog: pytes
     assert vars(logged)["error"] == "config.yml:3: is wrong; config.yml:4: too"
 
 
+def test_what_is_wrong_a_thousand_times_takes_no_long_line(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        problems = asyncio.run(Recorded(SettingsError(["wrong"] * 1_000)).reloader.reload())
+    assert len(problems) == 1_000
+    assert len(vars(caplog.records[0])["error"]) < 100
+
+
 def test_what_cannot_be_put_into_force_is_refused_as_well() -> None:
     recorded = Recorded([ONE])
 

@@ -65,6 +65,16 @@ def test_an_address_is_listened_on_and_no_other(
     assert not can_connect(other, port)
 
 
+def test_a_name_that_has_an_ipv6_address_only_is_listened_on_there(
+    opened: Callable[[str], socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = socket.getaddrinfo("::1", 0, type=socket.SOCK_STREAM)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    listening = opened("six.test:0")
+    monkeypatch.undo()
+    assert can_connect("::1", listening.getsockname()[1])
+
+
 def test_an_address_without_a_host_is_every_interface_of_both_families(
     opened: Callable[[str], socket.socket],
 ) -> None:
@@ -73,13 +83,16 @@ def test_an_address_without_a_host_is_every_interface_of_both_families(
     assert can_connect("::1", port)
 
 
-@pytest.mark.parametrize("address", ["no-such-host.invalid:80", "a..b:80", "192.0.2.1:80", "[::1%none]:80"])
+@pytest.mark.parametrize(
+    "address", ["no-such-host.invalid:80", "a..b:80", "192.0.2.1:80", "[::1%none]:80", f"{'a' * 70}:80"]
+)
 def test_an_address_that_cannot_be_listened_on_is_told_in_one_line(address: str) -> None:
     with pytest.raises(ListenError) as caught:
         listen(address)
     assert address in str(caught.value)
     assert "--web.listen-address" in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert "(" not in str(caught.value), "that is Python's"
 
 
 @pytest.mark.parametrize("form", ["127.0.0.1:{}", ":{}"])

@@ -4,9 +4,11 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from pin_exporter.accounts import accounts_of
+from pin_exporter.configured import warn_of_plain_http
 from pin_exporter.credentials import KeyFile
 from pin_exporter.setting_types import is_exposed
 from pin_exporter.settings import AccountSettings, Settings
+from tests.environment import clean
 
 
 def settings(**values: object) -> Settings:
@@ -223,9 +225,22 @@ def test_neither_settings_nor_accounts_show_their_keys() -> None:
     ],
 )
 def test_plain_http_to_another_machine_exposes_the_keys(url: str, exposed: bool) -> None:
-    assert is_exposed(url, None) is exposed
-    assert is_exposed(url, SecretStr("direct")) is exposed
-    assert is_exposed(url, SecretStr("http://127.0.0.1:3128")) is url.lower().startswith("http:")
+    assert is_exposed(url, through_proxy=False) is exposed
+    assert is_exposed(url, through_proxy=True) is url.startswith("http:")
+
+
+def test_keys_that_a_proxy_of_the_environment_gets_to_see_are_warned_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clean(monkeypatch)
+    for name in ("http_proxy", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    accounts = list(accounts_of(settings(api_key="k", secret_key="s", base_url="http://localhost:1/api")))
+    warn_of_plain_http(accounts)
+    assert not caplog.messages
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
+    warn_of_plain_http(accounts)
+    assert caplog.messages == ["keys are sent without encryption: use https"]
 
 
 @pytest.mark.parametrize("value", [2**63 - 1, f"{2**63 - 1}", "8191PiB"])

@@ -62,7 +62,7 @@ def test_a_change_between_the_first_reading_and_the_first_look_is_seen(watched: 
 @pytest.mark.parametrize(
     "bad", ["basic_auth_users: {one: x}\n", "[", "tls_server_config: {key_file: none}\n", "", "{}\n"]
 )
-def test_a_bad_change_leaves_what_was_and_is_told_of_once_until_it_is_made_good(
+def test_a_bad_change_leaves_what_was_and_is_told_of_hourly_until_it_is_made_good(
     watched: Watched, caplog: pytest.LogCaptureFixture, bad: str
 ) -> None:
     watched.look()
@@ -74,6 +74,9 @@ def test_a_bad_change_leaves_what_was_and_is_told_of_once_until_it_is_made_good(
     ]
     assert ONE not in caplog.text
     assert watched.noted[-1] is False
+    watched.clock.now += 3_600
+    watched.look(2)
+    assert [vars(record)["times"] for record in caplog.records] == [1, 3], "hourly, with a count"
     watched.path.write_text(WRITTEN.format(TWO))
     watched.look()
     assert watched.hash == TWO

@@ -1,6 +1,7 @@
 """Make the schema from the settings' own: types and bounds from the models, all scalars also as text."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -65,13 +66,24 @@ def _widened(given: Mapping[str, Any]) -> dict[str, Any]:
     }
     bounds = {_BOUNDS[key]: given[key] for key in _BOUNDS if key in given}
     forms = {
-        "boolean": {"type": ["boolean", "integer", "string"], "pattern": _in_any_case(_SWITCH)},
+        "boolean": {
+            "type": ["boolean", "integer", "string"],
+            "pattern": _in_any_case(_SWITCH),
+            "minimum": 0,
+            "maximum": 1,
+        },
         "number": {"type": ["number", "string"], "pattern": _DURATION, **bounds},  # each is a duration
         "integer": {"type": ["integer", "string"], "pattern": _WHOLE_NUMBER, **kept},
-        "string": {"type": ["string", "number", "boolean"], **kept},
+        "string": {"type": _kinds_of_text(given.get("pattern", "")), **kept},
     }
     kind = given["type"]
     return forms[kind] if isinstance(kind, str) and kind in forms else {"type": kind, **kept}
+
+
+def _kinds_of_text(pattern: str) -> list[str]:
+    """Return the types that a text may have in YAML, unless none of their words fits the pattern."""
+    words = {"string": None, "number": "1", "boolean": "true"}
+    return [kind for kind, word in words.items() if word is None or re.search(pattern, word)]
 
 
 def _in_any_case(words: Iterable[str]) -> str:

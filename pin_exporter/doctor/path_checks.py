@@ -24,8 +24,8 @@ def check_path(evidence: Evidence) -> Iterator[Finding]:
     if path is not None:
         yield from _name(path)
         yield from _tls(path, reached=any(reply.status for reply in evidence.replies))
-    in_clear_to_proxy = path is not None and path.scheme == "http" and path.proxy is not None
-    if in_clear_to_proxy or is_exposed(evidence.setup.base_url, None):
+    through_proxy = path is not None and path.proxy is not None
+    if is_exposed(evidence.setup.base_url, through_proxy=through_proxy):
         told = "keys are sent without encryption: base_url is plain HTTP"
         yield problem("encryption", told, "set base_url to https")
     if any(reply.status for reply in evidence.replies):

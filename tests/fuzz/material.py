@@ -34,6 +34,7 @@ rate_limit:
   interval: 0s
 """.encode()
 _YAML: Final = st.text("{}[]:,-#&*!|>'\"%@`?\\ \n\t~<=.ab01\x00\x85\u2028\ud7ff\U0001f600", max_size=200)
+_ESCAPES: Final = (b'"\\ud800"', b'"\\U00110000"', b'"\\UFFFFFFFF"', b"!x ")
 _WORDS: Final = st.text(max_size=30) | st.sampled_from(
     [API_KEY, SECRET_KEY, f"{'x' * 190}{API_KEY}", "", "0"]
 )
@@ -61,7 +62,9 @@ def _spoilt(draw: st.DrawFn, good: bytes) -> bytes:
         end = draw(st.integers(start, min(len(body), start + 60)))
         piece = bytes(body[start:end])
         other = draw(
-            st.sampled_from([b"", piece * 2, piece[::-1], b"\xff", b"\x00", b"\n", b"'", b'"', b": ", b"- "])
+            st.sampled_from(
+                [b"", piece * 2, piece[::-1], b"\xff", b"\x00", b"\n", b"'", b'"', b": ", b"- ", *_ESCAPES]
+            )
         )
         body[start:end] = other if draw(st.booleans()) else draw(st.binary(max_size=8))
     return bytes(body)

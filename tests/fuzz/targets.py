@@ -58,8 +58,11 @@ def _shows_a_key(line: str) -> bool:
     return any(key.lower() in line.lower() for key in (API_KEY, SECRET_KEY))
 
 
-def check_file(read: Callable[[Path], object], content: bytes) -> None:
-    """Fail when a reader of files raises anything else for one than a SettingsError that can be shown."""
+def check_file(read: Callable[[Path], object], content: bytes, *, shows_names: bool = False) -> None:
+    """Fail when a reader of files raises anything else for one than a SettingsError that can be shown.
+
+    `shows_names` says that it shows names that it does not know, also when they are keys.
+    """
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         clean(patch)
         path = Path(folder) / "file.yml"
@@ -68,7 +71,10 @@ def check_file(read: Callable[[Path], object], content: bytes) -> None:
             read(path)
         except SettingsError as error:
             for problem in error.problems or [""]:
-                check_line(problem, may_show_keys=_shows_a_key(problem) and _is_named_by_a_key(content))
+                check_line(
+                    problem,
+                    may_show_keys=shows_names and _shows_a_key(problem) and _is_named_by_a_key(content),
+                )
 
 
 def _use_config(path: Path) -> None:
@@ -90,7 +96,7 @@ def _use_web_config(path: Path) -> None:
 
 
 def _is_named_by_a_key(content: bytes) -> bool:
-    """Tell whether a setting is called like a key: the name of an unknown setting is shown."""
+    """Tell whether something is called like a key, as a user can be."""
 
     def names(node: yaml.Node | None) -> bool:
         if isinstance(node, yaml.MappingNode):
@@ -161,7 +167,11 @@ def _check_diagnosis(answered: list[tuple[int, list[tuple[str, str]], bytes]]) -
 
 TARGETS = (
     Target("configuration files", config_contents(), partial(check_file, _use_config)),
-    Target("web configuration files", web_config_contents(), partial(check_file, _use_web_config)),
+    Target(
+        "web configuration files",
+        web_config_contents(),
+        partial(check_file, _use_web_config, shows_names=True),
+    ),
     Target("bodies of pages", bodies(), _check_body),
     Target("refusals", answers(), _check_refusal),
     Target("exchanges", answers(), _check_exchange),
