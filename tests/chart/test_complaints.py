@@ -59,6 +59,14 @@ def test_the_port_of_the_service_moves_nothing_else(helm: Helm) -> None:
     assert only(objects, "ServiceMonitor")["spec"]["endpoints"][0]["port"] == "http"
 
 
+def test_a_service_without_an_address_has_the_port_that_its_name_leads_to(helm: Helm) -> None:
+    objects = helm.template({**SECRET, "service": {"port": 80, "clusterIP": "None"}, "containerPort": 8080})
+    (port,) = only(objects, "Service")["spec"]["ports"]
+    assert (port["port"], port["targetPort"]) == (8080, "http")
+    asked = only(objects, "Pod")["spec"]["containers"][0]["command"][3]
+    assert asked == "http://rel-pin-exporter.pins.svc:8080/metrics"
+
+
 def test_the_port_of_the_container_moves_the_probes_with_it(helm: Helm) -> None:
     objects = helm.template({**SECRET, "containerPort": 8080})
     exporter = container(objects)

@@ -238,3 +238,5 @@ def test_notes_say_how_to_see_the_metrics(helm: Helm, tmp_path: Path) -> None:
     demanding = {"existingSecret": "w", "tls": True, "clientCertificates": True}
     assert "set podMonitor.tlsConfig" in notes({**SECRET, "web": demanding, "podMonitor": {"enabled": True}})
     assert "made-up-secret" not in notes({"credentials": {"apiKey": "a", "secretKey": "made-up-secret"}})
+    headless = notes({**SECRET, "service": {"port": 80, "clusterIP": "None"}})
+    assert "port-forward service/rel-pin-exporter 10242:10242" in headless

@@ -111,6 +111,11 @@ annotations:
 {{- with $registry }}{{ . }}/{{ end }}{{ .Values.image.repository }}{{ $version }}
 {{- end }}
 
+{{/* Port of the Service. Where that has no address, its name stands for those of the pods, with their port. */}}
+{{- define "pin-exporter.servicePort" -}}
+{{- ternary .Values.containerPort .Values.service.port (eq (toString .Values.service.clusterIP) "None") }}
+{{- end }}
+
 {{- define "pin-exporter.telemetryPath" -}}
 {{- default dict .Values.config | dig "web_telemetry_path" "" | default "/metrics" }}
 {{- end }}
