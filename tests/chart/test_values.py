@@ -110,6 +110,7 @@ def test_everything_in_the_schema_is_described() -> None:
         {"serviceMonitor": {"enabled": "yes"}},
         {"serviceMonitor": {"interval": "1 minute"}},
         {"image": {"digest": "abc"}},
+        {"podMonitor": {"scheme": "HTTPS"}},
         {"prometheusRule": {"thresholds": {"stuck_seconds": "7d"}}},
         {"prometheusRule": {"alerts": {"AIOZPinPinsStuck": {"for": "an hour"}}}},
         {"prometheusRule": {"additionalGroups": [{"rules": []}]}},
@@ -124,15 +125,16 @@ def test_the_schema_refuses_what_is_misspelt_or_of_the_wrong_kind(helm: Helm, va
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: value.name)
-def test_null_empties_a_list_or_mapping_and_is_refused_for_the_rest(helm: Helm, value: Value) -> None:
-    """Whoever comments out all of a mapping, but not its name, says null."""
-    values: dict[str, Any] = deepcopy({**SECRET, **EXTRAS})
+def test_null_empties_what_may_be_empty_and_is_refused_for_the_rest(helm: Helm, value: Value) -> None:
+    """Whoever comments out all of a mapping, but not its name, says null; so do charts that mean no text."""
+    account = {"demo": {"enabled": True}} if value.name == "credentials.existingSecret" else SECRET
+    values: dict[str, Any] = deepcopy({**account, **EXTRAS})
     inner = values
     for step in value.path[:-1]:
         inner = inner.setdefault(step, {})
     inner[value.path[-1]] = None
     rendered = render(helm, values)
-    if isinstance(value.default, dict | list) or value.default is None:
+    if isinstance(value.default, dict | list) or value.default in (None, ""):
         assert isinstance(rendered, list), rendered
     else:
         assert f"missing property '{value.path[-1]}'" in str(rendered)

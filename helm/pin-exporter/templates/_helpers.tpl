@@ -106,8 +106,10 @@ annotations:
 
 {{- define "pin-exporter.image" -}}
 {{- $registry := default .Values.image.registry .Values.global.imageRegistry }}
-{{- $tag := printf ":%s" (default .Chart.AppVersion .Values.image.tag) }}
-{{- $version := ternary (printf "@%s" .Values.image.digest) $tag (ne .Values.image.digest "") }}
+{{- $version := printf ":%s" (default .Chart.AppVersion .Values.image.tag) }}
+{{- with .Values.image.digest }}
+{{- $version = printf "@%s" . }}
+{{- end }}
 {{- with $registry }}{{ . }}/{{ end }}{{ .Values.image.repository }}{{ $version }}
 {{- end }}
 

@@ -4,15 +4,14 @@ serviceAccountName: {{ include "pin-exporter.serviceAccountName" . | quote }}
 automountServiceAccountToken: false
 # A Service called pin-exporter would set PIN_EXPORTER_PORT, which reads like a setting.
 enableServiceLinks: false
-{{- with concat (default list .Values.global.imagePullSecrets) (default list .Values.imagePullSecrets) }}
+{{- /* Each once, for server-side apply refuses a list with the same key twice. */}}
+{{- $pullSecrets := list }}
+{{- range concat (default list .Values.global.imagePullSecrets) (default list .Values.imagePullSecrets) }}
+{{- $pullSecrets = append $pullSecrets (ternary . (dict "name" .) (kindIs "map" .)) }}
+{{- end }}
+{{- with uniq $pullSecrets }}
 imagePullSecrets:
-  {{- range . }}
-  {{- if kindIs "map" . }}
-  - name: {{ .name | quote }}
-  {{- else }}
-  - name: {{ . | quote }}
-  {{- end }}
-  {{- end }}
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- $names := list "nodeSelector" "tolerations" "affinity" "priorityClassName" "hostAliases" "dnsPolicy" "dnsConfig" }}
 {{- with include "pin-exporter.given" (dict "values" .Values "names" $names) | fromYaml }}
