@@ -30,6 +30,7 @@ def test_a_generated_file_is_up_to_date(name: str, text: str) -> None:
 def test_chart_image_and_package_are_of_one_version_and_repository() -> None:
     metadata = read_yaml(CHART / "Chart.yaml")
     assert metadata["version"] == metadata["appVersion"] == __version__
+    assert [keeper["url"] for keeper in metadata["maintainers"]] == [metadata["home"].rpartition("/")[0]]
     image = DEFAULTS["image"]
     assert f"{image['registry']}/{image['repository']}" == IMAGE
 
@@ -109,8 +110,8 @@ def test_everything_in_the_schema_is_described() -> None:
         {"containerPort": 0},
         {"serviceMonitor": {"enabled": "yes"}},
         {"serviceMonitor": {"interval": "1 minute"}},
-        {"image": {"digest": "abc"}},
         {"podMonitor": {"scheme": "HTTPS"}},
+        {"image": {"digest": "abc"}},
         {"prometheusRule": {"thresholds": {"stuck_seconds": "7d"}}},
         {"prometheusRule": {"alerts": {"AIOZPinPinsStuck": {"for": "an hour"}}}},
         {"prometheusRule": {"additionalGroups": [{"rules": []}]}},
