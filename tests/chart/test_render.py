@@ -246,6 +246,9 @@ def test_notes_say_how_to_see_the_metrics(helm: Helm, tmp_path: Path) -> None:
     assert "api-key and secret-key of the Secret aioz-pin" in told
     headless = notes({**SECRET, "service": {"port": 80, "clusterIP": "None"}})
     assert "port-forward service/rel-pin-exporter 10242:10242" in headless
+    many = notes({"accounts": [{"name": f"a{i}", "existingSecret": "s"} for i in range(200)]})
+    assert many.count("of the Secret") == 10
+    assert "and 190 more" in many
     assert "made up" in notes({"demo": {"enabled": True}})
     assert "podMonitor.labels.release" in notes({**SECRET, "podMonitor": {"enabled": True}})
     assert "Nothing tells" in notes({**SECRET, "service": {"scrapeAnnotations": False}})
