@@ -79,7 +79,11 @@ metadata:
   {{- $checksum := dict }}
   {{- if not .Values.demo.enabled }}
   {{- /* The exporter reads settings only when it starts, but keys at any time: those are not in this sum. */}}
-  {{- $checksum = dict "checksum/config" (include "pin-exporter.config" . | sha256sum) }}
+  {{- $_ := set $checksum "checksum/config" (include "pin-exporter.config" . | sha256sum) }}
+  {{- end }}
+  {{- if $web.configured }}
+  {{- /* Of the web configuration, it reads anew all but whether there are TLS and passwords. */}}
+  {{- $_ := set $checksum "checksum/web" (toJson $web | sha256sum) }}
   {{- end }}
   {{- with merge $checksum (default dict .Values.podAnnotations) }}
   annotations:
