@@ -43,16 +43,18 @@ def _settings(fields: dict[str, Any]) -> dict[str, Any]:
     return _closed({name: {"type": types, "description": described[name]} for name in names})
 
 
-_KEYS: Final = _closed({"apiKey": {"type": "string"}, "secretKey": {"type": "string"}})
+# In a list, nobody removes null, which tools that write values have for what is left out.
+_LEFT_OUT: Final = {"type": ["object", "null"]}
+_TEXT: Final = {"type": ["string", "null"]}
 _ACCOUNT: Final = _closed(
     {
         # The template says in one sentence what is wrong with a name.
         "name": {"type": "string"},
-        "existingSecret": {"type": "string"},
-        "apiKey": {"type": "string"},
-        "secretKey": {"type": "string"},
-        "keys": _KEYS,
-        "config": _settings(AccountSettings.model_fields),
+        "existingSecret": _TEXT,
+        "apiKey": _TEXT,
+        "secretKey": _TEXT,
+        "keys": _closed({"apiKey": _TEXT, "secretKey": _TEXT}) | _LEFT_OUT,
+        "config": _settings(AccountSettings.model_fields) | _LEFT_OUT,
     }
 )
 _ALERT: Final = _closed(
