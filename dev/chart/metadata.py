@@ -9,6 +9,7 @@ from dev.grafana.project import REPOSITORY, ROOT
 from pin_exporter import __version__
 
 IMAGE: Final = f"ghcr.io/{REPOSITORY.removeprefix('https://github.com/')}"
+_HOST, _OWNER, _ = REPOSITORY.rsplit("/", 2)
 _PROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
     "project"
 ]
@@ -38,6 +39,8 @@ def chart_yaml() -> str:
         "home": REPOSITORY,
         "sources": [REPOSITORY],
         "keywords": _PROJECT["keywords"],
+        # chart-testing refuses a chart without, and looks the name up where the repository is.
+        "maintainers": [{"name": _OWNER, "url": f"{_HOST}/{_OWNER}"}],
         "annotations": annotations,
     }
     return _HEAD + _block(chart)

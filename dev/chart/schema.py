@@ -9,7 +9,7 @@ from pin_exporter.settings import AccountSettings, Settings
 _TEXTS: Final = {"type": "object", "additionalProperties": {"type": "string"}}
 _COUNT: Final = {"type": ["integer", "null"], "minimum": 0}
 _PORT: Final = {"type": "integer", "minimum": 1, "maximum": 65535}
-_SCHEME: Final = {"enum": ["", "http", "https", "HTTP", "HTTPS"]}
+_SCHEME: Final = {"enum": ["", "http", "https"]}
 _DURATION: Final = {"type": "string", "pattern": r"^$|^([0-9]+(ms|[smhdwy]))+$"}
 _NUMBER: Final = {"type": ["number", "string"], "pattern": r"^[+-]?(Inf|[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?)$"}
 """A number of PromQL. As a text it may be infinite, for which JSON has no number."""
@@ -43,16 +43,18 @@ def _settings(fields: dict[str, Any]) -> dict[str, Any]:
     return _closed({name: {"type": types, "description": described[name]} for name in names})
 
 
-_KEYS: Final = _closed({"apiKey": {"type": "string"}, "secretKey": {"type": "string"}})
+# In a list, nobody removes null, which tools that write values have for what is left out.
+_LEFT_OUT: Final = {"type": ["object", "null"]}
+_TEXT: Final = {"type": ["string", "null"]}
 _ACCOUNT: Final = _closed(
     {
         # The template says in one sentence what is wrong with a name.
         "name": {"type": "string"},
-        "existingSecret": {"type": "string"},
-        "apiKey": {"type": "string"},
-        "secretKey": {"type": "string"},
-        "keys": _KEYS,
-        "config": _settings(AccountSettings.model_fields),
+        "existingSecret": _TEXT,
+        "apiKey": _TEXT,
+        "secretKey": _TEXT,
+        "keys": _closed({"apiKey": _TEXT, "secretKey": _TEXT}) | _LEFT_OUT,
+        "config": _settings(AccountSettings.model_fields) | _LEFT_OUT,
     }
 )
 _ALERT: Final = _closed(
@@ -132,7 +134,7 @@ def schema_json(values: list[Value]) -> str:
                 group["properties"][step] = _closed({})
                 group.setdefault("required", []).append(step)
             group = group["properties"][step]
-        if value.default is not None and not isinstance(value.default, dict | list):
+        if value.default not in (None, "") and not isinstance(value.default, dict | list):
             group.setdefault("required", []).append(value.path[-1])
         group["properties"][value.path[-1]] = {**_type(value), "description": value.comment}
     # Global values are for all charts of a parent: most are not for this one.

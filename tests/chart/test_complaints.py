@@ -59,6 +59,14 @@ def test_the_port_of_the_service_moves_nothing_else(helm: Helm) -> None:
     assert only(objects, "ServiceMonitor")["spec"]["endpoints"][0]["port"] == "http"
 
 
+def test_a_service_without_an_address_has_the_port_that_its_name_leads_to(helm: Helm) -> None:
+    objects = helm.template({**SECRET, "service": {"port": 80, "clusterIP": "None"}, "containerPort": 8080})
+    (port,) = only(objects, "Service")["spec"]["ports"]
+    assert (port["port"], port["targetPort"]) == (8080, "http")
+    asked = only(objects, "Pod")["spec"]["containers"][0]["command"][3]
+    assert asked == "http://rel-pin-exporter.pins.svc:8080/metrics"
+
+
 def test_the_port_of_the_container_moves_the_probes_with_it(helm: Helm) -> None:
     objects = helm.template({**SECRET, "containerPort": 8080})
     exporter = container(objects)
@@ -130,8 +138,15 @@ def test_two_exporters_never_run_at_a_time(helm: Helm) -> None:
 
 
 def test_nodes_can_be_drained_with_a_disruption_budget(helm: Helm) -> None:
-    budget = only(helm.template({**SECRET, "podDisruptionBudget": {"enabled": True}}), "PodDisruptionBudget")
-    assert budget["spec"]["maxUnavailable"] == 1
+    """With one pod, which may be missing but is not ready, Kubernetes by default lets no more be missing."""
+
+    def budget(version: str) -> Any:
+        values = {**SECRET, "podDisruptionBudget": {"enabled": True}}
+        return only(helm.template(values, f"--kube-version={version}"), "PodDisruptionBudget")["spec"]
+
+    assert budget("1.26.0")["maxUnavailable"] == budget("1.27.0")["maxUnavailable"] == 1
+    assert "unhealthyPodEvictionPolicy" not in budget("1.26.0")
+    assert budget("1.27.0")["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
 
 
 def test_a_probe_can_be_given_in_full(helm: Helm) -> None:

@@ -57,6 +57,20 @@ def test_an_existing_secret_is_mounted_under_the_names_it_has_inside(helm: Helm)
     ]
 
 
+def test_what_is_null_in_an_account_is_left_out(each_helm: Helm) -> None:
+    nothing = {"apiKey": None, "secretKey": None}
+    first = {"name": "a", "existingSecret": "one", **nothing, "keys": None, "config": None}
+    second = {"name": "b", "existingSecret": None, "apiKey": "k", "secretKey": "s", "keys": nothing}
+    third = {"name": "c", "existingSecret": "one", "keys": {"apiKey": "key", "secretKey": None}}
+    plain = [
+        {"name": "a", "existingSecret": "one"},
+        {"name": "b", "apiKey": "k", "secretKey": "s"},
+        {"name": "c", "existingSecret": "one", "keys": {"apiKey": "key"}},
+    ]
+    rendered = each_helm.template({"accounts": [first, second, third]})
+    assert rendered == each_helm.template({"accounts": plain})
+
+
 def test_the_demonstration_mounts_nothing(helm: Helm) -> None:
     objects = helm.template({"demo": {"enabled": True}})
     assert "volumes" not in pod(objects)

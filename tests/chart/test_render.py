@@ -171,6 +171,26 @@ def test_another_chart_can_contain_this_one_even_twice(each_helm: Helm, umbrella
     )
 
 
+@pytest.mark.parametrize("value", [{"imageRegistry": None}, {"imagePullSecrets": None}, None], ids=str)
+def test_global_values_that_another_chart_leaves_empty_are_no_error(
+    each_helm: Helm, umbrella: Path, value: object
+) -> None:
+    values = {"global": value, "pin-exporter": SECRET, "second": {"enabled": False}}
+    objects = each_helm.template(values, chart=umbrella)
+    assert container(objects)["image"].startswith("ghcr.io/")
+    assert "imagePullSecrets" not in pod(objects)
+
+
+def test_a_secret_for_pulling_that_is_named_twice_arrives_once(helm: Helm) -> None:
+    """Server-side apply, which Helm 4 uses, refuses the second."""
+    values = {"imagePullSecrets": [{"name": "1"}, "b"], "global": {"imagePullSecrets": ["b", {"name": "c"}]}}
+    assert pod(helm.template({**SECRET, **values}))["imagePullSecrets"] == [
+        {"name": "b"},
+        {"name": "c"},
+        {"name": "1"},
+    ]
+
+
 def test_openshift_can_have_the_fixed_ids_removed(each_helm: Helm, umbrella: Path) -> None:
     values = {**SECRET, "podSecurityContext": {"runAsUser": None, "runAsGroup": None}}
     expected = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
@@ -224,6 +244,11 @@ def test_notes_say_how_to_see_the_metrics(helm: Helm, tmp_path: Path) -> None:
     assert "http://localhost:10242/m\n" in told
     assert "prometheus.io/scrape" in told
     assert "api-key and secret-key of the Secret aioz-pin" in told
+    headless = notes({**SECRET, "service": {"port": 80, "clusterIP": "None"}})
+    assert "port-forward service/rel-pin-exporter 10242:10242" in headless
+    many = notes({"accounts": [{"name": f"a{i}", "existingSecret": "s"} for i in range(200)]})
+    assert many.count("of the Secret") == 10
+    assert "and 190 more" in many
     assert "made up" in notes({"demo": {"enabled": True}})
     assert "podMonitor.labels.release" in notes({**SECRET, "podMonitor": {"enabled": True}})
     assert "Nothing tells" in notes({**SECRET, "service": {"scrapeAnnotations": False}})

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from dev.chart.files import CHART
 from tests.chart.helm import CI_VALUES, MONITORING, SECRET, Helm, Object, only, read_yaml
 from tests.chart.schemas import (
     OPERATOR,
@@ -32,6 +33,13 @@ def test_kubernetes_takes_every_object(helm: Helm, version: str) -> None:
     for values in CI_VALUES:
         objects = of_kubernetes(helm.template(read_yaml(values)))
         assert [told for found in objects for told in kubernetes_problems(found, version)] == [], values.name
+
+
+def test_the_newest_kubernetes_takes_what_is_for_it_alone(helm: Helm) -> None:
+    objects = helm.template(read_yaml(CHART / "ci" / "shards-values.yaml"), "--kube-version=1.99.0")
+    assert "rollingUpdate" in only(objects, "StatefulSet")["spec"]["updateStrategy"]
+    problems = [kubernetes_problems(found, kubernetes_versions()[-1]) for found in of_kubernetes(objects)]
+    assert [told for each in problems for told in each] == []
 
 
 def test_the_prometheus_operator_takes_every_object(helm: Helm) -> None:

@@ -28,7 +28,17 @@ def test_from_two_shards_on_a_stateful_set_takes_the_place_of_the_deployment(eac
     assert workload(one)["selector"] == workload(three)["selector"]
     assert workload(three)["replicas"] == 3
     assert workload(three)["podManagementPolicy"] == "Parallel"
-    assert workload(three)["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": "100%"}
+
+
+def test_only_a_cluster_that_keeps_it_is_told_to_replace_all_shards_at_once(each_helm: Helm) -> None:
+    """Others drop the field, and Argo CD, which misses it there, would never be done."""
+
+    def strategy(version: str) -> object:
+        objects = each_helm.template(SHARDS, f"--kube-version={version}")
+        return workload(objects).get("updateStrategy", {}).get("rollingUpdate")
+
+    assert strategy("1.37.0-gke.100") == strategy("1.38.1") == {"maxUnavailable": "100%"}
+    assert strategy("1.36.9") is None
 
 
 def test_all_shards_can_be_paused(helm: Helm) -> None:

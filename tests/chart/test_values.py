@@ -30,6 +30,7 @@ def test_a_generated_file_is_up_to_date(name: str, text: str) -> None:
 def test_chart_image_and_package_are_of_one_version_and_repository() -> None:
     metadata = read_yaml(CHART / "Chart.yaml")
     assert metadata["version"] == metadata["appVersion"] == __version__
+    assert [keeper["url"] for keeper in metadata["maintainers"]] == [metadata["home"].rpartition("/")[0]]
     image = DEFAULTS["image"]
     assert f"{image['registry']}/{image['repository']}" == IMAGE
 
@@ -109,6 +110,7 @@ def test_everything_in_the_schema_is_described() -> None:
         {"containerPort": 0},
         {"serviceMonitor": {"enabled": "yes"}},
         {"serviceMonitor": {"interval": "1 minute"}},
+        {"podMonitor": {"scheme": "HTTPS"}},
         {"image": {"digest": "abc"}},
         {"prometheusRule": {"thresholds": {"stuck_seconds": "7d"}}},
         {"prometheusRule": {"alerts": {"AIOZPinPinsStuck": {"for": "an hour"}}}},
@@ -124,15 +126,16 @@ def test_the_schema_refuses_what_is_misspelt_or_of_the_wrong_kind(helm: Helm, va
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: value.name)
-def test_null_empties_a_list_or_mapping_and_is_refused_for_the_rest(helm: Helm, value: Value) -> None:
-    """Whoever comments out all of a mapping, but not its name, says null."""
-    values: dict[str, Any] = deepcopy({**SECRET, **EXTRAS})
+def test_null_empties_what_may_be_empty_and_is_refused_for_the_rest(helm: Helm, value: Value) -> None:
+    """Whoever comments out all of a mapping, but not its name, says null; so do charts that mean no text."""
+    account = {"demo": {"enabled": True}} if value.name == "credentials.existingSecret" else SECRET
+    values: dict[str, Any] = deepcopy({**account, **EXTRAS})
     inner = values
     for step in value.path[:-1]:
         inner = inner.setdefault(step, {})
     inner[value.path[-1]] = None
     rendered = render(helm, values)
-    if isinstance(value.default, dict | list) or value.default is None:
+    if isinstance(value.default, dict | list) or value.default in (None, ""):
         assert isinstance(rendered, list), rendered
     else:
         assert f"missing property '{value.path[-1]}'" in str(rendered)

@@ -67,6 +67,25 @@ def test_another_configuration_needs_no_new_pod(helm: Helm) -> None:
     assert workload(old) == workload(new)
 
 
+PROBES_IN_FULL = {probe: {"tcpSocket": {"port": "http"}} for probe in PROBES}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({**INLINE, **USERS}, INLINE),
+        ({**INLINE, **USERS}, USERS),
+        (USERS, {**INLINE, **USERS}),
+        (USERS, {"http_server_config": {"http2": False}}),
+    ],
+)
+def test_what_the_exporter_does_not_change_while_it_runs_takes_a_new_pod(
+    helm: Helm, old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    pods = [workload(helm.template({**web(config=config), **PROBES_IN_FULL})) for config in (old, new)]
+    assert pods[0] != pods[1]
+
+
 def test_an_existing_secret_is_mounted_as_it_is(helm: Helm) -> None:
     objects = helm.template(web(existingSecret="mine"))
     assert mounted(objects) == {"web": ("/etc/pin-exporter/web", "mine")}

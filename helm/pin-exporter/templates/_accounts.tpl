@@ -5,11 +5,11 @@ Fails where it is not clear which keys are meant.
 {{- define "pin-exporter.accounts" -}}
 {{- include "pin-exporter.checkForms" . }}
 {{- $accounts := list }}
-{{- $names := list }}
+{{- $names := dict }}
 {{- range $index, $entry := include "pin-exporter.entries" . | fromJsonArray }}
 {{- $where := ternary (printf "accounts[%d] (%s)" $index (default "unnamed" $entry.name)) "credentials" (not (empty $.Values.accounts)) }}
 {{- include "pin-exporter.checkEntry" (dict "entry" $entry "where" $where "names" $names) }}
-{{- $names = append $names $entry.name }}
+{{- $_ := set $names $entry.name true }}
 {{- $keys := dict "apiKey" (printf "%s.api-key" $entry.name) "secretKey" (printf "%s.secret-key" $entry.name) }}
 {{- if $entry.existingSecret }}
 {{- $keys = merge (dict) (default dict $entry.keys) $.Values.credentials.keys }}
@@ -50,7 +50,7 @@ Fails where it is not clear which keys are meant.
 {{- if not (regexMatch "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$" (default "" .entry.name)) }}
 {{- fail (printf "%s: the name must be 1 to 63 letters, digits, '.', '_' or '-', and begin with a letter or digit" .where) }}
 {{- end }}
-{{- if has .entry.name .names }}
+{{- if hasKey .names .entry.name }}
 {{- fail (printf "%s: another account has this name: give each its own" .where) }}
 {{- end }}
 {{- if and .entry.existingSecret (or .entry.apiKey .entry.secretKey) }}

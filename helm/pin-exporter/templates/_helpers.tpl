@@ -106,9 +106,16 @@ annotations:
 
 {{- define "pin-exporter.image" -}}
 {{- $registry := default .Values.image.registry .Values.global.imageRegistry }}
-{{- $tag := printf ":%s" (default .Chart.AppVersion .Values.image.tag) }}
-{{- $version := ternary (printf "@%s" .Values.image.digest) $tag (ne .Values.image.digest "") }}
+{{- $version := printf ":%s" (default .Chart.AppVersion .Values.image.tag) }}
+{{- with .Values.image.digest }}
+{{- $version = printf "@%s" . }}
+{{- end }}
 {{- with $registry }}{{ . }}/{{ end }}{{ .Values.image.repository }}{{ $version }}
+{{- end }}
+
+{{/* Port of the Service. Where that has no address, its name stands for those of the pods, with their port. */}}
+{{- define "pin-exporter.servicePort" -}}
+{{- ternary .Values.containerPort .Values.service.port (eq (toString .Values.service.clusterIP) "None") }}
 {{- end }}
 
 {{- define "pin-exporter.telemetryPath" -}}

@@ -28,7 +28,7 @@
 
 {{/* How to check the exporter's certificate; nothing where the monitor does without TLS. */}}
 {{- define "pin-exporter.tlsConfig" -}}
-{{- if eq (default (include "pin-exporter.scheme" .root) .monitor.scheme | lower) "https" }}
+{{- if eq (default (include "pin-exporter.scheme" .root) .monitor.scheme) "https" }}
 serverName: {{ include "pin-exporter.serverName" .root | quote }}
 {{- $namespace := include "pin-exporter.namespace" .root }}
 {{- $reachable := eq (default $namespace .monitor.namespace) $namespace }}

@@ -4,15 +4,14 @@ serviceAccountName: {{ include "pin-exporter.serviceAccountName" . | quote }}
 automountServiceAccountToken: false
 # A Service called pin-exporter would set PIN_EXPORTER_PORT, which reads like a setting.
 enableServiceLinks: false
-{{- with concat (default list .Values.global.imagePullSecrets) (default list .Values.imagePullSecrets) }}
+{{- /* Each once, for server-side apply refuses a list with the same key twice. */}}
+{{- $pullSecrets := list }}
+{{- range concat (default list .Values.global.imagePullSecrets) (default list .Values.imagePullSecrets) }}
+{{- $pullSecrets = append $pullSecrets (ternary . (dict "name" .) (kindIs "map" .)) }}
+{{- end }}
+{{- with uniq $pullSecrets }}
 imagePullSecrets:
-  {{- range . }}
-  {{- if kindIs "map" . }}
-  - name: {{ .name | quote }}
-  {{- else }}
-  - name: {{ . | quote }}
-  {{- end }}
-  {{- end }}
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- $names := list "nodeSelector" "tolerations" "affinity" "priorityClassName" "hostAliases" "dnsPolicy" "dnsConfig" }}
 {{- with include "pin-exporter.given" (dict "values" .Values "names" $names) | fromYaml }}
@@ -80,7 +79,11 @@ metadata:
   {{- $checksum := dict }}
   {{- if not .Values.demo.enabled }}
   {{- /* The exporter reads settings only when it starts, but keys at any time: those are not in this sum. */}}
-  {{- $checksum = dict "checksum/config" (include "pin-exporter.config" . | sha256sum) }}
+  {{- $_ := set $checksum "checksum/config" (include "pin-exporter.config" . | sha256sum) }}
+  {{- end }}
+  {{- if $web.configured }}
+  {{- /* Of the web configuration, it reads anew all but whether there are TLS and passwords. */}}
+  {{- $_ := set $checksum "checksum/web" (toJson $web | sha256sum) }}
   {{- end }}
   {{- with merge $checksum (default dict .Values.podAnnotations) }}
   annotations:

@@ -26,7 +26,7 @@ stands in braces is for Prometheus.
 {{- with $change.for }}{{ $_ := set $rule "for" . }}{{ end }}
 {{- with $change.severity }}{{ $_ := set $rule.labels "severity" . }}{{ end }}
 {{- $_ := set $rule "labels" (merge (dict) (default dict $change.labels) (default dict $values.alertLabels) $rule.labels) }}
-{{- $url := printf "%s%s" (trimSuffix "/" $values.grafanaUrl) $rule.annotations.dashboard_url }}
+{{- $url := printf "%s%s" (default "" $values.grafanaUrl | trimSuffix "/") $rule.annotations.dashboard_url }}
 {{- $_ := set $rule.annotations "dashboard_url" $url }}
 {{- end }}
 {{- if dig "enabled" true $change }}
