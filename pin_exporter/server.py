@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pin_exporter.accept import Acceptor
 from pin_exporter.connections import BoundedProtocol
@@ -86,7 +87,7 @@ async def serve(
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     server = _Server(
         uvicorn.Config(
-            ConfiguredHeadersWin(WholeUrlsTaken(app), lambda: inbound.config().headers),
+            ConfiguredHeadersWin(WholeUrlsTaken(_EndTold(app)), lambda: inbound.config().headers),
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -132,6 +133,27 @@ class _Server(uvicorn.Server):
         """Hand them to the library, which looks once a second."""
         self.config.encoded_headers = encoded(self._inbound.config().headers)
         return await super().on_tick(counter)
+
+
+class _EndTold:
+    """Answers in place of `app` where the server ends and waits for it no longer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except asyncio.CancelledError:  # by the server alone, which would log it as a bug and answer 500
+            if not begun:
+                await PlainTextResponse("the exporter is stopping\n", 503)(scope, receive, send)
 
 
 def _raise_limit_of_files() -> None:

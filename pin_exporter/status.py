@@ -42,12 +42,9 @@ def status_routes(
     ) -> Response:
         # On another thread, because a thousand accounts take a while; it reads nothing that can change.
         # One at a time, because the loop would have to wait for its turn among several.
-        try:
-            async with one_at_a_time:
-                now = Now(clock.elapsed(), clock.wall())
-                return await asyncio.to_thread(lambda: _response(request, tell(now), page))
-        except asyncio.CancelledError:  # by the server alone, when it does not wait for answers any longer
-            return _guarded("the exporter is stopping\n", "text/plain", 503)
+        async with one_at_a_time:
+            now = Now(clock.elapsed(), clock.wall())
+            return await asyncio.to_thread(lambda: _response(request, tell(now), page))
 
     async def overview(request: Request) -> Response:
         newest = tuple(snapshots())

@@ -7,7 +7,6 @@ from dataclasses import replace
 import httpx
 import pytest
 from starlette.applications import Starlette
-from starlette.types import Message
 
 from pin_exporter.attention import Attention, NotedPin
 from pin_exporter.pages import Pages
@@ -16,7 +15,6 @@ from pin_exporter.snapshot import AccountSnapshot, Collector
 from pin_exporter.status import status_routes
 from tests.clocks import FakeClock
 from tests.documents import Document
-from tests.processes import PATIENCE_SECONDS
 from tests.samples import COUNTED, FULL, INVENTORY, NOW_ELAPSED, TOTALS_HEALTH, UNTRIED
 
 POLICY = {
@@ -147,37 +145,6 @@ def test_half_a_surrogate_pair_anywhere_is_shown_and_costs_nothing() -> None:
     for path in ("/", "/accounts/a"):
         assert "\\ud800" in ask(path, accounts=[odd]).text
         assert json.loads(ask(f"{path}?format=json", accounts=[odd]).text)
-
-
-def test_who_still_waits_for_a_page_when_the_exporter_stops_is_told_so() -> None:
-    begun, over = threading.Event(), threading.Event()
-
-    class Slow(Pages):
-        def overview(self, report: Report) -> str:
-            begun.set()
-            over.wait(PATIENCE_SECONDS)
-            return super().overview(report)
-
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return {"type": "http.request"}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    async def exchange() -> None:
-        scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
-        app = Starlette(routes=status_routes(lambda: [FULL], CLOCK, Slow("/metrics")))
-        asking = [asyncio.create_task(app({**scope}, receive, send)) for _ in range(2)]
-        await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
-        for task in asking:
-            task.cancel()
-        await asyncio.gather(*asking)
-        over.set()
-
-    asyncio.run(exchange())
-    assert [message["status"] for message in sent if "status" in message] == [503, 503]
 
 
 class Watched(Pages):
