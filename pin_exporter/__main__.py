@@ -9,10 +9,8 @@ def main() -> int:
     """Run the command line and return the exit status."""
     _take_standard_descriptors()
     # A container's first process is deaf to SIGTERM without a handler, and the imports below take a moment.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    if sys.argv[1:2] == ["once"]:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda received, _: sys.exit(128 + received))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     if sys.argv[1:2] == ["healthcheck"]:
         from pin_exporter import healthcheck  # noqa: PLC0415 - runs often, beside the exporter: stays small
 
@@ -20,6 +18,12 @@ def main() -> int:
     from pin_exporter import cli  # noqa: PLC0415 - as above
 
     return cli.main()
+
+
+def _stop(number: int, _: object) -> None:
+    """End without a word: well where nothing else was asked for, else not, as the question is not answered."""
+    is_asked = sys.argv[1:2] in (["once"], ["doctor"], ["healthcheck"]) or "--config.check" in sys.argv
+    sys.exit(128 + number if is_asked else 0)
 
 
 def _take_standard_descriptors() -> None:
