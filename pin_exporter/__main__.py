@@ -21,7 +21,7 @@ def main() -> int:
 
 
 def _stop(number: int, _: object) -> None:
-    """End without a word: well where nothing else was asked for, else not, as the question is not answered."""
+    """End without a word; not as if all were well where that was the question."""
     is_asked = sys.argv[1:2] in (["once"], ["doctor"], ["healthcheck"]) or "--config.check" in sys.argv
     sys.exit(128 + number if is_asked else 0)
 

@@ -112,9 +112,6 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
-_TEXT: Final = {"type": "string"}
-
-
 def _form(pattern: str, **more: Any) -> WithJsonSchema:
     """Say for the JSON Schema of the configuration file what a text must look like, in any dialect."""
     return WithJsonSchema({"type": "string", "pattern": f"^(?:{pattern})$", **more})
