@@ -169,13 +169,13 @@ def _misplaced(sources: _Sources) -> Iterator[str]:
 
 def _key_problems(values: Mapping[str, object], sources: _Sources) -> Iterator[str]:
     """Check the keys of all accounts, but no files of other shards, and that accounts can be told apart."""
-    names: list[object] = []
+    names: set[str] = set()
     shard = shard_of_values(values)
     entries = values.get("accounts")
     if any(values.get(name) for key in _KEYS for name in (key, f"{key}_file")):
-        name = values.get("account", Settings.model_fields["account"].default)
-        names.append(name)
-        yield from _pair_problems(values, (), sources, shard.owns(str(name)))
+        name = str(values.get("account", Settings.model_fields["account"].default))
+        names.add(name)
+        yield from _pair_problems(values, (), sources, shard.owns(name))
     elif not entries:
         yield (
             f"no account: set {variable_of('api_key')} and {variable_of('secret_key')}, or each as …_FILE, "
@@ -185,9 +185,11 @@ def _key_problems(values: Mapping[str, object], sources: _Sources) -> Iterator[s
         if isinstance(entry, dict):
             place: Place = ("accounts", index)
             name = entry.get("name")
-            if name is not None and name in names:
-                yield f"{sources.locate((*place, 'name'))}: another account has this name: give each its own"
-            names.append(name)
+            if isinstance(name, str):  # the library tells of others
+                if name in names:
+                    told = "another account has this name: give each its own"
+                    yield f"{sources.locate((*place, 'name'))}: {told}"
+                names.add(name)
             yield from _pair_problems(entry, place, sources, shard.owns(str(name)))
 
 
