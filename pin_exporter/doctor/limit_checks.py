@@ -6,9 +6,9 @@ from typing import Final
 from pin_exporter.doctor.evidence import Evidence, is_plain
 from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
 from pin_exporter.doctor.reply import Purpose, Reply
+from pin_exporter.errors import MAY_BE_TOO_MUCH
 
 _DOCUMENTED_DEFAULT: Final = 10
-_REFUSALS: Final = frozenset({400, 413, 414, 422})
 
 
 def check_limit(evidence: Evidence) -> Iterator[Finding]:
@@ -19,13 +19,13 @@ def check_limit(evidence: Evidence) -> Iterator[Finding]:
 
 def is_too_much(reply: Reply) -> bool:
     """Tell whether a request failed in a way that fewer rows may cure."""
-    refused = reply.status in _REFUSALS
+    refused = reply.status in MAY_BE_TOO_MUCH
     return refused or reply.reason == "timeout" or "too large" in (reply.trouble or "")
 
 
 def is_trial(reply: Reply) -> bool:
     """Tell whether a failure is but the answer to how many rows may be asked for at a time."""
-    return reply.status in _REFUSALS or (reply.question.purpose == Purpose.LARGE and is_too_much(reply))
+    return reply.status in MAY_BE_TOO_MUCH or (reply.question.purpose == Purpose.LARGE and is_too_much(reply))
 
 
 def cap_of(evidence: Evidence) -> int | None:

@@ -7,8 +7,8 @@ from typing import Final
 
 from pin_exporter.doctor.evidence import Evidence, totals_stood_still
 from pin_exporter.doctor.findings import AGAIN_WHEN_STILL, Finding, note, ok, problem
-from pin_exporter.doctor.plan import OVERLAP
 from pin_exporter.doctor.reply import Purpose, Reply
+from pin_exporter.walk import MIN_OVERLAP
 
 _MOSTLY_BACK: Final = 0.5
 _OFTEN_BACK: Final = 0.1
@@ -31,7 +31,7 @@ def check_paging(evidence: Evidence) -> Iterator[Finding]:
 
 def _offset(evidence: Evidence) -> Iterator[Finding]:
     first, second = evidence.reply(Purpose.FIRST), evidence.reply(Purpose.SECOND)
-    if first is None or second is None or len(first.ids) <= OVERLAP:
+    if first is None or second is None or len(first.ids) <= MIN_OVERLAP:
         return
     expected, got = first.ids[second.question.offset :], second.ids
     if got and got[: len(first.ids)] == first.ids[: len(got)] and second.question.offset:
