@@ -126,9 +126,9 @@ def _key_problems(values: Mapping[str, object], sources: _Sources) -> Iterator[s
     shard = shard_of_values(values)
     entries = values.get("accounts")
     if any(values.get(name) for key in _KEYS for name in (key, f"{key}_file")):
-        name = str(values.get("account", Settings.model_fields["account"].default))
-        names.add(name)
-        yield from _pair_problems(values, (), sources, shard.owns(name))
+        account = str(values.get("account", Settings.model_fields["account"].default))
+        names.add(account)
+        yield from _pair_problems(values, (), sources, shard.owns(account))
     elif not entries:
         yield (
             f"no account: set {variable_of('api_key')} and {variable_of('secret_key')}, or each as …_FILE, "
