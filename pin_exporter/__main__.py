@@ -3,26 +3,27 @@
 import os
 import signal
 import sys
-from typing import Final
-
-_ANSWERING: Final = ("once", "doctor", "healthcheck")
-"""Commands whose exit status is an answer, which there is none of when they are stopped before."""
 
 
 def main() -> int:
     """Run the command line and return the exit status."""
     _take_standard_descriptors()
-    command = "".join(sys.argv[1:2])
     # A container's first process is deaf to SIGTERM without a handler, and the imports below take a moment.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, _: sys.exit(128 + received if command in _ANSWERING else 0))
-    if command == "healthcheck":
+        signal.signal(number, _stop)
+    if sys.argv[1:2] == ["healthcheck"]:
         from pin_exporter import healthcheck  # noqa: PLC0415 - runs often, beside the exporter: stays small
 
         return healthcheck.main(sys.argv[2:])
     from pin_exporter import cli  # noqa: PLC0415 - as above
 
     return cli.main()
+
+
+def _stop(number: int, _: object) -> None:
+    """End without a word; not as if all were well where that was the question."""
+    is_asked = sys.argv[1:2] in (["once"], ["doctor"], ["healthcheck"]) or "--config.check" in sys.argv
+    sys.exit(128 + number if is_asked else 0)
 
 
 def _take_standard_descriptors() -> None:

@@ -21,8 +21,9 @@ from pin_exporter.flags import (
     flags_given,
     unknown_flag,
 )
-from pin_exporter.load_settings import load_web_settings, unknown_variable_problems
+from pin_exporter.load_settings import load_web_settings
 from pin_exporter.logs import configure_logging, tell
+from pin_exporter.setting_names import unknown_variable_problems
 from pin_exporter.standard_output import write_text
 
 _log = logging.getLogger("pin_exporter")

@@ -10,10 +10,11 @@ from pin_exporter import __version__
 from pin_exporter.accounts import Account, accounts_of, shard_of
 from pin_exporter.errors import SettingsError
 from pin_exporter.http_clients import HttpClients
-from pin_exporter.load_settings import load_settings, load_web_settings, unknown_variables
+from pin_exporter.load_settings import load_settings, load_web_settings
 from pin_exporter.logs import configure_logging, tell
 from pin_exporter.run import Web, run_exporter
 from pin_exporter.server import hangups_held, listen, local_url
+from pin_exporter.setting_names import unknown_variables
 from pin_exporter.setting_types import is_exposed
 from pin_exporter.settings import Settings
 from pin_exporter.shard import Shard

@@ -136,6 +136,10 @@ class ClientError(HttpStatusError):
     reason = "client_error"
 
 
+MAY_BE_TOO_MUCH: Final = frozenset({400, 413, 414, 422})
+"""The statuses with which a server may refuse a page of so many rows."""
+
+
 class ServerError(HttpStatusError):
     """5xx; `retry_after_seconds` is what the API asked for, None when it did not say."""
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from pin_exporter.errors import SettingsError
-from pin_exporter.load_settings import flag_of, variable_of
+from pin_exporter.setting_names import flag_of, variable_of
 from pin_exporter.settings import Settings
 
 FORMAT_NAMES: Final = ("prometheus", "json", "table")

@@ -64,7 +64,7 @@ def run(parsed: argparse.Namespace) -> int:
     """Return 0 if the exporter answers that it is healthy and 1 if not, and say so in one line."""
     address = "the settings"
     try:
-        address, begins_with_tls = _place(parsed)
+        address, begins_with_tls = place(parsed)
         answer = _ask(address, begins_with_tls=begins_with_tls)
     except (OSError, ValueError, SettingsError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
@@ -77,12 +77,7 @@ def run(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def listen_address(parsed: argparse.Namespace) -> str:
-    """Return the first address that the exporter was told to listen on, as `_place` does."""
-    return _place(parsed)[0]
-
-
-def _place(parsed: argparse.Namespace) -> tuple[str, bool]:
+def place(parsed: argparse.Namespace) -> tuple[str, bool]:
     """Return the first address that the exporter was told to listen on, and whether it probably has TLS.
 
     Flags win over the environment, that over `.env`, that over the file. A health check is started without

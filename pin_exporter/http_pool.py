@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import httpx
 
+from pin_exporter.errors import ConnectionFailedError
 from pin_exporter.recurrence import Recurrence
 from pin_exporter.route import TlsFiles
 
@@ -63,7 +64,12 @@ class Pool:
 
     @contextmanager
     def lend(self) -> Iterator[Lent]:
-        """Lend the client, a new one if the files have changed."""
+        """Lend the client, a new one if the files have changed.
+
+        Raises ConnectionFailedError once it is closed: a request may have been on its way to here by then.
+        """
+        if self._is_retired and not self._users[self._client]:
+            raise ConnectionFailedError("its connections are closed: the account is polled no longer")
         is_stale = self._signature != (now := self._files.signature()) and not self._is_renewed(now)
         client = self._client
         self._users[client] += 1

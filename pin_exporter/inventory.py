@@ -5,7 +5,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
-from pin_exporter.errors import ClientError, PollError, RequestTimeoutError, TooLargeError, UnprovableError
+from pin_exporter.errors import (
+    MAY_BE_TOO_MUCH,
+    ClientError,
+    PollError,
+    RequestTimeoutError,
+    TooLargeError,
+    UnprovableError,
+)
 from pin_exporter.model import Page
 from pin_exporter.snapshot import Counted
 from pin_exporter.tally import Shown, Tally
@@ -14,7 +21,6 @@ from pin_exporter.walk import Walk
 MIN_PAGE_SIZE: Final = 10
 _SLICE_ROWS: Final = 250
 _MAX_VOIDED: Final = 3
-_REFUSALS: Final = frozenset({400, 413, 414, 422})
 
 FetchPage = Callable[[int, int], Awaitable[Page]]
 """Fetches the page at an offset with a limit; raises a PollError."""
@@ -33,7 +39,7 @@ class PageSize:
 
     def step_down(self, error: PollError) -> bool:
         """Ask for fewer rows from now on if that may help with the error; tell whether it may."""
-        refused = isinstance(error, ClientError) and error.status in _REFUSALS
+        refused = isinstance(error, ClientError) and error.status in MAY_BE_TOO_MUCH
         too_much = refused or isinstance(error, RequestTimeoutError | TooLargeError)
         if not too_much or self.rows <= MIN_PAGE_SIZE:
             return False

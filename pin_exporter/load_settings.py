@@ -1,8 +1,6 @@
 """Load the settings: flags over environment over file over defaults, and every problem in one go."""
 
 import difflib
-import os
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +13,11 @@ from pin_exporter.config_file import ConfigFile, Place, read_config_file
 from pin_exporter.credentials import KeyFile, checked_key
 from pin_exporter.errors import SettingsError
 from pin_exporter.setting_checks import joint_problems
-from pin_exporter.settings import ENV_PREFIX, AccountSettings, Settings
+from pin_exporter.setting_names import LONGEST_NAME, flag_of, variable_of
+from pin_exporter.settings import AccountSettings, Settings
 from pin_exporter.shard import shard_of_values
 
 _KEYS: Final = ("api_key", "secret_key")
-_PLAIN_FLAGS: Final = {"shard": "--shard", "total_shards": "--total-shards"}
 _TOLD: Final = {
     "missing": "is missing",
     "tuple_type": "must be a list",
@@ -32,8 +30,6 @@ _TOLD: Final = {
     "bool_type": "must be true or false",
 }
 """What to say instead of the library's own words, by its type of problem."""
-_LONGEST_NAME: Final = 80
-_SERVICE_VARIABLE: Final = re.compile(r"_SERVICE_HOST|_SERVICE_PORT(_\w+)?|_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?")
 
 
 def load_settings(flags: Mapping[str, object]) -> Settings:
@@ -74,45 +70,6 @@ def load_web_settings(flags: Mapping[str, object]) -> Settings:
     return settings
 
 
-def unknown_variables() -> list[str]:
-    """Return the environment variables with our prefix that set nothing, most likely misspelt.
-
-    Kubernetes sets some for a Service called pin-exporter; those are left out.
-    """
-    known = {variable_of(name) for name in (*Settings.model_fields, "build_revision")}
-    return sorted(
-        name
-        for name, value in os.environ.items()
-        if name.startswith(ENV_PREFIX) and name not in known and not _is_kubernetes(name, value)
-    )
-
-
-def unknown_variable_problems() -> list[str]:
-    """Return a line for each environment variable with our prefix that sets nothing."""
-    problems = []
-    for variable in unknown_variables():
-        name = variable.removeprefix(ENV_PREFIX).lower()[:_LONGEST_NAME]
-        close = difflib.get_close_matches(name, Settings.model_fields, n=1)
-        meant = f": did you mean {variable_of(close[0])}?" if close else ""
-        problems.append(f"{variable}: is not a setting and has no effect{meant}")
-    return problems
-
-
-def flag_of(name: str) -> str:
-    """Return a setting's flag: `web_listen_address` is `--web.listen-address`.
-
-    `web_config_file` is `--web.config.file`, as with all of Prometheus' exporters.
-    """
-    section, _, rest = name.partition("_")
-    dotted = f"{section}.{rest.replace('config_file', 'config.file')}"
-    return _PLAIN_FLAGS.get(name) or f"--{dotted.replace('_', '-')}"
-
-
-def variable_of(name: str) -> str:
-    """Return a setting's environment variable."""
-    return ENV_PREFIX + name.upper()
-
-
 @dataclass(frozen=True, slots=True)
 class _Sources:
     """Where each value came from, to say where a problem is."""
@@ -133,16 +90,12 @@ class _Sources:
         told = _TOLD.get(kind, told)
         if kind == "extra_forbidden":
             known = Settings.model_fields if len(place) == 1 else AccountSettings.model_fields
-            close = difflib.get_close_matches(str(place[-1])[:_LONGEST_NAME], known, n=1)
+            close = difflib.get_close_matches(str(place[-1])[:LONGEST_NAME], known, n=1)
             told = "is not a setting" + (f": did you mean {close[0]}?" if close else "")
         elif place == ("accounts",):
             told = "must be a list, whose entries begin with `- name:`"
         told = told.removeprefix("Value error, ").replace("Input should be", "must be")
         return f"{self.locate(place, unknown=kind == 'extra_forbidden')}: {told}"
-
-
-def _is_kubernetes(name: str, value: str) -> bool:
-    return bool(_SERVICE_VARIABLE.search(name)) or (name.endswith("_PORT") and "://" in value)
 
 
 def _checked(values: Mapping[str, object], sources: _Sources, problems: list[str]) -> Settings | None:
@@ -169,13 +122,13 @@ def _misplaced(sources: _Sources) -> Iterator[str]:
 
 def _key_problems(values: Mapping[str, object], sources: _Sources) -> Iterator[str]:
     """Check the keys of all accounts, but no files of other shards, and that accounts can be told apart."""
-    names: list[object] = []
+    names: set[str] = set()
     shard = shard_of_values(values)
     entries = values.get("accounts")
     if any(values.get(name) for key in _KEYS for name in (key, f"{key}_file")):
-        name = values.get("account", Settings.model_fields["account"].default)
-        names.append(name)
-        yield from _pair_problems(values, (), sources, shard.owns(str(name)))
+        account = str(values.get("account", Settings.model_fields["account"].default))
+        names.add(account)
+        yield from _pair_problems(values, (), sources, shard.owns(account))
     elif not entries:
         yield (
             f"no account: set {variable_of('api_key')} and {variable_of('secret_key')}, or each as …_FILE, "
@@ -185,9 +138,11 @@ def _key_problems(values: Mapping[str, object], sources: _Sources) -> Iterator[s
         if isinstance(entry, dict):
             place: Place = ("accounts", index)
             name = entry.get("name")
-            if name is not None and name in names:
-                yield f"{sources.locate((*place, 'name'))}: another account has this name: give each its own"
-            names.append(name)
+            if isinstance(name, str):  # the library tells of others
+                if name in names:
+                    told = "another account has this name: give each its own"
+                    yield f"{sources.locate((*place, 'name'))}: {told}"
+                names.add(name)
             yield from _pair_problems(entry, place, sources, shard.owns(str(name)))
 
 

@@ -347,15 +347,22 @@ def test_python_m_runs_the_same_command_line(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("arguments", "number", "status"),
     [
-        *((command, number, 0) for command in ([], ["serve"]) for number in SIGNALS),
-        *(([command], number, 128 + number) for command in ("once", "doctor") for number in SIGNALS),
+        ([], signal.SIGTERM, 0),
+        ([], signal.SIGINT, 0),
+        (["demo"], signal.SIGINT, 0),
+        (["once"], signal.SIGTERM, 143),
+        (["once"], signal.SIGINT, 130),
+        (["doctor"], signal.SIGTERM, 143),
+        (["--config.check"], signal.SIGTERM, 143),
+        (["healthcheck"], signal.SIGTERM, 143),
     ],
 )
-def test_it_can_be_told_to_stop_before_anything_is_imported(
+def test_it_can_be_told_to_stop_before_anything_is_imported_and_an_open_question_is_no_success(
     monkeypatch: pytest.MonkeyPatch, arguments: list[str], number: signal.Signals, status: int
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["pin-exporter", *arguments])
     monkeypatch.setattr("pin_exporter.cli.main", lambda: signal.raise_signal(number))
+    monkeypatch.setattr("pin_exporter.healthcheck.main", lambda _: signal.raise_signal(number))
     before = {each: signal.getsignal(each) for each in SIGNALS}
 
     try:

@@ -393,3 +393,34 @@ def test_polling_begins_with_keys_that_were_read_before_and_reads_none_itself(tm
     exporter.poll(keyed)
 
     assert [snapshot.account for snapshot in exporter.snapshots()] == ["b", "c"]
+
+
+async def updated_in_mid_walk(turns: int) -> int:
+    """Let an account go so many turns of the loop after its first request; return how many it made."""
+    clock = FakeClock(elapsed=START)
+    service = Service(clock, 95)
+    exporter = Exporter(
+        [own("a", page_size=10, pages_in_flight=4)], _Clients(service), clock, random.Random(1)
+    )
+    begun = asyncio.Event()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        begun.set()
+        return service.list_pins(request)
+
+    async def work() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(exporter.run())
+            await begun.wait()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            exporter.update([])
+
+    service.answer = answer
+    await clock.run_until(START + 5, work)
+    return len(service.requests)
+
+
+def test_an_account_can_be_let_go_at_any_moment_of_a_walk() -> None:
+    requests = [asyncio.run(updated_in_mid_walk(turns)) for turns in range(40)]
+    assert len(set(requests)) > 5

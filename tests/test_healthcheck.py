@@ -36,7 +36,7 @@ def parsed(*flags: str) -> Namespace:
 
 
 def address(*flags: str) -> str:
-    return healthcheck.listen_address(parsed(*flags))
+    return healthcheck.place(parsed(*flags))[0]
 
 
 def first_process(*words: str) -> None:

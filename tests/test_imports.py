@@ -189,7 +189,7 @@ def test_what_is_reported_knows_nothing_of_how_it_is_shown() -> None:
 def test_only_their_flags_and_what_loads_and_checks_them_see_the_whole_settings() -> None:
     whole = Import("pin_exporter.settings", "Settings")
     assert {module for module in TREES if whole in imports_of(module)} == named(
-        "accounts", "configured", "flags", "load_settings", "setting_checks"
+        "accounts", "configured", "flags", "load_settings", "setting_checks", "setting_names"
     )
     assert not {module for module in TREES if Import("pin_exporter.settings", None) in imports_of(module)}
 

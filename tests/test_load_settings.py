@@ -10,14 +10,7 @@ from pydantic import SecretStr
 
 from pin_exporter.accounts import accounts_of
 from pin_exporter.errors import SettingsError
-from pin_exporter.load_settings import (
-    flag_of,
-    load_settings,
-    load_web_settings,
-    unknown_variable_problems,
-    unknown_variables,
-    variable_of,
-)
+from pin_exporter.load_settings import load_settings, load_web_settings
 from pin_exporter.route import Route, TlsFiles
 from pin_exporter.settings import Settings
 from tests.certificates import Authority
@@ -406,48 +399,6 @@ def test_the_error_does_not_lead_to_the_librarys_own(path: Path) -> None:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def test_misspelt_variables_are_found(environment: pytest.MonkeyPatch) -> None:
-    set_variables(environment, **KEYS)
-    set_variables(
-        environment, build_revision="abc", poll_intervall="5s", web_port="8080", servicekey="x", web_ports="1"
-    )
-
-    assert unknown_variables() == [
-        "PIN_EXPORTER_POLL_INTERVALL",
-        "PIN_EXPORTER_SERVICEKEY",
-        "PIN_EXPORTER_WEB_PORT",
-        "PIN_EXPORTER_WEB_PORTS",
-    ]
-
-
-def test_variables_that_kubernetes_sets_for_a_service_are_not_taken_for_misspelt(
-    environment: pytest.MonkeyPatch,
-) -> None:
-    for service in ("", "metrics_"):
-        set_variables(
-            environment,
-            **{
-                f"{service}service_host": "10.0.0.1",
-                f"{service}service_port": "10242",
-                f"{service}service_port_http_metrics": "10242",
-                f"{service}port": "tcp://10.0.0.1:10242",
-                f"{service}port_10242_tcp": "tcp://10.0.0.1:10242",
-                f"{service}port_10242_tcp_proto": "tcp",
-                f"{service}port_10242_tcp_port": "10242",
-                f"{service}port_10242_tcp_addr": "10.0.0.1",
-                f"{service}port_53_udp": "udp://10.0.0.1:53",
-            },
-        )
-
-    assert unknown_variables() == []
-
-
-def test_every_setting_has_its_flag_and_variable_by_one_rule() -> None:
-    assert flag_of("web_listen_address") == "--web.listen-address"
-    assert variable_of("web_listen_address") == "PIN_EXPORTER_WEB_LISTEN_ADDRESS"
-    assert len({flag_of(name) for name in Settings.model_fields}) == len(Settings.model_fields)
-
-
 def test_the_web_settings_need_no_account_and_leave_those_of_accounts_alone(
     environment: pytest.MonkeyPatch,
 ) -> None:
@@ -592,23 +543,10 @@ def test_problems_of_shards_are_told_where_they_are(path: Path, environment: pyt
     assert "--total-shards: must be greater than or equal to 1" in problems(path, content, total_shards="0")
 
 
-def test_shards_have_flags_without_a_section() -> None:
-    assert (flag_of("shard"), flag_of("total_shards")) == ("--shard", "--total-shards")
-
-
 def test_a_tab_is_told_with_what_to_do(path: Path) -> None:
     (told,) = problems(path, "accounts:\n\t- name: a\n")
     assert told.startswith("config.yml:2: is not YAML: ")
     assert told.endswith(": indent with spaces")
-
-
-def test_a_variable_that_is_nearly_a_setting_is_told_with_that(environment: pytest.MonkeyPatch) -> None:
-    set_variables(environment, pol_interval="5", quite_another="5")
-    assert unknown_variable_problems() == [
-        "PIN_EXPORTER_POL_INTERVAL: is not a setting and has no effect: "
-        "did you mean PIN_EXPORTER_POLL_INTERVAL?",
-        "PIN_EXPORTER_QUITE_ANOTHER: is not a setting and has no effect",
-    ]
 
 
 def test_the_metrics_cannot_stand_where_status_pages_are() -> None:

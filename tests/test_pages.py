@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from dataclasses import replace
 from itertools import pairwise
@@ -226,10 +227,15 @@ def test_each_colour_is_named_once_and_each_name_is_used() -> None:
     assert not re.search(r"#\w{3,8}\b(?!;)|rgb|hsl|url\(|@import", sheet)
 
 
-def test_what_pip_installs_has_every_template(tmp_path: Path) -> None:
-    build = [sys.executable, "-m", "hatchling", "build", "--target=wheel", f"--directory={tmp_path}"]
+def test_what_pip_installs_has_every_template_and_its_source_nothing_else(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", f"--directory={tmp_path}"]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
+    (wheel,), (source,) = tmp_path.glob("*.whl"), tmp_path.glob("*.tar.gz")
     templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "pin_exporter/templates").iterdir()}
     assert len(templates) > 3
     assert templates <= set(zipfile.ZipFile(wheel).namelist())
+    with tarfile.open(source) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert templates <= names
+    beside = {name for name in names if not name.startswith("pin_exporter/")}
+    assert beside - {".gitignore", "PKG-INFO"} == {"CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml"}

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pin_exporter.cli import main
-from pin_exporter.load_settings import flag_of
+from pin_exporter.setting_names import flag_of
 from pin_exporter.settings import AccountSettings, Settings
 
 ROOT = Path(__file__).parent.parent

@@ -205,7 +205,7 @@ SERVING = """
     import asyncio, sys
     from starlette.applications import Starlette
     from starlette.responses import Response
-    from starlette.routing import Route
+    from starlette.routing import Mount, Route
     from pin_exporter.server import listen, local_url, serve
 
     async def stuck(request):
@@ -213,6 +213,11 @@ SERVING = """
 
     async def large(request):
         return Response(b"x" * 2**25)
+
+    async def half(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"half of it", "more_body": True})
+        await asyncio.Event().wait()
 
     async def work():
         try:
@@ -224,7 +229,7 @@ SERVING = """
     opened = listen("127.0.0.1:0")
     print(local_url(opened), flush=True)
     async def main():
-        app = Starlette(routes=[Route("/stuck", stuck), Route("/large", large)])
+        app = Starlette(routes=[Route("/stuck", stuck), Route("/large", large), Mount("/half", half)])
         await serve(app, [opened], {"worker": work}, lambda: print("hung up", flush=True))
         print("returned", flush=True)
     run = asyncio.run
@@ -283,6 +288,30 @@ def test_connections_that_are_open_or_stuck_do_not_hold_up_the_end(serving: subp
     assert "returned" in out
     assert "Traceback" not in err
     assert serving.returncode == 0
+
+
+def read_to_its_end(connection: socket.socket) -> bytes:
+    connection.settimeout(PATIENCE_SECONDS)
+    with connection.makefile("rb") as answer:
+        return answer.read()
+
+
+def test_who_still_waits_for_an_answer_when_it_ends_is_told_so_and_the_log_shows_no_bug(
+    serving: subprocess.Popen[str],
+) -> None:
+    address = wait_until_it_answers(serving)
+    with socket.create_connection(address) as stuck, socket.create_connection(address) as begun:
+        begun.sendall(b"GET /half/ HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert begun.recv(1)
+        stuck.sendall(b"GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n")
+        time.sleep(0.1)  # it is on its way to another process
+        serving.send_signal(signal.SIGTERM)
+        answer = read_to_its_end(stuck)
+        assert read_to_its_end(begun).endswith(b"half of it\r\n")  # and no last chunk
+    _, err = serving.communicate(timeout=PATIENCE_SECONDS)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert answer.endswith(b"the exporter is stopping\n")
+    assert "Traceback" not in err
 
 
 def test_a_hangup_that_comes_before_anybody_can_see_to_it_is_passed_on_later() -> None:

@@ -3,8 +3,7 @@
 import tomllib
 from typing import Any, Final
 
-import yaml
-
+from dev.blocks import yaml_text
 from dev.grafana.project import REPOSITORY, ROOT
 from pin_exporter import __version__
 
@@ -25,8 +24,8 @@ def chart_yaml() -> str:
     annotations = {
         "artifacthub.io/category": "monitoring-logging",
         "artifacthub.io/license": _PROJECT["license"],
-        "artifacthub.io/links": _block(links),
-        "artifacthub.io/images": _block([{"name": "pin-exporter", "image": f"{IMAGE}:{__version__}"}]),
+        "artifacthub.io/links": yaml_text(links),
+        "artifacthub.io/images": yaml_text([{"name": "pin-exporter", "image": f"{IMAGE}:{__version__}"}]),
     }
     chart = {
         "apiVersion": "v2",
@@ -43,20 +42,4 @@ def chart_yaml() -> str:
         "maintainers": [{"name": _OWNER, "url": f"{_HOST}/{_OWNER}"}],
         "annotations": annotations,
     }
-    return _HEAD + _block(chart)
-
-
-def _block(content: object) -> str:
-    written: str = yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=100)
-    return written
-
-
-class _Dumper(yaml.SafeDumper):
-    """Write texts of several lines as blocks."""
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _text)
+    return _HEAD + yaml_text(chart)

@@ -100,13 +100,12 @@ def time_panel(
     *,
     unit: str = "none",
     span: int = 12,
-    height: int = 8,
     stacked: bool = False,
     legend: Sequence[str] = ("lastNotNull",),
 ) -> timeseries.Panel:
     """Return lines over time; `queries` gives expressions by the legends of their series."""
     panel = (
-        _framed(timeseries.Panel(), title, question, span, height)
+        _framed(timeseries.Panel(), title, question, span)
         .unit(unit)
         .targets([_query(e, legend=text, ref=ref) for ref, (text, e) in _refs(queries)])
         .min(0)
@@ -138,12 +137,10 @@ def state_panel(
     queries: Mapping[str, str],
     *,
     words: Mapping[float, tuple[str, str]],
-    span: int = 12,
-    height: int = 8,
 ) -> statetimeline.Panel:
     """Return a band of states over time for each series."""
     return (
-        _framed(statetimeline.Panel(), title, question, span, height)
+        _framed(statetimeline.Panel(), title, question, span=12)
         .unit("none")
         .targets([_query(e, legend=text, ref=ref) for ref, (text, e) in _refs(queries)])
         .mappings([_no_data(), *_words(words)])
@@ -167,7 +164,7 @@ def buckets_panel(
     """Return a bar for each step of a cumulative histogram; `bounds` says how upper ends are written."""
     query = _query(expression, legend="{{le}}", instant=True)
     panel = (
-        _framed(bargauge.Panel(), title, question, span, height=8)
+        _framed(bargauge.Panel(), title, question, span)
         .unit("short")
         .with_target(query.format(PromQueryFormat.HEATMAP))
         .orientation(common_model.VizOrientation.HORIZONTAL)
@@ -197,8 +194,6 @@ def table_panel(
     hidden: Sequence[str] = (),
     names: Mapping[str, str] | None = None,
     sort_by: str,
-    height: int = 8,
-    span: int = 24,
 ) -> table.Panel:
     """Return a table: expressions by the titles of their columns, joined by the labels that they share."""
     refs = list(_refs(columns))
@@ -206,7 +201,7 @@ def table_panel(
     values = {f"Value #{ref}" if several else "Value": column for ref, (column, _) in refs}
     order = [*(names or {}), *values]
     return (
-        _framed(table.Panel(), title, question, span, height)
+        _framed(table.Panel(), title, question, span=24)
         .unit("none")
         .targets(
             [_query(e, instant=True, ref=ref).format(PromQueryFormat.TABLE) for ref, (_, e) in refs],
@@ -274,7 +269,7 @@ def by_phase(panel: timeseries.Panel, ending: str = "{phase}") -> timeseries.Pan
     return panel
 
 
-def _framed(panel: _Panel, title: str, question: str, span: int, height: int) -> _Panel:
+def _framed(panel: _Panel, title: str, question: str, span: int, height: int = 8) -> _Panel:
     return (
         panel.title(title)
         .description(question)

@@ -6,8 +6,8 @@ Prometheus evaluates the rules of a group one after the other, so that each sees
 from typing import Any, Final
 
 import promql_parser
-import yaml
 
+from dev.blocks import yaml_text
 from dev.grafana.alert import Alert
 from dev.grafana.data_alerts import DATA_ALERTS
 from dev.grafana.panels import UID
@@ -26,26 +26,11 @@ _HEAD: Final = """\
 """
 
 
-class _Dumper(yaml.SafeDumper):
-    """Write long texts as blocks, and nothing as an alias."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _text)
-
-
 def rules_yaml() -> str:
     """Return the rule file."""
     rules = [*map(_constant, THRESHOLDS), *(_recording(*item) for item in RECORDINGS.items())]
     rules += [_alert(alert) for alert in ALERTS]
-    groups = {"groups": [{"name": GROUP, "rules": rules}]}
-    written: str = yaml.dump(groups, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    written = yaml_text({"groups": [{"name": GROUP, "rules": rules}]})
     for threshold in THRESHOLDS:
         line = f"      threshold: {threshold.name}\n"
         written = written.replace(line, f"      threshold: {threshold.name} # {threshold.meaning}\n")

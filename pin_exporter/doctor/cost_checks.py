@@ -9,8 +9,8 @@ from pin_exporter.cadence import Cadence
 from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Finding, counted, note, ok
 from pin_exporter.doctor.limit_checks import page_rows, plain_pages
-from pin_exporter.doctor.plan import OVERLAP
 from pin_exporter.shown import duration_text, size_text
+from pin_exporter.walk import MIN_OVERLAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def cost_of(evidence: Evidence, rows: int) -> Cost | None:
     if not evidence.trusted or (files and not pages) or evidence.counts_pages():
         return None
     setup = evidence.setup
-    stride = max(1, rows - OVERLAP)
+    stride = max(1, rows - MIN_OVERLAP)
     requests = 1 + max(0, math.ceil((files - rows) / stride))
     body_bytes = sum(reply.body_bytes for reply in pages) / max(1, sum(reply.rows for reply in pages))
     walks_per_minute = max(1, setup.requests_per_minute // 2)
@@ -70,7 +70,7 @@ def cost_of(evidence: Evidence, rows: int) -> Cost | None:
         page_rows=rows,
         requests=requests,
         seconds=seconds,
-        body_bytes=round((files + (requests - 1) * OVERLAP) * body_bytes),
+        body_bytes=round((files + (requests - 1) * MIN_OVERLAP) * body_bytes),
         interval=interval,
         stale_after=cadence.stale_after_seconds(interval),
     )

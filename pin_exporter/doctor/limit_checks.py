@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 from pin_exporter.doctor.evidence import Evidence, is_plain
 from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
 from pin_exporter.doctor.reply import Purpose, Reply
+from pin_exporter.errors import MAY_BE_TOO_MUCH
 
 _DOCUMENTED_DEFAULT: Final = 10
-_REFUSALS: Final = frozenset({400, 413, 414, 422})
 
 
 def check_limit(evidence: Evidence) -> Iterator[Finding]:
@@ -24,7 +24,7 @@ def is_too_much(reply: Reply) -> bool:
 
 def is_refusal(reply: Reply) -> bool:
     """Tell whether a request was refused for what it asks for."""
-    return reply.status in _REFUSALS
+    return reply.status in MAY_BE_TOO_MUCH
 
 
 def is_trial(reply: Reply) -> bool:

@@ -12,8 +12,8 @@ from pin_exporter.clock import Clock
 from pin_exporter.decode import one_line
 from pin_exporter.doctor.evidence import NetworkPath
 from pin_exporter.doctor.reply import authority
+from pin_exporter.route import DIRECT
 
-_DIRECT: Final = "direct"
 _MAX_ADDRESSES: Final = 6
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -61,7 +61,7 @@ def proxy_for(host: str, scheme: str, proxy_url: str | None = None) -> str | Non
     proxies = getproxies_environment()
     given = proxy_url or proxies.get(scheme) or proxies.get("all")
     bypassed = proxy_url is None and proxy_bypass_environment(host, proxies)
-    if not given or bypassed or given == _DIRECT:
+    if not given or bypassed or given == DIRECT:
         return None
     try:
         parts = urlsplit(given if "://" in given else f"http://{given}")

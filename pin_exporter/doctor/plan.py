@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pin_exporter.doctor.reply import Purpose, Question, Reply
+from pin_exporter.walk import MIN_OVERLAP
 
 MAX_REQUESTS: Final = 30
-OVERLAP: Final = 10
 _LARGE_LIMITS: Final = (10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20)
 _SMALLEST_LIMIT: Final = 10
 _SAMPLE: Final = 100
@@ -54,7 +54,7 @@ def questions(plan: Plan, left: Callable[[], int]) -> Iterator[Question]:
     if first:
         yield Question(Purpose.AGAIN, first.question.limit)
         yield Question(
-            Purpose.SECOND, first.question.limit, offset=first.rows - min(OVERLAP, first.rows // 2)
+            Purpose.SECOND, first.question.limit, offset=first.rows - min(MIN_OVERLAP, first.rows // 2)
         )
     yield Question(Purpose.NEWEST, plan.sample, order="DESC")
     yield from _ends(plan)
@@ -109,14 +109,14 @@ def _rest(plan: Plan, left: Callable[[], int]) -> Iterator[Question]:
         (r.rows for r in (plan.answers.get(Purpose.FIRST), plan.answers.get(Purpose.LARGE)) if r), default=0
     )
     rows = plan.most_rows()
-    stride = max(1, rows - OVERLAP)
+    stride = max(1, rows - MIN_OVERLAP)
     missing = plan.files - read
     wanted = -(-missing // stride) + 1
-    if missing <= 0 or rows <= OVERLAP or wanted > min(_MAX_REST, left() - _AT_THE_END):
+    if missing <= 0 or rows <= MIN_OVERLAP or wanted > min(_MAX_REST, left() - _AT_THE_END):
         return
     for _ in range(wanted):
-        yield Question(Purpose.REST, rows, offset=max(0, read - OVERLAP))
+        yield Question(Purpose.REST, rows, offset=max(0, read - MIN_OVERLAP))
         rest = plan.answers[Purpose.REST]
-        if rest is None or rest.rows <= OVERLAP:
+        if rest is None or rest.rows <= MIN_OVERLAP:
             return
-        read += rest.rows - OVERLAP
+        read += rest.rows - MIN_OVERLAP

@@ -46,7 +46,8 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wanted = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     for name in [*wanted, "Dockerfile", ".dockerignore", "Makefile"]:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name)
+            # Another process may be writing its bytecode there.
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, folder / name)
     (folder / "pin_exporter/__pycache__").mkdir(exist_ok=True)
