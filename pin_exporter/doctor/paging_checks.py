@@ -8,7 +8,6 @@ from pin_exporter.doctor.evidence import Evidence, totals_stood_still
 from pin_exporter.doctor.findings import AGAIN_WHEN_STILL, Finding, note, ok, problem
 from pin_exporter.doctor.limit_checks import is_refusal
 from pin_exporter.doctor.reply import Purpose, Reply
-from pin_exporter.walk import MIN_OVERLAP
 
 _MOSTLY_BACK: Final = 0.3
 _OFTEN_BACK: Final = 0.1
