@@ -33,13 +33,15 @@ def pieces(text: str) -> Iterator[Piece]:
     """Yield a text from outside in parts that are safe to look at, escapes apart.
 
     Whatever is not printable becomes an escape: controls, marks of direction, lone surrogates, code points
-    without a character. Letters of all scripts stay, and emoji, also those joined to one picture.
+    without a character, and spaces with nothing beside them. Letters of all scripts stay, and emoji, also
+    those joined to one picture.
     """
     marks = 0
     shown = []
+    is_blank = not text.strip(" ")
     for place, char in enumerate(text):
         marks = marks + 1 if unicodedata.category(char).startswith("M") else 0
-        plain = char.isprintable() and char not in _BLANK and marks <= _MOST_MARKS
+        plain = not is_blank and char.isprintable() and char not in _BLANK and marks <= _MOST_MARKS
         shown.append((char, plain or (char == _JOINER and _joins(text, place))))
     for plain, run in groupby(shown, key=lambda pair: pair[1]):
         chars = "".join(char for char, _ in run)
@@ -92,7 +94,7 @@ def share_text(share: float) -> str:
         return "< 0.1 %"
     if 1 - _SMALLEST_SHARE < share < 1:
         return "> 99.9 %"
-    return f"{100 * share:.1f} %" if share not in (0, 1) else f"{100 * share:.0f} %"
+    return f"{100 * share:,.1f} %" if share not in (0, 1) else f"{100 * share:.0f} %"
 
 
 def date_text(at: float) -> str:

@@ -407,10 +407,13 @@ def test_what_goes_wrong_while_a_file_is_written_leaves_the_one_before(
     assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"before\n"]
 
 
+SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+
+
 @pytest.fixture
 def as_before() -> Iterator[None]:
     """Put back what the command changes for its process: handlers of signals and of the log."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     root.handlers[:] = []
@@ -421,24 +424,40 @@ def as_before() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+def run_idly(path: Path) -> int:
+    """Run it for a shard that has no account."""
+    idle = next(number for number in range(2) if not Shard(number, 2).owns("default"))
+    settings = {"api_key": "k", "secret_key": "s", "shard": idle, "total_shards": 2}
+    return run_once(settings, form="prometheus", output=path)
+
+
 @pytest.mark.usefixtures("as_before")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_while_a_file_is_written_leaves_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     path = tmp_path / "a.prom"
     path.write_bytes(b"before\n")
     clean(monkeypatch)
+    # What the process would do by itself, in place of which the test would end with it.
+    signal.signal(number, lambda *_: None)
     monkeypatch.setattr(os, "fsync", lambda _: signal.raise_signal(number))
-    idle = next(number for number in range(2) if not Shard(number, 2).owns("default"))
     with pytest.raises(SystemExit) as ended:
-        run_once(
-            {"api_key": "k", "secret_key": "s", "shard": idle, "total_shards": 2},
-            form="prometheus",
-            output=path,
-        )
+        run_idly(path)
     assert ended.value.code == 128 + number
     assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"before\n"]
+
+
+@pytest.mark.usefixtures("as_before")
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_it_was_started_without_is_no_reason_to_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    clean(monkeypatch)
+    signal.signal(number, signal.SIG_IGN)
+    monkeypatch.setattr(os, "fsync", lambda _: signal.raise_signal(number))
+    assert run_idly(tmp_path / "a.prom") == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["a.prom"]
 
 
 def test_help_tells_the_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:

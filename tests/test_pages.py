@@ -83,7 +83,7 @@ def test_a_page_is_made_of_nothing_but_its_own_elements(snapshot: AccountSnapsho
         assert "width=device-width" in "".join(page.attributes("meta", "content"))
 
 
-@pytest.mark.parametrize("name", [name for name in HOSTILE_NAMES if name.strip()])
+@pytest.mark.parametrize("name", [name for name in HOSTILE_NAMES if name])
 def test_a_name_is_shown_as_text_and_apart_from_what_stands_beside_it(name: str) -> None:
     text = Pages("/metrics").account(detail(holding(name), NOW, ""))
     first = re.findall(r'class="name"><bdi>(.*?)</bdi></th>', text)[0]
@@ -133,6 +133,19 @@ def test_the_overview_tells_what_needs_attention_first_and_the_worst_of_it_first
     assert page.words.index("What needs attention") < page.words.index("All accounts")
 
 
+def test_the_overview_counts_the_accounts_with_notices_and_leads_past_them_to_all() -> None:
+    page = overview(UNTRIED, *(replace(FULL, account=f"a{number}") for number in range(1_233)))
+    assert "Notices on 1,234 of 1,234 accounts" in page.words
+    assert "#accounts" in page.links
+
+
+def test_whether_an_account_is_up_is_told_in_words() -> None:
+    assert "archive warning up 10" in overview(FULL).words
+    assert "website info not up not known" in overview(UNTRIED).words
+    assert "Up yes" in account(FULL).words
+    assert "Up no" in account(UNTRIED).words
+
+
 def test_the_title_tells_how_it_is_before_anything_else() -> None:
     assert overview(FULL, UNTRIED).title == "2 of 2 accounts with notices – pin-exporter"
     assert account(FULL).title == "archive – pin-exporter"
@@ -158,7 +171,7 @@ def test_links_are_relative_and_those_to_runbooks_are_the_alerts_own() -> None:
     assert {"../", "../metrics", "../-/ready"} <= set(inner.links)
     assert inner.attributes("link", "href") == ["../style.css"]
     for link in (*page.links, *inner.links):
-        assert link.startswith(("./", "../", "?format=json", f"{documents_url()}/")), link
+        assert link.startswith(("./", "../", "?format=json", "#", f"{documents_url()}/")), link
 
 
 def test_where_nobody_knows_the_documents_there_are_no_links_to_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,6 +71,10 @@ def test_what_cannot_be_seen_is_shown_as_an_escape(char: str, escape: str) -> No
     assert list(pieces(f"a{char}b")) == [Piece("a", False), Piece(escape, True), Piece("b", False)]
 
 
+def test_spaces_with_nothing_beside_them_are_shown_as_escapes() -> None:
+    assert list(pieces("  ")) == [Piece("\\u0020\\u0020", True)]
+
+
 @given(st.text(st.characters(exclude_categories=())))
 def test_nothing_shown_can_hide_or_turn_what_stands_beside_it(text: str) -> None:
     for piece in pieces(text):
@@ -156,6 +160,7 @@ def test_durations_have_two_units_at_most(seconds: float, text: str) -> None:
         (1 - 1e-9, "> 99.9 %"),
         (1, "100 %"),
         (1.25, "125.0 %"),
+        (1_249.75, "124,975.0 %"),
     ],
 )
 def test_a_share_is_0_or_100_percent_only_when_it_is_none_or_all(share: float, text: str) -> None:

@@ -22,7 +22,7 @@ from pin_exporter.poll_log import POLL_LOG
 from pin_exporter.poller import AccountPoller
 from pin_exporter.report_parts import Now
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
 def run_once(flags: Mapping[str, object], *, form: str, output: Path | None) -> int:
@@ -76,7 +76,7 @@ async def _polled(
         received.append(number)
         this.cancel()
 
-    for number in _SIGNALS:
+    for number in _heeded():
         asyncio.get_running_loop().add_signal_handler(number, stop, number)
 
     def watch(pollers: Sequence[AccountPoller]) -> asyncio.Task[None]:
@@ -91,5 +91,10 @@ def _end_on_signals() -> None:
     def end(number: int, _: object) -> None:
         raise SystemExit(128 + number)
 
-    for number in _SIGNALS:
+    for number in _heeded():
         signal.signal(number, end)
+
+
+def _heeded() -> list[signal.Signals]:
+    """Return the signals that ask to stop, without those that the caller has it ignore, as nohup does."""
+    return [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]

@@ -84,5 +84,5 @@ def _create(path: Path) -> int:
 def _unwritable(path: Path, error: OSError) -> OutputError:
     return OutputError(
         f"--output: {path}: cannot be written: {error.strerror}: name a file in a directory that this user "
-        "may write to"
+        "may write to, and that has room"
     )

@@ -212,7 +212,7 @@ async def good_until_row_500(call: Call) -> None:
         await silence(call)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
 def test_in_the_middle_of_a_walk_it_can_be_told_to_stop(tmp_path: Path, number: signal.Signals) -> None:
     output = tmp_path / "a.prom"
     output.write_text("before\n")

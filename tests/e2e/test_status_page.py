@@ -89,7 +89,8 @@ def is_read(stand: Stand) -> bool:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
-    ("width", "scheme"), [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")]
+    ("width", "scheme"),
+    [(1280, "light"), (1280, "dark"), (1000, "light"), (800, "dark"), (360, "light"), (320, "dark")],
 )
 def test_a_page_fits_its_window_and_the_console_has_nothing_to_say(
     stand: Stand, path: str, width: int, scheme: str
@@ -103,6 +104,11 @@ def test_a_page_fits_its_window_and_the_console_has_nothing_to_say(
         )
         == []
     )
+    broken = browser.value(
+        "[...document.querySelectorAll('.level, .reason')].filter(e => e.getClientRects().length > 1)"
+        ".map(e => e.outerHTML)"
+    )
+    assert broken == []
     assert browser.value("document.styleSheets[0].cssRules.length") > 20
     assert browser.complaints == []
     ground = Color(browser.value("getComputedStyle(document.body).backgroundColor"))
@@ -192,7 +198,7 @@ def test_names_are_on_the_pages_only_and_never_in_the_metrics(stand: Stand) -> N
 def test_a_refused_key_is_the_first_thing_to_be_seen(stand: Stand) -> None:
     browser = stand.look("/")
     first = browser.value("document.querySelector('.notices li').innerText")
-    assert first.startswith("refused critical The poll of the totals failed (unauthorized)")
+    assert first.startswith("critical refused The poll of the totals failed (unauthorized)")
     assert "a-secret" not in browser.value("document.documentElement.outerHTML")
     link = browser.value("document.querySelector('.notices li a:last-child').href")
     assert link.endswith("/docs/runbooks/AIOZPinCredentialsRejected.md")
