@@ -10,7 +10,8 @@ def main() -> int:
     _take_standard_descriptors()
     # A container's first process is deaf to SIGTERM without a handler, and the imports below take a moment.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
     if sys.argv[1:2] == ["healthcheck"]:
         from pin_exporter import healthcheck  # noqa: PLC0415 - runs often, beside the exporter: stays small
 

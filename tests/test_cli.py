@@ -373,3 +373,18 @@ def test_it_can_be_told_to_stop_before_anything_is_imported_and_an_open_question
             signal.signal(each, handler)
 
     assert ended.value.code == status
+
+
+def test_what_it_was_started_to_ignore_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    def main() -> int:
+        signal.raise_signal(signal.SIGINT)
+        return 7
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    monkeypatch.setattr(sys, "argv", ["pin-exporter", "once"])
+    monkeypatch.setattr("pin_exporter.cli.main", main)
+
+    try:
+        assert entry_point() == 7
+    finally:
+        signal.signal(signal.SIGINT, before)
