@@ -53,6 +53,7 @@ class Walk:
         self._rows = 0
         self._largest_page = 0
         self._farthest = 0
+        self._empty_at: int | None = None
         self._repeats = 0
         self._mixed = False
         self._second_pass = False
@@ -98,6 +99,7 @@ class Walk:
         known = self._known_rows(offset, ids)
         self.stepped_back = known is None
         if known is None:
+            self._empty_at = None if ids else offset
             self.overlap = max(2 * self.overlap, 1)
             return []
         fresh = self._fresh_rows(page.rows[known:], ids[known:])
@@ -129,7 +131,10 @@ class Walk:
             )
 
     def _known_rows(self, offset: int, ids: Ids) -> int | None:
-        """Return how many leading rows are the expected ones, None if a gap may lie before the page."""
+        """Return how many leading rows are the expected ones, None if a gap may lie before the page.
+
+        None also for an empty page where the totals tell of rows, until it has been seen what is before it.
+        """
         expected = self._tail[len(self._tail) - (self.frontier - offset) :] if offset < self.frontier else []
         unmoved = ids[: len(expected)] == expected and offset + len(expected) == self.frontier
         # Where no expected row can be read, only unchanged totals tell that nothing moved.
@@ -137,7 +142,7 @@ class Walk:
         self.in_place = unmoved and (any(expected) or offset == 0 or still)
         self._mixed = False
         if self.in_place:
-            return len(expected)
+            return None if self._prove and not ids and 0 < offset < self.reported.files else len(expected)
         self._evidence.moved = True
         if not self._prove or self._is_anchored(ids):
             return 0
@@ -174,9 +179,11 @@ class Walk:
 
         An empty page does, and a short one that ends where the totals say. Not where it may be short because
         the server sends no more at a time: if it is as long as the longest. Of the first page the totals may
-        be those of this page alone, unless a page of another size came with the same.
+        be those of this page alone, unless a page of another size came with the same. Where the totals
+        changed, or tell of more rows, an empty page does in hindsight: if the rows before it stand where they
+        stood, and none follows.
         """
-        if not ids:
+        if not ids or (self.in_place and offset + len(ids) == self._empty_at):
             return True
         ends_as_reported = offset + len(ids) == self.reported.files and len(ids) < limit
         longest = len(ids) != self._told_files if self.pages == 1 else len(ids) >= self._largest_page
@@ -186,6 +193,7 @@ class Walk:
         """Be done, or read the list once more: that finds most rows that were missed by changing places."""
         self.done = self._second_pass or not self._prove or not self._evidence.lost_rows(len(self._seen))
         self.frontier, self.overlap, self._tail, self._second_pass = 0, 0, [], True
+        self._empty_at = None
 
     def _repeat(self) -> None:
         """Ask again for a page that came twice, a few times."""
@@ -198,6 +206,7 @@ class Walk:
         # Where the list seems to end, the next page begins right behind: it is empty if that is true.
         self.overlap = 0 if seems_the_end else min(self._wanted_overlap(offset, ids), len(ids) // 2)
         self.frontier, self._tail, self._tail_totals = offset + len(ids), ids, totals
+        self._empty_at = None
 
     def _wanted_overlap(self, offset: int, ids: Ids) -> int:
         """Return three times the shift that was seen, fading when nothing moves any more."""

@@ -301,7 +301,9 @@ def test_a_request_without_an_answer_leaves_nothing_to_the_collector_of_garbage(
         gc.enable()
 
 
-@pytest.mark.parametrize("case", ["good", "huge", "500", "reset in mid-body", "head without body", "gzip bomb"])
+@pytest.mark.parametrize(
+    "case", ["good", "huge", "500", "reset in mid-body", "head without body", "gzip bomb"]
+)
 def test_an_answer_leaves_nothing_to_the_collector_of_garbage(case: str) -> None:
     async def tell(server: StrangeServer, talk: Talk) -> list[object]:
         with suppress(PollError):
