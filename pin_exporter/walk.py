@@ -42,21 +42,16 @@ class Walk:
         """Whether the newest page was refused, because a gap may lie before it."""
         self.is_void = False
         """Whether the list begins otherwise than it did, so that nothing is known to lie before any row."""
-        self.frontier = 0
-        self.overlap = 0
+        self.frontier = self.overlap = 0
         self._prove = prove
         self._told_files = told_files
         self._evidence = Evidence()
         self._seen = DistinctSet()
         self._tail: Ids = []
         self._tail_totals = Totals(0, 0)
-        self._rows = 0
-        self._largest_page = 0
-        self._farthest = 0
         self._empty_at: int | None = None
-        self._repeats = 0
-        self._mixed = False
-        self._second_pass = False
+        self._rows = self._largest_page = self._farthest = self._repeats = 0
+        self._mixed = self._second_pass = False
 
     @property
     def pages(self) -> int:
@@ -110,6 +105,7 @@ class Walk:
             self._repeat()
         else:
             self._go_on(offset, limit, page.totals, ids, nothing_new=not fresh)
+        self._empty_at = None
         return fresh
 
     def _check_budget(self) -> None:
@@ -131,10 +127,7 @@ class Walk:
             )
 
     def _known_rows(self, offset: int, ids: Ids) -> int | None:
-        """Return how many leading rows are the expected ones, None if a gap may lie before the page.
-
-        None also for an empty page where the totals tell of rows, until it has been seen what is before it.
-        """
+        """Return how many leading rows are the expected ones, None if a gap may lie before the page."""
         expected = self._tail[len(self._tail) - (self.frontier - offset) :] if offset < self.frontier else []
         unmoved = ids[: len(expected)] == expected and offset + len(expected) == self.frontier
         # Where no expected row can be read, only unchanged totals tell that nothing moved.
@@ -142,6 +135,7 @@ class Walk:
         self.in_place = unmoved and (any(expected) or offset == 0 or still)
         self._mixed = False
         if self.in_place:
+            # Where the totals tell of rows, an empty page is not believed before another look.
             return None if self._prove and not ids and 0 < offset < self.reported.files else len(expected)
         self._evidence.moved = True
         if not self._prove or self._is_anchored(ids):
@@ -177,11 +171,10 @@ class Walk:
     def _is_end(self, offset: int, limit: int, ids: Ids) -> bool:
         """Tell whether the list ends with this page. That a page is short proves nothing by itself.
 
-        An empty page does, and a short one that ends where the totals say. Not where it may be short because
-        the server sends no more at a time: if it is as long as the longest. Of the first page the totals may
-        be those of this page alone, unless a page of another size came with the same. Where the totals
-        changed, or tell of more rows, an empty page does in hindsight: if the rows before it stand where they
-        stood, and none follows.
+        An empty page does; one that was refused, if the rows before it then stand where they stood. So does a
+        short page that ends where the totals say, unless it is as long as the longest: it may be all that the
+        server sends at a time. Of the first page the totals may be those of this page alone, unless a page of
+        another size came with the same.
         """
         if not ids or (self.in_place and offset + len(ids) == self._empty_at):
             return True
@@ -193,7 +186,6 @@ class Walk:
         """Be done, or read the list once more: that finds most rows that were missed by changing places."""
         self.done = self._second_pass or not self._prove or not self._evidence.lost_rows(len(self._seen))
         self.frontier, self.overlap, self._tail, self._second_pass = 0, 0, [], True
-        self._empty_at = None
 
     def _repeat(self) -> None:
         """Ask again for a page that came twice, a few times."""
@@ -206,7 +198,6 @@ class Walk:
         # Where the list seems to end, the next page begins right behind: it is empty if that is true.
         self.overlap = 0 if seems_the_end else min(self._wanted_overlap(offset, ids), len(ids) // 2)
         self.frontier, self._tail, self._tail_totals = offset + len(ids), ids, totals
-        self._empty_at = None
 
     def _wanted_overlap(self, offset: int, ids: Ids) -> int:
         """Return three times the shift that was seen, fading when nothing moves any more."""
