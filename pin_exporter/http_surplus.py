@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import httpx
 
+_NOTHING: Final = httpx.ByteStream(b"")
 _protocol_of: Final = attrgetter("stream._stream._httpcore_stream._stream._connection._h11_state")
 """The one place that knows how the libraries nest what they keep to themselves. The result is h11's state."""
 
@@ -29,6 +30,8 @@ async def close_response(response: httpx.Response) -> None:
         await network.aclose()
     finally:
         await response.aclose()
+        # It refers to the response. Without that circle, all that the connection had read is freed now.
+        response.stream = _NOTHING
 
 
 def _has_more(reading: Coroutine[Any, Any, bytes]) -> bool:

@@ -141,9 +141,8 @@ class Reading:
     def _order(self, fetch: FetchPage, limit: int, in_flight: int) -> None:
         """Send for the next page, and for those after it as far as the list is known to reach."""
         walk, ordered = self._walk, self._ordered
-        while not ordered or (
-            len(ordered) < in_flight and walk.in_place and self._goes_on(ordered[-1].offset)
-        ):
+        at_most = in_flight if walk.in_place and walk.overlap and not walk.stepped_back else 1
+        while not ordered or (len(ordered) < at_most and self._goes_on(ordered[-1].offset)):
             offset = ordered[-1].offset + walk.stride if ordered else walk.next_offset
             ordered.append(_Ordered(offset, limit, asyncio.ensure_future(fetch(offset, limit))))
             self._requests += 1

@@ -9,12 +9,15 @@ from typing import Final
 from pin_exporter.api import Exchange, PinApi
 from pin_exporter.budget import FoundBudget, RequestBudget
 from pin_exporter.clock import Clock
-from pin_exporter.errors import PollError, RateLimitedError, ServerError
+from pin_exporter.errors import PollError, RateLimitedError, ServerError, TooLargeError
 from pin_exporter.model import Page
 from pin_exporter.traffic import Operation, Traffic
 
 RETRIED: Final = frozenset({"connection", "timeout", "rate_limited", "server_error", "malformed"})
-"""The reasons that another try may cure. A key that was refused is none: it is tried once an interval."""
+"""The reasons that another try may cure, unless it is the size of the answer that is malformed.
+
+A key that was refused is none: it is tried once an interval.
+"""
 _ATTEMPTS: Final = 4
 _FIRST_DELAY_SECONDS: Final = 0.5
 _FIRST_DELAY_SECONDS_OF_429: Final = 5.0
@@ -77,7 +80,8 @@ class PinLister:
                 in_time = self._clock.elapsed() + delay <= deadline
                 if isinstance(error, RateLimitedError):
                     self._budget.pause(min(delay, self._patience_seconds))
-                if attempt == _ATTEMPTS or error.reason not in retried or not in_time:
+                is_curable = error.reason in retried and not isinstance(error, TooLargeError)
+                if attempt == _ATTEMPTS or not is_curable or not in_time:
                     raise
                 reason = error.reason
                 count(lambda traffic, reason=reason: traffic.retried(reason))  # type: ignore[misc]

@@ -42,20 +42,16 @@ class Walk:
         """Whether the newest page was refused, because a gap may lie before it."""
         self.is_void = False
         """Whether the list begins otherwise than it did, so that nothing is known to lie before any row."""
-        self.frontier = 0
-        self.overlap = 0
+        self.frontier = self.overlap = 0
         self._prove = prove
         self._told_files = told_files
         self._evidence = Evidence()
         self._seen = DistinctSet()
         self._tail: Ids = []
         self._tail_totals = Totals(0, 0)
-        self._rows = 0
-        self._largest_page = 0
-        self._farthest = 0
-        self._repeats = 0
-        self._mixed = False
-        self._second_pass = False
+        self._empty_at: int | None = None
+        self._rows = self._largest_page = self._farthest = self._repeats = 0
+        self._mixed = self._second_pass = False
 
     @property
     def pages(self) -> int:
@@ -98,6 +94,7 @@ class Walk:
         known = self._known_rows(offset, ids)
         self.stepped_back = known is None
         if known is None:
+            self._empty_at = None if ids else offset
             self.overlap = max(2 * self.overlap, 1)
             return []
         fresh = self._fresh_rows(page.rows[known:], ids[known:])
@@ -108,6 +105,7 @@ class Walk:
             self._repeat()
         else:
             self._go_on(offset, limit, page.totals, ids, nothing_new=not fresh)
+        self._empty_at = None
         return fresh
 
     def _check_budget(self) -> None:
@@ -137,7 +135,8 @@ class Walk:
         self.in_place = unmoved and (any(expected) or offset == 0 or still)
         self._mixed = False
         if self.in_place:
-            return len(expected)
+            # Where the totals tell of rows, an empty page is not believed before another look.
+            return None if self._prove and not ids and 0 < offset < self.reported.files else len(expected)
         self._evidence.moved = True
         if not self._prove or self._is_anchored(ids):
             return 0
@@ -172,11 +171,12 @@ class Walk:
     def _is_end(self, offset: int, limit: int, ids: Ids) -> bool:
         """Tell whether the list ends with this page. That a page is short proves nothing by itself.
 
-        An empty page does, and a short one that ends where the totals say. Not where it may be short because
-        the server sends no more at a time: if it is as long as the longest. Of the first page the totals may
-        be those of this page alone, unless a page of another size came with the same.
+        An empty page does; one that was refused, if the rows before it then stand where they stood. So does a
+        short page that ends where the totals say, unless it is as long as the longest: it may be all that the
+        server sends at a time. Of the first page the totals may be those of this page alone, unless a page of
+        another size came with the same.
         """
-        if not ids:
+        if not ids or (self.in_place and offset + len(ids) == self._empty_at):
             return True
         ends_as_reported = offset + len(ids) == self.reported.files and len(ids) < limit
         longest = len(ids) != self._told_files if self.pages == 1 else len(ids) >= self._largest_page

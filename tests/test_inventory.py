@@ -85,6 +85,13 @@ def test_files_reported_beside_the_rows_are_unaccounted_for(extra_files: int, in
     assert counted.unaccounted_files == extra_files
 
 
+def test_no_pages_are_sent_for_ahead_while_the_list_seems_to_end() -> None:
+    pins = PinList(list(range(9)), extra_files=5_000)
+    assert count(pins.fetch, 100, in_flight=4).verdict is Verdict.CONSISTENT
+    ahead = 3  # with the second page, when the list still seemed to go on
+    assert len(pins.requests) == 4 + ahead
+
+
 def test_rows_that_cannot_be_read_are_counted_as_such() -> None:
     unreadable = {3, 20, 21, 22, 59}
     counted = count(PinList(list(range(60)), unreadable).fetch)

@@ -97,9 +97,10 @@ def test_the_table_above_knows_every_retried_reason() -> None:
         (403, "forbidden"),
         (404, "client_error"),
         (409, "client_error"),
+        (httpx.Response(200, content=b"," * 9_000_000), "malformed"),
     ],
 )
-def test_a_failure_that_will_not_pass_is_not_tried_again(answer: int, reason: str) -> None:
+def test_a_failure_that_will_not_pass_is_not_tried_again(answer: int | httpx.Response, reason: str) -> None:
     asking = Asking(answer)
     assert asking.failure() == reason
     assert len(asking.at) == 1

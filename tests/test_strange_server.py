@@ -10,9 +10,11 @@ import tracemalloc
 import weakref
 import zlib
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 import pytest
 import uvloop
 
@@ -295,6 +297,23 @@ def test_a_request_without_an_answer_leaves_nothing_to_the_collector_of_garbage(
     gc.disable()
     try:
         assert asyncio.run(talk(silence, tell))
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    "case", ["good", "huge", "500", "reset in mid-body", "head without body", "gzip bomb"]
+)
+def test_an_answer_leaves_nothing_to_the_collector_of_garbage(case: str) -> None:
+    async def tell(server: StrangeServer, talk: Talk) -> list[object]:
+        with suppress(PollError):
+            await talk.files()
+        return [each for each in gc.get_objects() if isinstance(each, httpx.Response)]
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert not asyncio.run(talk(GOOD if case == "good" else CASES[case][1], tell))
     finally:
         gc.enable()
 
