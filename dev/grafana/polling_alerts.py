@@ -33,6 +33,9 @@ _OF_NEWEST_REQUESTS: Final = f"{_OLD_FILES} > 0 or {_OLD_FILES} and {_SAME_ACCOU
 _UNCOUNTED: Final = per_account("max", f"abs({series('inventory_unaccounted_files')})")
 _UNREADABLE: Final = per_account("max", series("inventory_malformed_pins"))
 _CODE_429: Final = 'code="429"'
+# Polls that are an hour apart, and scrapes between them, never leave this window empty: a share of nothing is
+# no number, and an alert on it would end and begin anew with each poll.
+_OF_LATE: Final = "65m"
 _OF_INVENTORY: Final = 'collector="inventory"'
 
 
@@ -172,12 +175,12 @@ POLLING_ALERTS: Final = (
     ),
     Alert(
         "AIOZPinPollErrorsHigh",
-        f"{_failing('30m')} and {_failing('2h')}",
+        f"{_failing(_OF_LATE)} and {_failing('2h')}",
         "10m",
         Severity.WARNING,
         "{{ $value | humanizePercentage }} of the polls of {{ $labels.collector }} of account "
         "{{ $labels.account }} fail",
-        "Many polls have failed over the last half hour and the last two hours. The data may be up to date, "
+        "Many polls have failed over the last hour and the last two hours. The data may be up to date, "
         "but they are close to being stale. aiozpin_poll_failures_total names the reason.",
     ),
     Alert(
@@ -203,7 +206,7 @@ POLLING_ALERTS: Final = (
     ),
     Alert(
         "AIOZPinThrottled",
-        _rate_limited("30m"),
+        _rate_limited(_OF_LATE),
         "15m",
         Severity.WARNING,
         "AIOZ Pin answers 429 to {{ $value | humanizePercentage }} of the requests of account {{ "

@@ -155,8 +155,8 @@ RULE_MUTANTS: Final = (
     Mutant(
         "one window instead of two",
         "polling_alerts.py",
-        """f"{_failing('30m')} and {_failing('2h')}\"""",
-        """f"{_failing('30m')}\"""",
+        """f"{_failing(_OF_LATE)} and {_failing('2h')}\"""",
+        """f"{_failing(_OF_LATE)}\"""",
     ),
     Mutant(
         "busy accounts counted as failing",

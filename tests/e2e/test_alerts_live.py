@@ -165,7 +165,7 @@ def test_an_exporter_that_is_stopped_is_told_of_and_its_accounts_are_not(stand: 
 
 
 def test_the_alert_on_a_key_ends_when_the_key_works_again(stand: Stand) -> None:
-    # The share of failed polls of the last half hour may still be high.
+    # The share of failed polls of the last hour may still be high.
     assert firing(stand.prometheus)[RESTORED] <= {"AIOZPinPollErrorsHigh"}
 
 

@@ -87,16 +87,16 @@ POLLING_CASES: Final = (
     ),
     Case(
         "AIOZPinPollErrorsHigh",
-        # 7 of 10 polls fail: too few for stale data.
-        {key("poll_failures_total", **_INVENTORY, reason="timeout"): counts(0, 0.7)},
-        "70% of the polls of inventory of account {account} fail",
+        # 46 of 100 polls fail: too few for stale data.
+        {key("poll_failures_total", **_INVENTORY, reason="timeout"): counts(0, 0.46)},
+        "46% of the polls of inventory of account {account} fail",
         labels=_INVENTORY,
         before=130,
-        # 43 * 0.7 are more than a quarter of the polls of two hours, and 11 * 0.7 of those of half an hour.
-        noticed_after=45,
-        forgotten_after=20,
-        # Once the two hours have seen enough, the half hour keeps it up for longer than the wait.
-        blip=42,
+        # 66 * 0.46 are more than a quarter of the polls of two hours, and 36 * 0.46 of those of 65 minutes.
+        noticed_after=65,
+        forgotten_after=30,
+        # Once the two hours have seen enough, the 65 minutes keep it up for longer than the wait.
+        blip=62,
         every=5,
     ),
     Case(
@@ -128,11 +128,11 @@ POLLING_CASES: Final = (
     Case(
         "AIOZPinThrottled",
         {key("api_requests_total", operation="list", code="429"): counts(0, 1)},
-        "AIOZ Pin answers 429 to 24.05% of the requests of account {account}",
-        before=40,
-        # 4 are more than 5 % of 64 requests, 3 are not of 63; the half hour remembers what is 26 minutes old.
-        noticed_after=3,
-        forgotten_after=26,
-        blip=3,
+        "AIOZ Pin answers 429 to 14.47% of the requests of account {account}",
+        before=70,
+        # 7 are more than 5 % of 137 requests, 6 are not of 136; 65 minutes remember what is 58 minutes old.
+        noticed_after=6,
+        forgotten_after=58,
+        blip=6,
     ),
 )

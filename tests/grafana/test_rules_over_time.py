@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from pin_exporter.metrics import ACCOUNT_FAMILIES
 from tests.grafana.exporters import GIB, HERE, UP, Exporter, Key, healthy_account, healthy_target, key
 from tests.grafana.promtool import Group, run_rules
@@ -150,6 +152,29 @@ def test_inventories_that_come_seldom_are_judged_too(tmp_path: Path) -> None:
     once.expect_never(300)
 
     run_rules(tmp_path, [always, once])
+
+
+@pytest.mark.parametrize("apart", [15, 17, 30, 60])
+@pytest.mark.parametrize("alert", ["AIOZPinPollErrorsHigh", "AIOZPinThrottled"])
+def test_what_rare_polls_go_on_to_meet_is_told_of_without_a_break(
+    alert: str, apart: int, tmp_path: Path
+) -> None:
+    def since(begins: int) -> Signal:
+        return lambda minute, _trouble: max(0, minute // apart - begins // apart)
+
+    totals = {"collector": "totals"}
+    polls: dict[Key, Signal] = {
+        key("poll_interval_seconds", **totals): steady(60 * apart),
+        key("polls_total", **totals): since(0),
+        key("poll_failures_total", **totals, reason="timeout"): since(180),
+        key("api_requests_total", operation="totals", code="429"): since(180),
+        **{key("api_requests_total", operation=o, code="200"): since(0) for o in ("totals", "list")},
+    }
+    group = Group(f"{alert} every {apart} minutes", [Exporter(polls)])
+    group.expect(720, f'sum(changes(ALERTS_FOR_STATE{{alertname="{alert}"}}[7h]))', {"{}": 0})
+    group.expect(720, f'count(ALERTS{{alertname="{alert}",alertstate="firing"}})', {"{}": 1})
+
+    run_rules(tmp_path, [group])
 
 
 def test_a_few_failed_polls_right_after_the_start_are_no_news(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ PLACE = EXPORTER[:-1]
 MOST_LINES = 70
 VALUES = {threshold.name: threshold.value for threshold in THRESHOLDS}
 WINDOWS = {"30m": "30 minutes", "3d": "3 days", "2h": "2 hours", "1d": "(last|a) day", "7d": "last 7 days"}
-WINDOWS |= {"15m": "15 minutes", "30h": "30 hours"}
+WINDOWS |= {"15m": "15 minutes", "65m": "65 minutes", "30h": "30 hours"}
 
 
 class Fence(NamedTuple):
