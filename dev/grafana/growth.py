@@ -4,7 +4,7 @@ from typing import Final
 
 from dev.grafana.colours import BAD, GOOD, NEUTRAL, NO_DATA, WARNING
 from dev.grafana.panels import Panel, buckets_panel, by_phase, dashed, stat_panel, time_panel
-from dev.grafana.series import ACCOUNT, per_account, shown
+from dev.grafana.series import ACCOUNT, bars, per_account, shown
 from pin_exporter.tally import SIZE_BOUNDS
 
 TITLE: Final = "How fast do I grow, and what will it cost?"
@@ -98,7 +98,7 @@ def panels() -> list[Panel]:
         buckets_panel(
             "Sizes of the pins",
             "How many pins are of which size: above the bar before, up to what the bar says.",
-            f"sum by (le) ({per_account('max', shown('pin_size_bytes_bucket'), 'le')})",
+            bars("pin_size_bytes_bucket"),
             dict(zip(SIZE_BOUNDS, _SIZES, strict=True)),
         ),
         time_panel(

@@ -18,7 +18,7 @@ from dev.grafana.panels import (
     words_of,
     words_of_phases,
 )
-from dev.grafana.series import ACCOUNT, data_age, per_account, shown
+from dev.grafana.series import ACCOUNT, bars, data_age, per_account, shown
 from pin_exporter.model import Phase
 from pin_exporter.tally import AGE_BOUNDS
 
@@ -128,7 +128,7 @@ def panels() -> list[Panel]:
             "Age of the pins in progress",
             "How many pins have been in progress for how long: above the bar before, up to what the "
             "bar says.",
-            f"sum by (le) ({per_account('max', shown('unfinished_pin_age_seconds_bucket'), 'le')})",
+            bars("unfinished_pin_age_seconds_bucket"),
             dict(zip(AGE_BOUNDS, _AGES, strict=True)),
             span=6,
         ),

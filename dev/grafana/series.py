@@ -87,6 +87,16 @@ def per_exporter(function: str, expression: str) -> str:
     return f"{function} by ({', '.join(EXPORTER)}) ({expression})"
 
 
+def bars(name: str) -> str:
+    """Return the cumulative buckets of all accounts by `le`, the edges written as the exporter does it.
+
+    node_exporter leaves out the `.0` of whole numbers in what comes from a textfile, and Prometheus 2 takes
+    edges as they are written.
+    """
+    written = f'label_replace({shown(name)}, "le", "$1.0", "le", "([0-9]+)")'
+    return f"sum by (le) ({per_account('max', written, 'le')})"
+
+
 def since_success(selector: str) -> str:
     """Return how long ago the last success was when it was scraped; for what never succeeded, some 50 years.
 

@@ -24,7 +24,7 @@ _INTERVALS_SECONDS: Final = (
     *(60 * minutes for minutes in (1, 2, 5, 10, 15, 20, 30)),
     *(3600 * hours for hours in (1, 2, 3, 6, 12, 24, 168)),
 )
-_VARIABLE: Final = re.compile(r"\$(\w+)|\$\{(\w+)\}")
+_VARIABLE: Final = re.compile(r"\$([a-z_]\w*)|\$\{(\w+)\}")
 _IN_LEGEND: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 

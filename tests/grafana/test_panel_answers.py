@@ -252,3 +252,19 @@ def test_accounts_of_the_same_name_in_two_places_are_two_accounts(tmp_path: Path
     scene.add("aiozpin_files", "5x60", account="default", namespace="two", job="other")
     scene.expect(query_of("Files"), "50m", {"{}": 18})
     scene.check(tmp_path)
+
+
+@pytest.mark.parametrize("title", ["Sizes of the pins", "Age of the pins in progress"])
+def test_a_bar_is_one_bar_however_its_edge_is_written(title: str, tmp_path: Path) -> None:
+    (panel,) = (panel for panel in PANELS if panel["title"] == title)
+    (bucket,) = selectors(query_of(title))
+    named = [each["matcher"]["options"] for each in panel["fieldConfig"]["overrides"]]
+    scene = Scene()
+    for number, edge in enumerate(named):
+        scene.add(bucket.name, f"{number}x60", account="a", le=edge)
+        # As node_exporter writes it, which leaves exponents alone.
+        scene.add(bucket.name, f"{number}x60", account="b", instance="two", le=edge.removesuffix(".0"))
+    answer = {f'{{le="{edge}"}}': 2.0 * number for number, edge in enumerate(named)}
+    assert {edge.removesuffix(".0") for edge in named} != {*named}
+    scene.expect(query_of(title), "50m", answer)
+    scene.check(tmp_path)
