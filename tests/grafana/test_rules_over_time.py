@@ -179,7 +179,7 @@ def test_what_rare_polls_go_on_to_meet_is_told_of_without_a_break(
 
 def test_a_few_failed_polls_right_after_the_start_are_no_news(tmp_path: Path) -> None:
     failures = key("poll_failures_total", collector="totals", reason="timeout")
-    group = Group("a slow start", [Exporter({failures: lambda minute, _trouble: min(minute, 3)})])
+    group = Group("a slow start", [Exporter({failures: lambda minute, _trouble: min(minute, 2)})])
     group.expect_never(60)
 
     run_rules(tmp_path, [group])

@@ -89,7 +89,7 @@ def test_polls_that_fail_are_told_for_a_while_at_first_and_for_good_after_half_a
 ) -> None:
     group = Group("fails", [textfile(Trouble(BEGINS), failing("timeout"))])
     group.expect(BEGINS + 15, ALERTS, {'{alertname="AIOZPinPollErrorsHigh"}': 2})
-    group.expect(BEGINS + 60, ALERTS, {'{alertname="AIOZPinNeverPolled"}': 2})
+    group.expect(BEGINS + 90, ALERTS, {'{alertname="AIOZPinNeverPolled"}': 2})
 
     run_rules(tmp_path, [group])
 
@@ -97,6 +97,6 @@ def test_polls_that_fail_are_told_for_a_while_at_first_and_for_good_after_half_a
 def test_a_single_run_that_fails_is_told_for_a_while(tmp_path: Path) -> None:
     group = Group("once", [textfile(Trouble(BEGINS, BEGINS + EVERY), failing("timeout"))])
     group.expect(BEGINS + 15, ALERTS, {'{alertname="AIOZPinPollErrorsHigh"}': 2})
-    group.expect(BEGINS + 60, ALERTS, {})
+    group.expect(BEGINS + 90, ALERTS, {})
 
     run_rules(tmp_path, [group])
