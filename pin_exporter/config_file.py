@@ -9,6 +9,7 @@ from typing import Final
 import yaml
 
 from pin_exporter.errors import SettingsError
+from pin_exporter.files import open_plain
 
 _MAX_BYTES: Final = 4 * 2**20
 _MAX_VALUES: Final = 100_000
@@ -39,8 +40,8 @@ class ConfigFile:
     def locate(self, place: Place, *, unknown: bool = False) -> str:
         """Return where a place stands, as `config.yml:3: accounts[0].name`.
 
-        Where the blank after a colon is missing, a secret is part of a name: what follows a colon is not shown, and
-        of an `unknown` name all that does not look like a setting's.
+        Where the blank after a colon is missing, a secret is part of a name: what follows one is left out,
+        and of an `unknown` name all that does not look like a setting's.
         """
         known = place
         while known and known not in self.lines:
@@ -51,13 +52,14 @@ class ConfigFile:
         return f"{self.path}:{self.lines.get(known, 1)}: {''.join(steps).removeprefix('.')}"
 
 
-def read_config_file(path: Path, example: str = "poll_interval: 60s") -> ConfigFile:
+def read_config_file(path: Path, example: str = "poll_interval: 60s", *, again: bool = False) -> ConfigFile:
     """Read and parse the file. Raises SettingsError with one line for each problem.
 
-    `example` is shown to whoever wrote something else than a mapping.
+    `example` is shown to whoever wrote something else than a mapping. What is read `again` must not be a
+    pipe, as it may be at first: nobody would write to it.
     """
     try:
-        with path.open("rb") as file:
+        with open_plain(path) if again else path.open("rb") as file:
             content = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise SettingsError([f"{path}: cannot be read: {error.strerror}"]) from None

@@ -64,7 +64,7 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
     _tell_of_idleness(accounts, shard)
 
     def reload() -> list[Account]:
-        newest = load_settings(flags)
+        newest = load_settings(flags, again=True)
         usable = usable_accounts(newest, clients, shard)
         for name in _changed_beside_accounts(settings, newest):
             _log.warning("a changed setting takes effect at the next start", extra={"setting": name})

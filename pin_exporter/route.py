@@ -12,6 +12,8 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 
 from pydantic import SecretStr
 
+from pin_exporter.files import open_plain
+
 DIRECT: Final = "direct"
 """The proxy URL that means none, whatever the environment says."""
 _MISMATCH: Final = "KEY_VALUES_MISMATCH"
@@ -37,7 +39,7 @@ class TlsFiles:
         unreadable = False
         for setting, path in self._given():
             try:
-                with path.open("rb") as file:
+                with open_plain(path) as file:
                     file.read(1)
             except (OSError, ValueError) as error:
                 unreadable = True
