@@ -38,8 +38,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="Print one JSON object.")
     parser.epilog = (
         f"Reads, and changes nothing: at most {MAX_REQUESTS} requests an account, at the pace of "
-        "requests_per_minute.\nexit statuses: 0 no problem, 1 a problem, 2 wrong settings or a report that cannot\n"
-        "be written, 129, 130 and 143 hung up, interrupted and terminated"
+        "requests_per_minute.\n"
+        "exit statuses: 0 no problem, 1 a problem, 2 wrong settings or a report that cannot be written,\n"
+        "129, 130 and 143 hung up, interrupted and terminated"
     )
 
 
@@ -120,7 +121,7 @@ async def examined(
         account.base_url,
         clock,
         timeout,
-        proxy_url=account.proxy_url.get_secret_value() if account.proxy_url else None,
+        proxy=account.route.proxy_for(account.base_url),
         context=account.route.files.context(ssl.create_default_context),
     )
     evidence = await examine(ways, setup, clock, path=path, progress=progress)
