@@ -7,7 +7,7 @@ import ssl
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, TextIO
+from typing import Final
 
 from pin_exporter.accounts import Account, accounts_of
 from pin_exporter.api import PinApi
@@ -24,7 +24,7 @@ from pin_exporter.doctor.report import WIDEST, as_json, as_text
 from pin_exporter.errors import SettingsError
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.load_settings import load_settings
-from pin_exporter.standard_output import check_standard_output, write_text
+from pin_exporter.standard_output import check_standard_output, is_watched, write_text
 from pin_exporter.stopping import run_until_stopped
 from pin_exporter.transport_errors import Timeouts
 
@@ -58,7 +58,7 @@ def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool) -> 
     if not chosen:
         names = ", ".join(account.name for account in accounts)
         raise SettingsError([f"--account: no account is called so: the names are {names}"])
-    colour = _moves_the_cursor(sys.stdout) and not os.environ.get("NO_COLOR")
+    colour = is_watched(sys.stdout) and not os.environ.get("NO_COLOR")
     width = shutil.get_terminal_size((WIDEST, 0)).columns
 
     def tell(diagnosis: Diagnosis) -> None:
@@ -83,7 +83,7 @@ async def _examined(accounts: Sequence[Account], tell: Callable[[Diagnosis], Non
             try:
                 diagnoses.append(await examined(account, clients, clock, _progress(account.name)))
             finally:
-                if _moves_the_cursor(sys.stderr):
+                if is_watched(sys.stderr):
                     sys.stderr.write("\r\x1b[K")
                     sys.stderr.flush()
             tell(diagnoses[-1])
@@ -156,14 +156,9 @@ def _safe(diagnosis: Diagnosis, redact: Callable[[str], str]) -> Diagnosis:
     return replace(diagnosis, findings=findings)
 
 
-def _moves_the_cursor(stream: TextIO) -> bool:
-    """Tell whether a person watches, at a terminal that knows escape sequences."""
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
-
-
 def _progress(account: str) -> Callable[[int], None]:
     """Return what shows on a terminal how far the examination is, and nowhere else."""
-    if not _moves_the_cursor(sys.stderr):
+    if not is_watched(sys.stderr):
         return lambda _: None
 
     def show(requests: int) -> None:

@@ -1,6 +1,7 @@
 """Run `pin-exporter once`: poll every account once, write the result, say what failed."""
 
 import asyncio
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,11 +13,12 @@ from pin_exporter.load_settings import load_settings
 from pin_exporter.logs import log_plainly, tell
 from pin_exporter.once.output import check_output, check_standard_output, write_file, write_standard_output
 from pin_exporter.once.polling import poll_all
-from pin_exporter.once.progress import is_watched, show_progress
+from pin_exporter.once.progress import show_progress
 from pin_exporter.once.result import failures, remarks, result
 from pin_exporter.poll_log import POLL_LOG
 from pin_exporter.poller import AccountPoller
 from pin_exporter.report_parts import Now
+from pin_exporter.standard_output import is_watched
 from pin_exporter.stopping import end_on_signals, run_until_stopped
 
 
@@ -44,7 +46,7 @@ def run_once(flags: Mapping[str, object], *, form: str, output: Path | None) -> 
     def watch(pollers: Sequence[AccountPoller]) -> asyncio.Task[None]:
         return asyncio.create_task(show_progress(pollers, clock))
 
-    polled = run_until_stopped(poll_all(accounts, clients, clock, watch if is_watched() else None))
+    polled = run_until_stopped(poll_all(accounts, clients, clock, watch if is_watched(sys.stderr) else None))
     failed = list(failures(polled))
     for line in (*failed, *remarks(polled)):
         tell(line)
