@@ -35,7 +35,8 @@ Without a command, serve is meant: see `pin-exporter serve --help` for its flags
 
 exit statuses: 0 stopped as asked, 1 a bug, 2 wrong settings or flags, 3 an address that cannot be listened on
 (healthcheck: 0 healthy, 1 not, 2 wrong flags; doctor: 0 no problem, 1 a problem, 2 wrong settings;
-once: 0 everything polled and proven, 1 not everything, 2 wrong settings or output)
+once: 0 everything polled and proven, 1 not everything, 2 wrong settings or output; these and --config.check:
+129, 130 and 143 hung up, interrupted and terminated before they were done)
 """
 
 

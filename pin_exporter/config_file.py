@@ -9,6 +9,7 @@ from typing import Final
 import yaml
 
 from pin_exporter.errors import SettingsError
+from pin_exporter.files import open_plain
 
 _MAX_BYTES: Final = 4 * 2**20
 _MAX_VALUES: Final = 100_000
@@ -19,8 +20,8 @@ _TAGS: Final = frozenset(
     for kind in ("bool", "float", "int", "map", "merge", "null", "seq", "str", "timestamp", "value")
 )
 """What YAML itself takes values for. All else is somebody else's, such as `!vault`, and would be misread."""
-_HASH: Final = re.compile(r"\$2\w?\$.*", re.DOTALL)
-"""A bcrypt hash and what follows, for a password's hash may stand where a name should."""
+_MAY_BE_A_SECRET: Final = re.compile(r"(:|\$2\w?\$).*", re.DOTALL)
+"""What stands in a name behind a colon, where a blank is missing, or where a bcrypt hash begins."""
 _UNLIKE_A_SETTING: Final = re.compile(r"[^a-z_.<-].*", re.DOTALL)
 _QUOTED: Final = re.compile(r"""(['"])(?:\\.|(?!\1).)*\1""")
 
@@ -39,26 +40,26 @@ class ConfigFile:
     def locate(self, place: Place, *, unknown: bool = False) -> str:
         """Return where a place stands, as `config.yml:3: accounts[0].name`.
 
-        A name that is `unknown` is shown as far as it looks like a setting's: a key is part of it, where a
-        blank is missing after the colon.
+        Where the blank after a colon is missing, a secret is part of a name: what follows one is left out,
+        and of an `unknown` name all that does not look like a setting's.
         """
         known = place
         while known and known not in self.lines:
             known = known[:-1]
-        if unknown:
-            place = (*place[:-1], _like_a_setting(str(place[-1])))
-        dotted = "".join(f"[{step}]" if isinstance(step, int) else f".{_shown(step)}" for step in place)
-        dotted = dotted.removeprefix(".")
-        return f"{self.path}:{self.lines.get(known, 1)}: {dotted}"
+        steps = (
+            f"[{step}]" if isinstance(step, int) else f".{_shown(step, unknown=unknown)}" for step in place
+        )
+        return f"{self.path}:{self.lines.get(known, 1)}: {''.join(steps).removeprefix('.')}"
 
 
-def read_config_file(path: Path, example: str = "poll_interval: 60s") -> ConfigFile:
+def read_config_file(path: Path, example: str = "poll_interval: 60s", *, again: bool = False) -> ConfigFile:
     """Read and parse the file. Raises SettingsError with one line for each problem.
 
-    `example` is shown to whoever wrote something else than a mapping.
+    `example` is shown to whoever wrote something else than a mapping. What is read `again` must not be a
+    pipe, as it may be at first: nobody would write to it.
     """
     try:
-        with path.open("rb") as file:
+        with open_plain(path) if again else path.open("rb") as file:
             content = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise SettingsError([f"{path}: cannot be read: {error.strerror}"]) from None
@@ -75,11 +76,7 @@ def read_config_file(path: Path, example: str = "poll_interval: 60s") -> ConfigF
         told = ", ".join(filter(None, (error.context, error.problem)))
         problem = _QUOTED.sub(_without_words, told) + (": indent with spaces" if "\\t" in told else "")
         raise SettingsError([f"{path}{line}: is not YAML: {problem}"]) from None
-    except (
-        yaml.YAMLError,
-        ValueError,
-        OverflowError,
-    ):  # the latter of escapes and versions beyond all bounds
+    except (yaml.YAMLError, ValueError, OverflowError):  # the last two for some escapes and versions
         raise SettingsError([f"{path}: is not YAML: it holds characters that YAML does not allow"]) from None
     except RecursionError:
         raise SettingsError([f"{path}: is nested too deeply"]) from None
@@ -126,7 +123,7 @@ class _Reading:
             if not isinstance(key, yaml.ScalarNode):
                 self.problems.append(f"{self.path}:{line}: a key must be a word")
             elif name in values:
-                self.problems.append(f"{self.path}:{line}: {_like_a_setting(name)} is given twice")
+                self.problems.append(f"{self.path}:{line}: {_shown(name, unknown=True)} is given twice")
             self.lines[(*place, name)] = line
             values[name] = self.convert(value, (*place, name))
         return values
@@ -139,14 +136,9 @@ def _text(node: yaml.Node) -> str:
     return text
 
 
-def _like_a_setting(name: str) -> str:
-    """Return a name as far as it looks like a setting's."""
-    return _shown(_UNLIKE_A_SETTING.sub("…", name))
-
-
-def _shown(name: str | int) -> str:
-    """Return a key of the file on one line, whatever it holds and however long it is."""
-    text = _HASH.sub("$2…", str(name))
+def _shown(name: str, *, unknown: bool) -> str:
+    """Return a key of the file on one line, without what may be a secret, and however long it is."""
+    text = (_UNLIKE_A_SETTING if unknown else _MAY_BE_A_SECRET).sub("…", name)
     text = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
     return text if text.isprintable() else ascii(text)
 

@@ -64,7 +64,7 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
     _tell_of_idleness(accounts, shard)
 
     def reload() -> list[Account]:
-        newest = load_settings(flags)
+        newest = load_settings(flags, again=True)
         usable = usable_accounts(newest, clients, shard)
         for name in _changed_beside_accounts(settings, newest):
             _log.warning("a changed setting takes effect at the next start", extra={"setting": name})
@@ -111,7 +111,7 @@ def _is_unguarded(settings: Settings, web_config: WebConfig) -> bool:
 
 def warn_of_plain_http(accounts: Sequence[Account]) -> None:
     """Warn of keys that others can read on their way."""
-    ways = {(account.base_url, account.route.has_proxy_for(account.base_url)) for account in accounts}
+    ways = {(account.base_url, account.route.proxy_for(account.base_url) is not None) for account in accounts}
     for url in {url for url, through_proxy in ways if is_exposed(url, through_proxy=through_proxy)}:
         _log.warning("keys are sent without encryption: use https", extra={"base_url": url})
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from pin_exporter.files import open_plain
 from pin_exporter.recurrence import Recurrence
 from pin_exporter.redaction import may_hold, redacted, secrets_among
 
@@ -69,7 +70,7 @@ class KeyFile:
         Raises ValueError with one line to show, without the path: it may be a key put there by mistake.
         """
         try:
-            with self.path.open("rb") as file:
+            with open_plain(self.path) as file:
                 content = file.read(MAX_KEY_LENGTH + 1)
         except OSError as error:
             raise ValueError(f"cannot read the file: {error.strerror}") from None

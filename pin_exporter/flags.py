@@ -24,7 +24,7 @@ _ONCE_EPILOG: Final = """\
 Accounts, keys and requests a minute are set as for serve; what failed is said on standard error, a line for
 each poll.
 exit statuses: 0 everything polled and proven, 1 not everything, 2 wrong settings or an output that cannot be
-written, 130 and 143 interrupted and terminated
+written, 129, 130 and 143 hung up, interrupted and terminated
 """
 
 

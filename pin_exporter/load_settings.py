@@ -32,14 +32,15 @@ _TOLD: Final = {
 """What to say instead of the library's own words, by its type of problem."""
 
 
-def load_settings(flags: Mapping[str, object]) -> Settings:
+def load_settings(flags: Mapping[str, object], *, again: bool = False) -> Settings:
     """Return the checked settings; `flags` holds those given as flags, by the settings' names.
 
-    Raises SettingsError with a line for each problem; no line shows a key.
+    `again` says that the file was read before. Raises SettingsError with a line for each problem; no line
+    shows a key.
     """
     environment = EnvSettingsSource(Settings)()
     chosen = {**environment, **flags}.get("config_file")
-    file = read_config_file(Path(str(chosen))) if chosen is not None else None
+    file = read_config_file(Path(str(chosen)), again=again) if chosen is not None else None
     values = {**(file.values if file else {}), **environment, **flags}
     sources = _Sources(file, environment.keys(), flags.keys())
     problems = [*_misplaced(sources), *_key_problems(values, sources)]

@@ -12,6 +12,8 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 
 from pydantic import SecretStr
 
+from pin_exporter.files import open_plain
+
 DIRECT: Final = "direct"
 """The proxy URL that means none, whatever the environment says."""
 _MISMATCH: Final = "KEY_VALUES_MISMATCH"
@@ -37,7 +39,7 @@ class TlsFiles:
         unreadable = False
         for setting, path in self._given():
             try:
-                with path.open("rb") as file:
+                with open_plain(path) as file:
                     file.read(1)
             except (OSError, ValueError) as error:
                 unreadable = True
@@ -104,15 +106,14 @@ class Route:
         """Tell whether no proxy is to be used, whatever the environment says."""
         return self.proxy_url is not None and self.proxy_url.get_secret_value() == DIRECT
 
-    def has_proxy_for(self, url: str) -> bool:
-        """Tell whether requests to a URL go through a proxy, of ours or of the environment."""
+    def proxy_for(self, url: str) -> str | None:
+        """Return the proxy of requests to a URL, set or of the environment; None for none."""
         if self.proxy_url is not None:
-            return not self.goes_direct
+            return None if self.goes_direct else self.proxy_url.get_secret_value()
         parts, proxies = urlsplit(url), getproxies_environment()
-        passed_by = any(
-            proxy_bypass_environment(name, proxies) for name in (parts.netloc, parts.hostname or "")
-        )
-        return bool(proxies.get(parts.scheme) or proxies.get("all")) and not passed_by
+        if any(proxy_bypass_environment(name, proxies) for name in (parts.netloc, parts.hostname or "")):
+            return None
+        return proxies.get(parts.scheme) or proxies.get("all") or None
 
     def secrets(self) -> tuple[SecretStr, ...]:
         """Return what a proxy, of ours or of the environment, is told and nobody else is to see."""

@@ -1,9 +1,15 @@
-"""Standard output, which may be closed, full, or a pipe that nobody reads any more."""
+"""Standard output, which may be closed, full, a pipe that nobody reads any more, or a terminal."""
 
 import os
 import sys
+from typing import TextIO
 
 from pin_exporter.errors import OutputError
+
+
+def is_watched(stream: TextIO | None) -> bool:
+    """Tell whether a person may be watching, at a terminal that knows escape sequences."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def check_standard_output() -> None:

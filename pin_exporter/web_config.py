@@ -52,12 +52,12 @@ class WebConfig:
         return "http" if self.tls is None else "https"
 
 
-def read_web_config(path: Path) -> WebConfig:
+def read_web_config(path: Path, *, again: bool = False) -> WebConfig:
     """Read the file and all that it names.
 
-    Raises SettingsError with a line for each problem, free of secrets.
+    `again` says that it was read before. Raises SettingsError with a line for each problem, free of secrets.
     """
-    file = read_config_file(path, "basic_auth_users: {}")
+    file = read_config_file(path, "basic_auth_users: {}", again=again)
     root = Section(file, (), file.values, [])
     root.refuse_others("tls_server_config", "http_server_config", "basic_auth_users", "rate_limit")
     tls = read_tls_section(root.section("tls_server_config"))

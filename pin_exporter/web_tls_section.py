@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pin_exporter.files import open_plain
 from pin_exporter.web_section import Section
 from pin_exporter.web_tls import Tls, load_certificate, new_context, plain_san, trust_clients_of
 
@@ -101,7 +102,7 @@ class _Files:
         try:
             # Neither path nor content is shown: somebody may have put the key itself there.
             path = section.file.path.parent / chosen
-            with path.open("rb") as file:
+            with open_plain(path) as file:
                 content = file.read(_MAX_FILE_BYTES + 1)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "not a path"

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -13,6 +14,7 @@ from pin_exporter.web_config import WebConfig, read_web_config
 
 _log = logging.getLogger(__name__)
 _INTERVAL_SECONDS: Final = 1.0
+_read_again = partial(read_web_config, again=True)
 _Signature = tuple[tuple[int, ...] | None, ...]
 
 
@@ -36,7 +38,7 @@ class WebConfigWatch:
         config: WebConfig,
         clock: Clock,
         note: Note,
-        read: Callable[[Path], WebConfig] = read_web_config,
+        read: Callable[[Path], WebConfig] = _read_again,
     ) -> None:
         self.config = config
         self._path = path

@@ -194,6 +194,7 @@ def test_a_name_that_is_unknown_is_shown_as_far_as_it_looks_like_a_setting(path:
     (key, plain) = file.values
     assert file.locate((key,), unknown=True) == f"{path}:1: api_key…"
     assert file.locate((plain,), unknown=True) == f"{path}:1: pol.interval-x"
+    assert file.locate((key,)) == f"{path}:1: api_key…"
 
 
 def test_a_file_that_is_too_large_is_refused_unread(path: Path) -> None:

@@ -468,7 +468,7 @@ def test_the_proxy_of_the_environment_is_used_unless_no_proxy_names_the_host_or_
                     before = len(proxy.heads)
                     assert await files_of(url, way) == 2
                     used.append(len(proxy.heads) - before)
-                    assert way.has_proxy_for(url) is bool(used[-1])
+                    assert bool(way.proxy_for(url)) is bool(used[-1])
         return used
 
     assert run(work()) == [1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1]

@@ -136,7 +136,7 @@ PROXIES = tuple(name for name in HOSTILE if name.startswith("proxy-"))
 def _logging_as_before() -> Iterator[None]:
     root, levels = logging.getLogger(), {}
     handlers, level = root.handlers[:], root.level
-    for name in ("httpx", "httpcore", "uvicorn", "asyncio"):
+    for name in ("pin_exporter", "httpx", "httpcore", "uvicorn", "asyncio"):
         levels[name] = logging.getLogger(name).level
     yield
     for handler in {*root.handlers} - {*handlers}:

@@ -1,5 +1,6 @@
 import errno
 import os
+import re
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -296,7 +297,7 @@ MUTUAL = TLS + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file
         ),
         (
             f"basic_auth_users:\n  'a:b': {HASH}\n",
-            "2: basic_auth_users.a:b: a name with a colon or a control character can never log in",
+            "2: basic_auth_users.a…: a name with a colon or a control character can never log in",
         ),
         (
             f"basic_auth_users:\n  {HASH}: alice\n",
@@ -395,6 +396,21 @@ def test_a_hash_where_a_name_should_be_is_not_shown(written: Written, content: s
     told = "".join(problems(written(content)))
     assert "…" in told
     assert HASH[7:29] not in told
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "basic_auth_users: {{alice:{}}}\n",
+        "basic_auth_users: {{alice:{}, alice:{}}}\n",
+        "tls_server_config: {{cert_file: server.crt, key:{}}}\n",
+        "{{basic_auth_users: {{}}, alice:{}: x}}\n",
+    ],
+)
+def test_what_stands_behind_a_colon_without_its_blank_is_not_shown(written: Written, content: str) -> None:
+    told = "".join(problems(written(content.format(*["plainpassword"] * 2))))
+    assert re.search("(alice|key)…", told)
+    assert "plain" not in told
 
 
 def test_the_fingerprint_changes_with_the_file_and_with_all_that_it_names(

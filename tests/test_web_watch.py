@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import os
 from pathlib import Path
 
 import bcrypt
@@ -51,6 +52,17 @@ def test_a_changed_file_is_in_force_at_the_next_look_and_told_of_once(
     assert watched.hash == TWO
     assert [record.getMessage() for record in caplog.records] == ["web configuration read again"]
     assert all(watched.noted)
+
+
+def test_a_pipe_in_place_of_the_file_is_refused_and_not_waited_for(watched: Watched) -> None:
+    watched.path.unlink()
+    os.mkfifo(watched.path)
+    watched.look()
+    assert (watched.hash, watched.noted[-1]) == (ONE, False)
+    watched.path.unlink()
+    watched.path.write_text(WRITTEN.format(TWO))
+    watched.look()
+    assert (watched.hash, watched.noted[-1]) == (TWO, True)
 
 
 def test_a_change_between_the_first_reading_and_the_first_look_is_seen(watched: Watched) -> None:

@@ -1,17 +1,13 @@
 """Run `pin-exporter doctor`: examine the accounts that are configured, and print what was found."""
 
 import argparse
-import asyncio
 import os
 import shutil
-import signal
 import ssl
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, TextIO
-
-import uvloop
+from typing import Final
 
 from pin_exporter.accounts import Account, accounts_of
 from pin_exporter.api import PinApi
@@ -28,10 +24,12 @@ from pin_exporter.doctor.report import WIDEST, as_json, as_text
 from pin_exporter.errors import SettingsError
 from pin_exporter.http_clients import HttpClients
 from pin_exporter.load_settings import load_settings
-from pin_exporter.standard_output import check_standard_output, write_text
+from pin_exporter.standard_output import check_standard_output, is_watched, write_text
+from pin_exporter.stopping import run_until_stopped
 from pin_exporter.transport_errors import Timeouts
 
-_INTERRUPTED: Final = 130
+_NOT_WANTED: Final = 130
+"""As if it was interrupted, by a reader that has seen enough."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +38,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="Print one JSON object.")
     parser.epilog = (
         f"Reads, and changes nothing: at most {MAX_REQUESTS} requests an account, at the pace of "
-        "requests_per_minute.\nexit statuses: 0 no problem, 1 a problem, 2 wrong settings, 130 interrupted"
+        "requests_per_minute.\n"
+        "exit statuses: 0 no problem, 1 a problem, 2 wrong settings or a report that cannot be written,\n"
+        "129, 130 and 143 hung up, interrupted and terminated"
     )
 
 
@@ -49,7 +49,8 @@ def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool) -> 
 
     `flags` are settings given as such. Text is written account by account, so that what was found is not lost
     where a later one takes long. Raises SettingsError for wrong settings, for a name that there is not, for
-    keys or URLs that cannot be used, and OutputError where the report cannot be written.
+    keys or URLs that cannot be used, OutputError where the report cannot be written, and SystemExit on a
+    signal that asks to stop.
     """
     check_standard_output()
     accounts = list(accounts_of(load_settings(flags)))
@@ -57,7 +58,7 @@ def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool) -> 
     if not chosen:
         names = ", ".join(account.name for account in accounts)
         raise SettingsError([f"--account: no account is called so: the names are {names}"])
-    colour = _moves_the_cursor(sys.stdout) and not os.environ.get("NO_COLOR")
+    colour = is_watched(sys.stdout) and not os.environ.get("NO_COLOR")
     width = shutil.get_terminal_size((WIDEST, 0)).columns
 
     def tell(diagnosis: Diagnosis) -> None:
@@ -65,19 +66,16 @@ def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool) -> 
             write_text(as_text(diagnosis, colour=colour, width=width))
 
     try:
-        diagnoses = uvloop.run(_examined(chosen, tell))
+        diagnoses = run_until_stopped(_examined(chosen, tell))
         if json:
             write_text(as_json(diagnoses))
-    except (asyncio.CancelledError, BrokenPipeError):
-        return _INTERRUPTED
+    except BrokenPipeError:
+        return _NOT_WANTED
     return int(any(diagnosis.problems for diagnosis in diagnoses))
 
 
 async def _examined(accounts: Sequence[Account], tell: Callable[[Diagnosis], None]) -> list[Diagnosis]:
-    clock, this = SystemClock(), asyncio.current_task()
-    assert this is not None  # noqa: S101 - for the type
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, this.cancel)
+    clock = SystemClock()
     diagnoses = []
     async with HttpClients() as clients:
         # One after the other: accounts may share a key, and with it the limit of its requests.
@@ -85,7 +83,7 @@ async def _examined(accounts: Sequence[Account], tell: Callable[[Diagnosis], Non
             try:
                 diagnoses.append(await examined(account, clients, clock, _progress(account.name)))
             finally:
-                if _moves_the_cursor(sys.stderr):
+                if is_watched(sys.stderr):
                     sys.stderr.write("\r\x1b[K")
                     sys.stderr.flush()
             tell(diagnoses[-1])
@@ -123,7 +121,7 @@ async def examined(
         account.base_url,
         clock,
         timeout,
-        proxy_url=account.proxy_url.get_secret_value() if account.proxy_url else None,
+        proxy=account.route.proxy_for(account.base_url),
         context=account.route.files.context(ssl.create_default_context),
     )
     evidence = await examine(ways, setup, clock, path=path, progress=progress)
@@ -158,14 +156,9 @@ def _safe(diagnosis: Diagnosis, redact: Callable[[str], str]) -> Diagnosis:
     return replace(diagnosis, findings=findings)
 
 
-def _moves_the_cursor(stream: TextIO) -> bool:
-    """Tell whether a person watches, at a terminal that knows escape sequences."""
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
-
-
 def _progress(account: str) -> Callable[[int], None]:
     """Return what shows on a terminal how far the examination is, and nowhere else."""
-    if not _moves_the_cursor(sys.stderr):
+    if not is_watched(sys.stderr):
         return lambda _: None
 
     def show(requests: int) -> None:

@@ -6,13 +6,11 @@ import ssl
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed
 
 from pin_exporter.clock import Clock
 from pin_exporter.decode import one_line
 from pin_exporter.doctor.evidence import NetworkPath
 from pin_exporter.doctor.reply import authority
-from pin_exporter.route import DIRECT
 
 _MAX_ADDRESSES: Final = 6
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -23,21 +21,19 @@ async def look_at_path(
     clock: Clock,
     timeout_seconds: float,
     *,
-    proxy_url: str | None = None,
+    proxy: str | None = None,
     context: ssl.SSLContext | None = None,
 ) -> NetworkPath:
     """Return how the host is reached. Sends no request and no key; never raises for what it finds.
 
-    Behind a proxy neither name nor TLS are looked at: the proxy resolves and connects. `proxy_url` is that of
-    the account, `direct` for none, None for what the environment says. `context` says which CAs are trusted,
-    by default the system's.
+    Behind a `proxy`, neither name nor TLS are looked at: it resolves and connects. `context` says which CAs
+    are trusted, by default the system's.
     """
     parts = urlsplit(base_url)
     host, scheme = parts.hostname or "", parts.scheme
     port = parts.port or _DEFAULT_PORTS[scheme]
-    proxy = proxy_for(host, scheme, proxy_url)
     if proxy is not None:
-        return NetworkPath(host, scheme, proxy=proxy, looked_at=clock.wall())
+        return NetworkPath(host, scheme, proxy=without_password(proxy), looked_at=clock.wall())
     facts: dict[str, Any] = {}
     try:
         async with asyncio.timeout(timeout_seconds):
@@ -56,15 +52,10 @@ async def look_at_path(
     return NetworkPath(host, scheme, looked_at=clock.wall(), **facts)
 
 
-def proxy_for(host: str, scheme: str, proxy_url: str | None = None) -> str | None:
-    """Return the account's proxy, or that of the environment, without user and password; None for none."""
-    proxies = getproxies_environment()
-    given = proxy_url or proxies.get(scheme) or proxies.get("all")
-    bypassed = proxy_url is None and proxy_bypass_environment(host, proxies)
-    if not given or bypassed or given == DIRECT:
-        return None
+def without_password(proxy: str) -> str:
+    """Return a proxy's URL without user and password."""
     try:
-        parts = urlsplit(given if "://" in given else f"http://{given}")
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         shown = f"{parts.scheme}://{authority(parts)}"
     except ValueError:
         shown = "one whose URL cannot be read"

@@ -11,7 +11,7 @@ from pin_exporter.doctor.reply import Purpose, Reply
 
 _MOSTLY_BACK: Final = 0.3
 _OFTEN_BACK: Final = 0.1
-"""In no order at all, half of the rows are older than any others."""
+"""The share of rows that are older than those half a page before; in no order at all it is half."""
 _TELLING: Final = 10
 """So many dates of `date_pinned`: a few pins may well have been done in another order than they came in."""
 _SLACK: Final = timedelta(hours=1)

@@ -12,11 +12,6 @@ _PAUSE_SECONDS: Final = 0.1
 _FORMAT: Final = "{desc} {percentage:3.0f}% |{bar}| {n_fmt} of {total_fmt} pins, {elapsed}, {remaining} to go"
 
 
-def is_watched() -> bool:
-    """Tell whether a person may be watching."""
-    return sys.stderr is not None and sys.stderr.isatty()
-
-
 async def show_progress(pollers: Sequence[AccountPoller], clock: Clock) -> None:
     """Show a bar until cancelled: of the files that the totals report, the rows that were read."""
     from tqdm import tqdm  # noqa: PLC0415 - takes a while to import, and only people at a terminal want it

@@ -5,9 +5,11 @@ import ssl
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from pin_exporter.doctor.evidence import NetworkPath
-from pin_exporter.doctor.network import look_at_path, proxy_for
+from pin_exporter.doctor.network import look_at_path, without_password
+from pin_exporter.route import Route
 from tests.doctor.harness import DoctorClock
 from tests.strange_server import StrangeServer, silence
 from tests.test_strange_server import make_certificate
@@ -24,7 +26,8 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def look(url: str, timeout_seconds: float = 10.0, context: ssl.SSLContext | None = None) -> NetworkPath:
-    return asyncio.run(look_at_path(url, DoctorClock(), timeout_seconds, context=context))
+    proxy = Route().proxy_for(url)
+    return asyncio.run(look_at_path(url, DoctorClock(), timeout_seconds, proxy=proxy, context=context))
 
 
 def look_over_tls(certificate: Path, *, trusted: bool) -> NetworkPath:
@@ -134,6 +137,7 @@ def test_plain_http_is_only_resolved() -> None:
         ({"ALL_PROXY": "http://proxy.test"}, "http://proxy.test"),
         ({"HTTP_PROXY": "http://proxy.test:3128"}, None),
         ({"HTTPS_PROXY": "http://proxy.test", "NO_PROXY": "api.test"}, None),
+        ({"HTTPS_PROXY": "http://proxy.test", "NO_PROXY": "api.test:8443"}, None),
         ({"HTTPS_PROXY": "http://proxy.test", "NO_PROXY": "*"}, None),
         ({"HTTPS_PROXY": "http://proxy.test", "NO_PROXY": "other.test"}, "http://proxy.test"),
         ({"HTTPS_PROXY": "http://user:pass@proxy.test:99999"}, "one whose URL cannot be read"),
@@ -146,16 +150,18 @@ def test_the_proxy_of_the_environment_is_named_without_its_password(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
-    assert proxy_for("api.test", "https") == shown
+    proxy = Route().proxy_for("https://api.test:8443/api")
+    assert (proxy and without_password(proxy)) == shown
 
 
 def test_the_proxy_of_an_account_goes_before_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
     monkeypatch.setenv("NO_PROXY", "*")
 
-    assert proxy_for("api.test", "https", "http://user:pass@own.test:1") == "http://own.test:1"
+    own = Route(proxy_url=SecretStr("http://user:pass@own.test:1"))
+    assert own.proxy_for("https://api.test") == "http://user:pass@own.test:1"
     monkeypatch.delenv("NO_PROXY")
-    assert proxy_for("api.test", "https", "direct") is None
+    assert Route(proxy_url=SecretStr("direct")).proxy_for("https://api.test") is None
 
 
 def test_behind_a_proxy_nothing_else_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import httpx
@@ -155,6 +156,20 @@ def test_a_file_called_env_is_read_and_the_environment_wins_over_it(tmp_path: Pa
 
     assert check() == "the settings are good; accounts: of-the-file\n"
     assert check(PIN_EXPORTER_ACCOUNT="chosen") == "the settings are good; accounts: chosen\n"
+
+
+def test_a_configuration_from_a_pipe_is_read_at_the_start_and_not_waited_for_later(tmp_path: Path) -> None:
+    config = tmp_path / "config.yml"
+    os.mkfifo(config)
+    written = "{base_url: 'http://127.0.0.1:9/api', api_key: a-key-for-tests, secret_key: x}"
+    threading.Thread(target=config.write_text, args=(written,), daemon=True).start()
+    with exporter({}, f"--config.file={config}") as exported:
+        exported.process.popen.send_signal(signal.SIGHUP)
+        exported.process.wait_for_line("configuration refused.*is a pipe")
+        config.unlink()
+        config.write_text(written)
+        exported.process.popen.send_signal(signal.SIGHUP)
+        exported.process.wait_for_line("configuration read again")
 
 
 def test_sighup_reads_the_configuration_again_and_a_bad_one_changes_nothing(tmp_path: Path) -> None:

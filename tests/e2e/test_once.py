@@ -322,10 +322,15 @@ def test_a_terminal_sees_how_far_it_is_and_a_pipe_does_not(tmp_path: Path) -> No
     output = tmp_path / "a.prom"
     with HostileServer(good(700)).running() as server:
         env = {**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url(), "PIN_EXPORTER_PAGE_SIZE": "20"}
-        seen = seen_on_a_terminal([*ONCE, f"--output={output}"], environment(env), stdout=subprocess.DEVNULL)
+        seen, dumb = (
+            seen_on_a_terminal(
+                [*ONCE, f"--output={output}"], environment(env | {"TERM": term}), stdout=subprocess.DEVNULL
+            )
+            for term in ("xterm", "dumb")
+        )
         piped = once(env, f"--output={output}")
 
     assert re.search(r"\r0 of 1 accounts +\d+% \|.*\| \d+ of 700 pins, \d\d:\d\d, \S+ to go", seen)
     assert seen.rstrip("\r").endswith(" ")  # wiped out in the end
     assert "\n" not in seen
-    assert (piped.stdout, piped.stderr) == ("", "")
+    assert (dumb, piped.stdout, piped.stderr) == ("", "", "")

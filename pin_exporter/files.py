@@ -1,0 +1,21 @@
+"""Open files that are read again and again: none may have its reader wait for ever, as a pipe does."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """Open a file for reading, at once. Raises OSError, also for a pipe, socket or device."""
+    return open(path, "rb", opener=_opened)
+
+
+def _opened(path: str, flags: int) -> int:
+    opened = os.open(path, flags | os.O_NONBLOCK)
+    mode = os.fstat(opened).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # the latter is refused as everywhere
+        return opened
+    os.close(opened)
+    raise OSError(errno.EINVAL, "it is a pipe or a device, which cannot be read again")
