@@ -54,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         flag = unknown[0].partition("=")[0]
         is_flag = flag.startswith("--")
         parser.error(
-            unknown_flag(flag, _flags_of(parsed.command)) if is_flag else "an argument without a flag"
+            unknown_flag(flag, _flags_of(parsed.command))
+            if is_flag
+            else f"an argument without a flag; a command stands first: {', '.join(_COMMANDS)}"
         )
     try:
         return _COMMANDS[parsed.command].run(parsed)

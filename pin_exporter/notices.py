@@ -82,6 +82,10 @@ def _of_inventory(inventory: InventoryReport) -> Iterator[Notice]:
         yield _notice(Level.CRITICAL, told, runbooks.OUT_OF_MONEY)
     if failed:
         yield _notice(Level.WARNING, f"{_pins(failed)} given up: not held by AIOZ Pin.", runbooks.PINS_FAILED)
+    if inventory.stuck_pins:
+        have = "1 pin has" if inventory.stuck_pins == 1 else f"{number_text(inventory.stuck_pins)} pins have"
+        told = f"{have} been in progress for more than 7 days: stuck, or a very large upload."
+        yield _notice(Level.WARNING, told, runbooks.PINS_STUCK)
     if inventory.verdict is Verdict.INCONSISTENT:
         told = "The list changes too fast to be counted: what is shown is not proven."
         yield _notice(Level.WARNING, told, runbooks.INVENTORY_INCONSISTENT)
@@ -91,10 +95,12 @@ def _of_inventory(inventory: InventoryReport) -> Iterator[Notice]:
     if inventory.unaccounted:
         relation = "more" if inventory.unaccounted > 0 else "fewer"
         told = f"The API reports {number_text(abs(inventory.unaccounted))} files {relation} than it lists."
-        yield _notice(Level.INFO, told, runbooks.COUNTS_DISAGREE)
+        # Of a list that changes, some may have come or gone between two pages.
+        level = Level.WARNING if inventory.verdict is Verdict.CONSISTENT else Level.INFO
+        yield _notice(level, told, runbooks.COUNTS_DISAGREE)
     if inventory.malformed:
         told = f"{number_text(inventory.malformed)} rows of the list could not be read and are not counted."
-        yield _notice(Level.INFO, told, runbooks.COUNTS_DISAGREE)
+        yield _notice(Level.WARNING, told, runbooks.COUNTS_DISAGREE)
 
 
 def _notice(level: Level, text: str, alert: str) -> Notice:

@@ -6,8 +6,10 @@ from typing import Final
 from pin_exporter.model import Phase, Verdict, is_out_of_money
 from pin_exporter.runbooks import BY_REASON, DATA_STALE, runbook_url
 from pin_exporter.snapshot import AccountSnapshot, Collector
-from pin_exporter.tally import Inventory
+from pin_exporter.tally import AGE_BOUNDS, Inventory
 
+_STUCK_SECONDS: Final = 604_800
+"""How long a pin may be in progress before it is told of: 7 days, as in the alert."""
 _ORDER: Final = {phase: place for place, phase in enumerate(Phase)}
 
 
@@ -68,11 +70,15 @@ class SubHashReport:
 
 @dataclass(frozen=True, slots=True)
 class InventoryReport:
-    """What the last inventory counted. Statuses without a pin are left out."""
+    """What the last inventory counted. Statuses without a pin are left out.
+
+    `stuck_pins` are those that had been in progress for more than 7 days.
+    """
 
     pins: int
     size_bytes: int
     out_of_money_pins: int
+    stuck_pins: int
     verdict: Verdict
     unaccounted: int
     malformed: int
@@ -125,6 +131,7 @@ def inventory_report(snapshot: AccountSnapshot) -> InventoryReport | None:
         out_of_money_pins=sum(
             held.pins for (status, _), held in inventory.by_status.items() if is_out_of_money(status)
         ),
+        stuck_pins=sum(inventory.age_counts[AGE_BOUNDS.index(_STUCK_SECONDS) + 1 :]),
         verdict=counted.verdict,
         unaccounted=counted.unaccounted_files,
         malformed=inventory.malformed,

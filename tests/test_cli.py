@@ -178,6 +178,11 @@ def test_a_flag_that_is_not_known_is_named_with_one_of_the_same_command(
     assert run(*arguments).err.endswith(f"pin-exporter: error: unknown flag {told}\n")
 
 
+def test_a_command_behind_flags_is_told_to_stand_first() -> None:
+    told = run("--log.level=debug", "once").err
+    assert "an argument without a flag; a command stands first: serve, once, " in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "variable"),
     [

@@ -227,14 +227,42 @@ def test_files_that_are_reported_and_not_listed_are_told_and_the_other_way_round
 ) -> None:
     assert WELL.counted is not None
     (told,) = notices(replace(WELL, counted=replace(WELL.counted, reported=Totals(files, 1))))
+    assert told.startswith("warning: ")
     assert f"reports {words} than it lists" in told
+
+
+def test_of_a_list_that_changes_a_difference_is_told_for_information() -> None:
+    assert WELL.counted is not None
+    moving = replace(WELL.counted, reported=Totals(9, 1), verdict=Verdict.REPAIRED)
+    (told,) = notices(replace(WELL, counted=moving))
+    assert told.startswith("info: ")
+
+
+@pytest.mark.parametrize(
+    ("age_counts", "told"),
+    [
+        ((9, 9, 9, 9, 9, 0, 0), []),
+        (
+            (0, 0, 0, 0, 0, 1, 0),
+            ["warning: 1 pin has been in progress for more than 7 days: stuck, or a very large upload."],
+        ),
+        (
+            (0, 0, 0, 0, 0, 10, 2),
+            ["warning: 12 pins have been in progress for more than 7 days: stuck, or a very large upload."],
+        ),
+    ],
+)
+def test_pins_that_seem_stuck_are_told(age_counts: tuple[int, ...], told: list[str]) -> None:
+    assert WELL.counted is not None
+    inventory = replace(WELL.counted.inventory, age_counts=age_counts)
+    assert notices(replace(WELL, counted=replace(WELL.counted, inventory=inventory))) == told
 
 
 def test_rows_that_could_not_be_read_are_told() -> None:
     assert WELL.counted is not None
     inventory = replace(WELL.counted.inventory, malformed=4)
     (told,) = notices(replace(WELL, counted=replace(WELL.counted, inventory=inventory)))
-    assert told.startswith("info: 4 rows")
+    assert told.startswith("warning: 4 rows")
 
 
 @pytest.mark.parametrize(("limit", "count"), [(None, 0), (400_005_120, 0), (400_005_119, 1), (0, 1)])

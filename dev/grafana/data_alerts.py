@@ -79,7 +79,7 @@ DATA_ALERTS: Final = (
         f"({_FORECAST} > {_LIMIT} and {SIZE} > {_LEVEL} and {_WATCHED_FOR_A_DAY}) or {SIZE} >= {_LIMIT}",
         "1h",
         Severity.WARNING,
-        "Account {{ $labels.account }} is about to pass its size limit",
+        "Account {{ $labels.account }} is about to pass its size limit, or has passed it",
         "Growing as in the last 7 days, account {{ $labels.account }} comes to "
         "{{ $value | humanize1024 }}B, above the limit that is configured for it; or it is there already.",
     ),

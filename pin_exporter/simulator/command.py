@@ -34,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         return _fail(str(error), 2)
     except OSError as error:
-        return _fail(f"cannot listen on {args.listen_address}: {_reason(error)}", 3)
+        told = f"cannot listen on {args.listen_address}: {_reason(error)}: choose another --listen-address"
+        return _fail(told, 3)
     simulator = Simulator(accounts, seed=accounts[0].seed)
     # Dropped connections and clients that leave are what a simulator is for, not errors to report.
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)

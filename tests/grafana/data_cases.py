@@ -56,7 +56,7 @@ DATA_CASES: Final = (
     Case(
         "AIOZPinLimitSoon",
         {key("size_bytes"): _growing},
-        "Account {account} is about to pass its size limit",
+        "Account {account} is about to pass its size limit, or has passed it",
         shown="1.107Ti",
         before=1_320,
         # When a line through all of it comes to more than 1 TiB.
@@ -66,7 +66,7 @@ DATA_CASES: Final = (
     Case(
         "AIOZPinLimitSoon",
         {key("size_bytes"): changes(850 * GIB, 1024 * GIB)},
-        "Account {account} is about to pass its size limit",
+        "Account {account} is about to pass its size limit, or has passed it",
         shown="1Ti",
         before=5,
         every=5,

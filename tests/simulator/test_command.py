@@ -113,7 +113,9 @@ def test_a_port_in_use_is_one_line_and_status_3(capsys: pytest.CaptureFixture[st
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         assert run(parse("--listen-address", address)) == 3
     message = capsys.readouterr().err
-    assert message == f"pin-exporter simulate: cannot listen on {address}: {os.strerror(errno.EADDRINUSE)}\n"
+    in_use = os.strerror(errno.EADDRINUSE)
+    told = f"pin-exporter simulate: cannot listen on {address}: {in_use}: choose another --listen-address\n"
+    assert message == told
 
 
 @pytest.mark.parametrize(
