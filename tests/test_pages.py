@@ -152,7 +152,7 @@ def test_the_title_tells_how_it_is_before_anything_else() -> None:
 
 
 def test_without_any_account_the_page_says_so() -> None:
-    assert "There is no account." in overview().words
+    assert "No account belongs to this shard: there is nothing to poll." in overview().words
 
 
 def test_the_note_is_on_every_page() -> None:

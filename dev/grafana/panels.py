@@ -250,6 +250,11 @@ def unit_of(unit: str) -> Property:
     return Property(id_val="unit", value=unit)
 
 
+def width_of(pixels: int) -> Property:
+    """Return what gives a column a width of its own, where an equal part would cut its words."""
+    return Property(id_val="custom.width", value=pixels)
+
+
 def fixed(colour: str) -> list[Property]:
     """Return what gives a series its own colour."""
     return [Property(id_val="color", value={"mode": "fixed", "fixedColor": colour})]

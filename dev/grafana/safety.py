@@ -15,6 +15,7 @@ from dev.grafana.panels import (
     table_panel,
     time_panel,
     unit_of,
+    width_of,
     words_of,
     words_of_phases,
 )
@@ -123,6 +124,7 @@ def panels() -> list[Panel]:
                 f"({per_account('max', shown('sub_hash_pins'), 'sub_hash_status')})"
             },
             unit="locale",
+            span=9,
         ),
         buckets_panel(
             "Age of the pins in progress",
@@ -140,7 +142,7 @@ def panels() -> list[Panel]:
                 f"({per_account('max', shown('pins_by_kind'), 'pinned', 'source', 'kind')})"
             },
             unit="locale",
-            span=6,
+            span=9,
         ),
         _accounts(),
         _statuses(),
@@ -179,8 +181,8 @@ def _accounts() -> Panel:
         .override_by_name("Removed", coloured(ZERO_IS_BETTER))
         .override_by_name("Unknown", coloured(ZERO_IS_BETTER))
         .override_by_name("Size", [unit_of("bytes")])
-        .override_by_name("Newest pin", [unit_of("dateTimeFromNow")])
-        .override_by_regexp("/, age$/", [unit_of("s")])
+        .override_by_name("Newest pin", [unit_of("dateTimeFromNow"), width_of(130)])
+        .override_by_regexp("/, age$/", [unit_of("s"), width_of(120)])
         .override_by_name("Last poll", words_of({"1": ("OK", GOOD), "0": ("FAILED", BAD)}))
     )
 
