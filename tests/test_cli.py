@@ -368,8 +368,7 @@ def test_it_can_be_told_to_stop_before_anything_is_imported_and_an_open_question
     monkeypatch.setattr(sys, "argv", ["pin-exporter", *arguments])
     monkeypatch.setattr("pin_exporter.cli.main", lambda: signal.raise_signal(number))
     monkeypatch.setattr("pin_exporter.healthcheck.main", lambda _: signal.raise_signal(number))
-    # As at a terminal: a shell has what runs in the background ignore SIGINT.
-    before = {each: signal.signal(each, signal.default_int_handler) for each in SIGNALS}
+    before = {each: signal.getsignal(each) for each in SIGNALS}
 
     try:
         with pytest.raises(SystemExit) as ended:
