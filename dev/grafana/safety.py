@@ -176,13 +176,13 @@ def _accounts() -> Panel:
             names={"account": "Account", "job": "Job", "namespace": "Namespace", "cluster": "Cluster"},
             sort_by="Failed",
         )
-        .override_by_name("Account", [LINK_TO_ACCOUNT])
+        .override_by_name("Account", [LINK_TO_ACCOUNT, width_of(140)])
         .override_by_name("Failed", coloured(ZERO_IS_GOOD))
         .override_by_name("Removed", coloured(ZERO_IS_BETTER))
         .override_by_name("Unknown", coloured(ZERO_IS_BETTER))
         .override_by_name("Size", [unit_of("bytes")])
-        .override_by_name("Newest pin", [unit_of("dateTimeFromNow"), width_of(130)])
-        .override_by_regexp("/, age$/", [unit_of("s"), width_of(120)])
+        .override_by_name("Newest pin", [unit_of("dateTimeFromNow"), width_of(140)])
+        .override_by_regexp("/, age$/", [unit_of("s"), width_of(112)])
         .override_by_name("Last poll", words_of({"1": ("OK", GOOD), "0": ("FAILED", BAD)}))
     )
 
