@@ -83,8 +83,8 @@ def _of_inventory(inventory: InventoryReport) -> Iterator[Notice]:
     if failed:
         yield _notice(Level.WARNING, f"{_pins(failed)} given up: not held by AIOZ Pin.", runbooks.PINS_FAILED)
     if inventory.stuck_pins:
-        have = "1 pin has" if inventory.stuck_pins == 1 else f"{number_text(inventory.stuck_pins)} pins have"
-        told = f"{have} been in progress for more than 7 days: stuck, or a very large upload."
+        stuck = _pins(inventory.stuck_pins, "has", "have")
+        told = f"{stuck} been in progress for more than 7 days: stuck, or a very large upload."
         yield _notice(Level.WARNING, told, runbooks.PINS_STUCK)
     if inventory.verdict is Verdict.INCONSISTENT:
         told = "The list changes too fast to be counted: what is shown is not proven."
@@ -107,5 +107,5 @@ def _notice(level: Level, text: str, alert: str) -> Notice:
     return Notice(level, text, None, runbook_url(alert))
 
 
-def _pins(number: int) -> str:
-    return "1 pin was" if number == 1 else f"{number_text(number)} pins were"
+def _pins(number: int, one: str = "was", several: str = "were") -> str:
+    return f"1 pin {one}" if number == 1 else f"{number_text(number)} pins {several}"
