@@ -32,8 +32,8 @@ test: $(VENV)/dev ## Run all tests, with coverage
 .PHONY: test-core
 test-core: $(VENV)/dev ## Run the tests of the package alone, without coverage, end-to-end ones and those that take long
 	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/chart --ignore=tests/grafana \
-		--ignore=tests/fuzz --ignore=tests/test_compose.py --ignore=tests/test_soak.py \
-		--ignore=tests/test_walk_stateful.py $(ARGS)
+		--ignore=tests/fuzz --ignore=tests/docs/test_compose.py --ignore=tests/polling/test_soak.py \
+		--ignore=tests/inventory/test_walk_stateful.py $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/dev ## Check style and types

@@ -13,10 +13,10 @@ def main() -> int:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
     if sys.argv[1:2] == ["healthcheck"]:
-        from pin_exporter import healthcheck  # noqa: PLC0415 - runs often, beside the exporter: stays small
+        from pin_exporter.commands import healthcheck  # noqa: PLC0415 - runs often, beside the exporter
 
         return healthcheck.main(sys.argv[2:])
-    from pin_exporter import cli  # noqa: PLC0415 - as above
+    from pin_exporter.commands import cli  # noqa: PLC0415 - as above
 
     return cli.main()
 

@@ -1,5 +1,6 @@
-"""Settings for all tests: examples take as long as a busy machine needs, signals are as at a terminal."""
+"""Settings for all tests: patient examples, signals as at a terminal, an environment that holds nothing of ours."""
 
+import os
 import signal
 
 from hypothesis import settings
@@ -7,6 +8,11 @@ from hypothesis import settings
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
-# nohup and a shell's background have what they run ignore these, and so would whatever a test starts.
+# nohup and a shell's background jobs ignore these, and everything that a test starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+_LEAKING = {"ARGS", "COLUMNS", "LINES", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+for name in list(os.environ):
+    if name.upper().endswith("_PROXY") or name.upper().startswith("PIN_EXPORTER_") or name in _LEAKING:
+        del os.environ[name]

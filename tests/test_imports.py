@@ -38,7 +38,7 @@ DOCTORS_SHELL = ("asking", "command", "examination", "network")
 """What asks and waits; all else in the doctor draws conclusions."""
 LAZY = ("simulator", "demo", "doctor", "once")
 LONGEST = 210
-CLOCKS = {"time", "asyncio", "sched", "signal", "threading", "pin_exporter.clock"}
+CLOCKS = {"time", "asyncio", "sched", "signal", "threading", "pin_exporter.toolkit.clock"}
 CLOCK_READINGS = {"now", "utcnow", "today", "time", "monotonic", "perf_counter"}
 
 
@@ -187,11 +187,13 @@ def test_what_is_reported_knows_nothing_of_how_it_is_shown() -> None:
 
 
 def test_only_their_flags_and_what_loads_and_checks_them_see_the_whole_settings() -> None:
-    whole = Import("pin_exporter.settings", "Settings")
+    whole = Import("pin_exporter.config.settings", "Settings")
     assert {module for module in TREES if whole in imports_of(module)} == named(
         "accounts", "configured", "flags", "load_settings", "setting_checks", "setting_names"
     )
-    assert not {module for module in TREES if Import("pin_exporter.settings", None) in imports_of(module)}
+    assert not {
+        module for module in TREES if Import("pin_exporter.config.settings", None) in imports_of(module)
+    }
 
 
 def test_only_the_demo_and_cli_import_the_simulator() -> None:
@@ -204,7 +206,7 @@ def test_the_simulator_knows_nothing_of_the_exporter() -> None:
 
 
 def test_cli_imports_what_few_want_only_where_it_is_wanted() -> None:
-    imported = imports_at_the_top_of("pin_exporter.cli")
+    imported = imports_at_the_top_of("pin_exporter.commands.cli")
     assert imported
     assert not [line for line in imported if set(re.findall(r"\w+", line)) & set(LAZY)]
 

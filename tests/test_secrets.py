@@ -16,20 +16,20 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from pin_exporter.accounts import Account
-from pin_exporter.errors import PollError
-from pin_exporter.exporter import Exporter
-from pin_exporter.exposition import Exposition
-from pin_exporter.http_clients import HttpClients
-from pin_exporter.logs import configure_logging
-from pin_exporter.pages import Pages
-from pin_exporter.snapshot import AccountSnapshot, Collector
-from pin_exporter.status import status_routes
-from pin_exporter.web import create_app
-from tests.clocks import FakeClock
-from tests.samples import account_at
-from tests.service import API_KEY, SECRET_KEY, page, row
-from tests.strange_server import (
+from pin_exporter.api.errors import PollError
+from pin_exporter.api.transport import HttpClients
+from pin_exporter.commands.web import create_app
+from pin_exporter.config.accounts import Account
+from pin_exporter.polling.manager import Exporter
+from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.status.pages import Pages
+from pin_exporter.status.routes import status_routes
+from pin_exporter.toolkit.exposition.renderer import Exposition
+from pin_exporter.toolkit.logs import configure_logging
+from tests.support.clocks import FakeClock
+from tests.support.samples import account_at
+from tests.support.service import API_KEY, SECRET_KEY, page, row
+from tests.support.strange_server import (
     Behaviour,
     Call,
     StrangeServer,

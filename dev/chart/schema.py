@@ -4,7 +4,7 @@ import json
 from typing import Any, Final
 
 from dev.chart.values import Value
-from pin_exporter.settings import AccountSettings, Settings
+from pin_exporter.config.settings import AccountSettings, Settings
 
 _TEXTS: Final = {"type": "object", "additionalProperties": {"type": "string"}}
 _COUNT: Final = {"type": ["integer", "null"], "minimum": 0}

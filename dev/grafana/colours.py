@@ -7,7 +7,7 @@ the common colour-vision deficiencies. No state is told by its colour alone all 
 
 from typing import Final
 
-from pin_exporter.model import Phase
+from pin_exporter.api.model import Phase
 
 GOOD: Final = "#499b81"
 WARNING: Final = "#d37812"

@@ -7,7 +7,7 @@ from dev.grafana.alert import Alert, Severity
 from dev.grafana.recordings import SIZE
 from dev.grafana.series import per_account, series
 from dev.grafana.thresholds import threshold
-from pin_exporter.model import Phase
+from pin_exporter.api.model import Phase
 
 _LIMIT: Final = per_account("max", series("size_limit_bytes"))
 _LEVEL: Final = f"{threshold('limit_level_ratio')} * {_LIMIT}"

@@ -5,7 +5,7 @@ from typing import Final
 from dev.grafana.colours import BAD, GOOD, NEUTRAL, NO_DATA, WARNING
 from dev.grafana.panels import Panel, buckets_panel, by_phase, dashed, stat_panel, time_panel
 from dev.grafana.series import ACCOUNT, bars, per_account, shown
-from pin_exporter.tally import SIZE_BOUNDS
+from pin_exporter.inventory.counter import SIZE_BOUNDS
 
 TITLE: Final = "How fast do I grow, and what will it cost?"
 

@@ -20,8 +20,8 @@ from dev.grafana.panels import (
     words_of_phases,
 )
 from dev.grafana.series import ACCOUNT, bars, data_age, per_account, shown
-from pin_exporter.model import Phase
-from pin_exporter.tally import AGE_BOUNDS
+from pin_exporter.api.model import Phase
+from pin_exporter.inventory.counter import AGE_BOUNDS
 
 TITLE: Final = "Is my data safely pinned?"
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
-from pin_exporter.families import EXPORTER_PREFIX, PREFIX, Family, Type
-from pin_exporter.metrics import ACCOUNT_FAMILIES
-from pin_exporter.process_metrics import ProcessMetrics
+from pin_exporter.metrics.exporter import ProcessMetrics
+from pin_exporter.metrics.families import ACCOUNT_FAMILIES
+from pin_exporter.toolkit.exposition.family import EXPORTER_PREFIX, PREFIX, Family, Type
 
 EXPORTER: Final = ("cluster", "namespace", "job", "instance")
 """What one exporter is told by. Prometheus leaves out those labels that a target does not have."""

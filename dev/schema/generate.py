@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from dev.grafana.project import ROOT
-from pin_exporter.settings import AccountSettings, Settings
+from pin_exporter.config.settings import AccountSettings, Settings
 
 SCHEMA: Final = ROOT / "docs" / "config.schema.json"
 NOT_IN_FILE: Final = frozenset({"config_file"})

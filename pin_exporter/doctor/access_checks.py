@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
+from pin_exporter.config.types import DEFAULT_BASE_URL
 from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import AGAIN_WHEN_MENDED, Finding, note, ok, problem
 from pin_exporter.doctor.reply import Reply, is_redirect
-from pin_exporter.setting_types import DEFAULT_BASE_URL
 
 _NOT_FOLLOWED: Final = (
     "redirects are not followed, because the keys would go along: if that host is the API's, make it base_url"

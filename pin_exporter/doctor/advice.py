@@ -4,13 +4,13 @@ import math
 from collections.abc import Iterator
 from typing import Final
 
-from pin_exporter.cadence import Cadence
 from pin_exporter.doctor.cost_checks import cost_of
 from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Suggestion, counted
 from pin_exporter.doctor.limit_checks import is_trial, page_rows
 from pin_exporter.doctor.rate_headers import requests_per_minute
-from pin_exporter.shown import duration_text
+from pin_exporter.polling.schedule import Cadence
+from pin_exporter.toolkit.display_text import duration_text
 
 _SMALLEST_PAGE: Final = 10
 _LARGEST_PAGE: Final = 5_000

@@ -3,14 +3,14 @@
 from dataclasses import replace
 from typing import Final
 
-from pin_exporter.answers import Answer
-from pin_exporter.api import MAX_BODY_BYTES, PinApi
-from pin_exporter.clock import Clock
-from pin_exporter.credentials import Credentials, CredentialSource
+from pin_exporter.api.client import MAX_BODY_BYTES, PinApi
+from pin_exporter.api.credentials import Credentials, CredentialSource
+from pin_exporter.api.errors import PollError
+from pin_exporter.api.status_errors import Answer
 from pin_exporter.doctor.examination import Ask
 from pin_exporter.doctor.reading import Received, read_reply
 from pin_exporter.doctor.reply import Question, Reply
-from pin_exporter.errors import PollError
+from pin_exporter.toolkit.clock import Clock
 
 MAX_TIMEOUT_SECONDS: Final = 10.0
 

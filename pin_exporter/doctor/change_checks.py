@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from itertools import pairwise, takewhile
 from typing import Final
 
+from pin_exporter.api.model import Phase, Pin, is_out_of_money
 from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
 from pin_exporter.doctor.reply import Purpose, Reply
 from pin_exporter.doctor.row_checks import phase
-from pin_exporter.model import Phase, Pin, is_out_of_money
 
 _ENDS: Final = (Purpose.PINNED, Purpose.PINNED_LATER)
 _LOST: Final = "lost"

@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from pin_exporter.accounts import Account, accounts_of
-from pin_exporter.api import PinApi
-from pin_exporter.clock import Clock, SystemClock
-from pin_exporter.credentials import Credentials, RereadCredentials
-from pin_exporter.decode import one_line
+from pin_exporter.api.client import PinApi
+from pin_exporter.api.credentials import Credentials, RereadCredentials
+from pin_exporter.api.decode import one_line
+from pin_exporter.api.errors import SettingsError
+from pin_exporter.api.transport import HttpClients
+from pin_exporter.api.transport_errors import Timeouts
+from pin_exporter.config.accounts import Account, accounts_of
+from pin_exporter.config.loader import load_settings
 from pin_exporter.doctor.asking import MAX_TIMEOUT_SECONDS, asking, swapped
 from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
 from pin_exporter.doctor.evidence import Setup
@@ -21,12 +24,9 @@ from pin_exporter.doctor.examination import Asking, examine
 from pin_exporter.doctor.network import look_at_path
 from pin_exporter.doctor.plan import MAX_REQUESTS
 from pin_exporter.doctor.report import WIDEST, as_json, as_text
-from pin_exporter.errors import SettingsError
-from pin_exporter.http_clients import HttpClients
-from pin_exporter.load_settings import load_settings
-from pin_exporter.standard_output import check_standard_output, is_watched, write_text
-from pin_exporter.stopping import run_until_stopped
-from pin_exporter.transport_errors import Timeouts
+from pin_exporter.toolkit.clock import Clock, SystemClock
+from pin_exporter.toolkit.output import check_standard_output, is_watched, write_text
+from pin_exporter.toolkit.signals import run_until_stopped
 
 _NOT_WANTED: Final = 130
 """As if it was interrupted, by a reader that has seen enough."""

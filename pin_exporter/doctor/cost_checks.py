@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 
-from pin_exporter.cadence import Cadence
 from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Finding, counted, note, ok
 from pin_exporter.doctor.limit_checks import page_rows, plain_pages
-from pin_exporter.shown import duration_text, size_text
-from pin_exporter.walk import MIN_OVERLAP
+from pin_exporter.inventory.walk import MIN_OVERLAP
+from pin_exporter.polling.schedule import Cadence
+from pin_exporter.toolkit.display_text import duration_text, size_text
 
 
 @dataclass(frozen=True, slots=True)

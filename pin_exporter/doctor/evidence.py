@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from pin_exporter.api.model import Pin
 from pin_exporter.doctor.repeats import repeated
 from pin_exporter.doctor.reply import Purpose, Question, Reply
-from pin_exporter.model import Pin
 
 _LIST_PATH: Final = "/pinning/pins"
 

@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from pin_exporter.clock import Clock
 from pin_exporter.doctor.evidence import Evidence, NetworkPath, Setup, Trial, evidence_of
 from pin_exporter.doctor.limit_checks import is_refusal, is_too_much, is_trial
 from pin_exporter.doctor.plan import MAX_REQUESTS, NOT_ALWAYS_ASKED, Plan, questions
 from pin_exporter.doctor.repeats import seems_repeated
 from pin_exporter.doctor.reply import Purpose, Question, Reply
+from pin_exporter.toolkit.clock import Clock
 
 MAX_SECONDS: Final = 300.0
 _ATTEMPTS: Final = 3

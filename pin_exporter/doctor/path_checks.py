@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
-from pin_exporter.answers import http_date
+from pin_exporter.api.status_errors import http_date
+from pin_exporter.config.types import is_exposed
 from pin_exporter.doctor.evidence import Evidence, NetworkPath
 from pin_exporter.doctor.findings import Finding, note, ok, problem
 from pin_exporter.doctor.reply import Reply
-from pin_exporter.setting_types import is_exposed
 
 _BETWEEN: Final = ("via", "server")
 _MAX_NAMES: Final = 6

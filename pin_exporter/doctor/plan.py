@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pin_exporter.doctor.reply import Purpose, Question, Reply
-from pin_exporter.walk import MIN_OVERLAP
+from pin_exporter.inventory.walk import MIN_OVERLAP
 
 MAX_REQUESTS: Final = 30
 _LARGE_LIMITS: Final = (10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20)

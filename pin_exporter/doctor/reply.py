@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Literal
 from urllib.parse import SplitResult
 
-from pin_exporter.model import Page
+from pin_exporter.api.model import Page
 
 
 class Purpose(StrEnum):

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from pin_exporter.api.model import Pin
 from pin_exporter.doctor.evidence import Evidence, totals_stood_still
 from pin_exporter.doctor.findings import AGAIN_WHEN_STILL, Finding, counted, note, ok, problem
 from pin_exporter.doctor.limit_checks import cap_of
 from pin_exporter.doctor.reply import Purpose, Reply
-from pin_exporter.model import Pin
 
 _LOOK: Final = (
     "compare with the AIOZ Pin dashboard; aiozpin_inventory_unaccounted_files will show the difference"

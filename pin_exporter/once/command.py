@@ -5,21 +5,21 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pin_exporter.accounts import shard_of
-from pin_exporter.clock import SystemClock
-from pin_exporter.configured import usable_accounts, warn_of_plain_http
-from pin_exporter.http_clients import HttpClients
-from pin_exporter.load_settings import load_settings
-from pin_exporter.logs import log_plainly, tell
+from pin_exporter.api.transport import HttpClients
+from pin_exporter.commands.serve import usable_accounts, warn_of_plain_http
+from pin_exporter.config.accounts import shard_of
+from pin_exporter.config.loader import load_settings
 from pin_exporter.once.output import check_output, check_standard_output, write_file, write_standard_output
 from pin_exporter.once.polling import poll_all
 from pin_exporter.once.progress import show_progress
 from pin_exporter.once.result import failures, remarks, result
-from pin_exporter.poll_log import POLL_LOG
-from pin_exporter.poller import AccountPoller
-from pin_exporter.report_parts import Now
-from pin_exporter.standard_output import is_watched
-from pin_exporter.stopping import end_on_signals, run_until_stopped
+from pin_exporter.polling.poll_log import POLL_LOG
+from pin_exporter.polling.poller import AccountPoller
+from pin_exporter.status.report_parts import Now
+from pin_exporter.toolkit.clock import SystemClock
+from pin_exporter.toolkit.logs import log_plainly, tell
+from pin_exporter.toolkit.output import is_watched
+from pin_exporter.toolkit.signals import end_on_signals, run_until_stopped
 
 
 def run_once(flags: Mapping[str, object], *, form: str, output: Path | None) -> int:

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from pin_exporter.model import Verdict
-from pin_exporter.report import AccountReport
+from pin_exporter.api.model import Verdict
+from pin_exporter.status.report import AccountReport
 
 
 class Gap(NamedTuple):

@@ -5,14 +5,14 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from pin_exporter.accounts import Account
-from pin_exporter.clock import Clock
-from pin_exporter.errors import InconsistentError
-from pin_exporter.exporter import Exporter
-from pin_exporter.http_clients import HttpClients
-from pin_exporter.poller import UNPROVEN_IN_A_ROW, AccountPoller
-from pin_exporter.report_parts import Now
-from pin_exporter.snapshot import AccountSnapshot, Collector
+from pin_exporter.api.errors import InconsistentError
+from pin_exporter.api.transport import HttpClients
+from pin_exporter.config.accounts import Account
+from pin_exporter.polling.manager import Exporter
+from pin_exporter.polling.poller import UNPROVEN_IN_A_ROW, AccountPoller
+from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.status.report_parts import Now
+from pin_exporter.toolkit.clock import Clock
 
 
 class Polled(NamedTuple):

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from pin_exporter.clock import Clock
-from pin_exporter.poller import AccountPoller
-from pin_exporter.snapshot import Collector
+from pin_exporter.polling.poller import AccountPoller
+from pin_exporter.polling.snapshot import Collector
+from pin_exporter.toolkit.clock import Clock
 
 _PAUSE_SECONDS: Final = 0.1
 _FORMAT: Final = "{desc} {percentage:3.0f}% |{bar}| {n_fmt} of {total_fmt} pins, {elapsed}, {remaining} to go"

@@ -6,15 +6,15 @@ from dataclasses import asdict, replace
 from typing import Final
 
 from pin_exporter import __version__
-from pin_exporter.exposition import textfile
-from pin_exporter.model import Verdict
+from pin_exporter.api.model import Verdict
+from pin_exporter.metrics.exporter import build_info_alone
 from pin_exporter.once.gap import gap_of
 from pin_exporter.once.polling import Polled
 from pin_exporter.once.table import as_table
-from pin_exporter.process_metrics import build_info_alone
-from pin_exporter.report import AccountReport, Report, account_report
-from pin_exporter.report_parts import Now
-from pin_exporter.shown import number_text, pieces
+from pin_exporter.status.report import AccountReport, Report, account_report
+from pin_exporter.status.report_parts import Now
+from pin_exporter.toolkit.display_text import number_text, pieces
+from pin_exporter.toolkit.exposition.renderer import textfile
 
 _COMPARE: Final = "run pin-exporter doctor, and compare with the AIOZ Pin dashboard"
 

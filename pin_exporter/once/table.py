@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from pin_exporter.model import Phase
+from pin_exporter.api.model import Phase
 from pin_exporter.once.gap import gap_of
-from pin_exporter.report import AccountReport, Report
-from pin_exporter.shown import duration_text, number_text, size_text
-from pin_exporter.snapshot import Collector
+from pin_exporter.polling.snapshot import Collector
+from pin_exporter.status.report import AccountReport, Report
+from pin_exporter.toolkit.display_text import duration_text, number_text, size_text
 
 _WIDTH: Final = 100
 _GAP: Final = "  "

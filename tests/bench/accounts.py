@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from tests.bench.result import Result
-from tests.processes import Process, RunningExporter, RunningSimulator, running, simulator, wait_for
+from tests.support.processes import Process, RunningExporter, RunningSimulator, running, simulator, wait_for
 
 _ACCOUNTS: Final = 1_000
 _INTERVAL_SECONDS: Final = 60

@@ -7,11 +7,11 @@ from random import Random
 from typing import Final, NamedTuple
 from unittest.mock import patch
 
-from pin_exporter import inventory
-from pin_exporter.errors import InconsistentError
-from pin_exporter.inventory import PageSize, Reading
-from pin_exporter.model import Page, Pin, Totals
-from pin_exporter.tally import NOTHING_SHOWN, Tally
+from pin_exporter.api.errors import InconsistentError
+from pin_exporter.api.model import Page, Pin, Totals
+from pin_exporter.inventory import reader as inventory
+from pin_exporter.inventory.counter import NOTHING_SHOWN, Tally
+from pin_exporter.inventory.reader import PageSize, Reading
 from tests.bench.result import Result
 
 _ROWS: Final = 20_000

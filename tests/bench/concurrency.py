@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from tests.bench.result import Result
-from tests.processes import RunningExporter, exporter, simulator, wait_for
+from tests.support.processes import RunningExporter, exporter, simulator, wait_for
 
 _INVENTORY = 'account="default",collector="inventory"'
 _PAGES: Final = 100

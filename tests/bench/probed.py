@@ -11,9 +11,9 @@ import sys
 import time
 from typing import Any, Final
 
-from pin_exporter import configured
-from pin_exporter.cli import main
-from pin_exporter.run import run_exporter
+from pin_exporter.commands import serve as configured
+from pin_exporter.commands.app import run_exporter
+from pin_exporter.commands.cli import main
 
 _TICK_SECONDS: Final = 0.002
 _TOLD_EVERY_SECONDS: Final = 1.0

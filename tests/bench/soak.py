@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.processes import RunningExporter, RunningSimulator, exporter, simulator
+from tests.support.processes import RunningExporter, RunningSimulator, exporter, simulator
 
 AIM_MB: Final = 2.0
 _WARM_UP_SECONDS: Final = 60.0

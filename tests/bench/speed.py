@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 
 from tests.bench.result import Result
-from tests.processes import RunningExporter, exporter, simulator, wait_for
+from tests.support.processes import RunningExporter, exporter, simulator, wait_for
 
 _ALL_OUT = {"PIN_EXPORTER_REQUESTS_PER_MINUTE": "60000"}
 _INVENTORY_POLLS = 'aiozpin_polls_total{account="default",collector="inventory"}'

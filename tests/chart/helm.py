@@ -13,7 +13,7 @@ from typing import Any, Final
 import yaml
 
 from dev.chart.files import CHART
-from tests.tools import do_without
+from tests.support.tools import do_without
 
 TOOLS: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pin-exporter"
 MAJORS: Final = ("3", "4")

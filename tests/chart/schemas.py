@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from tests.chart.helm import TOOLS, Object
-from tests.tools import do_without
+from tests.support.tools import do_without
 
 _SCHEMAS: Final = files("kubernetes_validate") / "kubernetes-json-schema"
 OPERATOR: Final = "monitoring.coreos.com/v1"

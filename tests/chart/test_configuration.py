@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from pin_exporter.accounts import Account, accounts_of
-from pin_exporter.load_settings import load_settings
+from pin_exporter.config.accounts import Account, accounts_of
+from pin_exporter.config.loader import load_settings
 from tests.chart.helm import CI_VALUES, SECRET, Helm, config_of, container, only, pod, read_yaml
-from tests.processes import free_port, running, simulator, wait_for
+from tests.support.processes import free_port, running, simulator, wait_for
 
 MOUNTED = "/etc/pin-exporter"
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")

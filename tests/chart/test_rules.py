@@ -7,7 +7,7 @@ import yaml
 
 from dev.chart.files import CHART
 from tests.chart.helm import CI_VALUES, SECRET, Helm, HelmError, has, only, read_yaml
-from tests.tools import require_tool
+from tests.support.tools import require_tool
 
 SHIPPED = read_yaml(CHART / "files" / "rules.yml")["groups"]
 RULES = [rule for group in SHIPPED for rule in group["rules"]]

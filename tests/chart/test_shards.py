@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from dev.chart.files import CHART
-from pin_exporter.accounts import accounts_of
-from pin_exporter.load_settings import load_settings
+from pin_exporter.config.accounts import accounts_of
+from pin_exporter.config.loader import load_settings
 from tests.chart.helm import MONITORING, Helm, Object, container, has, only, pod, read_yaml, workload
 from tests.chart.test_configuration import mount
-from tests.processes import free_port, running
+from tests.support.processes import free_port, running
 
 SHARDS = read_yaml(CHART / "ci" / "shards-values.yaml")
 NAMES = {"production", "staging", "archive"}

@@ -8,7 +8,7 @@ from dev.chart.files import CHART, generated
 from dev.chart.metadata import IMAGE
 from dev.chart.values import Value, read_values
 from pin_exporter import __version__
-from pin_exporter.settings import AccountSettings, Settings
+from pin_exporter.config.settings import AccountSettings, Settings
 from tests.chart.helm import CI_VALUES, MONITORING, SECRET, Helm, HelmError, read_yaml
 
 VALUES = read_values(CHART / "values.yaml")

@@ -14,8 +14,8 @@ import yaml
 
 from dev.chart.files import CHART
 from tests.chart.helm import SECRET, Helm, Object, container, has, only, pod, read_yaml, workload
-from tests.processes import free_port, running, wait_for
-from tests.tools import require_tool
+from tests.support.processes import free_port, running, wait_for
+from tests.support.tools import require_tool
 
 CONFIG = read_yaml(CHART / "ci" / "web-config-values.yaml")
 EXISTING = read_yaml(CHART / "ci" / "web-secret-values.yaml")

@@ -12,7 +12,7 @@ from tests.chart.schemas import operator_versions
 from tests.cluster.control_plane import Cluster, control_plane
 from tests.cluster.node import node
 from tests.cluster.release import Release
-from tests.processes import wait_for
+from tests.support.processes import wait_for
 
 _NUMBERS = itertools.count(1)
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"

@@ -13,8 +13,8 @@ from typing import Any, Final
 import httpx
 
 from tests.chart.helm import TOOLS
-from tests.processes import PATIENCE_SECONDS, Process, free_port, running, wait_for
-from tests.tools import do_without, require_tool
+from tests.support.processes import PATIENCE_SECONDS, Process, free_port, running, wait_for
+from tests.support.tools import do_without, require_tool
 
 Object = dict[str, Any]
 

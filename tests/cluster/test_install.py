@@ -8,7 +8,7 @@ import pytest
 from tests.chart.helm import CI_VALUES, SECRET, read_yaml
 from tests.cluster.conftest import restricted_namespace
 from tests.cluster.release import RefusedError, Release
-from tests.processes import wait_for
+from tests.support.processes import wait_for
 
 pytestmark = pytest.mark.cluster
 

@@ -10,17 +10,17 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from pin_exporter.api import PinApi
-from pin_exporter.credentials import Credentials
+from pin_exporter.api.client import PinApi
+from pin_exporter.api.credentials import Credentials
+from pin_exporter.api.pool import Pool
+from pin_exporter.api.transport import http_client
+from pin_exporter.config.loader import load_settings
 from pin_exporter.doctor.asking import asking, swapped
 from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
 from pin_exporter.doctor.evidence import Evidence, NetworkPath, Setup
 from pin_exporter.doctor.examination import Asking, examine
 from pin_exporter.doctor.findings import Suggestion
 from pin_exporter.doctor.report import as_yaml
-from pin_exporter.http_clients import http_client
-from pin_exporter.http_pool import Pool
-from pin_exporter.load_settings import load_settings
 from pin_exporter.simulator import (
     Behaviour,
     Churn,
@@ -33,9 +33,9 @@ from pin_exporter.simulator import (
     serve,
 )
 from pin_exporter.simulator.option import rules
-from tests.environment import clean, set_variables
-from tests.service import API_KEY, SECRET_KEY, InProcess, credentials
 from tests.simulator.harness import Clock
+from tests.support.environment import clean, set_variables
+from tests.support.service import API_KEY, SECRET_KEY, InProcess, credentials
 
 T = TypeVar("T")
 Answering = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]

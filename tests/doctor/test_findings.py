@@ -11,14 +11,14 @@ from typing import Any
 import httpx
 import pytest
 
+from pin_exporter.config.types import DEFAULT_BASE_URL
 from pin_exporter.doctor.advice import suggestions
 from pin_exporter.doctor.diagnosis import diagnose
 from pin_exporter.doctor.evidence import Evidence, NetworkPath
 from pin_exporter.doctor.plan import MAX_REQUESTS
 from pin_exporter.doctor.reply import Purpose
-from pin_exporter.setting_types import DEFAULT_BASE_URL
 from tests.doctor.harness import SETUP, DoctorClock, examined_service, examined_simulation, told
-from tests.service import API_KEY, SECRET_KEY, page, row
+from tests.support.service import API_KEY, SECRET_KEY, page, row
 
 Rows = list[dict[str, object]]
 DAY_SECONDS = 86_400

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from pin_exporter.api.proxy_tls import Route
 from pin_exporter.doctor.evidence import NetworkPath
 from pin_exporter.doctor.network import look_at_path, without_password
-from pin_exporter.route import Route
+from tests.api.test_strange_server import make_certificate
 from tests.doctor.harness import DoctorClock
-from tests.strange_server import StrangeServer, silence
-from tests.test_strange_server import make_certificate
-from tests.tools import require_tool
+from tests.support.strange_server import StrangeServer, silence
+from tests.support.tools import require_tool
 
 DAY_SECONDS = 86_400
 

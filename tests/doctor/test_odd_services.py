@@ -15,7 +15,7 @@ from pin_exporter.doctor.diagnosis import diagnose
 from pin_exporter.doctor.findings import Mark
 from tests.doctor.harness import SETUP, DoctorClock, examined_service, examined_simulation, told
 from tests.doctor.test_findings import Rows, dated, found, has, listing
-from tests.service import page, row
+from tests.support.service import page, row
 
 Service = Callable[[httpx.Request], httpx.Response]
 SAFE = replace(SETUP, base_url="https://api.test/api", page_size=1_000)

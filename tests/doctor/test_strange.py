@@ -12,16 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from pin_exporter.api.transport import HttpClients
 from pin_exporter.doctor.command import examined
 from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
 from pin_exporter.doctor.report import as_json, as_text
-from pin_exporter.http_clients import HttpClients
+from tests.api.test_strange_server import GOOD, OTHERS, SHORT_SECONDS, TIMEOUTS
 from tests.doctor.harness import DoctorClock, examined_service
-from tests.samples import account_at
-from tests.service import API_KEY, SECRET_KEY, page, row
-from tests.strange_server import Behaviour, Call, StrangeServer, raw
+from tests.support.samples import account_at
+from tests.support.service import API_KEY, SECRET_KEY, page, row
+from tests.support.strange_server import Behaviour, Call, StrangeServer, raw
 from tests.test_secrets import HOSTILE, PROXIES, hostile_account, leaks
-from tests.test_strange_server import GOOD, OTHERS, SHORT_SECONDS, TIMEOUTS
 
 FEW = ("black hole", "head without body")
 """The others that never end are the same to the doctor, and each takes as long as the timeout, four times."""

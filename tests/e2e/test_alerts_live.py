@@ -12,7 +12,14 @@ import pytest
 from dev.grafana.rules import ALERTS
 from tests.grafana.promtool import changed
 from tests.grafana.stand import RULES, UNHURRIED, config_file, wait_for_calm
-from tests.processes import RunningPrometheus, RunningSimulator, exporter, prometheus, simulator, wait_for
+from tests.support.processes import (
+    RunningPrometheus,
+    RunningSimulator,
+    exporter,
+    prometheus,
+    simulator,
+    wait_for,
+)
 
 # With a poll a second on a machine that may be slow, three intervals are not long; and few requests are made.
 THRESHOLDS = {"stale_intervals": "15", "very_stale_intervals": "20", "rate_limited_ratio": "0.02"}

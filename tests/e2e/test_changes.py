@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.certificates import Authority
-from tests.processes import RunningSimulator, exporter, running, simulator, wait_for
-from tests.tools import require_tool
+from tests.support.certificates import Authority
+from tests.support.processes import RunningSimulator, exporter, running, simulator, wait_for
+from tests.support.tools import require_tool
 
 CONSISTENT = 'aiozpin_inventory_consistent{account="default"}'
 PINS = re.compile(r'^aiozpin_pins\{account="default".*\} (\S+)$', re.MULTILINE)

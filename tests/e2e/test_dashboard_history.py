@@ -12,8 +12,8 @@ from dev.grafana.colours import BAD, GOOD, NO_DATA, WARNING
 from tests.grafana.display import Shown, stats_shown
 from tests.grafana.grafana import View, panels_of
 from tests.grafana.stand import DASHBOARD
-from tests.processes import prometheus
-from tests.tools import require_tool
+from tests.support.processes import prometheus
+from tests.support.tools import require_tool
 
 HOUR, DAY = 3_600, 86_400
 STEP = 600

@@ -20,7 +20,14 @@ from tests.grafana.stand import (
     look_at_graphs,
     wait_for_calm,
 )
-from tests.processes import RunningPrometheus, RunningSimulator, exporter, prometheus, simulator, wait_for
+from tests.support.processes import (
+    RunningPrometheus,
+    RunningSimulator,
+    exporter,
+    prometheus,
+    simulator,
+    wait_for,
+)
 
 SHARES = "failed-share=0.03,in-progress-share=0.05,removed-share=0.06,by-cid-share=0.3,duplicate-share=0.1"
 FREE = "directory-share=0.2,requests-per-minute=0"

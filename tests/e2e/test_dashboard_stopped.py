@@ -10,7 +10,14 @@ from dev.grafana.colours import BAD, GOOD, NO_DATA, WARNING
 from tests.grafana.display import Shown, stats_shown
 from tests.grafana.grafana import View, panels_of
 from tests.grafana.stand import DASHBOARD, UNHURRIED, config_file, look, look_at_graphs, wait_for_calm
-from tests.processes import RunningPrometheus, RunningSimulator, exporter, prometheus, simulator, wait_for
+from tests.support.processes import (
+    RunningPrometheus,
+    RunningSimulator,
+    exporter,
+    prometheus,
+    simulator,
+    wait_for,
+)
 
 PANELS = panels_of(DASHBOARD)
 STATS = [panel for panel in PANELS.values() if panel.kind == "stat"]

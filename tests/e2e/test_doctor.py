@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import PATIENCE_SECONDS, free_port, running, simulator
-from tests.service import API_KEY, SECRET_KEY
-from tests.terminal import seen_on_a_terminal
+from tests.support.processes import PATIENCE_SECONDS, free_port, running, simulator
+from tests.support.service import API_KEY, SECRET_KEY
+from tests.support.terminal import seen_on_a_terminal
 
 QUICK = {"PIN_EXPORTER_REQUESTS_PER_MINUTE": "60000"}
 KEYS = {"PIN_EXPORTER_API_KEY": API_KEY, "PIN_EXPORTER_SECRET_KEY": SECRET_KEY}

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pin_exporter.api import MAX_BODY_BYTES
+from pin_exporter.api.client import MAX_BODY_BYTES
+from tests.api.test_strange_server import make_certificate
 from tests.e2e.hostile import (
     Flood,
     HostileServer,
@@ -31,12 +32,21 @@ from tests.e2e.hostile import (
     series_of,
     wanted_rows,
 )
-from tests.processes import RunningExporter, exporter, wait_for
-from tests.service import API_KEY, SECRET_KEY, page, row
-from tests.strange_server import Behaviour, Call, answer, hang_up, message, raw, silence, then_reset, trickle
+from tests.support.processes import RunningExporter, exporter, wait_for
+from tests.support.service import API_KEY, SECRET_KEY, page, row
+from tests.support.strange_server import (
+    Behaviour,
+    Call,
+    answer,
+    hang_up,
+    message,
+    raw,
+    silence,
+    then_reset,
+    trickle,
+)
+from tests.support.tools import require_tool
 from tests.test_secrets import leaks
-from tests.test_strange_server import make_certificate
-from tests.tools import require_tool
 
 SLOWEST_SECONDS = 2.0
 RESIDENT_BYTES = 160 * 2**20

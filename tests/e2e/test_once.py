@@ -15,13 +15,20 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pin_exporter.shard import Shard
+from pin_exporter.toolkit.sharding import Shard
 from tests.e2e.hostile import HostileServer, good, listing, wanted_rows
-from tests.processes import PATIENCE_SECONDS, RunningSimulator, free_port, running, simulator, wait_for
-from tests.service import API_KEY, SECRET_KEY, row
-from tests.strange_server import Call, answer, silence
-from tests.terminal import seen_on_a_terminal
-from tests.tools import require_tool
+from tests.support.processes import (
+    PATIENCE_SECONDS,
+    RunningSimulator,
+    free_port,
+    running,
+    simulator,
+    wait_for,
+)
+from tests.support.service import API_KEY, SECRET_KEY, row
+from tests.support.strange_server import Call, answer, silence
+from tests.support.terminal import seen_on_a_terminal
+from tests.support.tools import require_tool
 
 ONCE = (sys.executable, "-m", "pin_exporter", "once")
 KEYS = {"PIN_EXPORTER_API_KEY": API_KEY, "PIN_EXPORTER_SECRET_KEY": SECRET_KEY}

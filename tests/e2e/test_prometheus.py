@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.processes import (
+from tests.support.processes import (
     RunningExporter,
     RunningPrometheus,
     RunningSimulator,

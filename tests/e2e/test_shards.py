@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from dev.grafana.rules import rules_yaml
-from tests.processes import RunningExporter, exporter, prometheus, simulator, wait_for
+from tests.support.processes import RunningExporter, exporter, prometheus, simulator, wait_for
 
 TOTAL = 3
 NAMES = ("archive", "default", "production", "staging", "website")

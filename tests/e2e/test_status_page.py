@@ -11,10 +11,10 @@ import pytest
 from coloraide import Color
 
 from pin_exporter.simulator.names import HOSTILE_NAMES
-from tests.browser import Browser, chromium
 from tests.e2e.hostile import HostileServer, listing
-from tests.processes import RunningExporter, exporter, running, simulator, wait_for
-from tests.service import row
+from tests.support.browser import Browser, chromium
+from tests.support.processes import RunningExporter, exporter, running, simulator, wait_for
+from tests.support.service import row
 
 # What is left of a name on the page: half a pair became one replacement character when it was read.
 ODD = [

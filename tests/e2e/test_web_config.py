@@ -14,9 +14,9 @@ import bcrypt
 import pytest
 import yaml
 
-from tests.certificates import Authority
-from tests.processes import RunningExporter, exporter, prometheus, running, wait_for
-from tests.tools import require_tool
+from tests.support.certificates import Authority
+from tests.support.processes import RunningExporter, exporter, prometheus, running, wait_for
+from tests.support.tools import require_tool
 
 PAGE = (Path(__file__).parents[2] / "docs" / "web-config.md").read_text(encoding="utf-8")
 NOWHERE = {

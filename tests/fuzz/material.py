@@ -9,9 +9,9 @@ from typing import Any, Final
 import yaml
 from hypothesis import strategies as st
 
-from tests.config_files import config_files
-from tests.service import API_KEY, SECRET_KEY, page, row
-from tests.web_config_files import HASH, web_config_files
+from tests.support.config_files import config_files
+from tests.support.service import API_KEY, SECRET_KEY, page, row
+from tests.support.web_config_files import HASH, web_config_files
 
 EXAMPLE: Final = (Path(__file__).parents[2] / "docs" / "config.example.yml").read_bytes()
 _PLANTED: Final = EXAMPLE.replace(b"the-api-key", API_KEY.encode()).replace(

@@ -17,21 +17,21 @@ import pytest
 import yaml
 from hypothesis import strategies as st
 
-from pin_exporter.accounts import accounts_of
-from pin_exporter.answers import Answer, bounded_headers, error_for_status
-from pin_exporter.decode import decode_page
+from pin_exporter.api.decode import decode_page
+from pin_exporter.api.errors import MalformedError, PollError, RateLimitedError, ServerError, SettingsError
+from pin_exporter.api.model import Page
+from pin_exporter.api.status_errors import Answer, bounded_headers, error_for_status
+from pin_exporter.api.transport import HttpClients
+from pin_exporter.config.accounts import accounts_of
+from pin_exporter.config.loader import load_settings
 from pin_exporter.doctor.diagnosis import diagnose
 from pin_exporter.doctor.plan import MAX_REQUESTS
-from pin_exporter.errors import MalformedError, PollError, RateLimitedError, ServerError, SettingsError
-from pin_exporter.http_clients import HttpClients
-from pin_exporter.load_settings import load_settings
-from pin_exporter.model import Page
-from pin_exporter.web_config import cost_of, read_web_config
+from pin_exporter.toolkit.web.config import cost_of, read_web_config
 from tests.doctor.harness import examined_service
-from tests.environment import clean
 from tests.fuzz.material import answers, bodies, config_contents, web_config_contents
-from tests.service import API_KEY, SECRET_KEY, credentials, pin_api
-from tests.web_config_files import contents
+from tests.support.environment import clean
+from tests.support.service import API_KEY, SECRET_KEY, credentials, pin_api
+from tests.support.web_config_files import contents
 
 LONGEST_LINE = 2_000
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

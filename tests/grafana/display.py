@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from dev.grafana.project import ROOT
 from tests.grafana.grafana import Answer, Panel, View
-from tests.tools import do_without, require_tool
+from tests.support.tools import do_without, require_tool
 
 _RENDER = ROOT / "dev" / "render"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.processes import RunningPrometheus
+from tests.support.processes import RunningPrometheus
 
 ALL: Final = "$__all"
 Chosen = Mapping[str, str | Sequence[str]]

@@ -9,7 +9,7 @@ from typing import Any
 
 from dev.grafana.rules import rules_yaml
 from tests.grafana.exporters import Exporter
-from tests.tools import run_promtool
+from tests.support.tools import run_promtool
 
 
 @dataclass

@@ -12,7 +12,7 @@ import httpx
 
 from dev.grafana.project import ROOT
 from tests.grafana.grafana import View
-from tests.processes import RunningPrometheus, RunningSimulator, wait_for
+from tests.support.processes import RunningPrometheus, RunningSimulator, wait_for
 
 DASHBOARD: Final[Mapping[str, Any]] = json.loads(
     (ROOT / "grafana" / "dashboard.json").read_text(encoding="utf-8")

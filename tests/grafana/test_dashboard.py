@@ -12,8 +12,8 @@ from dev.grafana.dashboard import dashboard_json
 from dev.grafana.project import DOCUMENTS, ROOT
 from dev.grafana.rules import rules_yaml
 from dev.grafana.series import ACCOUNT, EXPORTER, known_series
-from pin_exporter.families import PREFIX, Type
-from pin_exporter.metrics import ACCOUNT_FAMILIES
+from pin_exporter.metrics.families import ACCOUNT_FAMILIES
+from pin_exporter.toolkit.exposition.family import PREFIX, Type
 from tests.grafana.promql import Selector, nodes, selectors
 
 PUBLISHED = (ROOT / "grafana" / "dashboard.json").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 from dev.grafana.series import known_series
 from tests.grafana.promql import selectors
 from tests.grafana.test_dashboard import PANELS, plain
-from tests.tools import run_promtool
+from tests.support.tools import run_promtool
 
 INSTANT = [panel for panel in PANELS if panel["targets"][0]["instant"]]
 VARIABLES = {"$__range": "1d", "$__rate_interval": "4m", "$price": "0.02"}

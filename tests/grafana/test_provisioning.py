@@ -9,7 +9,7 @@ import yaml
 
 from dev.grafana.panels import UID
 from dev.grafana.project import REPOSITORY, ROOT
-from tests.tools import require_tool, run_promtool
+from tests.support.tools import require_tool, run_promtool
 
 DIRECTORY = ROOT / "grafana"
 README = (DIRECTORY / "README.md").read_text(encoding="utf-8")

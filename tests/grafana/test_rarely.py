@@ -7,7 +7,7 @@ import pytest
 
 from dev.grafana.rules import rules_yaml
 from tests.grafana.test_panel_answers import query_of
-from tests.tools import run_promtool
+from tests.support.tools import run_promtool
 
 ACCOUNT = '{job="pins",instance="one",account="a"}'
 TOTALS = ACCOUNT.replace("}", ',collector="totals"}')

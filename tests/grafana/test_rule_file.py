@@ -11,12 +11,12 @@ from dev.grafana.recordings import RECORDINGS
 from dev.grafana.rules import ALERTS, rules_yaml
 from dev.grafana.series import EXPORTER, known_series
 from dev.grafana.thresholds import RECORD, THRESHOLDS
-from pin_exporter.errors import REASONS
-from pin_exporter.model import VOCABULARIES, Phase
-from pin_exporter.snapshot import Collector
-from pin_exporter.traffic import Operation
+from pin_exporter.api.errors import REASONS
+from pin_exporter.api.model import VOCABULARIES, Phase
+from pin_exporter.api.request_stats import Operation
+from pin_exporter.polling.snapshot import Collector
 from tests.grafana.promql import Selector, nodes, selectors
-from tests.tools import run_promtool
+from tests.support.tools import run_promtool
 
 RULES = yaml.safe_load(rules_yaml())["groups"][0]["rules"]
 NAMED = [(rule.get("alert") or rule["record"], rule["expr"]) for rule in RULES]

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pin_exporter.metrics import ACCOUNT_FAMILIES
+from pin_exporter.metrics.families import ACCOUNT_FAMILIES
 from tests.grafana.exporters import GIB, HERE, UP, Exporter, Key, healthy_account, healthy_target, key
 from tests.grafana.promtool import Group, run_rules
 from tests.grafana.signals import NO_TROUBLE, Signal, Trouble, changes, steady

@@ -15,9 +15,9 @@ from dev.grafana.recordings import RECORDINGS
 from dev.grafana.rules import ALERTS, rules_yaml
 from dev.grafana.series import ACCOUNT, EXPORTER, known_series
 from dev.grafana.thresholds import RECORD, THRESHOLDS
-from pin_exporter.families import PREFIX
+from pin_exporter.toolkit.exposition.family import PREFIX
 from tests.grafana.promql import Selector, nodes, selectors
-from tests.tools import require_tool, run_promtool
+from tests.support.tools import require_tool, run_promtool
 
 DIRECTORY = ROOT / "docs" / "runbooks"
 OVERVIEW = (DIRECTORY / "README.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 
 from dev.image.store import Store
 from tests.image.containers import Container, run_container
-from tests.tools import do_without, require_tool
+from tests.support.tools import do_without, require_tool
 
 ROOT = Path(__file__).parents[2]
 REVISION = "0123456789abcdef0123456789abcdef01234567"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.processes import free_port, wait_for
+from tests.support.processes import free_port, wait_for
 
 LOCKED_UP = (
     "--read-only",

@@ -17,7 +17,7 @@ import pytest
 from pin_exporter.simulator import Behaviour, Churn, Faults, Population, SimulatedAccount
 from pin_exporter.simulator.arguments import build_accounts
 from pin_exporter.simulator.command import add_arguments, main, run
-from tests.processes import PATIENCE_SECONDS
+from tests.support.processes import PATIENCE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

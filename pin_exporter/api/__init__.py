@@ -1,0 +1,1 @@
+"""The client of the AIOZ Pin API: one request, one typed page."""

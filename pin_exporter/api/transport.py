@@ -1,0 +1,170 @@
+"""HTTP clients to share: one pool for each origin and route to it."""
+
+import asyncio
+import os
+import ssl
+import time
+from collections.abc import Callable, Iterable
+from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Final, Self
+from urllib.request import getproxies_environment
+
+import httpx
+
+from pin_exporter import __version__
+from pin_exporter.api.decode import one_line
+from pin_exporter.api.errors import SettingsError
+from pin_exporter.api.pool import MAX_CONNECTIONS, Pool
+from pin_exporter.api.proxy_tls import Route
+
+_LIMITS: Final = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=20)
+"""The library looks at its idle connections, each beside each, several times a request: a few are enough."""
+_UNUSABLE: Final = (httpx.InvalidURL, ImportError, OSError, ValueError)
+_USUAL: Final = Route()
+_Key = tuple[str, str, int | None, Route]
+
+
+def http_client(route: Route = _USUAL) -> httpx.AsyncClient:
+    """Return a client for one origin: one pool, no redirects, no cookies shared between accounts.
+
+    Raises ValueError when a file or a proxy cannot be used; nothing of a proxy's URL is in its text.
+    """
+    shows_certificate = route.files.client_cert_file is not None
+    context = route.files.context(_new_context if shows_certificate else _shared_context)
+    proxy = _proxy(route)
+    try:
+        return httpx.AsyncClient(
+            headers={"User-Agent": f"pin-exporter/{__version__}", "Accept-Encoding": "gzip"},
+            verify=context,
+            proxy=proxy,
+            trust_env=not route.goes_direct,
+            timeout=None,  # noqa: S113 - each request has its own
+            limits=_LIMITS,
+            follow_redirects=False,
+            event_hooks={"response": [_forget_redirect]},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
+    except _UNUSABLE:
+        raise ValueError(_wrong_variables()) from None
+
+
+class HttpClients:
+    """A pool for each origin and route. To be used as a context. `make` returns a client for a route."""
+
+    def __init__(
+        self,
+        make: Callable[[Route], httpx.AsyncClient] = http_client,
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._make = make
+        self._elapsed = elapsed
+        self._pools: dict[_Key, Pool] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._decoding = asyncio.Lock()
+        self._checked: dict[Route, tuple[object, ...]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.keep(())
+        await asyncio.gather(*self._closing)
+
+    def check(self, url: str, route: Route = _USUAL) -> None:
+        """Raise SettingsError if no requests to a URL can be made this way. Can run on another thread.
+
+        Each route is tried once, and again when its files have changed: thousands of accounts may share one.
+        """
+        _key(url, route)
+        signature = route.files.signature()
+        if self._checked.get(route) == signature:
+            return
+        try:
+            self._make(route)
+        except ValueError as error:
+            raise _unusable(url, error) from None
+        self._checked[route] = signature
+
+    def for_url(self, url: str, route: Route = _USUAL) -> Pool:
+        """Return the pool for a URL's origin. Raises SettingsError as `check` does."""
+        key = _key(url, route)
+        if key not in self._pools:
+            try:
+                shared = (self._closing, self._decoding)
+                pool = Pool(lambda: self._make(route), route.files, self._elapsed, *shared)
+            except ValueError as error:
+                raise _unusable(url, error) from None
+            self._pools[key] = pool
+        return self._pools[key]
+
+    def keep(self, wanted: Iterable[tuple[str, Route]]) -> None:
+        """Let go of all pools but those for these URLs and routes, each once it is idle."""
+        kept = {_key(url, route) for url, route in wanted}
+        for key in self._pools.keys() - kept:
+            self._pools.pop(key).retire()
+        for route in self._checked.keys() - {route for *_, route in kept}:
+            del self._checked[route]
+
+
+def _key(url: str, route: Route) -> _Key:
+    try:
+        parsed = httpx.URL(url)
+        return parsed.scheme, parsed.host, parsed.port, route
+    except (httpx.InvalidURL, ValueError) as error:
+        raise SettingsError([f"base_url {url} cannot be used: {one_line(str(error))}"]) from None
+
+
+def _unusable(url: str, error: ValueError) -> SettingsError:
+    return SettingsError([f"requests to {url} cannot be made: {error}"])
+
+
+def _proxy(route: Route) -> httpx.Proxy | None:
+    if route.proxy_url is None or route.goes_direct:
+        return None
+    try:
+        proxy = httpx.Proxy(route.proxy_url.get_secret_value())
+    except _UNUSABLE:
+        # The library quotes parts of the URL, in which there may be a password.
+        raise ValueError("proxy_url is no URL that can be used") from None
+    if proxy.url.scheme == "https":
+        proxy.ssl_context = route.files.trusting(_shared_context)
+    return proxy
+
+
+def _wrong_variables() -> str:
+    """Return what to say when no client can be made with the proxies of the environment."""
+    for scheme, url in getproxies_environment().items():
+        if scheme != "no" and not _is_proxy(url if "://" in url else f"http://{url}"):
+            return f"the variable {scheme.upper()}_PROXY must be http://host:port, or unset"
+    return "the variable NO_PROXY must hold names and addresses, without brackets, separated by commas"
+
+
+def _is_proxy(url: str) -> bool:
+    try:
+        return httpx.Proxy(url).url.scheme in ("http", "https")
+    except _UNUSABLE:
+        return False
+
+
+def _new_context() -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        raise ValueError(f"SSL_CERT_FILE or SSL_CERT_DIR cannot be used: {error.strerror}") from None
+
+
+def _shared_context() -> ssl.SSLContext:
+    return _context_for(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@cache
+def _context_for(*_: str | None) -> ssl.SSLContext:
+    """Make one context for all: reading the CAs takes 25 ms."""
+    return _new_context()
+
+
+async def _forget_redirect(response: httpx.Response) -> None:
+    """Keep the library from preparing the next request of a redirect: it parses Location, and may fail."""
+    if location := response.headers.pop("Location", None):
+        response.extensions["location"] = location

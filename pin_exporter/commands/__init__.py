@@ -1,0 +1,1 @@
+"""The command line, and how everything is put together."""

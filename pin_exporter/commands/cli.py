@@ -1,0 +1,187 @@
+"""The command line: read flags and settings, put the parts together, run them, return an exit status."""
+
+import argparse
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pin_exporter import __version__
+from pin_exporter.api.errors import ListenError, OutputError, SettingsError
+from pin_exporter.commands import healthcheck
+from pin_exporter.commands.serve import check_settings, run_as_configured
+from pin_exporter.config.dotenv import load_env_file
+from pin_exporter.config.flags import (
+    add_flag,
+    add_once_flags,
+    add_serve_flags,
+    add_shared_flags,
+    flags_given,
+    unknown_flag,
+)
+from pin_exporter.config.loader import load_web_settings
+from pin_exporter.config.names import unknown_variable_problems
+from pin_exporter.toolkit.logs import configure_logging, tell
+from pin_exporter.toolkit.output import write_text
+
+_log = logging.getLogger("pin_exporter")
+
+
+_DESCRIPTION: Final = "Prometheus exporter for AIOZ Pin, the paid IPFS pinning service."
+_EPILOG: Final = """\
+Without a command, serve is meant: see `pin-exporter serve --help` for its flags.
+
+exit statuses: 0 stopped as asked, 1 a bug, 2 wrong settings or flags, 3 an address that cannot be listened on
+(healthcheck: 0 healthy, 1 not, 2 wrong flags; doctor: 0 no problem, 1 a problem, 2 wrong settings;
+once: 0 everything polled and proven, 1 not everything, 2 wrong settings or output; these and --config.check:
+129, 130 and 143 hung up, interrupted and terminated before they were done)
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in _COMMANDS:
+        _parser("serve").error(f"unknown command: there are {', '.join(_COMMANDS)}")
+    if not arguments or arguments[0] not in (*_COMMANDS, "-h", "--help", "--version"):
+        arguments.insert(0, "serve")
+    parser = _parser(arguments[0])
+    parsed, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        # The first alone and without its value: what follows it may be a key.
+        flag = unknown[0].partition("=")[0]
+        is_flag = flag.startswith("--")
+        parser.error(
+            unknown_flag(flag, _flags_of(parsed.command))
+            if is_flag
+            else f"an argument without a flag; a command stands first: {', '.join(_COMMANDS)}"
+        )
+    try:
+        return _COMMANDS[parsed.command].run(parsed)
+    except SettingsError as error:
+        return _fail(2, [*error.problems, *unknown_variable_problems()])
+    except OutputError as error:
+        return _fail(2, [str(error)])
+    except ListenError as error:
+        return _fail(3, [str(error)])
+    except ExceptionGroup as group:
+        _log.critical("a bug ended the exporter", exc_info=group)
+        return 1
+
+
+def _serve(parsed: argparse.Namespace) -> int:
+    # What is set already wins over the file.
+    load_env_file(Path(".env"))
+    flags = flags_given(parsed)
+    if parsed.config_check:
+        accounts = check_settings(flags)
+        _fail(0, unknown_variable_problems())
+        told = ", ".join(accounts) or "none belongs to this shard"
+        with suppress(BrokenPipeError):  # who reads no further knows enough
+            write_text(f"the settings are good; accounts: {told}\n")
+        return 0
+    run_as_configured(flags)
+    return 0
+
+
+def _once(parsed: argparse.Namespace) -> int:
+    from pin_exporter.once.command import run_once  # noqa: PLC0415 - only where it is wanted
+
+    load_env_file(Path(".env"))
+    output = None if parsed.output is None else Path(parsed.output)
+    status = run_once(flags_given(parsed), form=parsed.format, output=output)
+    return _fail(status, unknown_variable_problems())
+
+
+def _demo(parsed: argparse.Namespace) -> int:
+    from pin_exporter.commands.demo import run_demo  # noqa: PLC0415 - the simulator only where it is wanted
+
+    load_env_file(Path(".env"))
+    settings = load_web_settings(flags_given(parsed))
+    log_events = configure_logging(settings.log_level, settings.log_format)
+    run_demo(settings.web_listen_address, settings.web_telemetry_path, settings.web_config_file, log_events)
+    return 0
+
+
+def _simulate(parsed: argparse.Namespace) -> int:
+    from pin_exporter.simulator.command import run  # noqa: PLC0415 - the simulator only where it is wanted
+
+    return run(parsed)
+
+
+def _doctor(parsed: argparse.Namespace) -> int:
+    from pin_exporter.doctor.command import run_doctor  # noqa: PLC0415 - only where it is wanted
+
+    load_env_file(Path(".env"))
+    status = run_doctor(flags_given(parsed), name=parsed.doctor_account, json=parsed.json)
+    return _fail(status, unknown_variable_problems())
+
+
+def _add_doctor_flags(parser: argparse.ArgumentParser) -> None:
+    from pin_exporter.doctor.command import add_flags  # noqa: PLC0415 - as above
+
+    add_flag(parser, "config_file", "FILE")
+    add_flags(parser)
+
+
+def _add_simulate_flags(parser: argparse.ArgumentParser) -> None:
+    from pin_exporter.simulator.command import add_arguments  # noqa: PLC0415 - as above
+
+    add_arguments(parser)
+
+
+class _Command(NamedTuple):
+    help: str
+    add_flags: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+_COMMANDS: Final[Mapping[str, _Command]] = {
+    "serve": _Command("Poll the accounts and serve their metrics.", add_serve_flags, _serve),
+    "once": _Command("Poll the accounts once, and print their metrics.", add_once_flags, _once),
+    "simulate": _Command("Simulate the AIOZ Pin API.", _add_simulate_flags, _simulate),
+    "demo": _Command("Serve made-up accounts from the simulator, to look around.", add_shared_flags, _demo),
+    "doctor": _Command("Examine the accounts in at most 30 requests each.", _add_doctor_flags, _doctor),
+    "healthcheck": _Command(
+        "Ask the exporter that runs here whether it is healthy.", healthcheck.add_flags, healthcheck.run
+    ),
+}
+
+
+def _parser(chosen: str) -> argparse.ArgumentParser:
+    """Return the parser, with only the chosen command's flags: the simulator's take time to import."""
+    parser = argparse.ArgumentParser(
+        "pin-exporter",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"pin-exporter {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in _COMMANDS.items():
+        subparser = commands.add_parser(
+            name,
+            help=command.help,
+            description=command.help,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if name == chosen:
+            command.add_flags(subparser)
+    return parser
+
+
+def _flags_of(command: str) -> list[str]:
+    parser = argparse.ArgumentParser()
+    _COMMANDS[command].add_flags(parser)
+    return re.findall(r"^ +(?:-\w, )?(--[a-z.-]+)", parser.format_help(), re.MULTILINE)
+
+
+def _fail(status: int, problems: Iterable[str]) -> int:
+    for problem in problems:
+        tell(problem)
+    return status

@@ -1,0 +1,90 @@
+"""The demonstration: the simulator and the exporter in one process, with nothing to configure."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import uvloop
+
+from pin_exporter.api.credentials import checked_key
+from pin_exporter.api.errors import ListenError
+from pin_exporter.api.transport import HttpClients
+from pin_exporter.commands.app import Web, run_exporter
+from pin_exporter.config.accounts import Account
+from pin_exporter.simulator import Simulator, base_url, demo_accounts
+from pin_exporter.simulator import serve as serve_simulator
+from pin_exporter.toolkit.log_events import LogEventCounter
+from pin_exporter.toolkit.web.config import WebConfig, read_web_config
+from pin_exporter.toolkit.web.server import hangups_held, listen, local_url
+
+_SIMULATOR_HOST: Final = "127.0.0.1"
+_SIMULATOR_PORT: Final = 10243
+_POLL_INTERVAL_SECONDS: Final = 15.0
+_HEADROOM: Final = 1.25
+_NOTE: Final = "three made-up accounts on a simulated AIOZ Pin API; nothing real is contacted"
+
+
+@hangups_held()
+def run_demo(
+    listen_addresses: Sequence[str],
+    telemetry_path: str,
+    web_config_file: Path | None,
+    log_events: LogEventCounter,
+) -> None:
+    """Run until SIGTERM or SIGINT. Raises SettingsError, ListenError, and an exception group for a bug."""
+    web_config = read_web_config(web_config_file) if web_config_file else WebConfig()
+    sockets = [listen(address) for address in listen_addresses]
+    simulator_socket = _listen_for_simulator()
+    simulator = Simulator(demo_accounts())
+    api_url = base_url(simulator_socket)
+    accounts = [
+        Account(
+            name=account.name,
+            api_key=checked_key(account.api_key),
+            secret_key=checked_key(account.secret_key),
+            base_url=api_url,
+            poll_interval=_POLL_INTERVAL_SECONDS,
+            requests_per_minute=120,
+            request_timeout=10.0,
+            page_size=1_000,
+            pages_in_flight=4,
+            stale_after=None,
+            size_limit=round(_HEADROOM * account.totals().size_bytes),
+        )
+        for account in simulator.accounts.values()
+    ]
+    url = local_url(sockets[0], web_config.scheme)
+    sys.stdout.write(
+        f"pin-exporter demo: {_NOTE}\n"
+        f"metrics    {url}{telemetry_path}\n"
+        f"overview   {url}/\n"
+        f"simulator  {api_url}/pinning/pins/ (controls: {api_url.removesuffix('/api')}/control/accounts)\n"
+    )
+    sys.stdout.flush()
+    uvloop.run(
+        run_exporter(
+            accounts,
+            HttpClients(),
+            Web(
+                sockets,
+                telemetry_path,
+                config_file=web_config_file,
+                config=web_config,
+                note=f"Demonstration: {_NOTE}.",
+            ),
+            reload=lambda: accounts,
+            log_events=log_events,
+            beside={"simulator": lambda: serve_simulator(simulator, simulator_socket, asyncio.Event())},
+        )
+    )
+
+
+def _listen_for_simulator() -> socket.socket:
+    """Take the usual port, or any other when another demonstration has it."""
+    try:
+        return listen(f"{_SIMULATOR_HOST}:{_SIMULATOR_PORT}")
+    except ListenError:
+        return listen(f"{_SIMULATOR_HOST}:0")

@@ -1,0 +1,1 @@
+"""Read flags, environment, `.env` and config file into accounts."""

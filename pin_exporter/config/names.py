@@ -1,0 +1,56 @@
+"""What a setting is called as a flag and as a variable, and which variables are misspelt."""
+
+import difflib
+import os
+import re
+from typing import Final
+
+from pin_exporter.config.settings import ENV_PREFIX, Settings
+
+LONGEST_NAME: Final = 80
+"""Of a longer name, no more is compared with those that there are."""
+_PLAIN_FLAGS: Final = {"shard": "--shard", "total_shards": "--total-shards"}
+_SERVICE_VARIABLE: Final = re.compile(r"_SERVICE_HOST|_SERVICE_PORT(_\w+)?|_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?")
+
+
+def flag_of(name: str) -> str:
+    """Return a setting's flag: `web_listen_address` is `--web.listen-address`.
+
+    `web_config_file` is `--web.config.file`, as with all of Prometheus' exporters.
+    """
+    section, _, rest = name.partition("_")
+    dotted = f"{section}.{rest.replace('config_file', 'config.file')}"
+    return _PLAIN_FLAGS.get(name) or f"--{dotted.replace('_', '-')}"
+
+
+def variable_of(name: str) -> str:
+    """Return a setting's environment variable."""
+    return ENV_PREFIX + name.upper()
+
+
+def unknown_variables() -> list[str]:
+    """Return the environment variables with our prefix that set nothing, most likely misspelt.
+
+    Kubernetes sets some for a Service called pin-exporter; those are left out.
+    """
+    known = {variable_of(name) for name in (*Settings.model_fields, "build_revision")}
+    return sorted(
+        name
+        for name, value in os.environ.items()
+        if name.startswith(ENV_PREFIX) and name not in known and not _is_kubernetes(name, value)
+    )
+
+
+def unknown_variable_problems() -> list[str]:
+    """Return a line for each environment variable with our prefix that sets nothing."""
+    problems = []
+    for variable in unknown_variables():
+        name = variable.removeprefix(ENV_PREFIX).lower()[:LONGEST_NAME]
+        close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        meant = f": did you mean {variable_of(close[0])}?" if close else ""
+        problems.append(f"{variable}: is not a setting and has no effect{meant}")
+    return problems
+
+
+def _is_kubernetes(name: str, value: str) -> bool:
+    return bool(_SERVICE_VARIABLE.search(name)) or (name.endswith("_PORT") and "://" in value)

@@ -1,0 +1,1 @@
+"""Read, prove and count the list of pins."""

@@ -1,0 +1,209 @@
+"""Count pins: fold rows into an immutable inventory, in bounded memory, whatever words they carry."""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise, product
+from typing import Final, NamedTuple
+
+from pin_exporter.api.model import Phase, Pin, phase_of
+from pin_exporter.inventory.hash_set import DistinctSet
+from pin_exporter.inventory.label_limit import KNOWN_WORDS, NO_WORD, Status, WordList, status_labels
+from pin_exporter.inventory.problem_pins import NOTHING_TO_ATTEND, Attention, Shortlist, Shortlists
+
+SIZE_BOUNDS: Final = tuple(4**exponent for exponent in range(5, 20))
+"""Upper bounds of the size histogram in bytes: powers of 4 from 1 KiB to 256 GiB."""
+AGE_BOUNDS: Final = (600, 3_600, 21_600, 86_400, 604_800, 2_592_000)
+"""Upper bounds of the age histogram in seconds: 10 minutes, 1 and 6 hours, 1, 7 and 30 days."""
+
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_REMEMBERED_KEYS: Final = 1_024
+
+_Key = tuple[str | None, bool | None, str | None, bool | None, bool | None]
+
+
+class Kind(NamedTuple):
+    """One combination of the `pinned`, `source` and `kind` labels."""
+
+    pinned: bool
+    by_cid: bool
+    directory: bool
+
+
+class Held(NamedTuple):
+    """A number of pins and the sum of their sizes in bytes."""
+
+    pins: int
+    size: int
+
+
+class Shown(NamedTuple):
+    """The label values shown so far. Later inventories go on showing them, at 0 if need be."""
+
+    statuses: tuple[Status, ...] = ()
+    sub_hash_statuses: tuple[str, ...] = ()
+
+
+NOTHING_SHOWN: Final = Shown()
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What one complete walk counted. Sizes in bytes, dates in Unix seconds.
+
+    `size_counts` and `age_counts` hold one number for each bound and one for what lies above the last.
+    """
+
+    pins: int
+    size: int
+    by_status: Mapping[Status, Held]
+    by_sub_hash_status: Mapping[str, int]
+    by_kind: Mapping[Kind, int]
+    unique_cids: int
+    duplicate_size_bytes: int
+    size_counts: tuple[int, ...]
+    age_counts: tuple[int, ...]
+    age_sum_seconds: float
+    oldest_unfinished_at: float | None
+    newest_at: float | None
+    malformed: int
+    attention: Attention = NOTHING_TO_ATTEND
+
+    @property
+    def shown(self) -> Shown:
+        """Return the label values that this inventory shows, in the order in which they came."""
+        return Shown(tuple(self.by_status), tuple(self.by_sub_hash_status))
+
+
+@dataclass(slots=True)
+class _Group:
+    """Rows that are alike in everything that becomes a label."""
+
+    status: Status
+    sub_hash_status: str
+    kind: Kind
+    unfinished: bool
+    shortlist: Shortlist | None
+    pins: int = 0
+    size: int = 0
+
+
+class Tally:
+    """Counts pins as they are read; `inventory` says what came out.
+
+    `shown` is what the previous inventory showed. Memory grows by 17 to 34 bytes for each CID and by 8 for
+    each unfinished pin, and not with the number of different words: beyond 32 of a kind, and beyond 64
+    characters, a word is counted as `other`.
+    """
+
+    def __init__(self, shown: Shown = NOTHING_SHOWN) -> None:
+        self._shown = shown
+        self._statuses = WordList((word for word, _ in shown.statuses), unlimited=KNOWN_WORDS)
+        self._sub_hash_statuses = WordList(shown.sub_hash_statuses)
+        self._groups: dict[tuple[Status, str, Kind], _Group] = {}
+        self._groups_by_key: dict[_Key, _Group] = {}
+        self._shortlists = Shortlists()
+        self._cids = DistinctSet()
+        self._duplicate_size_bytes = 0
+        self._size_bits = [0] * 64
+        self._unfinished = array("d")
+        self._newest = _EPOCH
+        self._malformed = 0
+
+    def add(self, pins: Iterable[Pin | None]) -> None:
+        """Count pins that were not counted before; None is a row that could not be read."""
+        groups, cids, size_bits, newest = self._groups_by_key, self._cids, self._size_bits, self._newest
+        for pin in pins:
+            if pin is None:
+                self._malformed += 1
+                continue
+            key = (pin.status, pin.pinned, pin.sub_hash_status, pin.is_pin_by_hash, pin.is_dir)
+            group = groups.get(key) or self._group(key)
+            size = pin.size or 0
+            group.pins += 1
+            group.size += size
+            size_bits[(size - 1).bit_length() if size else 0] += 1
+            if pin.cid and not cids.add(pin.cid):
+                self._duplicate_size_bytes += size
+            if group.shortlist:
+                group.shortlist.add(pin)
+            date = pin.date_pinned
+            if date is None:
+                continue
+            if date > newest:  # noqa: PLR1730 - a call less for each pin
+                newest = date
+            if group.unfinished and date > _EPOCH:
+                self._unfinished.append(date.timestamp())
+        self._newest = newest
+
+    def inventory(self, now: float) -> Inventory:
+        """Return what was counted; `now` is the walk's end in Unix seconds, from which ages are taken."""
+        groups = self._groups.values()
+        ages = [max(0.0, now - date) for date in self._unfinished]
+        return Inventory(
+            pins=sum(group.pins for group in groups),
+            size=sum(group.size for group in groups),
+            by_status=self._by_status(),
+            by_sub_hash_status=self._by_sub_hash_status(),
+            by_kind=_by_kind(groups),
+            unique_cids=len(self._cids),
+            duplicate_size_bytes=self._duplicate_size_bytes,
+            size_counts=_size_counts(self._size_bits),
+            age_counts=_age_counts(ages),
+            age_sum_seconds=sum(ages),
+            oldest_unfinished_at=min(self._unfinished, default=None),
+            newest_at=self._newest.timestamp() if self._newest > _EPOCH else None,
+            malformed=self._malformed,
+            attention=self._shortlists.attention(),
+        )
+
+    def _group(self, key: _Key) -> _Group:
+        status, pinned, sub_hash_status, by_cid, directory = key
+        word = self._statuses.label(status)
+        phase = phase_of(status or NO_WORD, pinned=pinned)
+        kind = Kind(phase is Phase.PINNED if pinned is None else pinned, bool(by_cid), bool(directory))
+        labels = ((word, phase), self._sub_hash_statuses.label(sub_hash_status), kind)
+        shortlist = self._shortlists.of(status or NO_WORD, phase)
+        unfinished = phase is Phase.IN_PROGRESS
+        group = self._groups.setdefault(labels, _Group(*labels, unfinished, shortlist))
+        short = len(status or "") + len(sub_hash_status or "") < 256
+        if short and len(self._groups_by_key) < _REMEMBERED_KEYS:
+            self._groups_by_key[key] = group
+        return group
+
+    def _by_status(self) -> dict[Status, Held]:
+        labels = [*self._shown.statuses, *(group.status for group in self._groups.values())]
+        folded = status_labels(labels)
+        held = dict.fromkeys(folded.values(), Held(0, 0))
+        for group in self._groups.values():
+            label = folded[group.status]
+            held[label] = Held(held[label].pins + group.pins, held[label].size + group.size)
+        return held
+
+    def _by_sub_hash_status(self) -> dict[str, int]:
+        counts = dict.fromkeys(self._shown.sub_hash_statuses, 0)
+        for group in self._groups.values():
+            counts[group.sub_hash_status] = counts.get(group.sub_hash_status, 0) + group.pins
+        return counts
+
+
+def _by_kind(groups: Iterable[_Group]) -> dict[Kind, int]:
+    counts = dict.fromkeys(map(Kind._make, product((False, True), repeat=3)), 0)
+    for group in groups:
+        counts[group.kind] += group.pins
+    return counts
+
+
+def _size_counts(size_bits: list[int]) -> tuple[int, ...]:
+    """Gather counts by bit length into counts by bound: 4**n has 2n + 1 bits, and belongs to its bucket."""
+    edges = [0, *(bound.bit_length() for bound in SIZE_BOUNDS), len(size_bits)]
+    return tuple(sum(size_bits[low:high]) for low, high in pairwise(edges))
+
+
+def _age_counts(ages: Iterable[float]) -> tuple[int, ...]:
+    counts = [0] * (len(AGE_BOUNDS) + 1)
+    for age in ages:
+        counts[bisect_left(AGE_BOUNDS, age)] += 1
+    return tuple(counts)

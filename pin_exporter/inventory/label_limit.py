@@ -1,0 +1,67 @@
+"""Keep the label values that come from the API few and steady, however many words it makes up."""
+
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from pin_exporter.api.model import VOCABULARIES, Phase
+
+NO_WORD: Final = "none"
+OTHER_WORD: Final = "other"
+MAX_WORDS: Final = 32
+MAX_WORD_LENGTH: Final = 64
+KNOWN_WORDS: Final = frozenset(word for words in VOCABULARIES for word in words)
+
+Status = tuple[str, Phase]
+"""The values of the labels `status` and `phase`."""
+
+
+class WordList:
+    """Admits the first 32 words, and any of `unlimited`; whatever comes later or is too long is `other`."""
+
+    def __init__(self, admitted: Iterable[str] = (), *, unlimited: Collection[str] = ()) -> None:
+        self._free = {*unlimited, NO_WORD, OTHER_WORD}
+        self._admitted = set(admitted) - self._free
+
+    def label(self, word: str | None) -> str:
+        """Return the label for a word: itself, `other`, or `none` for no word."""
+        if not word:
+            return NO_WORD
+        if word in self._free or word in self._admitted:
+            return word
+        if len(word) > MAX_WORD_LENGTH or len(self._admitted) >= MAX_WORDS:
+            return OTHER_WORD
+        self._admitted.add(word)
+        return word
+
+
+def status_labels(seen: Iterable[Status]) -> dict[Status, Status]:
+    """Return the labels to show for those seen, and for every word of the vocabularies they are from.
+
+    So that a series does not vanish when its last pin does. At most 32 words remain, known ones first; the
+    others are shown as `other`, each in its phase, so that a failed pin is a failed pin by any name.
+    """
+    labels = dict.fromkeys(seen)
+    words = dict.fromkeys(word for word, _ in labels)
+    filled = _vocabularies_of(words)
+    known = {word for word, _ in filled} | (words.keys() & KNOWN_WORDS)
+    unknown = [word for word in words if word not in known and word not in (NO_WORD, OTHER_WORD)]
+    folded = set(unknown[max(0, MAX_WORDS - len(known) - (NO_WORD in words)) :])
+    return {status: status for status in filled} | {
+        (word, phase): (OTHER_WORD if word in folded else word, phase) for word, phase in labels
+    }
+
+
+def _vocabularies_of(words: Collection[str]) -> list[Status]:
+    """Return all labels of the vocabularies that the words are from, of the newest for no words at all.
+
+    A finished word stands twice, because `pinned: false` turns it into a removed pin.
+    """
+    exact = [vocabulary for vocabulary in VOCABULARIES if not vocabulary.keys().isdisjoint(words)]
+    lowered = {word.lower() for word in words}
+    alike = [v for v in VOCABULARIES if not lowered.isdisjoint(word.lower() for word in v)]
+    return [
+        status
+        for vocabulary in exact or alike or (() if words else VOCABULARIES[-1:])
+        for word, phase in vocabulary.items()
+        for status in ((word, phase), (word, Phase.REMOVED if phase is Phase.PINNED else phase))
+    ]

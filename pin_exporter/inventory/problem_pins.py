@@ -1,0 +1,100 @@
+"""Keep the pins that need a person's attention: few of each kind, however long the list is."""
+
+import heapq
+from dataclasses import dataclass
+from itertools import count
+from typing import Final
+
+from pin_exporter.api.model import Phase, Pin, is_out_of_money
+
+MOST_PINS: Final = 50
+MAX_TEXT_LENGTH: Final = 200
+"""Characters kept of a name, CID or status: they are chosen by whoever pins."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotedPin:
+    """A pin as a person wants to see it. `date_pinned` in Unix seconds, `size` in bytes.
+
+    A date that is not after 1970, such as the zero time of the API's language, is no date.
+    """
+
+    id: str
+    name: str | None
+    cid: str | None
+    status: str | None
+    date_pinned: float | None
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """At most 50 pins of a kind: those that failed or ran out of money last, those in progress longest."""
+
+    failed: tuple[NotedPin, ...] = ()
+    out_of_money: tuple[NotedPin, ...] = ()
+    in_progress: tuple[NotedPin, ...] = ()
+
+
+NOTHING_TO_ATTEND: Final = Attention()
+
+
+class Shortlist:
+    """The 50 newest pins of those added, or the 50 oldest; a pin without a date comes after all others."""
+
+    def __init__(self, *, oldest: bool) -> None:
+        self._sign = -1.0 if oldest else 1.0
+        self._heap: list[tuple[float, int, NotedPin]] = []
+        self._order = count(0, -1)
+
+    def add(self, pin: Pin) -> None:
+        """Take note of a pin if it is one of the 50."""
+        date = _dated(pin)
+        rank = -float("inf") if date is None else self._sign * date
+        if len(self._heap) < MOST_PINS:
+            heapq.heappush(self._heap, (rank, next(self._order), _noted(pin)))
+        elif rank > self._heap[0][0]:
+            heapq.heapreplace(self._heap, (rank, next(self._order), _noted(pin)))
+
+    def pins(self) -> tuple[NotedPin, ...]:
+        """Return the pins, first those that were looked for most."""
+        return tuple(pin for _, _, pin in sorted(self._heap, reverse=True))
+
+
+class Shortlists:
+    """One list for each kind of pin that needs attention."""
+
+    def __init__(self) -> None:
+        self._failed = Shortlist(oldest=False)
+        self._out_of_money = Shortlist(oldest=False)
+        self._in_progress = Shortlist(oldest=True)
+
+    def of(self, status: str, phase: Phase) -> Shortlist | None:
+        """Return the list for pins of a status and phase; None for those that are as they should be."""
+        if is_out_of_money(status):
+            return self._out_of_money
+        return {Phase.FAILED: self._failed, Phase.IN_PROGRESS: self._in_progress}.get(phase)
+
+    def attention(self) -> Attention:
+        """Return what was noted."""
+        return Attention(self._failed.pins(), self._out_of_money.pins(), self._in_progress.pins())
+
+
+def _dated(pin: Pin) -> float | None:
+    date = pin.date_pinned.timestamp() if pin.date_pinned else 0.0
+    return date if date > 0 else None
+
+
+def _noted(pin: Pin) -> NotedPin:
+    return NotedPin(
+        id=_cut(pin.id),
+        name=pin.name and _cut(pin.name),
+        cid=pin.cid and _cut(pin.cid),
+        status=pin.status and _cut(pin.status),
+        date_pinned=_dated(pin),
+        size=pin.size,
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT_LENGTH else text[: MAX_TEXT_LENGTH - 1] + "…"

@@ -1,0 +1,1 @@
+"""The metrics: their names and their meaning."""

@@ -1,0 +1,1 @@
+"""Decide when to poll, and hold what is known."""

@@ -1,0 +1,165 @@
+"""What is known of one account at one moment, immutable, and the pure steps from one moment to the next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, Self
+
+from pin_exporter.api.errors import REASONS, InconsistentError
+from pin_exporter.api.model import Totals, Verdict
+from pin_exporter.api.request_stats import Operation, Traffic
+from pin_exporter.inventory.counter import Inventory
+
+KEY_REASONS: Final = frozenset({"unauthorized", "forbidden"})
+"""The reasons that are about the key: no other request with it can succeed."""
+MOST_POLLS: Final = 50
+"""Polls of a collector that are remembered."""
+
+
+class Collector(StrEnum):
+    """The two things polled of each account."""
+
+    TOTALS = "totals"
+    INVENTORY = "inventory"
+
+    @property
+    def operation(self) -> Operation:
+        """Return what this collector's requests are for."""
+        return Operation.TOTALS if self is Collector.TOTALS else Operation.LIST
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A published inventory: the counts, how far they are proven, what they took, what the API reported."""
+
+    inventory: Inventory
+    verdict: Verdict
+    requests: int
+    reported: Totals
+
+    @property
+    def unaccounted_files(self) -> int:
+        """Return files reported by the API minus pins counted."""
+        return self.reported.files - self.inventory.pins
+
+
+@dataclass(frozen=True, slots=True)
+class PollRecord:
+    """One poll that is over. `began_at` in Unix seconds; the verdict is that of an inventory, else None."""
+
+    began_at: float
+    duration_seconds: float
+    requests: int
+    verdict: Verdict | None = None
+    reason: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How one collector is doing. `…_at` are Unix seconds, 0 before the first; `elapsed` is the clock's.
+
+    Data older than `stale_after_seconds` are no longer shown. `reason` and `error` are None after a success.
+    """
+
+    interval_seconds: float
+    stale_after_seconds: float
+    polls: int = 0
+    failures: Mapping[str, int] = field(default_factory=lambda: MappingProxyType(dict.fromkeys(REASONS, 0)))
+    last_attempt_at: float = 0.0
+    last_success_at: float = 0.0
+    last_success_elapsed: float | None = None
+    duration_seconds: float | None = None
+    reason: str | None = None
+    error: str | None = None
+
+    def is_fresh(self, elapsed: float) -> bool:
+        """Tell whether data from the last success may still be shown."""
+        return (
+            self.last_success_elapsed is not None
+            and elapsed - self.last_success_elapsed <= self.stale_after_seconds
+        )
+
+    def attempted(self, *, at: float, duration_seconds: float) -> Self:
+        """Return the health after one more attempt."""
+        return replace(self, polls=self.polls + 1, last_attempt_at=at, duration_seconds=duration_seconds)
+
+    def succeeded(
+        self,
+        *,
+        elapsed: float,
+        interval_seconds: float,
+        stale_after_seconds: float,
+        age_seconds: float = 0.0,
+    ) -> Self:
+        """Return the health after the attempt succeeded, with the interval that follows from it.
+
+        `age_seconds` is how old the data are already, because the attempt went on with an earlier one.
+        """
+        return replace(
+            self,
+            last_success_at=self.last_attempt_at - age_seconds,
+            last_success_elapsed=elapsed - age_seconds,
+            interval_seconds=interval_seconds,
+            stale_after_seconds=stale_after_seconds,
+            reason=None,
+            error=None,
+        )
+
+    def unproven(self) -> Self:
+        """Return the health after an attempt whose outcome is shown, but counts as a failure to prove it."""
+        return self._counted(InconsistentError.reason)
+
+    def failed(self, reason: str, error: str) -> Self:
+        """Return the health after the attempt failed; the last success stays as it was."""
+        return replace(self._counted(reason), reason=reason, error=error)
+
+    def _counted(self, reason: str) -> Self:
+        failures = {**self.failures, reason: self.failures[reason] + 1}
+        return replace(self, failures=MappingProxyType(failures))
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSnapshot:
+    """One account at one moment: the newest data of both collectors, their health, the traffic.
+
+    `records` holds the last polls of each collector, oldest first.
+    """
+
+    account: str
+    health: Mapping[Collector, Health]
+    size_limit_bytes: int | None = None
+    totals: Totals | None = None
+    counted: Counted | None = None
+    traffic: Traffic = field(default_factory=Traffic)
+    records: Mapping[Collector, tuple[PollRecord, ...]] = field(default_factory=dict)
+
+    def with_health(self, collector: Collector, health: Health) -> Self:
+        """Return the snapshot with one collector's health replaced."""
+        return replace(self, health={**self.health, collector: health})
+
+    def with_record(self, collector: Collector, record: PollRecord) -> Self:
+        """Return the snapshot with one more poll on record."""
+        records = (*self.records.get(collector, ()), record)[-MOST_POLLS:]
+        return replace(self, records={**self.records, collector: records})
+
+    def fresh(self, elapsed: float) -> frozenset[Collector]:
+        """Return the collectors whose data may still be shown, wherever they are shown."""
+        return frozenset(collector for collector, health in self.health.items() if health.is_fresh(elapsed))
+
+    @property
+    def is_refused(self) -> bool:
+        """Tell whether the key was refused when the totals were polled last."""
+        return self.health[Collector.TOTALS].reason in KEY_REASONS
+
+    @property
+    def is_tried(self) -> bool:
+        """Tell whether the totals were polled, be it in vain."""
+        return self.health[Collector.TOTALS].polls > 0
+
+    @property
+    def up(self) -> bool:
+        """Tell whether the newest totals poll succeeded."""
+        health = self.health[Collector.TOTALS]
+        return health.last_success_elapsed is not None and health.reason is None

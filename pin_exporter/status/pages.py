@@ -1,0 +1,72 @@
+"""Write the status pages: reports as HTML, in which everything from outside is escaped."""
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from pin_exporter.status.account import Detail
+from pin_exporter.status.report import Report
+from pin_exporter.status.runbooks import documents_url
+from pin_exporter.toolkit import display_text as shown
+
+_loader: Final = PackageLoader("pin_exporter.status")
+_environment: Final = Environment(
+    loader=_loader,
+    autoescape=True,
+    auto_reload=False,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+class Pages:
+    """The pages of one exporter. `note` is shown on each of them, such as that all is made up."""
+
+    def __init__(self, telemetry_path: str, note: str | None = None) -> None:
+        shared = {
+            "telemetry_path": telemetry_path.removeprefix("/"),
+            "note": note,
+            "documents_url": documents_url(),
+        }
+        # Read now, so that an upgrade on the disk does not change a process that runs.
+        for name in _loader.list_templates():
+            _environment.get_template(name)
+        # Links are relative, so that the pages also work below a path of a proxy.
+        self._overview = partial(_environment.get_template("overview.html").render, shared, root="./")
+        self._account = partial(_environment.get_template("account.html").render, shared, root="../")
+
+    def overview(self, report: Report) -> str:
+        """Return the page on all accounts."""
+        return self._overview(report=report)
+
+    def account(self, detail: Detail) -> str:
+        """Return the page on one account."""
+        return self._account(report=detail)
+
+
+def style_sheet() -> str:
+    """Return the style sheet of all pages."""
+    return _environment.get_template("style.css").render()
+
+
+def _datetime(at: float) -> str:
+    """Return Unix seconds as HTML wants them in an attribute, nothing for what no calendar has."""
+    try:
+        return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+_environment.filters |= {
+    "bar_widths": shown.bar_widths,
+    "date": shown.date_text,
+    "datetime": _datetime,
+    "duration": shown.duration_text,
+    "number": shown.number_text,
+    "pieces": shown.pieces,
+    "share": shown.share_text,
+    "size": shown.size_text,
+}

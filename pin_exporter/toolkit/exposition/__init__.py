@@ -1,0 +1,1 @@
+"""Turn metric families into bytes."""

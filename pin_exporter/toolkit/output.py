@@ -1,0 +1,33 @@
+"""Standard output, which may be closed, full, a pipe that nobody reads any more, or a terminal."""
+
+import os
+import sys
+from typing import TextIO
+
+from pin_exporter.api.errors import OutputError
+
+
+def is_watched(stream: TextIO | None) -> bool:
+    """Tell whether a person may be watching, at a terminal that knows escape sequences."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def check_standard_output() -> None:
+    """Raise OutputError if there is no standard output."""
+    if sys.stdout is None:
+        raise OutputError("standard output is closed: open it")
+
+
+def write_text(text: str) -> None:
+    """Write text, whatever the encoding of standard output. Raises OutputError, or BrokenPipeError."""
+    check_standard_output()
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except OSError as error:
+        # What is left in the buffer would be written, and fail, once more when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise OutputError(f"standard output cannot be written: {error.strerror}") from None

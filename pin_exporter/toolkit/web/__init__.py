@@ -1,0 +1,1 @@
+"""Serve HTTP safely: TLS, passwords, limits, and a configuration that is read again."""

@@ -1,0 +1,200 @@
+"""Read `tls_server_config` of the web configuration: what it may say, and what is refused by name."""
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pin_exporter.toolkit.files import open_plain
+from pin_exporter.toolkit.web.section import Section
+from pin_exporter.toolkit.web.tls import Tls, load_certificate, new_context, plain_san, trust_clients_of
+
+_MAX_FILE_BYTES: Final = 2**20
+_KEYS: Final = (
+    "cert_file",
+    "key_file",
+    "cert",
+    "key",
+    "client_auth_type",
+    "client_ca_file",
+    "client_ca",
+    "client_allowed_sans",
+    "min_version",
+    "max_version",
+    "cipher_suites",
+    "prefer_server_cipher_suites",
+    "curve_preferences",
+)
+_VERSIONS: Final = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
+_BROKEN_VERSIONS: Final = ("TLS10", "TLS11")
+_CLIENT_AUTH: Final = {
+    "NoClientCert": ssl.CERT_NONE,
+    "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
+    "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
+}
+_UNVERIFIED_CLIENT_AUTH: Final = ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert")
+_CURVES: Final = {
+    "CurveP256": "prime256v1",
+    "CurveP384": "secp384r1",
+    "CurveP521": "secp521r1",
+    "X25519": "X25519",
+}
+_CIPHERS: Final = {
+    f"TLS_ECDHE_{key}_WITH_{go}": f"ECDHE-{key}-{openssl}"
+    for key in ("ECDSA", "RSA")
+    for go, openssl in {
+        "AES_128_GCM_SHA256": "AES128-GCM-SHA256",
+        "AES_256_GCM_SHA384": "AES256-GCM-SHA384",
+        "CHACHA20_POLY1305_SHA256": "CHACHA20-POLY1305",
+        "AES_128_CBC_SHA": "AES128-SHA",
+        "AES_256_CBC_SHA": "AES256-SHA",
+    }.items()
+}
+"""Go's names of what it takes to be safe, and OpenSSL's."""
+_CIPHERS_OF_TLS13: Final = (
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_CHACHA20_POLY1305_SHA256",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSection:
+    """What came of it: no TLS if nothing is set. `read` are the files with their content."""
+
+    tls: Tls | None
+    read: tuple[tuple[Path, bytes], ...]
+
+
+def read_tls_section(section: Section) -> TlsSection:
+    """Read the section and all that it names; problems are noted there, and then there is no TLS either."""
+    section.refuse_others(*_KEYS)
+    if not section.values:
+        return TlsSection(None, ())
+    problems_before = len(section.problems)
+    files = _Files(section, {})
+    context = new_context()
+    _read_certificate(section, context, files)
+    _read_versions(section, context)
+    _read_ciphers(section, context)
+    _read_client_auth(section, context, files)
+    tls = Tls(context, _allowed_sans(section, context.verify_mode))
+    sound = len(section.problems) == problems_before
+    return TlsSection(tls if sound else None, tuple(files.contents.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What is given as text or as a file, whose name starts at the folder of the configuration."""
+
+    section: Section
+    contents: dict[Path, bytes]
+
+    def content(self, name: str) -> bytes | None:
+        """Return what `name` or `name`_file gives, None if neither does or it cannot be read."""
+        section, in_file = self.section, f"{name}_file"
+        text, chosen = section.text(name), section.text(in_file)
+        if text and chosen:
+            section.problem(in_file, f"{name} and {in_file} are both given: leave one out")
+            return None
+        if text or not chosen:
+            return text.encode() if text else None
+        try:
+            # Neither path nor content is shown: somebody may have put the key itself there.
+            path = section.file.path.parent / chosen
+            with open_plain(path) as file:
+                content = file.read(_MAX_FILE_BYTES + 1)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "not a path"
+            hint = "" if Path(chosen).is_absolute() else f" (from the folder of {section.file.path.name})"
+            section.problem(in_file, f"cannot read the file: {reason}{hint}")
+            return None
+        if len(content) > _MAX_FILE_BYTES:
+            section.problem(in_file, f"the file is larger than {_MAX_FILE_BYTES} bytes")
+            return None
+        self.contents[path] = content
+        return content
+
+
+def _read_certificate(section: Section, context: ssl.SSLContext, files: _Files) -> None:
+    for name in ("cert", "key"):
+        if not section.text(name) and not section.text(f"{name}_file"):
+            section.problem(f"{name}_file", f"is missing: TLS needs it or {name}")
+    certificate, key = files.content("cert"), files.content("key")
+    if certificate is not None and key is not None:
+        try:
+            load_certificate(context, certificate, key)
+        except ValueError as error:
+            section.problem("cert" if section.text("cert") else "cert_file", str(error))
+
+
+def _read_versions(section: Section, context: ssl.SSLContext) -> None:
+    for name in ("min_version", "max_version"):
+        if section.text(name) in _BROKEN_VERSIONS:
+            section.problem(name, "versions before TLS 1.2 are not supported: set TLS12 or TLS13")
+            return
+    context.minimum_version = section.choice("min_version", _VERSIONS, ssl.TLSVersion.TLSv1_2)
+    maximum = section.choice("max_version", _VERSIONS, ssl.TLSVersion.TLSv1_3)
+    if maximum < context.minimum_version:
+        section.problem("max_version", "is below min_version")
+    context.maximum_version = maximum
+
+
+def _read_ciphers(section: Section, context: ssl.SSLContext) -> None:
+    suites, curves = section.texts("cipher_suites"), section.texts("curve_preferences")
+    unknown = [suite for suite in suites if suite not in _CIPHERS and suite not in _CIPHERS_OF_TLS13]
+    # Those of TLS 1.3 cannot be chosen, in Go neither.
+    chosen = [_CIPHERS[suite] for suite in suites if suite in _CIPHERS]
+    if unknown:
+        known = ", ".join((*_CIPHERS, *_CIPHERS_OF_TLS13))
+        section.problem("cipher_suites", f"holds what is none of {known}")
+    elif chosen:
+        try:
+            context.set_ciphers(":".join(chosen))
+        except ssl.SSLError:
+            section.problem("cipher_suites", "this machine's OpenSSL allows none of them")
+    elif suites and context.minimum_version < ssl.TLSVersion.TLSv1_3:
+        section.problem("cipher_suites", "holds none of TLS 1.2: add one, or set min_version: TLS13")
+    if section.boolean("prefer_server_cipher_suites", default=True):
+        context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
+    else:
+        context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    if len(curves) > 1:
+        section.problem("curve_preferences", "more than one curve is not supported: leave one")
+    elif curves and curves[0] not in _CURVES:
+        section.problem("curve_preferences", f"must be one of {', '.join(_CURVES)}")
+    elif curves:
+        context.set_ecdh_curve(_CURVES[curves[0]])
+
+
+def _read_client_auth(section: Section, context: ssl.SSLContext, files: _Files) -> None:
+    authorities = files.content("client_ca")
+    given = "client_ca" if section.text("client_ca") else "client_ca_file"
+    if section.text("client_auth_type") in _UNVERIFIED_CLIENT_AUTH:
+        told = "a mode that does not verify certificates is not supported: set RequireAndVerifyClientCert"
+        section.problem("client_auth_type", told)
+        return
+    mode = section.choice("client_auth_type", _CLIENT_AUTH, ssl.CERT_NONE)
+    if mode == ssl.CERT_NONE:
+        if section.text(given) and not section.text("client_auth_type"):
+            section.problem(given, "has no effect: set client_auth_type: RequireAndVerifyClientCert")
+        elif section.text(given):
+            section.problem(given, "has no effect with client_auth_type: NoClientCert: leave it out")
+    elif not section.text(given):
+        section.problem("client_auth_type", "needs client_ca_file or client_ca, to verify certificates by")
+    elif authorities is not None:
+        try:
+            trust_clients_of(context, authorities, mode)
+        except ValueError as error:
+            section.problem(given, str(error))
+
+
+def _allowed_sans(section: Section, mode: ssl.VerifyMode) -> frozenset[str]:
+    names = section.texts("client_allowed_sans")
+    if section.values.get("client_allowed_sans") == []:
+        # Not as if it were not there: a list that came out empty must not let everybody in.
+        told = "is empty, which would let nobody in: name somebody, or leave it out"
+        section.problem("client_allowed_sans", told)
+    if names and mode != ssl.CERT_REQUIRED:
+        section.problem("client_allowed_sans", "needs client_auth_type: RequireAndVerifyClientCert")
+    return frozenset(map(plain_san, names))

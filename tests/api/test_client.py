@@ -1,0 +1,609 @@
+import asyncio
+import gzip
+import ssl
+import threading
+import zlib
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import suppress
+from functools import partial
+from itertools import pairwise
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pin_exporter import __version__
+from pin_exporter.api.client import MAX_BODY_BYTES, Exchange, PinApi, _KeyAuth
+from pin_exporter.api.decode import decode_page
+from pin_exporter.api.errors import (
+    PollError,
+    RateLimitedError,
+    RequestTimeoutError,
+    ServerError,
+    SettingsError,
+)
+from pin_exporter.api.model import Page
+from pin_exporter.api.pool import MAX_CONNECTIONS, Pool
+from pin_exporter.api.status_errors import Answer
+from pin_exporter.api.transport import HttpClients
+from tests.support.clocks import settle
+from tests.support.service import (
+    API_KEY,
+    BASE_URL,
+    SECRET_KEY,
+    Answering,
+    credentials,
+    page,
+    pin_api,
+    pool_over,
+    row,
+    served_by,
+)
+
+T = TypeVar("T")
+GOOD = page([row(1), row(2)])
+
+
+class Asking:
+    """Asks the API once; keeps the request it sent, and what it observed."""
+
+    def __init__(self, answer: httpx.Response | Exception | Answering, *, base_url: str = BASE_URL) -> None:
+        self.requests: list[httpx.Request] = []
+        self.exchanges: list[Exchange] = []
+        self._answer = answer
+        self.api = pin_api(self._answered, base_url=base_url)
+
+    def _answered(self, request: httpx.Request) -> Any:
+        self.requests.append(request)
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer if isinstance(self._answer, httpx.Response) else self._answer(request)
+
+    def page(self, offset: int = 0, limit: int = 10) -> Page:
+        return asyncio.run(self.api.list_pins(offset=offset, limit=limit, observe=self.exchanges.append))
+
+    def failure(self) -> PollError:
+        with pytest.raises(PollError) as caught:
+            self.page()
+        return caught.value
+
+
+def ok(body: bytes = GOOD, headers: Mapping[str, str] | None = None) -> httpx.Response:
+    return httpx.Response(200, stream=Chunks(body), headers=headers)  # content= would be decoded here
+
+
+def test_the_query_asks_for_all_pins_oldest_first_on_the_path_with_its_slash() -> None:
+    asking = Asking(ok())
+    asking.page(offset=990, limit=1000)
+    url = asking.requests[0].url
+    assert (asking.requests[0].method, url.host, url.path) == ("GET", "api.test", "/api/pinning/pins/")
+    assert dict(url.params) == {
+        "offset": "990",
+        "limit": "1000",
+        "pinned": "all",
+        "sortBy": "created_at",
+        "sortOrder": "ASC",
+    }
+
+
+@pytest.mark.parametrize("base_url", ["http://api.test/api", "http://api.test/api/", "http://api.test/api//"])
+def test_a_base_url_may_end_in_slashes(base_url: str) -> None:
+    asking = Asking(ok(), base_url=base_url)
+    asking.page()
+    assert asking.requests[0].url.path == "/api/pinning/pins/"
+
+
+def test_the_keys_go_out_as_headers_with_underscores_beside_a_user_agent() -> None:
+    asking = Asking(ok())
+    asking.page()
+    headers = asking.requests[0].headers
+    raw = {name: value.decode() for name, value in headers.raw}
+    assert raw[b"pinning_api_key"] == API_KEY
+    assert raw[b"pinning_secret_key"] == SECRET_KEY
+    assert headers["User-Agent"] == f"pin-exporter/{__version__}"
+    assert headers["Accept-Encoding"] == "gzip"
+    assert "Authorization" not in headers
+    assert "Cookie" not in headers
+
+
+def test_the_keys_are_asked_for_before_each_request() -> None:
+    requests: list[httpx.Request] = []
+    keys = iter([credentials("first"), credentials("second")])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return ok()
+
+    async def work() -> None:
+        api = PinApi(pool_over(answer), BASE_URL, lambda: next(keys), 5.0)
+        for _ in range(2):
+            await api.list_pins(offset=0, limit=1, observe=lambda _: None)
+
+    asyncio.run(work())
+    assert [request.headers["pinning_api_key"] for request in requests] == ["first", "second"]
+
+
+def test_a_page_comes_back_typed() -> None:
+    answered = Asking(ok()).page()
+    assert (answered.totals.files, answered.totals.size) == (2, 200)
+    assert [pin and pin.id for pin in answered.rows] == [row(1)["id"], row(2)["id"]]
+
+
+def ask(answer: httpx.Response | Answering, query: Mapping[str, str | int]) -> Answer:
+    return asyncio.run(Asking(answer).api.ask(query))
+
+
+def test_any_query_can_be_asked_and_any_answer_seen() -> None:
+    asking = Asking(httpx.Response(418, headers={"X-Proxy": "a", "Retry-After": "3"}, content=b"tea"))
+    answered = asyncio.run(asking.api.ask({"limit": 7, "metadata": "null"}))
+    assert dict(asking.requests[0].url.params) == {"limit": "7", "metadata": "null"}
+    assert (answered.status, bytes(answered.body)) == (418, b"tea")
+    assert answered.headers == {"x-proxy": "a", "retry-after": "3", "content-length": "3"}
+    assert 0 < answered.seconds < 60
+
+
+def test_a_query_without_a_complete_answer_fails_for_its_reason() -> None:
+    with pytest.raises(PollError) as caught:
+        ask(httpx.Response(200, stream=Chunks(then=_broken)), {})
+    assert caught.value.reason == "connection"
+
+
+async def _broken() -> None:
+    raise httpx.ReadError("cut off")
+
+
+REASONS = {
+    httpx.ConnectTimeout: "timeout",
+    httpx.ReadTimeout: "timeout",
+    httpx.WriteTimeout: "timeout",
+    httpx.PoolTimeout: "timeout",
+    httpx.ConnectError: "connection",
+    httpx.ReadError: "connection",
+    httpx.WriteError: "connection",
+    httpx.CloseError: "connection",
+    httpx.ProxyError: "connection",
+    httpx.UnsupportedProtocol: "connection",
+    httpx.LocalProtocolError: "connection",
+    httpx.RemoteProtocolError: "connection",
+}
+
+
+def _leaves(kind: type[Exception]) -> set[type[Exception]]:
+    children = kind.__subclasses__()
+    return set().union(*map(_leaves, children)) if children else {kind}
+
+
+def test_the_table_of_reasons_knows_every_error_of_the_transport() -> None:
+    assert set(REASONS) == _leaves(httpx.TransportError)
+
+
+@pytest.mark.parametrize("kind", REASONS)
+def test_every_error_of_the_transport_has_its_reason(kind: type[httpx.TransportError]) -> None:
+    asking = Asking(kind("what went wrong"))
+    error = asking.failure()
+    assert error.reason == REASONS[kind]
+    assert "api.test" in str(error)
+    assert "what went wrong" in str(error)
+    assert [exchange.code for exchange in asking.exchanges] == ["error"]
+
+
+def test_an_error_of_the_transport_without_a_word_is_named_by_its_class() -> None:
+    assert "ReadError" in str(Asking(httpx.ReadError("")).failure())
+
+
+def test_an_error_of_the_tls_library_below_that_of_the_transport_is_tls() -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        try:
+            try:
+                raise ssl.SSLCertVerificationError("certificate verify failed")
+            except ssl.SSLError as error:
+                raise OSError("in between") from error
+        except OSError as error:
+            raise httpx.ConnectError(str(error)) from error
+
+    assert Asking(answer).failure().reason == "tls"
+
+
+async def _hang(*_: object) -> httpx.Response:
+    await asyncio.Event().wait()
+    raise AssertionError("unreachable")
+
+
+class Chunks(httpx.AsyncByteStream):
+    """A body in pieces; counts those taken, and whether it was closed."""
+
+    def __init__(self, *chunks: bytes, then: Callable[[], Coroutine[Any, Any, object]] | None = None) -> None:
+        self._chunks = chunks
+        self._then = then
+        self.taken = 0
+        self.closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self._chunks:
+            self.taken += 1
+            yield chunk
+        if self._then:
+            await self._then()
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [_hang, lambda _: httpx.Response(200, stream=Chunks(GOOD[:30], then=_hang))],
+    ids=["head", "body"],
+)
+def test_a_request_that_takes_longer_than_its_timeout_is_ended_whatever_it_waits_for(
+    answer: Answering,
+) -> None:
+    exchanges: list[Exchange] = []
+
+    async def work() -> None:
+        api = pin_api(answer, timeout_seconds=0.05)
+        await api.list_pins(offset=0, limit=1, observe=exchanges.append)
+
+    with pytest.raises(PollError) as caught:
+        asyncio.run(work())
+    assert caught.value.reason == "timeout"
+    assert "0.05 s" in str(caught.value)
+    assert [exchange.code for exchange in exchanges] == ["error"]
+
+
+class _SlowToClose(Chunks):
+    """A body whose closing takes longer than the request may."""
+
+    async def aclose(self) -> None:
+        await asyncio.sleep(0.5)
+        self.closed = True
+
+
+@pytest.mark.parametrize("then", [None, _hang], ids=["read to its end", "cut off by the timeout"])
+def test_the_timeout_does_not_cut_off_the_closing_of_a_connection(
+    then: Callable[[], Coroutine[Any, Any, object]] | None,
+) -> None:
+    body = _SlowToClose(GOOD, then=then)
+
+    async def work() -> None:
+        api = pin_api(lambda _: httpx.Response(200, stream=body), timeout_seconds=0.25)
+        with suppress(PollError):
+            await api.list_pins(offset=0, limit=1, observe=lambda _: None)
+
+    asyncio.run(work())
+    assert body.closed
+
+
+def test_a_request_that_is_cancelled_is_told_of_once_too() -> None:
+    exchanges: list[Exchange] = []
+
+    async def work() -> None:
+        task = asyncio.ensure_future(pin_api(_hang).list_pins(offset=0, limit=1, observe=exchanges.append))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(work())
+    assert [exchange.code for exchange in exchanges] == ["error"]
+
+
+@pytest.mark.parametrize("status", [200, 204, 301, 401, 403, 404, 429, 500, 502])
+def test_each_complete_answer_is_told_of_once_with_its_status_and_size(status: int) -> None:
+    asking = Asking(httpx.Response(status, content=b"{}"))
+    asking.failure()
+    ((code, seconds, body_bytes, _),) = asking.exchanges
+    assert (code, body_bytes) == (str(status), 2)
+    assert 0 <= seconds < 60
+
+
+def test_the_size_told_of_is_that_after_decompression() -> None:
+    asking = Asking(ok(gzip.compress(GOOD), {"Content-Encoding": "gzip"}))
+    asking.page()
+    assert asking.exchanges[0].body_bytes == len(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("location", "named"),
+    [
+        ("https://elsewhere.test:8443/api/pinning/pins?a=b", "elsewhere.test"),
+        ("//elsewhere.test/x", "elsewhere.test"),
+        ("/api/pinning/pins", "no other host"),
+        ("http://[::1", "no other host"),
+        ("https://\x01\x02:99999999/", "redirects are not followed"),
+        ("", "no other host"),
+    ],
+)
+def test_a_redirect_is_an_error_that_names_where_it_points(location: str, named: str) -> None:
+    asking = Asking(httpx.Response(302, headers={"Location": location}))
+    error = asking.failure()
+    assert error.reason == "redirect"
+    assert named in str(error)
+    assert len(asking.requests) == 1
+
+
+def test_keys_never_go_to_another_origin_even_when_the_client_follows_redirects() -> None:
+    requests: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(307, headers={"Location": "http://elsewhere.test/"})
+
+    async def work() -> None:
+        client = served_by(answer)
+        client.follow_redirects = True
+        api = PinApi(Pool(lambda: client), BASE_URL, credentials, 5.0)
+        await api.list_pins(offset=0, limit=1, observe=lambda _: None)
+
+    with pytest.raises(PollError):
+        asyncio.run(work())
+    assert {request.url.host for request in requests if "pinning_api_key" in request.headers} == {"api.test"}
+
+
+def test_the_keys_are_put_on_requests_for_the_configured_origin_alone() -> None:
+    auth = _KeyAuth(credentials(), httpx.URL(BASE_URL))
+    urls = [BASE_URL, "https://api.test/api", "http://api.test:8080/api", "http://elsewhere.test/api"]
+    sent = [next(auth.auth_flow(httpx.Request("GET", url))) for url in urls]
+    assert [{"pinning_api_key", "pinning_secret_key"} <= set(each.headers) for each in sent] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert not any(key in repr(each.headers) for each in sent[1:] for key in (API_KEY, SECRET_KEY))
+
+
+def test_cookies_are_kept_neither_for_the_same_account_nor_for_another() -> None:
+    requests: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return ok(headers={"Set-Cookie": "session=of-this-account; Path=/"})
+
+    async def work() -> None:
+        client = served_by(answer)
+        for account in ("one", "one", "two"):
+            api = PinApi(Pool(lambda: client), BASE_URL, partial(credentials, account), 5.0)
+            await api.list_pins(offset=0, limit=1, observe=lambda _: None)
+        assert not list(client.cookies.jar)
+
+    asyncio.run(work())
+    assert not any("Cookie" in request.headers for request in requests)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP", " gzip "])
+def test_gzip_is_understood_however_it_is_written(encoding: str) -> None:
+    assert Asking(ok(gzip.compress(GOOD), {"Content-Encoding": encoding})).page().totals.files == 2
+
+
+@given(cuts=st.lists(st.integers(0, 400)))
+def test_gzip_may_arrive_in_pieces_of_any_size(cuts: list[int]) -> None:
+    body = gzip.compress(GOOD)
+    edges = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
+    chunks = [body[start:end] for start, end in pairwise(edges)]
+    response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Chunks(*chunks))
+    assert Asking(response).page().totals.files == 2
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("br", b"\x0b\x02\x80"),
+        ("zstd", b"\x28\xb5\x2f\xfd"),
+        ("deflate", zlib.compress(GOOD)),
+        ("gzip, gzip", gzip.compress(gzip.compress(GOOD))),
+        ("gzip", GOOD),
+        ("gzip", gzip.compress(GOOD)[:-20]),
+        ("nonsense", b"\x00\xff"),
+    ],
+)
+def test_an_encoding_that_was_not_asked_for_or_is_broken_is_malformed(encoding: str, body: bytes) -> None:
+    asking = Asking(ok(body, {"Content-Encoding": encoding}))
+    assert asking.failure().reason == "malformed"
+
+
+def test_a_body_whose_checksum_is_wrong_is_malformed_even_if_its_json_is_whole() -> None:
+    body = gzip.compress(GOOD)
+    chunks = Chunks(body[:-8], bytes([body[-8] ^ 1]) + body[-7:])
+    response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=chunks)
+    assert Asking(response).failure().reason == "malformed"
+
+
+def test_a_gzip_bomb_is_left_after_as_much_as_a_page_may_be() -> None:
+    bomb = gzip.compress(bytes(8 * MAX_BODY_BYTES))
+    asking = Asking(ok(bomb, {"Content-Encoding": "gzip"}))
+    error = asking.failure()
+    assert error.reason == "malformed"
+    assert "page_size" in str(error)
+    assert asking.exchanges[0].body_bytes == MAX_BODY_BYTES + 1
+
+
+def test_garbage_behind_a_gzip_stream_is_not_read_on_and_on() -> None:
+    body = Chunks(gzip.compress(GOOD), *[bytes(2**16)] * 1000)
+    response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=body)
+    assert Asking(response).page().totals.files == 2
+    assert body.taken < 10
+    assert body.closed
+
+
+def test_a_body_above_the_limit_is_not_read_to_its_end() -> None:
+    body = Chunks(*[bytes(2**20)] * 100)
+    error = Asking(httpx.Response(200, stream=body)).failure()
+    assert error.reason == "malformed"
+    assert "page_size" in str(error)
+    assert body.taken == MAX_BODY_BYTES // 2**20 + 1
+    assert body.closed
+
+
+def test_a_body_of_just_the_limit_is_read() -> None:
+    assert Asking(ok(GOOD.ljust(MAX_BODY_BYTES))).page().totals.files == 2
+    assert Asking(ok(GOOD.ljust(MAX_BODY_BYTES + 1))).failure().reason == "malformed"
+
+
+def test_of_a_long_error_page_only_the_beginning_is_read() -> None:
+    body = Chunks(*[b"<p>sorry" * 2**11] * 100)
+    assert Asking(httpx.Response(502, stream=body)).failure().reason == "server_error"
+    assert body.taken == 5
+    assert body.closed
+
+
+def test_large_pages_are_decoded_off_the_loop_and_one_at_a_time_whatever_origin_they_are_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    large = GOOD.ljust(2 * 2**20)
+    threads: list[int] = []
+    release = threading.Event()
+    began = asyncio.Event()
+    loop: asyncio.AbstractEventLoop
+
+    def decode(body: bytes, redact: Callable[[str], str]) -> Page:
+        threads.append(threading.get_ident())
+        loop.call_soon_threadsafe(began.set)
+        assert release.wait(60)
+        return decode_page(body, redact)
+
+    monkeypatch.setattr("pin_exporter.api.client.decode_page", decode)
+
+    async def work() -> None:
+        nonlocal loop
+        loop = asyncio.get_running_loop()
+        async with HttpClients(lambda _: served_by(lambda _: ok(large))) as clients:
+            urls = [f"http://{name}.test/api" for name in ("one", "two")]
+            apis = [PinApi(clients.for_url(url), url, credentials, 5.0) for url in urls]
+            asked = [
+                asyncio.create_task(each.list_pins(offset=0, limit=10, observe=lambda _: None))
+                for each in apis
+            ]
+            await began.wait()
+            await settle()
+            assert len(threads) == 1
+            release.set()
+            assert [page.totals.files for page in await asyncio.gather(*asked)] == [2, 2]
+
+    asyncio.run(work())
+    assert threading.get_ident() not in threads
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, RateLimitedError), (503, ServerError)])
+@pytest.mark.parametrize(("header", "seconds"), [("30", 30.0), ("later", None), (None, None)])
+def test_the_wait_that_the_api_asks_for_is_kept(
+    status: int, kind: type[RateLimitedError | ServerError], header: str | None, seconds: float | None
+) -> None:
+    headers = {} if header is None else {"Retry-After": header}
+    error = Asking(httpx.Response(status, headers=headers)).failure()
+    assert isinstance(error, kind)
+    assert error.retry_after_seconds == seconds
+
+
+def echoes(key: str) -> list[httpx.Response | Exception]:
+    """Return answers that hold a key where we quote what the other side says."""
+    spaces = " " * (800 - len(key) // 2)
+    escaped = "".join(f"\\u{ord(char):04x}" for char in key)
+    told = [
+        key,
+        f"bad key {key}!",
+        "x" * 180 + key,
+        spaces + key,
+        escaped,
+        key.lower(),
+        key.replace("/", "\\/"),
+    ]
+    bodies = [f'{{"status":"error","message":"{text}"}}'.encode() for text in told]
+    return [
+        *(httpx.Response(status, content=body) for status in (200, 401, 429, 500) for body in bodies),
+        httpx.Response(200, content=f'{{"status":"{"x" * 190}{key}","data":null}}'.encode()),
+        httpx.Response(302, headers={"Location": f"https://{key}.elsewhere.test/?key={key}"}),
+        httpx.Response(302, headers={"Location": f"https://{key}:{key}@elsewhere.test/{key}"}),
+        httpx.RemoteProtocolError(f"illegal header line: bytearray(b'{key}')"),
+        httpx.RemoteProtocolError(f"illegal header line: bytearray(b'{'x' * 180}{key}')"),
+        httpx.ReadTimeout(key),
+    ]
+
+
+@pytest.mark.parametrize("key", [API_KEY, SECRET_KEY])
+def test_a_key_that_the_other_side_echoes_is_not_shown_not_even_in_part(key: str) -> None:
+    for answer in echoes(key):
+        text = str(Asking(answer).failure()).lower()
+        assert not any(key[start : start + 8].lower() in text for start in range(len(key) - 7)), text
+
+
+def _client_of(pool: Pool) -> httpx.AsyncClient:
+    with pool.lend() as lent:
+        return lent.client
+
+
+def test_one_client_serves_all_accounts_of_an_origin_and_each_origin_has_its_own() -> None:
+    async def work() -> None:
+        async with HttpClients() as clients:
+            first = clients.for_url("https://api.test/api")
+            assert clients.for_url("https://api.test/other") is first
+            assert clients.for_url("https://api.test:443/api") is first
+            assert clients.for_url("HTTPS://API.test/api") is first
+            others = [
+                clients.for_url(f"{origin}/api") for origin in ("http://api.test", "https://api.test:8443")
+            ]
+            made = [_client_of(pool) for pool in (first, *others)]
+            assert len({id(client) for client in made}) == 3
+        assert all(client.is_closed for client in made)
+
+    asyncio.run(work())
+
+
+def test_an_error_hides_the_library_exception_from_its_traceback() -> None:
+    error = Asking(httpx.ConnectError("refused")).failure()
+    assert error.__cause__ is None
+    assert error.__suppress_context__
+
+
+@pytest.mark.parametrize("url", ["http://999.1.1.1/api", "http://xn--/api"])
+def test_a_base_url_that_the_http_library_refuses_is_a_wrong_setting(url: str) -> None:
+    with pytest.raises(SettingsError, match="cannot be used"):
+        HttpClients().for_url(url)
+
+
+def test_a_proxy_of_the_environment_that_cannot_be_used_is_a_wrong_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    with pytest.raises(SettingsError, match="ALL_PROXY"):
+        HttpClients().for_url("http://127.0.0.1:1/api")
+
+
+def test_no_more_requests_are_under_way_than_there_are_connections_and_each_gets_its_turn() -> None:
+    under_way: list[int] = []
+    free = asyncio.Event()
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        under_way.append(1)
+        if len(under_way) <= MAX_CONNECTIONS:
+            await free.wait()
+        return ok()
+
+    async def ask_at_once() -> tuple[int, list[Page]]:
+        api = pin_api(answer, timeout_seconds=60.0)
+        several = [
+            asyncio.create_task(api.list_pins(offset=0, limit=10, observe=lambda _: None))
+            for _ in range(MAX_CONNECTIONS + 20)
+        ]
+        await settle()
+        at_first = len(under_way)
+        several.pop().cancel()  # one who gives up waiting takes nobody's place
+        free.set()
+        return at_first, await asyncio.gather(*several)
+
+    at_first, pages = asyncio.run(ask_at_once())
+
+    assert at_first == MAX_CONNECTIONS
+    assert len(pages) == MAX_CONNECTIONS + 19
+
+
+def test_waiting_for_a_connection_counts_as_waiting_for_the_answer() -> None:
+    async def ask_in_vain() -> None:
+        api = pin_api(lambda _: ok(), timeout_seconds=0.01)
+        for _ in range(MAX_CONNECTIONS):
+            await api._pool._slots.acquire()
+        await api.list_pins(offset=0, limit=10, observe=lambda _: None)
+
+    with pytest.raises(RequestTimeoutError):
+        asyncio.run(ask_in_vain())

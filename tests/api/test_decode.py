@@ -1,0 +1,372 @@
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pin_exporter.api.decode import decode_page, error_message, one_line
+from pin_exporter.api.errors import MalformedError
+from pin_exporter.api.model import MAX_INTEGER, Page, Pin, Totals
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters())
+    | st.sampled_from(["12", "-1", "DONE", "2026-01-01T00:00:00Z", 2**63, 10**400, -1, 1e308]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=8,
+)
+FIELDS = [
+    *("id", "cid", "size", "date_pinned", "pinned", "is_pin_by_hash", "is_dir", "status", "sub_hash_status"),
+    *("metadata", "user_id", "created_at"),
+]
+ODD_ROWS = st.dictionaries(st.sampled_from(FIELDS), JSON) | JSON
+DOCUMENTED = {
+    "id": "7f9c1f0a-8c3e-4e5d-9d2b-0a1b2c3d4e5f",
+    "file_record_id": "00000000-0000-0000-0000-000000000000",
+    "root_hash": "QmRoot",
+    "cid": "bafyone",
+    "size": 1_024,
+    "user_id": "8d0c1f0a-8c3e-4e5d-9d2b-0a1b2c3d4e5f",
+    "date_pinned": "2023-11-06T08:31:50.123456Z",
+    "date_unpinned": "0001-01-01T00:00:00Z",
+    "pinned": True,
+    "is_pin_by_hash": False,
+    "sub_hash_status": "DONE",
+    "is_dir": True,
+    "metadata": {"name": "a", "type": "text/plain", "keyvalues": {"k": "v"}},
+    "status": "DONE",
+}
+GOOD = Pin("good", size=7)
+
+
+def body_of(*rows: bytes, files: str = "1", size: str = "2") -> bytes:
+    totals = f'{{"files":{files},"size":{size}}}'
+    return f'{{"data":{{"totals":{totals},"pins":['.encode() + b",".join(rows) + b']},"status":"success"}'
+
+
+def page_or_complaint(body: bytes) -> Page | str:
+    try:
+        return decode_page(body)
+    except MalformedError as error:
+        return str(error)
+
+
+def is_fit_to_show(result: Page | str) -> bool:
+    return isinstance(result, Page) or result.isprintable()
+
+
+def only_row(row: bytes) -> Pin | None:
+    """Read a row that stands between two good ones, which it must not cost."""
+    good = b'{"id":"good","size":7}'
+    first, odd, last = decode_page(body_of(good, row, good)).rows
+    assert (first, last) == (GOOD, GOOD)
+    return odd
+
+
+def test_a_documented_row_is_read_in_full() -> None:
+    assert only_row(json.dumps(DOCUMENTED).encode()) == Pin(
+        id="7f9c1f0a-8c3e-4e5d-9d2b-0a1b2c3d4e5f",
+        cid="bafyone",
+        size=1_024,
+        date_pinned=datetime(2023, 11, 6, 8, 31, 50, 123_456, UTC),
+        pinned=True,
+        is_pin_by_hash=False,
+        is_dir=True,
+        status="DONE",
+        sub_hash_status="DONE",
+    )
+
+
+@pytest.mark.parametrize("pins", ["[]", "null"])
+def test_an_empty_account_has_no_rows_however_it_says_so(pins: str) -> None:
+    page = decode_page(f'{{"data":{{"totals":{{"files":0,"size":0}},"pins":{pins}}}}}'.encode())
+    assert (page.totals, list(page.rows)) == (Totals(0, 0), [])
+
+
+@settings(max_examples=300)
+@given(st.binary())
+def test_any_bytes_are_a_page_or_malformed(body: bytes) -> None:
+    assert is_fit_to_show(page_or_complaint(body))
+
+
+@settings(max_examples=300)
+@given(JSON, st.sampled_from(["%s", '{"data":%s}', '{"data":{"totals":%s,"pins":[]}}', '{"status":%s}']))
+def test_any_json_is_a_page_or_malformed(value: object, around: str) -> None:
+    assert is_fit_to_show(page_or_complaint((around % json.dumps(value)).encode()))
+
+
+@settings(max_examples=500)
+@given(ODD_ROWS)
+def test_any_row_is_a_pin_or_none_and_never_costs_the_page(row: object) -> None:
+    read = only_row(json.dumps(row).encode())
+    if read is not None:
+        assert isinstance(row, dict)
+        assert read.id
+        assert "\N{REPLACEMENT CHARACTER}" in read.id or read.id == row["id"]
+        assert read.size is None or 0 <= read.size <= MAX_INTEGER
+        assert read.date_pinned is None or read.date_pinned.tzinfo is not None
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_a_page_that_is_cut_off_or_flipped_somewhere_is_a_page_or_malformed(data: st.DataObject) -> None:
+    body = bytearray(body_of(json.dumps(DOCUMENTED).encode()))
+    place = data.draw(st.integers(0, len(body) - 1))
+    if data.draw(st.booleans()):
+        del body[place:]
+    else:
+        body[place] = data.draw(st.integers(0, 255))
+    result = page_or_complaint(bytes(body))
+    assert is_fit_to_show(result)
+    assert isinstance(result, str) or len(result.rows) <= 1
+
+
+@pytest.mark.parametrize("field", [field for field in FIELDS if field != "id"])
+def test_every_field_but_the_id_may_be_absent_or_null(field: str) -> None:
+    without = {name: value for name, value in DOCUMENTED.items() if name != field}
+    absent = only_row(json.dumps(without).encode())
+    assert absent is not None
+    assert absent == only_row(json.dumps({**DOCUMENTED, field: None}).encode())
+
+
+def test_fields_that_nobody_knows_are_passed_over() -> None:
+    assert only_row(b'{"id":"a","region":{"a":[1,2]},"x":"\xff","y":1e999}') == Pin("a")
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ("12", 12),
+        ('"12"', 12),
+        ("0", 0),
+        ('"0"', 0),
+        (str(MAX_INTEGER), MAX_INTEGER),
+        (f'"{MAX_INTEGER}"', MAX_INTEGER),
+        ("null", None),
+    ],
+)
+def test_a_size_may_be_a_number_or_a_string_of_digits(size: str, expected: int | None) -> None:
+    assert only_row(f'{{"id":"a","size":{size}}}'.encode()) == Pin("a", size=expected)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "null",
+        "5",
+        "[]",
+        "{}",
+        '"a"',
+        '{"id":null}',
+        '{"id":""}',
+        '{"id":5}',
+        '{"id":"a","size":-1}',
+        '{"id":"a","size":"-1"}',
+        '{"id":"a","size":9223372036854775808}',
+        '{"id":"a","size":1e400}',
+        '{"id":"a","size":1.5}',
+        '{"id":"a","size":"much"}',
+        '{"id":"a","size":%s}' % ("9" * 5_000),
+        '{"id":"a","status":5}',
+        '{"id":"a","sub_hash_status":{}}',
+        '{"id":"a","pinned":"maybe"}',
+    ],
+)
+def test_a_row_that_no_pin_can_be_is_none(row: str) -> None:
+    assert only_row(row.encode()) is None
+
+
+def test_a_row_whose_words_are_not_utf_8_is_none() -> None:
+    assert only_row(b'{"id":"a","status":"\xff\xfe"}') is None
+
+
+@pytest.mark.parametrize("half", [r"\ud800", r"\uDBFF", r"\udc00", r"\uDFFF", r"\ud800\ud800", r"\ud800\n"])
+def test_a_lone_surrogate_in_a_name_costs_nothing(half: str) -> None:
+    row = f'{{"id":"a","status":"DONE","metadata":{{"name":"{half}"}}}}'
+    assert only_row(row.encode()) == Pin("a", status="DONE")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ('"holiday.tar"', "holiday.tar"),
+        (r'"\u202e\u0000<b>"', "\u202e\x00<b>"),
+        (r'"\ud83d\ude00 \ud83d"', "\U0001f600 \ufffd"),
+        ('""', ""),
+        ("null", None),
+        ("7", None),
+        ('["a"]', None),
+        ('{"a": "b"}', None),
+    ],
+)
+def test_the_name_of_a_pin_is_read_if_it_is_text(name: str, expected: str | None) -> None:
+    pin = only_row(f'{{"id":"a","metadata":{{"name":{name},"type":"x","keyvalues":{{"k":1}}}}}}'.encode())
+    assert pin is not None
+    assert pin.name == expected
+
+
+def test_a_name_of_any_length_is_read() -> None:
+    pin = only_row(json.dumps({"id": "a", "metadata": {"name": "x" * 100_000}}).encode())
+    assert pin is not None
+    assert pin.name == "x" * 100_000
+
+
+@pytest.mark.parametrize("metadata", ["null", '"name"', "7", "[]", "{}", '[{"name": "x"}]'])
+def test_metadata_of_another_shape_cost_the_name_and_nothing_else(metadata: str) -> None:
+    pin = only_row(f'{{"id":"a","status":"DONE","metadata":{metadata}}}'.encode())
+    assert pin == Pin("a", status="DONE")
+    assert pin.name is None
+
+
+def test_a_name_is_read_also_when_another_row_of_the_page_cannot_be() -> None:
+    named, odd = decode_page(body_of(b'{"id":"a","metadata":{"name":"n"}}', b'{"id":7}')).rows
+    assert named is not None
+    assert (named.name, odd) == ("n", None)
+
+
+def test_a_lone_surrogate_in_a_word_is_shown_as_the_replacement_character() -> None:
+    pin = only_row(rb'{"id":"a","status":"x\ud800y","sub_hash_status":"\\ud800 \ud83d\ude00"}')
+    assert pin == Pin("a", status="x\ufffdy", sub_hash_status="\\ud800 \U0001f600")
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        ("2023-11-06T08:31:50Z", datetime(2023, 11, 6, 8, 31, 50, tzinfo=UTC)),
+        ("2023-11-06T08:31:50.5+07:00", datetime(2023, 11, 6, 1, 31, 50, 500_000, UTC)),
+        ("2023-11-06T08:31:50.123456789Z", datetime(2023, 11, 6, 8, 31, 50, 123_456, UTC)),
+        ("2023-11-06T08:31:50", datetime(2023, 11, 6, 8, 31, 50, tzinfo=UTC)),
+        ("0001-01-01T00:00:00Z", datetime(1, 1, 1, tzinfo=UTC)),
+        ("0001-01-01T00:00:00+14:00", datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))),
+        ("9999-12-31T23:59:59-14:00", datetime(9999, 12, 31, 23, 59, 59, 0, timezone(timedelta(hours=-14)))),
+    ],
+)
+def test_a_date_is_read_with_its_zone_to_the_microsecond(date: str, expected: datetime) -> None:
+    pin = only_row(json.dumps({"id": "a", "date_pinned": date}).encode())
+    assert pin is not None
+    assert pin.date_pinned is not None
+    assert abs(pin.date_pinned - expected) <= timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        '"0000-01-01T00:00:00Z"',
+        '"10000-01-01T00:00:00Z"',
+        '"2023-02-30T00:00:00Z"',
+        '"2016-12-31T23:59:60Z"',
+        '"yesterday"',
+        '""',
+        "1e300",
+        "true",
+        "[]",
+        "{}",
+    ],
+)
+def test_a_pin_whose_date_is_odd_is_still_a_pin(date: str) -> None:
+    assert only_row(f'{{"id":"a","size":"3","date_pinned":{date}}}'.encode()) == Pin("a", size=3)
+
+
+@pytest.mark.parametrize("files", ["3", '"3"'])
+def test_totals_may_be_strings_of_digits(files: str) -> None:
+    assert decode_page(body_of(files=files, size='"4"')).totals == Totals(3, 4)
+
+
+@pytest.mark.parametrize("files", ["-1", "null", "1.5", '"x"', "9223372036854775808", "[]"])
+def test_totals_that_cannot_be_cost_the_page(files: str) -> None:
+    for body in (body_of(b'{"id":"a"}', files=files), body_of(b'{"id":5}', size=files)):
+        with pytest.raises(MalformedError, match="is not a list of pins"):
+            decode_page(body)
+
+
+@pytest.mark.parametrize("end", [b"", b"]" * 10_000])
+def test_ten_thousand_levels_are_malformed_wherever_they_are(end: bytes) -> None:
+    deep = b"[" * 10_000 + end
+    for body in (deep, b'{"data":' + deep + b"}", body_of(deep), body_of(b'{"id":"a","x":' + deep + b"}")):
+        with pytest.raises(MalformedError):
+            decode_page(body)
+        assert error_message(body) is None
+
+
+@pytest.mark.parametrize("status", ["success", "Success", None])
+def test_a_page_need_not_say_success_but_may(status: str | None) -> None:
+    body = {"data": {"totals": {"files": 0, "size": 0}, "pins": []}, "status": status}
+    assert decode_page(json.dumps(body).encode()).totals == Totals(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ('{"status":"error","message":"no such\\nkey"}', "no such key (status 'error')"),
+        ('{"data":null,"status":"success"}', "no message (status 'success')"),
+        ("{}", "no message"),
+        (
+            '{"data":{"totals":{"files":1,"size":1},"pins":[]},"status":"failed","message":""}',
+            "no message (status 'failed')",
+        ),
+        ('{"data":{"totals":{"files":1,"size":1},"pins":[{"id":5}]},"status":"no"}', "(status 'no')"),
+    ],
+)
+def test_an_error_envelope_in_a_200_is_malformed_and_quoted(body: str, told: str) -> None:
+    with pytest.raises(MalformedError) as caught:
+        decode_page(body.encode())
+    assert str(caught.value).startswith("the API answered 200 with an error: ")
+    assert str(caught.value).endswith(told)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>502</html>",
+        b"null",
+        b"[]",
+        b'{"data":{"totals":{"files":1,"size":1}}}',
+        b'{"data":{"pins":[]}}',
+        b'{"data":{"totals":{"files":1,"size":1},"pins":{}}}',
+        b"\xff\xfe",
+    ],
+)
+def test_a_body_of_another_shape_is_malformed(body: bytes) -> None:
+    with pytest.raises(MalformedError, match="is not a list of pins"):
+        decode_page(body)
+
+
+@given(st.binary() | st.builds(lambda value: json.dumps(value).encode(), JSON))
+def test_looking_for_an_error_message_never_raises(body: bytes) -> None:
+    assert isinstance(error_message(body), str | None)
+
+
+def test_an_error_message_is_found_whatever_stands_beside_it() -> None:
+    assert error_message(b'{"status":"error","message":" a\\tb ","data":null}') == "a b"
+    assert error_message(b'{"status":"error"}') is None
+
+
+@given(st.text(st.characters(), max_size=1_000))
+def test_one_line_is_printable_and_short(text: str) -> None:
+    line = one_line(text)
+    assert line.isprintable()
+    assert len(line) <= 200
+    assert line == line.strip()
+
+
+def test_one_line_says_when_it_was_cut() -> None:
+    assert one_line("a" * 201) == "a" * 199 + "…"
+    assert one_line("a" * 200) == "a" * 200
+
+
+@pytest.mark.parametrize("element", ["{}", '{"id":"a"}', "null"])
+def test_a_page_of_more_rows_than_anyone_asks_for_is_refused_whatever_they_are(element: str) -> None:
+    rows = ",".join([element] * 20_001)
+    with pytest.raises(MalformedError, match="20001 rows in one page"):
+        decode_page(f'{{"data":{{"totals":{{"files":1,"size":1}},"pins":[{rows}]}}}}'.encode())
+
+
+@pytest.mark.parametrize("extra", ['"status":200', '"message":{"a":1}', '"status":null,"message":[]'])
+def test_what_a_good_answer_says_beside_its_data_does_not_matter(extra: str) -> None:
+    body = f'{{"data":{{"totals":{{"files":0,"size":0}},"pins":[]}},{extra}}}'
+    assert decode_page(body.encode()).rows == ()

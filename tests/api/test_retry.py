@@ -1,0 +1,201 @@
+import asyncio
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from pin_exporter.api.errors import PollError
+from pin_exporter.api.request_stats import Operation, Traffic
+from pin_exporter.api.retry import RETRIED
+from tests.support.clocks import FakeClock
+from tests.support.service import Answering, page, pin_lister, row
+
+GOOD = page([row(1)])
+
+
+class Asking:
+    """Asks a lister for one page, and keeps what it counted and when the service was asked."""
+
+    def __init__(self, *answers: int | httpx.Response | Exception, patience_seconds: float = 60.0) -> None:
+        self.clock = FakeClock()
+        self.traffic = Traffic()
+        self.at: list[float] = []
+        self._answers = iter(answers)
+        service: Answering = self._answer
+        self.lister, self.budget = pin_lister(
+            service, self.clock, per_minute=4, patience_seconds=patience_seconds
+        )
+
+    def page(self, operation: Operation = Operation.TOTALS, **more: frozenset[str]) -> int:
+        """Return how many files the page reports."""
+
+        async def ask() -> int:
+            answered = await self.lister.page(operation, offset=0, limit=1, count=self._count, **more)
+            return answered.totals.files
+
+        return asyncio.run(ask())
+
+    def failure(self, operation: Operation = Operation.TOTALS, **more: frozenset[str]) -> str:
+        with pytest.raises(PollError) as caught:
+            self.page(operation, **more)
+        return caught.value.reason
+
+    def _count(self, step: Callable[[Traffic], Traffic]) -> None:
+        self.traffic = step(self.traffic)
+
+    def _answer(self, _: httpx.Request) -> httpx.Response:
+        self.at.append(self.clock.elapsed())
+        answer = next(self._answers)
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, int):
+            return httpx.Response(answer, content=GOOD if answer == 200 else b"")
+        return answer
+
+
+def refusing(status: int, retry_after: str) -> httpx.Response:
+    return httpx.Response(status, headers={"Retry-After": retry_after})
+
+
+RETRIABLE = {
+    "connection": httpx.ConnectError("refused"),
+    "timeout": httpx.ReadTimeout("slow"),
+    "rate_limited": 429,
+    "server_error": 502,
+    "malformed": httpx.Response(200, content=b"{"),
+}
+
+
+def test_a_page_that_comes_at_once_is_counted_as_one_request() -> None:
+    asking = Asking(200)
+    assert asking.page() == 1
+    assert dict(asking.traffic.requests) == {(Operation.TOTALS, "200"): 1}
+    assert asking.traffic.throttled_seconds == 0
+    assert asking.traffic.response_bytes == len(GOOD)
+    assert sum(asking.traffic.durations[Operation.TOTALS][0]) == 1
+
+
+@pytest.mark.parametrize(("reason", "answer"), RETRIABLE.items())
+def test_a_failure_that_may_pass_is_tried_again_and_counted(
+    reason: str, answer: int | httpx.Response | Exception
+) -> None:
+    asking = Asking(answer, 200)
+    assert asking.page() == 1
+    assert {reason: 1} == {key: count for key, count in asking.traffic.retries.items() if count}
+    assert sum(asking.traffic.requests.values()) == 2
+
+
+def test_the_table_above_knows_every_retried_reason() -> None:
+    assert set(RETRIABLE) == RETRIED
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (301, "redirect"),
+        (401, "unauthorized"),
+        (403, "forbidden"),
+        (404, "client_error"),
+        (409, "client_error"),
+        (httpx.Response(200, content=b"," * 9_000_000), "malformed"),
+    ],
+)
+def test_a_failure_that_will_not_pass_is_not_tried_again(answer: int | httpx.Response, reason: str) -> None:
+    asking = Asking(answer)
+    assert asking.failure() == reason
+    assert len(asking.at) == 1
+    assert not any(asking.traffic.retries.values())
+
+
+def test_the_last_of_four_attempts_tells_why_it_failed() -> None:
+    asking = Asking(500, 500, httpx.ConnectError("refused"), 429)
+    assert asking.failure() == "rate_limited"
+    assert asking.traffic.retries["server_error"] == 2
+    assert asking.traffic.retries["connection"] == 1
+    assert asking.traffic.retries["rate_limited"] == 0, "the last failure was not followed by a retry"
+
+
+def test_delays_between_attempts_grow_and_stay_within_seconds() -> None:
+    asking = Asking(500, 500, 500, 500)
+    asking.failure()
+    gaps = [after - before for before, after in zip(asking.at, asking.at[1:], strict=False)]
+    for gap, longest in zip(gaps, (0.5, 1.0, 2.0), strict=True):
+        assert longest / 2 <= gap <= longest
+
+
+def test_a_reason_that_the_caller_takes_care_of_is_not_retried() -> None:
+    asking = Asking(httpx.ReadTimeout("slow"))
+    assert asking.failure(retried=RETRIED - {"timeout"}) == "timeout"
+    assert len(asking.at) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_the_wait_that_the_api_asks_for_is_obeyed_and_counted(status: int) -> None:
+    asking = Asking(refusing(status, "7"), 200)
+    assert asking.page() == 1
+    assert asking.at == [1_000.0, 1_007.0]
+    assert asking.traffic.throttled_seconds == 7
+
+
+def test_after_a_429_all_who_share_the_budget_wait_as_long_as_the_api_asked() -> None:
+    asking = Asking(refusing(429, "7"), 200)
+    asking.page()
+    assert asyncio.run(asking.budget.acquire(background=True)) == 0
+
+    refused = Asking(refusing(429, "7"), 200)
+    refused.failure(retried=frozenset())
+    assert asyncio.run(refused.budget.acquire(background=True)) == 7
+
+
+def test_a_wait_longer_than_the_patience_fails_at_once_and_pauses_no_longer_than_the_patience() -> None:
+    asking = Asking(refusing(429, "86400"), patience_seconds=20.0)
+    assert asking.failure() == "rate_limited"
+    assert asking.at == [1_000.0]
+    assert asyncio.run(asking.budget.acquire(background=False)) == 20
+
+
+def test_a_503_that_asks_for_more_than_the_patience_fails_at_once_but_pauses_nobody() -> None:
+    asking = Asking(refusing(503, "3600"), patience_seconds=20.0)
+    assert asking.failure() == "server_error"
+    assert asyncio.run(asking.budget.acquire(background=False)) == 0
+
+
+def test_retries_end_when_the_patience_does() -> None:
+    asking = Asking(refusing(503, "8"), refusing(503, "8"), refusing(503, "8"), patience_seconds=20.0)
+    assert asking.failure() == "server_error"
+    assert asking.at == [1_000.0, 1_008.0, 1_016.0]
+
+
+@pytest.mark.parametrize(("operation", "free"), [(Operation.TOTALS, 4), (Operation.LIST, 2)])
+def test_every_attempt_takes_from_the_budget_and_waiting_for_it_is_counted(
+    operation: Operation, free: int
+) -> None:
+    asking = Asking(*[200] * (free + 1))
+    for _ in range(free):
+        asking.page(operation)
+    assert asking.traffic.throttled_seconds == 0
+    asking.page(operation)
+    assert asking.traffic.throttled_seconds == 60
+    assert asking.at[-1] == 1_060.0
+
+
+def test_retries_take_from_the_budget_too() -> None:
+    asking = Asking(500, 500, 200, 200, 200)
+    asking.page()
+    asking.page()
+    asking.page()
+    assert asking.at[-1] == pytest.approx(1_060.0)
+
+
+def test_waiting_for_the_budget_does_not_use_up_the_patience() -> None:
+    asking = Asking(200, 200, 500, 200, patience_seconds=5.0)
+    for _ in range(3):
+        asking.page(Operation.LIST)
+    assert asking.traffic.retries["server_error"] == 1
+
+
+def test_a_bug_is_not_taken_for_a_failure() -> None:
+    asking = Asking(ZeroDivisionError("bug"))
+    with pytest.raises(ZeroDivisionError):
+        asking.page()
+    assert dict(asking.traffic.requests) == {(Operation.TOTALS, "error"): 1}

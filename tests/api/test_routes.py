@@ -1,0 +1,720 @@
+"""Requests by way of proxies, with CAs and client certificates of their own, over real sockets."""
+
+import asyncio
+import base64
+import logging
+import os
+import shutil
+import socket
+import ssl
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+import uvloop
+from pydantic import SecretStr
+
+from pin_exporter.api.client import Exchange, PinApi
+from pin_exporter.api.errors import PollError, SettingsError
+from pin_exporter.api.pool import Pool
+from pin_exporter.api.proxy_tls import Route, TlsFiles
+from pin_exporter.api.transport import HttpClients, http_client
+from pin_exporter.api.transport_errors import Timeouts
+from tests.support.certificates import Authority, Pair
+from tests.support.clocks import FakeClock
+from tests.support.proxy import Proxy
+from tests.support.service import API_KEY, SECRET_KEY, credentials, page, row
+from tests.support.strange_server import Call, StrangeServer, answer, hang_up, raw, silence
+
+T = TypeVar("T")
+GOOD = answer("200 OK", page([row(1), row(2)]))
+LOOPS = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+PASSWORD = "pr0xyPassw0rd"
+PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PROXY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def server_pair(authority: Authority) -> Pair:
+    return authority.issue("server")
+
+
+def server_context(pair: Pair, clients: Authority | None = None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.both)
+    if clients:
+        context.load_verify_locations(clients.path)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def run(work: Coroutine[Any, Any, T], new_loop: Callable[[], Any] = asyncio.new_event_loop) -> T:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.get_loop().set_exception_handler(lambda *_: None)  # the server's view of a refusal
+        return runner.run(work)
+
+
+def route(
+    ca: Authority | None = None, shown: Pair | None = None, proxy: str | None = None, *, apart: bool = False
+) -> Route:
+    files = TlsFiles(
+        ca.path if ca else None,
+        (shown.certificate if apart else shown.both) if shown else None,
+        shown.key if shown and apart else None,
+    )
+    return Route(files, SecretStr(proxy) if proxy else None)
+
+
+async def asked(
+    clients: HttpClients, url: str, way: Route, timeouts: Timeouts | float = 10.0
+) -> tuple[int | None, PollError | None, Exchange]:
+    """Ask once: the number of files, or the error, and the exchange."""
+    exchanges: list[Exchange] = []
+    api = PinApi(clients.for_url(url, way), url, credentials, timeouts)
+    try:
+        answered = await api.list_pins(offset=0, limit=1, observe=exchanges.append)
+    except PollError as error:
+        return None, error, exchanges[0]
+    return answered.totals.files, None, exchanges[0]
+
+
+async def files_of(url: str, way: Route) -> int | None:
+    async with HttpClients() as clients:
+        return (await asked(clients, url, way))[0]
+
+
+async def failure_of(url: str, way: Route, timeouts: Timeouts | float = 10.0) -> PollError:
+    async with HttpClients() as clients:
+        _, error, _ = await asked(clients, url, way, timeouts)
+    assert error is not None
+    text = str(error)
+    assert text.isprintable()
+    assert not any(secret in text for secret in (API_KEY, SECRET_KEY, PASSWORD))
+    return error
+
+
+# Certificates
+
+
+@LOOPS
+def test_a_ca_file_is_trusted_instead_of_the_usual_ones(
+    authority: Authority, server_pair: Pair, new_loop: Callable[[], Any]
+) -> None:
+    async def work() -> tuple[int | None, PollError]:
+        async with StrangeServer(GOOD).listening(server_context(server_pair)) as server:
+            url = server.base_url("https")
+            return await files_of(url, route(authority)), await failure_of(url, Route())
+
+    files, error = run(work(), new_loop)
+    assert files == 2
+    assert error.reason == "tls"
+    assert "set ca_file" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("subject", "hint"),
+    [
+        ("DNS:other.test", "it is for another host: check base_url"),
+        ("IP:127.0.0.9", "it is for another host: check base_url"),
+        (None, "it is out of date"),
+    ],
+)
+def test_a_certificate_of_another_host_or_out_of_date_is_told_as_what_it_is(
+    authority: Authority, subject: str | None, hint: str
+) -> None:
+    wrong = authority.issue("wrong", subject) if subject else authority.issue_expired("wrong")
+
+    async def work() -> PollError:
+        async with StrangeServer(GOOD).listening(server_context(wrong)) as server:
+            return await failure_of(server.base_url("https"), route(authority))
+
+    error = run(work())
+    assert error.reason == "tls"
+    assert hint in str(error)
+
+
+class TlsServer:
+    """A server with a thread, which sends its alerts before it closes, as asyncio's does not."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://127.0.0.1:{self._socket.getsockname()[1]}/api"
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> "TlsServer":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        body = page([row(1), row(2)])
+        head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+        while not self._ended.is_set():
+            with suppress(OSError):
+                connection, _ = self._socket.accept()
+                with connection.dup() as raw:
+                    with suppress(OSError), self._context.wrap_socket(connection, server_side=True) as tls:
+                        tls.recv(65_536)
+                        tls.sendall(head.encode() + body)
+                    raw.settimeout(0.2)
+                    while raw.recv(65_536):  # to close before all is read would be a reset
+                        pass
+
+
+@LOOPS
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("apart", [False, True], ids=["one file", "two files"])
+def test_a_client_certificate_is_shown_to_a_server_that_wants_one(
+    authority: Authority,
+    server_pair: Pair,
+    version: ssl.TLSVersion,
+    new_loop: Callable[[], Any],
+    apart: bool,
+) -> None:
+    context = server_context(server_pair, authority)
+    context.maximum_version = version
+    shown = authority.issue("client", "DNS:client.test", usage="clientAuth")
+    with TlsServer(context) as server:
+        assert run(files_of(server.url, route(authority, shown, apart=apart)), new_loop) == 2
+
+
+@LOOPS
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_client_certificate_that_is_wanted_and_missing_or_not_trusted_is_told(
+    authority: Authority,
+    server_pair: Pair,
+    tmp_path: Path,
+    version: ssl.TLSVersion,
+    new_loop: Callable[[], Any],
+) -> None:
+    context = server_context(server_pair, authority)
+    context.maximum_version = version
+    stranger = Authority(tmp_path, "strangers").issue("stranger", "DNS:client.test", usage="clientAuth")
+    with TlsServer(context) as server:
+        for way in (route(authority), route(authority, stranger)):
+            error = run(failure_of(server.url, way), new_loop)
+            # The alert may be overtaken by the end of the connection.
+            assert error.reason in ("tls", "connection")
+            assert "client_cert_file" in str(error)
+
+
+@LOOPS
+def test_a_server_that_hangs_up_right_after_the_handshake_may_want_a_client_certificate(
+    authority: Authority, server_pair: Pair, new_loop: Callable[[], Any]
+) -> None:
+    async def work() -> PollError:
+        async with StrangeServer(hang_up).listening(server_context(server_pair)) as server:
+            return await failure_of(server.base_url("https"), route(authority))
+
+    error = run(work(), new_loop)
+    assert error.reason == "connection"
+    assert "client_cert_file" in str(error)
+
+
+def test_a_certificate_file_is_taken_anew_when_it_changes_and_requests_under_way_are_not_disturbed(
+    authority: Authority, tmp_path: Path
+) -> None:
+    folder = tmp_path / "second"
+    folder.mkdir()
+    other = Authority(folder, "other-ca")
+    trusted = tmp_path / "ca.pem"
+    shutil.copy(authority.path, trusted)
+    way = Route(TlsFiles(trusted))
+
+    async def work() -> None:
+        released = asyncio.Event()
+
+        async def slow(call: Call) -> None:
+            await released.wait()
+            await GOOD(call)
+
+        first = StrangeServer(slow).listening(server_context(authority.issue("first")))
+        second = StrangeServer(GOOD).listening(server_context(other.issue("second")))
+        async with first as old, second as new, HttpClients() as clients:
+            pool = clients.for_url(old.base_url("https"), way)
+            under_way = asyncio.ensure_future(asked(clients, old.base_url("https"), way))
+            await until(lambda: bool(old.heads))
+            before = client_of(pool)
+            replacement = tmp_path / "new.pem"
+            shutil.copy(other.path, replacement)
+            replacement.rename(trusted)
+            assert client_of(pool) is not before
+            assert not before.is_closed
+            assert (await asked(clients, new.base_url("https"), way))[0] == 2
+            released.set()
+            assert (await under_way)[0] == 2
+            await until(lambda: before.is_closed)
+            assert (await asked(clients, old.base_url("https"), way))[1] is not None
+
+    run(work())
+
+
+def test_a_certificate_file_that_cannot_be_read_again_leaves_the_last_in_force_and_is_counted_and_told_hourly(
+    authority: Authority, server_pair: Pair, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    trusted = tmp_path / "ca.pem"
+    shutil.copy(authority.path, trusted)
+    clock = FakeClock()
+    told = "a certificate file cannot be used; the last ones stay in force"
+
+    async def work() -> None:
+        clients = HttpClients(elapsed=clock.elapsed)
+        async with StrangeServer(GOOD).listening(server_context(server_pair)) as server, clients:
+
+            async def stale() -> tuple[str, ...]:
+                files, _, exchange = await asked(clients, server.base_url("https"), Route(TlsFiles(trusted)))
+                assert files == 2
+                return exchange.stale
+
+            assert await stale() == ()
+            trusted.write_text("no certificate any more")
+            assert [await stale() for _ in range(3)] == [("certificates",)] * 3
+            assert [(r.message, vars(r)["times"]) for r in caplog.records] == [(told, 1)]
+            clock.now += 3_600
+            assert await stale() == ("certificates",)
+            trusted.unlink()
+            assert await stale() == ("certificates",)
+            assert [vars(r)["times"] for r in caplog.records] == [1, 3]
+            shutil.copy(authority.path, trusted)
+            assert await stale() == ()
+            trusted.unlink()
+            assert await stale() == ("certificates",)
+            assert [r.message for r in caplog.records][2:] == ["certificate files have changed", told]
+            assert "No such file" in vars(caplog.records[-1])["error"]
+
+    caplog.set_level(logging.INFO, logger="pin_exporter")
+    run(work())
+
+
+def test_certificate_files_that_could_not_be_used_for_a_moment_are_tried_again_after_an_hour(
+    authority: Authority, tmp_path: Path
+) -> None:
+    trusted = tmp_path / "ca.pem"
+    shutil.copy(authority.path, trusted)
+    clock = FakeClock()
+    failures: list[ValueError] = []
+
+    def make() -> httpx.AsyncClient:
+        if failures:
+            raise failures.pop()
+        return http_client()
+
+    async def work() -> None:
+        pool = Pool(make, TlsFiles(trusted), clock.elapsed)
+        first = client_of(pool)
+        failures.append(ValueError("ca_file: cannot read the file: Too many open files"))
+        trusted.write_text(f"{authority.path.read_text()}\n")
+        for minutes, renewed in ((0, False), (59, False), (1, True)):
+            clock.now += 60 * minutes
+            with pool.lend() as lent:
+                assert (lent.client is not first, lent.is_stale) == (renewed, not renewed)
+
+    run(work())
+
+
+# Which client
+
+
+def client_of(pool: Pool) -> httpx.AsyncClient:
+    with pool.lend() as lent:
+        return lent.client
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not happened():  # noqa: ASYNC110 - nobody tells of it
+            await asyncio.sleep(0.01)
+
+
+def test_pools_that_nobody_needs_any_more_are_closed_once_they_are_idle() -> None:
+    async def work() -> None:
+        async with HttpClients() as clients:
+            kept, idle, busy = (
+                clients.for_url(f"http://{name}.test/api") for name in ("kept", "idle", "busy")
+            )
+            made = [client_of(pool) for pool in (kept, idle, busy)]
+            with busy.lend():
+                clients.keep([("http://kept.test/api", Route())])
+                await asyncio.sleep(0.01)
+                assert [client.is_closed for client in made] == [False, True, False]
+            await asyncio.sleep(0.01)
+            assert [client.is_closed for client in made] == [False, True, True]
+            assert clients.for_url("http://kept.test/other") is kept
+            assert clients.for_url("http://idle.test/api") is not idle
+
+    run(work())
+
+
+def test_accounts_with_the_same_route_share_a_pool_and_others_do_not(authority: Authority) -> None:
+    clients = HttpClients()
+    url = "https://api.test/api"
+    routes = [Route(), route(authority), route(proxy="direct"), route(proxy="http://p:1")]
+    pools = [clients.for_url(url, way) for way in routes]
+    assert len(set(map(id, pools))) == 4
+    assert clients.for_url(url, route(proxy="http://p:1")) is pools[3]
+
+
+# Proxies
+
+
+@asynccontextmanager
+async def served(context: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    async with StrangeServer(GOOD).listening(context) as server:
+        yield server.base_url("https" if context else "http")
+
+
+@contextmanager
+def variables(**values: str) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in values.items():
+            patch.setenv(name, value)
+        yield
+
+
+@LOOPS
+def test_requests_go_through_the_proxy_that_is_set_and_an_https_account_shows_it_no_key(
+    authority: Authority, server_pair: Pair, new_loop: Callable[[], Any]
+) -> None:
+    async def work() -> tuple[int | None, Proxy, str]:
+        async with served(server_context(server_pair)) as url, Proxy().listening() as proxy:
+            way = route(authority, proxy=f"http://user:{PASSWORD}@127.0.0.1:{proxy.port}")
+            return await files_of(url, way), proxy, url
+
+    files, proxy, url = run(work(), new_loop)
+    assert files == 2
+    assert proxy.asked == [f"CONNECT {url.split('/')[2]}"]
+    assert not any(key in proxy.heads[0] for key in (API_KEY, SECRET_KEY))
+    told = base64.b64encode(f"user:{PASSWORD}".encode()).decode()
+    assert f"Proxy-Authorization: Basic {told}" in proxy.heads[0]
+
+
+def test_a_proxy_may_be_spoken_to_by_tls_and_then_its_certificate_is_checked_too(
+    authority: Authority, server_pair: Pair, tmp_path: Path
+) -> None:
+    strangers = Authority(tmp_path, "strangers").issue("proxy")
+
+    async def work() -> tuple[int | None, PollError, str]:
+        context = server_context(server_pair)
+        good, bad = Proxy().listening(context), Proxy().listening(server_context(strangers))
+        async with served(context) as url, good as trusted, bad as untrusted:
+            files = await files_of(url, route(authority, proxy=f"https://127.0.0.1:{trusted.port}"))
+            way = route(authority, proxy=f"https://127.0.0.1:{untrusted.port}")
+            return files, await failure_of(url, way), f"127.0.0.1:{untrusted.port}"
+
+    files, error, name = run(work())
+    assert files == 2
+    assert error.reason == "tls"
+    assert f"TLS with the proxy {name} failed" in str(error)
+    assert "base_url" not in str(error)
+
+
+def test_a_plain_url_is_asked_for_at_the_proxy_itself() -> None:
+    async def work() -> tuple[int | None, list[str], str]:
+        async with served() as url, Proxy().listening() as proxy:
+            return await files_of(url, route(proxy=f"http://127.0.0.1:{proxy.port}")), proxy.asked, url
+
+    files, heads, url = run(work())
+    assert files == 2
+    assert heads[0].startswith(f"GET {url}/pinning/pins/?")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_proxy_of_the_environment_is_used_unless_no_proxy_names_the_host_or_the_settings_say_direct(
+    authority: Authority, server_pair: Pair, scheme: str
+) -> None:
+    async def work() -> list[int]:
+        context = server_context(server_pair) if scheme == "https" else None
+        used = []
+        async with served(context) as url, Proxy().listening() as proxy:
+            here = f"http://127.0.0.1:{proxy.port}"
+            port = httpx.URL(url).port
+            cases: list[tuple[dict[str, str], Route]] = [
+                ({f"{scheme.upper()}_PROXY": here}, route(authority)),
+                ({f"{scheme}_proxy": here.removeprefix("http://")}, route(authority)),
+                ({"ALL_PROXY": here}, route(authority)),
+                ({"ALL_PROXY": here, "NO_PROXY": "10.0.0.0/8, example.com"}, route(authority)),
+                ({"ALL_PROXY": here, "NO_PROXY": "127.0.0.0/8"}, route(authority)),
+                ({"ALL_PROXY": here, "NO_PROXY": "127.0.0.1:1"}, route(authority)),
+                ({"ALL_PROXY": here, "NO_PROXY": "127.0.0.1"}, route(authority)),
+                ({"ALL_PROXY": here, "NO_PROXY": f"127.0.0.1:{port}"}, route(authority)),
+                ({"ALL_PROXY": here, "NO_PROXY": "*"}, route(authority)),
+                ({"ALL_PROXY": here}, route(authority, proxy="direct")),
+                ({"ALL_PROXY": "http://127.0.0.1:9", "NO_PROXY": "*"}, route(authority, proxy=here)),
+            ]
+            for values, way in cases:
+                with variables(**values):
+                    before = len(proxy.heads)
+                    assert await files_of(url, way) == 2
+                    used.append(len(proxy.heads) - before)
+                    assert bool(way.proxy_for(url)) is bool(used[-1])
+        return used
+
+    assert run(work()) == [1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "direct"),
+    [
+        ("example.com", {"example.com", "a.example.com", "example.com:8443"}),
+        (".example.com", {"a.example.com"}),
+        ("*.example.com", set()),
+        ("example.com:8443", {"example.com:8443"}),
+        ("notexample.com", {"notexample.com"}),
+    ],
+)
+def test_no_proxy_means_for_names_what_the_readme_says(no_proxy: str, direct: set[str]) -> None:
+    names = ("example.com", "a.example.com", "example.com:8443", "notexample.com")
+
+    async def reached(name: str) -> str:
+        return str(await failure_of(f"https://{name}/api", Route(), 0.5))
+
+    with variables(ALL_PROXY="http://127.0.0.1:9", NO_PROXY=no_proxy):
+        asked_proxy = {name for name in names if "the proxy 127.0.0.1:9" in run(reached(name))}
+    assert set(names) - asked_proxy == direct
+
+
+@pytest.mark.parametrize(
+    ("refusal", "hint"),
+    [
+        ("407 Proxy Authentication Required", "set proxy_url to http://user:password@host:port"),
+        (f"403 {PASSWORD}", "have it allowed"),
+        ("502 Bad Gateway", "it cannot reach it"),
+        ("500 Oh", "check proxy_url"),
+    ],
+)
+def test_a_proxy_that_refuses_is_named_with_what_to_do(refusal: str, hint: str) -> None:
+    async def work() -> tuple[PollError, str]:
+        async with Proxy(refusal).listening() as proxy:
+            name = f"127.0.0.1:{proxy.port}"
+            way = route(proxy=f"http://user:{PASSWORD}@{name}")
+            return await failure_of("https://api.test/api", way), name
+
+    error, name = run(work())
+    assert error.reason == "connection"
+    assert f"the proxy {name} answered {refusal[:3]} when asked for api.test: " in str(error)
+    assert hint in str(error)
+
+
+@pytest.mark.parametrize("url", ["http://api.test/api", "https://api.test/api"])
+def test_what_a_proxy_says_that_is_no_http_is_not_quoted(url: str) -> None:
+    async def work() -> PollError:
+        secret = base64.b64encode(f"user:{PASSWORD}".encode()).decode()
+        async with StrangeServer(
+            raw(f"Basic {secret} {PASSWORD}\r\n\r\n".encode(), close=True)
+        ).listening() as proxy:
+            return await failure_of(url, route(proxy=f"http://user:{PASSWORD}@127.0.0.1:{proxy.port}"))
+
+    error = run(work())
+    assert error.reason == "connection"
+    assert "its answer is not HTTP" in str(error)
+
+
+def test_a_proxy_that_wants_a_password_for_a_plain_url_is_told_as_a_proxy() -> None:
+    async def work() -> PollError:
+        async with Proxy(wanted="Basic x").listening() as proxy:
+            return await failure_of("http://api.test/api", route(proxy=f"http://127.0.0.1:{proxy.port}"))
+
+    error = run(work())
+    assert error.reason == "client_error"
+    assert "a proxy wants a user and password" in str(error)
+
+
+def test_what_a_proxy_is_told_is_secret_also_when_the_environment_names_it() -> None:
+    def secrets(way: Route) -> set[str]:
+        return {secret.get_secret_value() for secret in way.secrets()}
+
+    both = {PASSWORD, f"u@x:{PASSWORD}", base64.b64encode(f"u@x:{PASSWORD}".encode()).decode()}
+    assert secrets(route(proxy=f"http://u%40x:{PASSWORD}@127.0.0.1:9")) == both
+    assert "only-a-token" in secrets(route(proxy="http://only-a-token@127.0.0.1:9"))
+    assert secrets(route(proxy="http://[::1")) == secrets(route()) == set()
+    with variables(HTTPS_PROXY=f"u%40x:{PASSWORD}@127.0.0.1:9", HTTP_PROXY="http://127.0.0.1:9"):
+        assert secrets(route()) == both
+        assert secrets(route(proxy="direct")) == set()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_cannot_be_reached_is_told_as_a_proxy(scheme: str) -> None:
+    error = run(failure_of("https://api.test/api", route(proxy=f"{scheme}://u:{PASSWORD}@127.0.0.1:9")))
+    assert error.reason == "connection"
+    assert "connection to the proxy 127.0.0.1:9 failed" in str(error)
+    assert "check proxy_url" in str(error)
+
+
+def test_what_fails_behind_a_proxy_is_told_as_what_it_is(server_pair: Pair) -> None:
+    async def work() -> PollError:
+        async with served(server_context(server_pair)) as url, Proxy().listening() as proxy:
+            return await failure_of(url, route(proxy=f"http://127.0.0.1:{proxy.port}"))
+
+    error = run(work())
+    assert error.reason == "tls"
+    assert "through the proxy" in str(error)
+    assert "set ca_file" in str(error)
+
+
+# Timeouts
+
+
+def test_a_server_that_does_not_answer_the_handshake_is_left_after_the_connect_timeout() -> None:
+    async def work() -> PollError:
+        async with StrangeServer(silence).listening() as server:
+            return await failure_of(server.base_url("https"), Route(), Timeouts(60.0, connect=0.1))
+
+    error = run(work())
+    assert error.reason == "timeout"
+    assert "not connected within 0.1 s" in str(error)
+    assert "raise connect_timeout" in str(error)
+
+
+def test_an_answer_that_pauses_for_too_long_is_left_after_the_read_timeout() -> None:
+    async def work() -> PollError:
+        async with StrangeServer(silence).listening() as server:
+            return await failure_of(server.base_url(), Route(), Timeouts(60.0, read=0.1))
+
+    error = run(work())
+    assert error.reason == "timeout"
+    assert "nothing came for 0.1 s" in str(error)
+    assert "raise read_timeout" in str(error)
+
+
+@pytest.mark.parametrize("timeouts", [Timeouts(60.0, read=0.1), Timeouts(0.1)])
+@pytest.mark.parametrize(("limit", "told"), [(1, False), (1_000, True)])
+def test_a_smaller_page_is_advised_where_a_page_was_asked_for(
+    timeouts: Timeouts, limit: int, told: bool
+) -> None:
+    async def work() -> PollError:
+        async with StrangeServer(silence).listening() as server, HttpClients() as clients:
+            url = server.base_url()
+            api = PinApi(clients.for_url(url), url, credentials, timeouts)
+            with pytest.raises(PollError) as caught:
+                await api.list_pins(offset=0, limit=limit, observe=lambda _: None)
+            return caught.value
+
+    assert ("lower page_size" in str(run(work()))) == told
+
+
+# What cannot be used
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("ALL_PROXY", f"socks5://u:{PASSWORD}@127.0.0.1:9", "ALL_PROXY must be"),
+        ("HTTPS_PROXY", f"http://u:{PASSWORD}/x@127.0.0.1:9", "HTTPS_PROXY must be"),
+        ("NO_PROXY", "[::1]", "NO_PROXY must hold"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem", "SSL_CERT_FILE or SSL_CERT_DIR cannot be used: No such file"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_named_in_one_line_without_its_value(
+    variable: str, value: str, told: str
+) -> None:
+    values = {"HTTPS_PROXY": "http://127.0.0.1:9", variable: value}
+    with variables(**values), pytest.raises(SettingsError) as caught:
+        HttpClients().check("https://api.test/api")
+    (problem,) = caught.value.problems
+    assert told in problem
+    assert PASSWORD not in problem
+
+
+def test_a_proxy_url_that_only_the_http_library_refuses_is_told_without_its_password() -> None:
+    with pytest.raises(SettingsError) as caught:
+        HttpClients().check("https://api.test/api", route(proxy=f"http://u:{PASSWORD}@999.1.1.1:9"))
+    (problem,) = caught.value.problems
+    assert problem == "requests to https://api.test/api cannot be made: proxy_url is no URL that can be used"
+
+
+def broken_files(folder: Path, pair: Pair, other: Pair) -> dict[str, TlsFiles]:
+    text, directory = folder / "text", folder / "directory"
+    text.write_text("no certificate")
+    directory.mkdir()
+    encrypted = folder / "encrypted.key"
+    os.system(f"openssl ec -in {pair.key} -aes128 -passout pass:x -out {encrypted} 2>/dev/null")
+    return {
+        "ca_file: cannot read the file: No such file or directory": TlsFiles(folder / "missing"),
+        "ca_file: cannot read the file: Is a directory": TlsFiles(directory),
+        "ca_file: cannot read the file: it is no path": TlsFiles(Path("a\0b")),
+        "ca_file: the file holds no certificates in PEM form": TlsFiles(text),
+        "client_key_file: is given without client_cert_file": TlsFiles(client_key_file=pair.key),
+        "client_key_file: cannot read the file: No such file or directory": TlsFiles(
+            None, pair.both, folder / "missing"
+        ),
+        "client_cert_file: the file holds no certificate in PEM form, or the key is none": TlsFiles(
+            client_cert_file=pair.certificate
+        ),
+        "client_cert_file: the key does not belong to the certificate": TlsFiles(
+            None, pair.certificate, other.key
+        ),
+        "client_key_file: the key is encrypted: give one without a password": TlsFiles(
+            None, pair.certificate, encrypted
+        ),
+    }
+
+
+def test_each_way_in_which_a_file_cannot_be_used_is_told_for_what_it_is(
+    authority: Authority, tmp_path: Path
+) -> None:
+    pair, other = authority.issue("one"), authority.issue("two")
+    for told, files in broken_files(tmp_path, pair, other).items():
+        assert [f"{setting}: {problem}" for setting, problem in files.problems()] == [told]
+        with pytest.raises(SettingsError, match=told):
+            HttpClients().check("https://api.test/api", Route(files))
+    assert not list(TlsFiles(authority.path, pair.certificate, pair.key).problems())
+    assert not list(TlsFiles(client_cert_file=pair.both).problems())
+
+
+def test_a_file_that_is_lost_just_after_it_was_looked_at_is_told_as_any_other(
+    authority: Authority, tmp_path: Path
+) -> None:
+    lost = Path(shutil.copy(authority.issue("lost").both, tmp_path))
+
+    def lose_it() -> ssl.SSLContext:
+        lost.unlink()
+        return ssl.create_default_context()
+
+    with pytest.raises(ValueError, match="client_cert_file: cannot be used: No such file or directory"):
+        TlsFiles(client_cert_file=lost).context(lose_it)
+
+
+def test_a_route_is_tried_once_for_all_its_accounts_and_again_when_its_files_have_changed(
+    authority: Authority, tmp_path: Path
+) -> None:
+    trusted = tmp_path / "ca.pem"
+    shutil.copy(authority.path, trusted)
+    made: list[Route] = []
+
+    def make(route: Route) -> httpx.AsyncClient:
+        made.append(route)
+        return http_client(route)
+
+    clients, shared = HttpClients(make), Route(TlsFiles(trusted))
+    for number in range(3):
+        clients.check(f"https://api-{number}.test/api", shared)
+    assert made == [shared]
+
+    trusted.write_text("no certificate")
+    for _ in range(2):
+        with pytest.raises(SettingsError, match="ca_file"):
+            clients.check("https://api.test/api", shared)
+    clients.check("https://api.test/api", route(proxy="direct"))
+    assert made == [shared, shared, shared, route(proxy="direct")]

@@ -1,0 +1,184 @@
+import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pin_exporter.api.errors import (
+    ClientError,
+    ForbiddenError,
+    HttpStatusError,
+    MalformedError,
+    PollError,
+    RateLimitedError,
+    RedirectError,
+    ServerError,
+    UnauthorizedError,
+)
+from pin_exporter.api.status_errors import Answer, bounded_headers, error_for_status, retry_after_seconds
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+
+def error_for(
+    status: int, body: bytes = b"", *, location: str | None = None, retry_after: str | None = None
+) -> PollError:
+    answer = Answer(status, location, retry_after, bytearray(body))
+    return error_for_status(answer, host="api.example", fingerprint="0a1b2c3d", now=NOW)
+
+
+def envelope(message: str) -> bytes:
+    return json.dumps({"status": "error", "message": message}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (201, MalformedError),
+        (204, MalformedError),
+        (300, RedirectError),
+        (301, RedirectError),
+        (308, RedirectError),
+        (400, ClientError),
+        (401, UnauthorizedError),
+        (403, ForbiddenError),
+        (404, ClientError),
+        (409, ClientError),
+        (429, RateLimitedError),
+        (499, ClientError),
+        (500, ServerError),
+        (502, ServerError),
+        (599, ServerError),
+    ],
+)
+def test_each_status_has_its_error_that_names_host_and_status(status: int, kind: type[PollError]) -> None:
+    error = error_for(status)
+    assert type(error) is kind
+    assert str(error).startswith(f"api.example answered {status}")
+    assert getattr(error, "status", status) == status
+
+
+@given(
+    st.integers(100, 999),
+    st.binary(max_size=100) | st.text(st.characters()).map(envelope),
+    st.none() | st.text(st.characters()),
+    st.none() | st.text(st.characters()),
+)
+def test_any_answer_becomes_one_printable_line(
+    status: int, body: bytes, location: str | None, retry_after: str | None
+) -> None:
+    error = error_for(status, body, location=location, retry_after=retry_after)
+    assert isinstance(error, HttpStatusError | MalformedError)
+    assert str(error).isprintable()
+    assert len(str(error)) < 800
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [
+        (401, "a proxy in between drops headers with underscores"),
+        (401, "key 0a1b2c3d was not accepted"),
+        (403, "scope data.pin_list"),
+        (304, "look for a faulty cache"),
+        (404, "base_url ends in /api"),
+        (429, "lower requests_per_minute"),
+        (500, "if it lasts, ask AIOZ Pin"),
+    ],
+)
+def test_the_hint_says_what_to_do(status: int, hint: str) -> None:
+    assert hint in str(error_for(status))
+
+
+def test_the_apis_own_message_is_quoted_on_one_line() -> None:
+    assert "(invalid key: try another)" in str(error_for(401, envelope("invalid key:\n\ttry another")))
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>Bad Gateway</html>", b'{"message":null}', b"\xff", b"[1]"])
+def test_a_body_without_a_message_is_not_quoted(body: bytes) -> None:
+    assert str(error_for(502, body)) == str(error_for(502))
+
+
+def test_what_a_server_echoes_is_redacted_before_it_is_cut() -> None:
+    key = "K" * 24
+    answer = Answer(400, body=bytearray(envelope("x" * 190 + key)))
+    error = error_for_status(
+        answer,
+        host="api.example",
+        fingerprint="0a1b2c3d",
+        now=NOW,
+        redact=lambda text: text.replace(key, "-"),
+    )
+    assert "K" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("location", "named"),
+    [
+        ("https://elsewhere.example:8443/api/pins?key=secret", "it points to elsewhere.example;"),
+        ("//elsewhere.example/", "it points to elsewhere.example;"),
+        ("https://user:secret@elsewhere.example/", "it points to elsewhere.example;"),
+        ("/api/pinning/pins/", "it points to no other host;"),
+        ("https://[::1", "it points to no other host;"),
+        (None, "it points to no other host;"),
+    ],
+)
+def test_a_redirect_names_the_host_it_points_to_and_nothing_more(location: str | None, named: str) -> None:
+    error = error_for(301, b"<html>Moved</html>", location=location)
+    assert named in str(error)
+    assert "secret" not in str(error)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_errors_that_may_pass_say_how_long_the_api_asks_to_wait(status: int) -> None:
+    for header, seconds in ((None, None), ("7", 7.0), ("soon", None)):
+        error = error_for(status, retry_after=header)
+        assert isinstance(error, RateLimitedError | ServerError)
+        assert error.retry_after_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("0", 0.0),
+        (" 120 ", 120.0),
+        ("1.5", None),
+        ("-1", None),
+        ("²", None),
+        ("٣", None),
+        ("", None),
+        ("soon", None),
+        ("Sun, 01 Mar 2026 12:00:30 GMT", 30.0),
+        ("Sun, 01 Mar 2026 13:00:30 +0100", 30.0),
+        ("Sun, 01 Mar 2026 12:00:30 -0000", 30.0),
+        ("Sun, 01 Mar 2026 11:59:00 GMT", 0.0),
+        ("Mon, 31 Feb 2026 12:00:00 GMT", None),
+        ("Mon, 1 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("1 Jan 2026 00:00:00 +999999999999999999999", None),
+    ],
+)
+def test_a_retry_after_is_seconds_or_a_date_or_nothing(header: str, seconds: float | None) -> None:
+    assert retry_after_seconds(header, NOW) == seconds
+
+
+@given(st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)))  # noqa: DTZ001 - the zone comes below
+def test_a_date_is_waited_for_to_the_second(date: datetime) -> None:
+    due = date.replace(microsecond=0, tzinfo=UTC)
+    expected = max(0.0, (due - NOW) / timedelta(seconds=1))
+    assert retry_after_seconds(format_datetime(due, usegmt=True), NOW) == expected
+
+
+@given(
+    st.text(st.characters()) | st.text("0123456789 :,+-GMTJanSunFeb", max_size=60) | st.integers().map(str)
+)
+def test_any_retry_after_is_none_or_a_finite_wait(header: str) -> None:
+    seconds = retry_after_seconds(header, NOW)
+    assert seconds is None or 0 <= seconds < float("inf")
+
+
+def test_headers_are_kept_by_their_lower_case_names_and_within_bounds() -> None:
+    assert bounded_headers([("Server", "a"), ("SERVER", "b"), ("x-Y", "")]) == {"server": "a", "x-y": ""}
+    many = bounded_headers((f"{number}-{'n' * 2_000}", "v" * 9_999) for number in range(5_000))
+    assert len(many) == 100
+    assert {(len(name), len(value)) for name, value in many.items()} == {(1_000, 1_000)}

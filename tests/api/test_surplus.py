@@ -1,0 +1,220 @@
+"""What follows an answer on its connection is never taken for the next answer, over real sockets."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+import uvloop
+from pydantic import SecretStr
+
+from pin_exporter.api import surplus as http_surplus
+from pin_exporter.api.client import PinApi
+from pin_exporter.api.errors import PollError
+from pin_exporter.api.proxy_tls import DIRECT, Route, TlsFiles
+from pin_exporter.api.transport import HttpClients
+from tests.support.certificates import Authority
+from tests.support.proxy import Proxy
+from tests.support.service import API_KEY, credentials, page, row
+from tests.support.strange_server import Behaviour, Call, StrangeServer, message, raw
+
+OTHER_KEY = API_KEY[::-1]
+MINE = message("200 OK", page([row(1)], files=7))
+THEIRS = message("200 OK", page([row(2)], files=11))
+SEEN_BY_THE_LIBRARY = 65_536
+"""The library reads as much at a time; what came with it waits in the layer below."""
+WAYS = ("plain", "TLS", "forward proxy", "CONNECT proxy", "CONNECT by a proxy that speaks TLS")
+EACH_WAY = pytest.mark.parametrize("way", WAYS)
+LOOPS = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def tls(authority: Authority) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.issue("server").both)
+    return context
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Two accounts of one server, who share a pool."""
+
+    server: StrangeServer
+    mine: PinApi
+    theirs: PinApi
+
+    async def my_files(self) -> int:
+        return await _files(self.mine)
+
+    async def their_files(self) -> int:
+        return await _files(self.theirs)
+
+
+async def _files(api: PinApi) -> int:
+    return (await api.list_pins(offset=0, limit=1, observe=lambda _: None)).totals.files
+
+
+@asynccontextmanager
+async def accounts(
+    way: str, behaviour: Behaviour, authority: Authority, tls: ssl.SSLContext
+) -> AsyncIterator[Accounts]:
+    has_tls = way not in ("plain", "forward proxy")
+    async with (
+        StrangeServer(behaviour).listening(tls if has_tls else None) as server,
+        Proxy().listening(tls if way.endswith("speaks TLS") else None) as proxy,
+        HttpClients() as clients,
+    ):
+        scheme = "https" if way.endswith("speaks TLS") else "http"
+        through = f"{scheme}://127.0.0.1:{proxy.port}" if "proxy" in way else DIRECT
+        url = server.base_url("https" if has_tls else "http")
+        pool = clients.for_url(url, Route(TlsFiles(authority.path), SecretStr(through)))
+        mine, theirs = partial(credentials, API_KEY), partial(credentials, OTHER_KEY)
+        yield Accounts(server, PinApi(pool, url, mine, 10.0), PinApi(pool, url, theirs, 10.0))
+        assert bool(proxy.heads) == ("proxy" in way)
+
+
+def run(work: Any, new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop) -> None:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.get_loop().set_exception_handler(lambda *_: None)  # the server's view of a connection left
+        runner.run(work)
+
+
+def by_key(mine: Behaviour, theirs: Behaviour) -> Behaviour:
+    async def behave(call: Call) -> None:
+        await (mine if API_KEY.encode() in call.head else theirs)(call)
+
+    return behave
+
+
+def padded(length: int) -> bytes:
+    """Return my answer, of so many bytes in all."""
+    body = page([row(1)], files=7)
+    return message("200 OK", body.ljust(length - len(message("200 OK", length=length))))
+
+
+async def in_two_records(call: Call) -> None:
+    """Answer twice in one go; by TLS, the second answer is a record of its own."""
+    call.writer.write(MINE)
+    call.writer.write(MINE)
+    await call.writer.drain()
+
+
+SURPLUS: dict[str, Behaviour] = {
+    "twice": raw(MINE * 2),
+    "twice, in two writes": in_two_records,
+    "twice, the first as long as one read": raw(padded(SEEN_BY_THE_LIBRARY) + MINE),
+    "longer than told": raw(MINE + b"\r\n"),
+    "304 with a body": raw(b"HTTP/1.1 304 Not Modified\r\n\r\n" + MINE),
+    "204 with a body": raw(b"HTTP/1.1 204 No Content\r\n\r\n" + MINE),
+    "chunks, twice": raw((b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n") * 2),
+}
+
+
+@LOOPS
+@EACH_WAY
+@pytest.mark.parametrize("surplus", SURPLUS)
+def test_what_follows_an_answer_is_not_taken_for_that_of_another_account(
+    surplus: str,
+    way: str,
+    authority: Authority,
+    tls: ssl.SSLContext,
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def work() -> None:
+        behaviour = by_key(SURPLUS[surplus], raw(THEIRS))
+        async with accounts(way, behaviour, authority, tls) as two:
+            for _ in range(3):
+                try:
+                    assert await two.my_files() == 7
+                except PollError as error:
+                    assert error.reason in ("malformed", "redirect")  # noqa: PT017 - a page or its error
+                assert await two.their_files() == 11
+            assert len(two.server.heads) == 6
+
+    run(work(), new_loop)
+
+
+@LOOPS
+@EACH_WAY
+def test_two_accounts_of_a_server_that_answers_each_request_twice_see_only_their_own(
+    way: str, authority: Authority, tls: ssl.SSLContext, new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    async def work() -> None:
+        async with accounts(way, by_key(raw(MINE * 2), raw(THEIRS * 2)), authority, tls) as two:
+            for _ in range(5):
+                seen = await asyncio.gather(*(ask() for ask in [two.my_files, two.their_files] * 4))
+                assert seen == [7, 11] * 4
+            assert two.server.connections == 40
+
+    run(work(), new_loop)
+
+
+@LOOPS
+@EACH_WAY
+def test_a_connection_with_nothing_behind_the_answer_is_used_again(
+    way: str, authority: Authority, tls: ssl.SSLContext, new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    async def work() -> None:
+        async with accounts(way, by_key(raw(padded(200_000)), raw(THEIRS)), authority, tls) as two:
+            for _ in range(5):
+                assert await two.my_files() == 7
+                assert await two.their_files() == 11
+            assert two.server.connections == 1
+
+    run(work(), new_loop)
+
+
+@LOOPS
+@EACH_WAY
+def test_what_comes_while_a_connection_is_idle_is_not_taken_for_an_answer(
+    way: str, authority: Authority, tls: ssl.SSLContext, new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    arrived = asyncio.Event()
+
+    async def again_later(call: Call) -> None:
+        await call.send(MINE)
+
+        async def send() -> None:
+            await asyncio.sleep(0.05)
+            await call.send(MINE)
+            await asyncio.sleep(0.05)
+            arrived.set()
+
+        call.server.later = asyncio.create_task(send())  # type: ignore[attr-defined]
+
+    async def work() -> None:
+        async with accounts(way, by_key(again_later, raw(THEIRS)), authority, tls) as two:
+            assert await two.my_files() == 7
+            await arrived.wait()
+            assert await two.their_files() == 11
+            assert two.server.connections == 2
+
+    run(work(), new_loop)
+
+
+@EACH_WAY
+def test_of_a_library_that_is_built_in_another_way_no_connection_is_used_again(
+    way: str, authority: Authority, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(_: object) -> object:
+        raise AttributeError
+
+    monkeypatch.setattr(http_surplus, "_protocol_of", unknown)
+
+    async def work() -> None:
+        async with accounts(way, by_key(raw(MINE * 2), raw(THEIRS)), authority, tls) as two:
+            for _ in range(3):
+                assert await two.my_files() == 7
+                assert await two.their_files() == 11
+            assert two.server.connections == 6
+
+    run(work())

@@ -1,0 +1,210 @@
+"""compose.yaml as Docker Compose reads it, and Prometheus with the very configuration that it mounts."""
+
+import functools
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+import yaml
+
+from tests.support.processes import exporter, free_port, running, simulator, wait_for
+from tests.support.tools import do_without, require_tool
+
+ROOT: Final = Path(__file__).parents[2]
+TOOLS: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pin-exporter"
+SERVICES: Final = ("exporter", "prometheus", "grafana")
+COPY: Final = "copy-of-compose"
+SECRET: Final = "Zq7Wm4XkPd9"
+
+Model = dict[str, Any]
+
+
+def load(directory: Path) -> Model:
+    """Return the compose file of a directory as Docker Compose's own loader checks and completes it."""
+    tool = next(iter(sorted(TOOLS.glob("compose-go-v*/cmd"), reverse=True)), None)
+    if tool is None:
+        do_without("Docker Compose's loader is missing: `make compose-tools` builds it, with Go")
+    told = subprocess.run(
+        [tool, "-format=json", "compose.yaml"],
+        cwd=directory,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PIN_EXPORTER_")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    model: Model = json.loads(told.stdout)
+    return model
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Model]:
+    """Return the services as they are without a file .env, which a working directory may have."""
+    directory = tmp_path_factory.mktemp(COPY, numbered=False)
+    shutil.copy(ROOT / "compose.yaml", directory)
+    found: Mapping[str, Model] = load(directory)["services"]
+    return found
+
+
+@functools.cache
+def read(name: str) -> Any:
+    return yaml.safe_load((ROOT / name).read_text())
+
+
+def test_exporter_prometheus_and_grafana_are_the_services(services: Mapping[str, Model]) -> None:
+    assert set(services) == set(SERVICES)
+
+
+@pytest.mark.parametrize("name", ["prometheus", "grafana"])
+def test_the_images_of_others_are_pinned_by_version(services: Mapping[str, Model], name: str) -> None:
+    assert re.fullmatch(r"docker\.io/\w+/\w+:v?\d+\.\d+\.\d+", services[name]["image"])
+
+
+def test_the_own_image_is_built(services: Mapping[str, Model]) -> None:
+    assert services["exporter"]["build"]["dockerfile"] == "Dockerfile"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_is_locked_up_and_reached_from_this_machine_alone(
+    services: Mapping[str, Model], name: str
+) -> None:
+    service = services[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service
+    assert [port["host_ip"] for port in service["ports"]] == ["127.0.0.1"]
+
+
+def test_what_is_mounted_exists_and_cannot_be_written(services: Mapping[str, Model]) -> None:
+    binds = [
+        mount
+        for service in services.values()
+        for mount in service.get("volumes", ())
+        if mount["type"] == "bind"
+    ]
+    sources = {Path(mount["source"]).as_posix().partition(f"{COPY}/")[2] for mount in binds}
+    assert len(sources) == len(binds) == 5
+    assert not [source for source in sources if not (ROOT / source).is_file()]
+    assert all(mount["read_only"] for mount in binds)
+
+
+def mounted(service: Model) -> dict[str, str]:
+    """Return the names of the files mounted into a service by the paths where it sees them."""
+    return {
+        mount["target"]: Path(mount["source"]).name for mount in service["volumes"] if mount["type"] == "bind"
+    }
+
+
+def test_prometheus_finds_configuration_and_rules(services: Mapping[str, Model]) -> None:
+    (configuration,) = (
+        word.partition("=")[2]
+        for word in services["prometheus"]["command"]
+        if word.startswith("--config.file=")
+    )
+    files = mounted(services["prometheus"])
+    assert files[configuration] == "prometheus.yml"
+    for name in read("compose/prometheus.yml")["rule_files"]:
+        assert files[f"{Path(configuration).parent}/{name}"] == "rules.yml"
+
+
+def test_each_names_the_next_by_service_and_port(services: Mapping[str, Model]) -> None:
+    (scrape,) = read("compose/prometheus.yml")["scrape_configs"]
+    (target,) = scrape["static_configs"][0]["targets"]
+    assert target == "exporter" + services["exporter"]["environment"]["PIN_EXPORTER_WEB_LISTEN_ADDRESS"]
+    (source,) = read("compose/datasource.yml")["datasources"]
+    assert source["url"] == f"http://prometheus:{services['prometheus']['ports'][0]['target']}"
+    assert (source["type"], source["isDefault"]) == ("prometheus", True)
+    interval = read("compose/prometheus.yml")["global"]["scrape_interval"]
+    assert source["jsonData"]["timeInterval"] == interval
+
+
+def test_grafana_opens_with_the_dashboard_where_its_provider_looks_for_it(
+    services: Mapping[str, Model],
+) -> None:
+    grafana = services["grafana"]
+    (provider,) = read("grafana/provisioning/dashboards/aioz-pin.yml")["providers"]
+    path = f"{provider['options']['path']}/dashboard.json"
+    assert mounted(grafana)[path] == "dashboard.json"
+    assert grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] == path
+
+
+def test_nobody_gets_in_with_a_default_password(services: Mapping[str, Model]) -> None:
+    environment = services["grafana"]["environment"]
+    assert environment["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
+    assert environment["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+    assert not [name for name in environment if "PASSWORD" in name]
+
+
+def test_keys_in_dotenv_reach_the_exporter_and_nobody_else(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "compose.yaml", tmp_path)
+    (tmp_path / ".env").write_text(f"PIN_EXPORTER_API_KEY={SECRET}\n")
+    found = load(tmp_path)["services"]
+    assert found["exporter"]["env_file"] == [{"path": f"{tmp_path}/.env", "required": False}]
+    assert not [name for name in ("prometheus", "grafana") if "env_file" in found[name]]
+    assert SECRET not in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("variable", "started"),
+    [
+        (None, "demo --log.level=debug"),
+        ("PIN_EXPORTER_LOG_LEVEL", "demo --log.level=debug"),
+        ("PIN_EXPORTER_API_KEY", "--log.level=debug"),
+        ("PIN_EXPORTER_API_KEY_FILE", "--log.level=debug"),
+        ("PIN_EXPORTER_CONFIG_FILE", "--log.level=debug"),
+    ],
+)
+def test_the_simulator_runs_until_there_are_keys(
+    services: Mapping[str, Model], tmp_path: Path, variable: str | None, started: str
+) -> None:
+    stand_in = tmp_path / "pin-exporter"
+    stand_in.write_text('#!/bin/sh\necho "$@"\n')
+    stand_in.chmod(0o755)
+    ended = subprocess.run(
+        [*services["exporter"]["entrypoint"], "--log.level=debug"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", **({variable: "x"} if variable else {})},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (ended.stdout, ended.stderr) == (f"{started}\n", "")
+
+
+def test_prometheus_scrapes_an_exporter_with_this_configuration_and_works_out_the_rules(
+    tmp_path: Path,
+) -> None:
+    binary = require_tool("prometheus", "prometheus")
+    shutil.copy(ROOT / "grafana/rules.yml", tmp_path)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with simulator("--pins=100") as simulated, exporter(simulated.keys["default"]) as exported:
+        target = exported.url.removeprefix("http://")
+        configuration = (ROOT / "compose/prometheus.yml").read_text()
+        assert configuration.count("exporter:10242") == 1
+        # Only the name of the host, and how long to wait, are not those of compose.
+        configuration = configuration.replace("exporter:10242", target).replace(": 15s", ": 1s")
+        (tmp_path / "prometheus.yml").write_text(configuration)
+        command = [binary, f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data"]
+        with running([*command, f"--web.listen-address=127.0.0.1:{port}"]) as process:
+            process.wait_for_line("Server is ready")
+
+            def ask(expression: str) -> list[Model]:
+                answer = httpx.get(f"{url}/api/v1/query", params={"query": expression})
+                answer.raise_for_status()
+                found: list[Model] = answer.json()["data"]["result"]
+                return found
+
+            wait_for(lambda: ask('aiozpin_files{job="aioz-pin",account="default"} == 100'), "a scrape")
+            wait_for(lambda: ask("aiozpin:alert_threshold"), "a recorded rule")
+            groups = httpx.get(f"{url}/api/v1/rules").json()["data"]["groups"]
+    expected = [group["name"] for group in read("grafana/rules.yml")["groups"]]
+    assert [group["name"] for group in groups] == expected
+    assert {rule["health"] for group in groups for rule in group["rules"]} <= {"ok", "unknown"}

@@ -1,0 +1,194 @@
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from pin_exporter.api.errors import REASONS
+from pin_exporter.api.model import VOCABULARIES, Phase
+from pin_exporter.api.request_stats import Operation
+from pin_exporter.metrics.exporter import ProcessMetrics
+from pin_exporter.metrics.families import ACCOUNT_FAMILIES
+from pin_exporter.polling.snapshot import Collector
+from pin_exporter.toolkit.exposition.family import PREFIX, Type
+from tests.support.tools import run_promtool
+
+PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+SUFFIXES = ("", "_bucket", "_count", "_sum", "_gcount", "_gsum")
+NO_ACCOUNT = "*no account*"
+
+
+class Row(NamedTuple):
+    name: str
+    type: str
+    labels: tuple[str, ...]
+    collector: str
+
+
+def tables() -> Iterator[tuple[list[str], list[list[str]]]]:
+    """Yield each table of the page: the cells of its head, and those of its rows."""
+    for table in re.findall(r"(?:^\|.*\|\n)+", PAGE, re.MULTILINE):
+        head, _, *rows = (
+            [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()
+        )
+        assert all(len(row) == len(head) for row in rows), head
+        yield head, rows
+
+
+def column(first: str) -> list[str]:
+    """Return the words in the first column of the table whose head begins with a word."""
+    (rows,) = (rows for head, rows in tables() if head[0] == first)
+    return [row[0].strip("`") for row in rows]
+
+
+def documented() -> list[Row]:
+    found = []
+    for head, rows in tables():
+        if head[0] == "metric":
+            for row in rows:
+                cells = dict(zip(head, row, strict=True))
+                labels = tuple(label.strip("`") for label in cells["labels"].split(", ") if label)
+                account = () if labels[:1] == (NO_ACCOUNT,) else ("account",)
+                labels = (*account, *(label for label in labels if label != NO_ACCOUNT))
+                found.append(
+                    Row(cells["metric"].strip("`"), cells["type"], labels, cells.get("collector", ""))
+                )
+    return found
+
+
+def exported() -> list[Row]:
+    names = {Type.GAUGE_HISTOGRAM: "gauge histogram"}
+    data = [
+        Row(
+            family.name,
+            names.get(family.type, family.type.value),
+            ("account", *family.labels),
+            family.cached.value if family.cached else "",
+        )
+        for family in ACCOUNT_FAMILIES
+    ]
+    own = [
+        Row(metric.samples[0].name, metric.type, tuple(metric.samples[0].labels), "")
+        for metric in ProcessMetrics().registry.collect()
+        if metric.name.startswith(PREFIX)
+    ]
+    return data + own
+
+
+def test_the_tables_list_every_metric_with_its_type_and_labels_and_no_other() -> None:
+    described = [row._replace(collector=row.collector.strip("-")) for row in documented()]
+
+    assert sorted(described) == sorted(exported())
+
+
+def test_every_metric_has_a_meaning() -> None:
+    for head, rows in tables():
+        if "meaning" in head:
+            assert all(len(row[head.index("meaning")]) > 3 for row in rows)
+
+
+def test_the_phases_reasons_and_statuses_are_those_of_the_code() -> None:
+    assert column("phase") == [phase.value for phase in Phase]
+    assert column("reason") == list(REASONS)
+
+
+def test_each_status_word_is_listed_with_its_phase() -> None:
+    (rows,) = (rows for head, rows in tables() if head[0] == "status")
+    older = [tuple(cell.strip("` ") for cell in row[:2]) for row in rows if row[0]]
+    newer = [tuple(cell.strip("` ") for cell in row[2:]) for row in rows]
+
+    listed = [{word: phase for word, phase in column if word} for column in (older, newer)]
+    assert listed == [{word: phase.value for word, phase in words.items()} for words in VOCABULARIES]
+
+
+@pytest.mark.parametrize(("label", "values"), [("collector", Collector), ("operation", Operation)])
+def test_the_values_of_collector_and_operation_are_those_of_the_code(
+    label: str, values: Sequence[str]
+) -> None:
+    (rows,) = (rows for head, rows in tables() if head[:2] == ["label", "value"])
+
+    assert sorted(row[1].strip("`") for row in rows if row[0] == f"`{label}`") == sorted(values)
+
+
+def test_every_metric_named_anywhere_on_the_page_exists() -> None:
+    exist = {row.name + suffix for row in exported() for suffix in SUFFIXES}
+
+    named = set(re.findall(rf"\b{PREFIX}\w+", PAGE))
+
+    assert named
+    assert named <= exist
+
+
+def queries() -> list[str]:
+    return re.findall(r"^```promql\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def test_prometheus_understands_every_query(tmp_path: Path) -> None:
+    assert len(queries()) > 5
+    rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries())]
+    (tmp_path / "rules.yml").write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}))
+
+    run_promtool(tmp_path, "check", "rules", "rules.yml")
+
+
+def expected(query: str, at: str, samples: dict[str, float]) -> dict[str, object]:
+    (expression,) = (each for each in queries() if query in each)
+    listed = [{"labels": labels, "value": value} for labels, value in samples.items()]
+    return {"expr": expression, "eval_time": at, "exp_samples": listed}
+
+
+def test_the_queries_count_an_account_once_whoever_else_watches_it(tmp_path: Path) -> None:
+    def series(name: str, values: str, **labels: str) -> list[dict[str, str]]:
+        """Return the series that two exporters show, the second as from the tenth minute."""
+        text = "".join(f',{label}="{value}"' for label, value in labels.items())
+        late = "_x10 " + values
+        return [
+            {"series": f'{name}{{account="a",instance="{instance}"{text}}}', "values": shown}
+            for instance, shown in (("1", values), ("2", late))
+        ]
+
+    tests = {
+        "rule_files": [],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [
+                    *series("aiozpin_pins", "5x100", status="failed", phase="failed"),
+                    *series("aiozpin_pins", "2x100", status="unpinOutOfMoney", phase="removed"),
+                    *series("aiozpin_pins", "0x100", status="gcDone", phase="removed"),
+                    *series("aiozpin_pins", "9x100", status="pinned", phase="pinned"),
+                    *series("aiozpin_size_bytes", "1000x100"),
+                    *series("aiozpin_up", "1x100"),
+                    {"series": 'aiozpin_up{account="new",instance="1"}', "values": "0x100"},
+                    *series("aiozpin_files", "16x100"),
+                    *series("aiozpin_last_success_timestamp_seconds", "0 60+60x100", collector="totals"),
+                    *series("aiozpin_poll_failures_total", "0+1x100", collector="totals", reason="tls"),
+                    *series("aiozpin_oldest_unfinished_pin_timestamp_seconds", "600x100"),
+                ],
+                "promql_expr_test": [
+                    expected(
+                        "sum by (account, phase)",
+                        "60m",
+                        {
+                            '{account="a", phase="failed"}': 5,
+                            '{account="a", phase="removed"}': 2,
+                            '{account="a", phase="pinned"}': 9,
+                        },
+                    ),
+                    expected("failed|removed", "60m", {'{account="a"}': 7}),
+                    expected('status="unpinOutOfMoney"', "60m", {'{account="a"}': 2}),
+                    expected("group by", "60m", {'{account="new"}': 1}),
+                    expected("_seconds > 0", "60m", {'{account="a", collector="totals"}': 0}),
+                    expected("oldest_unfinished", "60m", {'{account="a"}': 3_000}),
+                    expected("deriv(", "60m", {'{account="a"}': 0}),
+                    expected("_failures_", "90m", {'{account="a", collector="totals", reason="tls"}': 60}),
+                ],
+            }
+        ],
+    }
+    (tmp_path / "tests.yml").write_text(json.dumps(tests))
+
+    run_promtool(tmp_path, "test", "rules", "tests.yml")

@@ -1,0 +1,313 @@
+import random
+from collections import Counter
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pin_exporter.api.model import MAX_INTEGER, VOCABULARIES, Phase, Pin, phase_of
+from pin_exporter.inventory.counter import AGE_BOUNDS, SIZE_BOUNDS, Held, Inventory, Kind, Shown, Tally
+
+NOW = 1_750_000_000.0
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+WORDS = st.none() | st.sampled_from(
+    [
+        "",
+        "DONE",
+        "done",
+        "PENDING",
+        "Pinning",
+        "FAILED",
+        "unpinOutOfMoney",
+        "gcDone",
+        "melted",
+        "none",
+        "other",
+    ]
+)
+FLAGS = st.none() | st.booleans()
+PINS = st.builds(
+    Pin,
+    id=st.just("a"),
+    cid=st.none() | st.sampled_from(["", "c1", "c2", "c3"]),
+    size=st.none() | st.integers(0, MAX_INTEGER) | st.sampled_from([0, 1, 1_023, 1_024, 1_025, 4_096, 4**19]),
+    date_pinned=st.none() | st.datetimes(timezones=ZONES) | st.just(EPOCH),
+    pinned=FLAGS,
+    is_pin_by_hash=FLAGS,
+    is_dir=FLAGS,
+    status=WORDS,
+    sub_hash_status=WORDS,
+)
+ROWS = st.lists(st.none() | PINS, max_size=40)
+
+
+def tallied(*pins: Pin | None, now: float = NOW, shown: Shown | None = None) -> Inventory:
+    tally = Tally(shown) if shown else Tally()
+    tally.add(pins)
+    return tally.inventory(now)
+
+
+def with_status(*words: str | None, pinned: bool | None = None) -> list[Pin]:
+    return [Pin(str(number), status=word, pinned=pinned) for number, word in enumerate(words)]
+
+
+def in_progress(date: datetime | None) -> Pin:
+    return Pin("a", status="PENDING", date_pinned=date)
+
+
+def seconds_of(date: datetime) -> float:
+    return (date - EPOCH) / timedelta(seconds=1)
+
+
+def at_or_below(values: list[float], bounds: tuple[int, ...]) -> list[int]:
+    return [sum(value <= bound for value in values) for bound in bounds]
+
+
+def cumulative(counts: tuple[int, ...]) -> list[int]:
+    return [sum(counts[: number + 1]) for number in range(len(counts))]
+
+
+@settings(max_examples=300)
+@given(rows=ROWS, cuts=st.lists(st.integers(0, 40), max_size=5))
+def test_a_tally_equals_a_plain_count_however_the_rows_are_split(
+    rows: list[Pin | None], cuts: list[int]
+) -> None:
+    tally = Tally()
+    edges = [0, *sorted(cuts), len(rows)]
+    for start, end in pairwise(edges):
+        tally.add(rows[min(start, len(rows)) : end])
+    inventory = tally.inventory(NOW)
+
+    pins = [pin for pin in rows if pin is not None]
+    phases = [phase_of(pin.status or "", pinned=pin.pinned) for pin in pins]
+    assert inventory.malformed == len(rows) - len(pins)
+    assert inventory.pins == len(pins)
+    assert inventory.size == sum(pin.size or 0 for pin in pins)
+
+    statuses = [(pin.status or "none", phase) for pin, phase in zip(pins, phases, strict=True)]
+    held = {
+        status: Held(
+            statuses.count(status),
+            sum(pin.size or 0 for pin, own in zip(pins, statuses, strict=True) if own == status),
+        )
+        for status in statuses
+    }
+    assert {status: held for status, held in inventory.by_status.items() if held.pins} == held
+    assert {word: n for word, n in inventory.by_sub_hash_status.items() if n} == Counter(
+        pin.sub_hash_status or "none" for pin in pins
+    )
+    kinds = Counter(
+        Kind(
+            phase is Phase.PINNED if pin.pinned is None else pin.pinned,
+            pin.is_pin_by_hash is True,
+            pin.is_dir is True,
+        )
+        for pin, phase in zip(pins, phases, strict=True)
+    )
+    assert len(inventory.by_kind) == 8
+    assert {kind: n for kind, n in inventory.by_kind.items() if n} == kinds
+
+    cids: set[str] = set()
+    duplicates = 0
+    for pin in pins:
+        duplicates += (pin.size or 0) if pin.cid in cids else 0
+        cids |= {pin.cid} if pin.cid else set()
+    assert (inventory.unique_cids, inventory.duplicate_size_bytes) == (len(cids), duplicates)
+
+    sizes = [float(pin.size or 0) for pin in pins]
+    assert cumulative(inventory.size_counts) == [*at_or_below(sizes, SIZE_BOUNDS), len(pins)]
+
+    dates = [seconds_of(pin.date_pinned) for pin in pins if pin.date_pinned is not None]
+    assert inventory.newest_at == max((date for date in dates if date > 0), default=None)
+    unfinished = [
+        seconds_of(pin.date_pinned)
+        for pin, phase in zip(pins, phases, strict=True)
+        if phase is Phase.IN_PROGRESS and pin.date_pinned is not None and pin.date_pinned > EPOCH
+    ]
+    ages = [max(0.0, NOW - date) for date in unfinished]
+    assert inventory.oldest_unfinished_at == min(unfinished, default=None)
+    assert cumulative(inventory.age_counts) == [*at_or_below(ages, AGE_BOUNDS), len(ages)]
+    assert inventory.age_sum_seconds == pytest.approx(sum(ages))
+
+
+@given(ROWS, st.randoms(use_true_random=False))
+def test_the_order_of_rows_matters_to_nothing_but_the_duplicates(
+    rows: list[Pin | None], rng: random.Random
+) -> None:
+    mixed = list(rows)
+    rng.shuffle(mixed)
+    one, other = tallied(*rows), tallied(*mixed)
+    for name in ("pins", "size", "by_status", "by_sub_hash_status", "by_kind", "unique_cids", "size_counts"):
+        assert getattr(one, name) == getattr(other, name)
+    for name in ("age_counts", "oldest_unfinished_at", "newest_at", "malformed"):
+        assert getattr(one, name) == getattr(other, name)
+
+
+@given(
+    st.lists(st.tuples(st.text(max_size=70), st.text(max_size=70)), max_size=120),
+    st.lists(st.sampled_from(sorted(VOCABULARIES[0].keys() | VOCABULARIES[1].keys())), max_size=5),
+)
+def test_made_up_words_are_bounded_and_no_pin_is_lost_to_them(
+    words: list[tuple[str, str]], known: list[str]
+) -> None:
+    pins = [Pin("a", status=word, sub_hash_status=sub_hash, size=1) for word, sub_hash in words]
+    inventory = tallied(*pins, *with_status(*known))
+    assert len({word for word, _ in inventory.by_status} - {"other"}) <= 32
+    assert len(inventory.by_sub_hash_status.keys() - {"other", "none"}) <= 32
+    assert sum(held.pins for held in inventory.by_status.values()) == len(words) + len(known)
+    assert sum(held.size for held in inventory.by_status.values()) == len(words)
+    assert sum(inventory.by_sub_hash_status.values()) == len(words) + len(known)
+    assert set(known) <= {word for word, _ in inventory.by_status}
+
+
+def test_a_known_word_is_shown_however_many_others_came_first() -> None:
+    inventory = tallied(*with_status(*(f"w{number}" for number in range(100)), "unpinOutOfMoney"))
+    assert inventory.by_status["unpinOutOfMoney", Phase.REMOVED] == Held(1, 0)
+    assert inventory.by_status["other", Phase.UNKNOWN] == Held(100 - (32 - len(VOCABULARIES[1])), 0)
+
+
+def test_a_word_too_many_keeps_its_phase() -> None:
+    crowd = with_status(*(f"w{number}" for number in range(40)))
+    spelled = with_status("FAILed", "PENDing", "Done")
+    inventory = tallied(*crowd, *spelled, Pin("x", status="dONE", pinned=False))
+    assert {phase: held.pins for (word, phase), held in inventory.by_status.items() if word == "other"} == {
+        Phase.UNKNOWN: 8,
+        Phase.FAILED: 1,
+        Phase.IN_PROGRESS: 1,
+        Phase.PINNED: 1,
+        Phase.REMOVED: 1,
+    }
+
+
+def test_a_finished_word_on_a_row_that_is_not_pinned_is_a_removed_pin() -> None:
+    inventory = tallied(*with_status("DONE", pinned=True), *with_status("DONE", "pinned", pinned=False))
+    shown = {status: held.pins for status, held in inventory.by_status.items() if held.pins}
+    assert shown == {("DONE", Phase.PINNED): 1, ("DONE", Phase.REMOVED): 1, ("pinned", Phase.REMOVED): 1}
+
+
+def test_phases_are_told_in_any_case_and_the_word_is_shown_as_it_came() -> None:
+    inventory = tallied(*with_status("UNPINOUTOFMONEY", "Retrieval"))
+    assert inventory.by_status["UNPINOUTOFMONEY", Phase.REMOVED].pins == 1
+    assert inventory.by_status["Retrieval", Phase.IN_PROGRESS].pins == 1
+
+
+def test_the_other_words_of_the_vocabulary_are_shown_as_zero() -> None:
+    inventory = tallied(*with_status("DONE", pinned=True))
+    shown = {
+        word: held.pins for (word, phase), held in inventory.by_status.items() if phase is not Phase.REMOVED
+    }
+    assert shown == dict.fromkeys(VOCABULARIES[0], 0) | {"DONE": 1}
+
+
+@settings(max_examples=200)
+@given(st.lists(ROWS, min_size=2, max_size=4))
+def test_words_shown_once_stay_shown(walks: list[list[Pin | None]]) -> None:
+    shown = Shown()
+    for rows in walks:
+        inventory = tallied(*rows, shown=shown)
+        assert set(shown.statuses) <= set(inventory.shown.statuses)
+        assert inventory.shown.sub_hash_statuses[: len(shown.sub_hash_statuses)] == shown.sub_hash_statuses
+        shown = inventory.shown
+
+
+def test_words_stay_admitted_when_others_come_first_the_next_time() -> None:
+    first = tallied(*with_status(*(f"w{number}" for number in range(40)))).shown
+    second = tallied(*with_status(*(f"new{number}" for number in range(40)), "w3"), shown=first)
+    assert second.by_status["w3", Phase.UNKNOWN] == Held(1, 0)
+    assert second.by_status["other", Phase.UNKNOWN] == Held(40, 0)
+    assert second.shown == first
+
+
+@pytest.mark.parametrize("number", range(len(SIZE_BOUNDS)))
+def test_a_size_on_the_bound_is_in_its_bucket_and_one_more_byte_is_not(number: int) -> None:
+    bound = SIZE_BOUNDS[number]
+    counts = tallied(Pin("a", size=bound - 1), Pin("b", size=bound), Pin("c", size=bound + 1)).size_counts
+    assert counts[number] == 2
+    assert counts[number + 1] == 1
+    assert sum(counts) == 3
+
+
+def test_the_size_bounds_are_powers_of_4_from_1_kib_to_256_gib() -> None:
+    assert SIZE_BOUNDS[0] == 1_024
+    assert SIZE_BOUNDS[-1] == 256 * 1_024**3
+    assert all(larger == 4 * smaller for smaller, larger in pairwise(SIZE_BOUNDS))
+
+
+def test_sizes_at_both_ends_are_counted() -> None:
+    counts = tallied(Pin("a"), Pin("b", size=0), Pin("c", size=MAX_INTEGER)).size_counts
+    assert (counts[0], counts[-1], sum(counts)) == (2, 1, 3)
+
+
+@pytest.mark.parametrize("number", range(len(AGE_BOUNDS)))
+def test_an_age_on_the_bound_is_in_its_bucket_and_one_more_second_is_not(number: int) -> None:
+    now = EPOCH + timedelta(seconds=NOW)
+    pins = [in_progress(now - timedelta(seconds=AGE_BOUNDS[number] + more)) for more in (-1, 0, 1)]
+    counts = tallied(*pins).age_counts
+    assert (counts[number], counts[number + 1], sum(counts)) == (2, 1, 3)
+
+
+def test_the_age_bounds_are_those_of_the_metric_contract() -> None:
+    assert [timedelta(seconds=bound) for bound in AGE_BOUNDS] == [
+        timedelta(minutes=10),
+        timedelta(hours=1),
+        timedelta(hours=6),
+        *(timedelta(days=days) for days in (1, 7, 30)),
+    ]
+
+
+def test_a_pin_from_the_future_is_of_age_zero() -> None:
+    inventory = tallied(in_progress(EPOCH + timedelta(seconds=NOW + 90)))
+    assert (inventory.age_counts[0], inventory.age_sum_seconds) == (1, 0.0)
+    assert inventory.oldest_unfinished_at == NOW + 90
+
+
+def test_gos_zero_time_is_no_date() -> None:
+    inventory = tallied(in_progress(datetime(1, 1, 1, tzinfo=UTC)), in_progress(None))
+    assert (inventory.newest_at, inventory.oldest_unfinished_at, sum(inventory.age_counts)) == (None, None, 0)
+    assert inventory.pins == 2
+
+
+def test_only_pins_in_progress_have_an_age_but_all_make_the_newest() -> None:
+    old, new = EPOCH + timedelta(seconds=NOW - 700), EPOCH + timedelta(seconds=NOW - 5)
+    inventory = tallied(in_progress(old), Pin("b", status="DONE", pinned=True, date_pinned=new))
+    assert inventory.oldest_unfinished_at == NOW - 700
+    assert inventory.newest_at == NOW - 5
+    assert (inventory.age_counts[1], sum(inventory.age_counts), inventory.age_sum_seconds) == (1, 1, 700.0)
+
+
+@pytest.mark.parametrize("hours", [-14, 0, 14])
+@pytest.mark.parametrize("date", [datetime.min, datetime.max])  # noqa: DTZ901 - the zone comes below
+@pytest.mark.parametrize("status", ["PENDING", "DONE"])
+def test_dates_at_the_ends_of_time_in_any_zone_are_counted(date: datetime, hours: int, status: str) -> None:
+    odd = Pin("a", status=status, date_pinned=date.replace(tzinfo=timezone(timedelta(hours=hours))))
+    for pins in ([odd], [in_progress(EPOCH + timedelta(days=1)), odd], [odd, odd]):
+        inventory = tallied(*pins)
+        assert inventory.pins == len(pins)
+        assert inventory.newest_at is None or inventory.newest_at > 0
+
+
+def test_an_empty_account_shows_zeros_of_the_newest_vocabulary() -> None:
+    inventory = tallied()
+    assert {word for word, _ in inventory.by_status} == VOCABULARIES[1].keys()
+    assert set(inventory.by_status.values()) == {Held(0, 0)}
+    assert (inventory.newest_at, inventory.oldest_unfinished_at) == (None, None)
+
+
+def test_more_kinds_of_rows_than_are_remembered_are_all_counted() -> None:
+    pins = [Pin(str(n), status=f"w{n % 3_000}", sub_hash_status=f"s{n % 7}", size=1) for n in range(6_000)]
+    inventory = tallied(*pins)
+    assert sum(held.size for held in inventory.by_status.values()) == 6_000
+    assert inventory.by_status["w31", Phase.UNKNOWN] == Held(2, 2)
+    assert inventory.by_status["other", Phase.UNKNOWN] == Held(6_000 - 64, 6_000 - 64)
+
+
+def test_an_inventory_does_not_change_when_the_count_goes_on() -> None:
+    tally = Tally()
+    tally.add(with_status("DONE"))
+    before = tally.inventory(NOW)
+    tally.add(with_status("DONE", "FAILED"))
+    assert before == tallied(*with_status("DONE"))
+    assert tally.inventory(NOW).pins == 3

@@ -1,0 +1,380 @@
+import asyncio
+from collections.abc import Collection
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from pin_exporter.api.errors import (
+    ClientError,
+    ConnectionFailedError,
+    InconsistentError,
+    PollError,
+    RequestTimeoutError,
+    ServerError,
+    TooLargeError,
+    UnauthorizedError,
+)
+from pin_exporter.api.model import Page, Phase, Verdict
+from pin_exporter.inventory.counter import NOTHING_SHOWN, Held, Shown
+from pin_exporter.inventory.reader import MIN_PAGE_SIZE, FetchPage, PageSize, Reading
+from pin_exporter.polling.snapshot import Counted
+from tests.inventory.test_walk import CHANGES
+from tests.support.lists import Change, PinList, inserted, removed, removed_share, size_of
+
+NOW = 1_750_000_000.0
+
+
+async def count_and_look_round(
+    fetch: FetchPage, page_size: PageSize, in_flight: int, shown: Shown
+) -> Counted:
+    """Take an inventory; whatever comes of it, no task may be left behind."""
+    try:
+        return await Reading(shown).take(fetch, page_size, wall=lambda: NOW, in_flight=in_flight)
+    finally:
+        callers = {task for task in asyncio.all_tasks() if task.get_name() == "caller"}
+        assert asyncio.all_tasks() - callers == {asyncio.current_task()}
+
+
+def count(
+    fetch: FetchPage, rows: int | PageSize = 20, *, in_flight: int = 1, shown: Shown = NOTHING_SHOWN
+) -> Counted:
+    page_size = rows if isinstance(rows, PageSize) else PageSize(rows)
+    return asyncio.run(count_and_look_round(fetch, page_size, in_flight, shown))
+
+
+def numbers_of(counted: Counted) -> set[int]:
+    """Tell which pins were counted: their sizes are powers of two."""
+    return {number for number in range(62) if counted.inventory.size >> number & 1}
+
+
+def failing_above(rows: int, pins: PinList, error: PollError, after: int = 0) -> FetchPage:
+    async def fetch(offset: int, limit: int) -> Page:
+        await asyncio.sleep(0)
+        if limit > rows and offset >= after:
+            raise error
+        return pins.page(offset, limit)
+
+    return fetch
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+def test_an_undisturbed_account_is_counted_exactly(in_flight: int) -> None:
+    pins = PinList(list(range(60)))
+    counted = count(pins.fetch, in_flight=in_flight)
+    assert numbers_of(counted) == set(range(60))
+    assert counted.inventory.by_status["DONE", Phase.PINNED] == Held(60, 2**60 - 1)
+    assert counted.verdict is Verdict.CONSISTENT
+    assert counted.reported == pins.totals
+    assert counted.unaccounted_files == 0
+    assert pins.requests == [(0, 20), (10, 20), (20, 20), (30, 20), (40, 20), (50, 20)]
+    assert counted.requests == 6
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+def test_an_empty_account_is_an_inventory_of_nothing(in_flight: int) -> None:
+    counted = count(PinList([]).fetch, in_flight=in_flight)
+    assert (counted.inventory.pins, counted.requests, counted.verdict) == (0, 1, Verdict.CONSISTENT)
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+@pytest.mark.parametrize("extra_files", [-60, -7, 7, 500])
+def test_files_reported_beside_the_rows_are_unaccounted_for(extra_files: int, in_flight: int) -> None:
+    counted = count(PinList(list(range(60)), extra_files=extra_files).fetch, in_flight=in_flight)
+    assert numbers_of(counted) == set(range(60))
+    assert counted.unaccounted_files == extra_files
+
+
+def test_no_pages_are_sent_for_ahead_while_the_list_seems_to_end() -> None:
+    pins = PinList(list(range(9)), extra_files=5_000)
+    assert count(pins.fetch, 100, in_flight=4).verdict is Verdict.CONSISTENT
+    ahead = 3  # with the second page, when the list still seemed to go on
+    assert len(pins.requests) == 4 + ahead
+
+
+def test_rows_that_cannot_be_read_are_counted_as_such() -> None:
+    unreadable = {3, 20, 21, 22, 59}
+    counted = count(PinList(list(range(60)), unreadable).fetch)
+    assert counted.inventory.malformed == 5
+    assert numbers_of(counted) == set(range(60)) - unreadable
+    assert counted.unaccounted_files == 5
+    assert counted.verdict is Verdict.CONSISTENT
+
+
+@given(
+    rows=st.integers(0, 60),
+    page_size=st.integers(2, 25),
+    largest_page=st.none() | st.integers(2, 25),
+    unreadable=st.sets(st.integers(0, 59), max_size=10),
+    delays=st.lists(st.integers(0, 6), max_size=30),
+)
+def test_four_pages_in_flight_count_what_one_counts(
+    rows: int, page_size: int, largest_page: int | None, unreadable: Collection[int], delays: list[int]
+) -> None:
+    one = PinList(list(range(rows)), unreadable, largest_page)
+    four = PinList(list(range(rows)), unreadable, largest_page, delays=delays)
+    assert count(four.fetch, page_size, in_flight=4) == count(one.fetch, page_size)
+
+
+@settings(max_examples=300)
+@given(
+    rows=st.integers(0, 40),
+    page_size=st.integers(2, 25),
+    in_flight=st.integers(1, 5),
+    largest_page=st.none() | st.integers(2, 25),
+    changes=CHANGES,
+    delays=st.lists(st.integers(0, 6), max_size=30),
+)
+def test_under_churn_every_pin_that_lived_through_the_walk_is_counted_once_however_many_are_in_flight(
+    rows: int,
+    page_size: int,
+    in_flight: int,
+    largest_page: int | None,
+    changes: dict[int, list[Change]],
+    delays: list[int],
+) -> None:
+    pins = PinList(list(range(rows)), largest_page=largest_page, changes=changes, delays=delays)
+    try:
+        counted = count(pins.fetch, page_size, in_flight=in_flight)
+    except InconsistentError:
+        assume(False)
+    assume(pins.created <= 62)
+    assert pins.living <= numbers_of(counted)
+    assert counted.inventory.size == sum(map(size_of, numbers_of(counted)))
+    assert counted.inventory.pins == counted.inventory.unique_cids == len(numbers_of(counted))
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+def test_a_large_account_that_never_rests_is_counted_without_a_gap(in_flight: int) -> None:
+    pins = PinList(
+        list(range(5_000)),
+        changes={number: [inserted(2), removed_share(0.3, 2)] for number in range(1, 500)},
+        delays=[3, 0, 2, 1] * 100,
+    )
+    counted = count(pins.fetch, 100, in_flight=in_flight)
+    assert counted.verdict is Verdict.REPAIRED
+    assert counted.inventory.unique_cids == counted.inventory.pins
+    assert len(pins.living) <= counted.inventory.pins <= pins.created
+
+
+def test_pages_that_were_sent_for_too_early_are_asked_for_again_after_a_shift() -> None:
+    pins = PinList(list(range(60)), changes={2: [removed(0, 12)]})
+    counted = count(pins.fetch, in_flight=4)
+    assert numbers_of(counted) >= set(range(12, 60))
+    assert counted.verdict is Verdict.REPAIRED
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+def test_a_first_page_that_came_from_elsewhere_in_the_list_counts_for_nothing(in_flight: int) -> None:
+    pins = PinList(list(range(60)))
+
+    async def fetch(offset: int, limit: int) -> Page:
+        await asyncio.sleep(0)
+        return pins.page(offset if pins.answered else 35, limit)
+
+    counted = count(fetch, in_flight=in_flight)
+    assert numbers_of(counted) == set(range(60))
+
+
+def test_a_first_page_that_is_gone_when_the_walk_looks_for_it_is_read_again() -> None:
+    pins = PinList(list(range(60)), changes={1: [removed(0, 20)]})
+    assert numbers_of(count(pins.fetch)) == set(range(20, 60))
+
+
+def test_a_list_that_begins_otherwise_each_time_is_not_called_proven() -> None:
+    pins = PinList(list(range(60)))
+
+    async def fetch(offset: int, limit: int) -> Page:
+        await asyncio.sleep(0)
+        return pins.page(offset or 7 * (pins.answered + 1) % 60, limit)
+
+    with pytest.raises(InconsistentError):
+        count(fetch, 5)
+    assert pins.answered < 100
+
+
+def test_never_more_pages_are_in_flight_than_allowed() -> None:
+    pins = PinList(list(range(600)))
+    flying = 0
+    most = 0
+
+    async def fetch(offset: int, limit: int) -> Page:
+        nonlocal flying, most
+        flying += 1
+        most = max(most, flying)
+        await asyncio.sleep(0)
+        flying -= 1
+        return pins.page(offset, limit)
+
+    count(fetch, 50, in_flight=3)
+    assert most == 3
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError("too many", status=400),
+        ClientError("too many", status=422),
+        RequestTimeoutError("slow"),
+        TooLargeError("too much"),
+    ],
+)
+@pytest.mark.parametrize("in_flight", [1, 4])
+def test_the_page_size_is_halved_until_the_server_can_and_remembered(
+    error: PollError, in_flight: int
+) -> None:
+    pins = PinList(list(range(60)))
+    page_size = PageSize(100)
+    counted = count(failing_above(30, pins, error), page_size, in_flight=in_flight)
+    assert numbers_of(counted) == set(range(60))
+    assert page_size.rows == 25
+    count(failing_above(25, pins, error), page_size)
+    assert {limit for _, limit in pins.requests} == {25}
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+def test_a_page_size_that_fails_only_deep_in_the_list_is_halved_there(in_flight: int) -> None:
+    pins = PinList(list(range(3_000)))
+    page_size = PageSize(1_000)
+    fetch = failing_above(20, pins, RequestTimeoutError("slow"), after=1_500)
+    counted = count(fetch, page_size, in_flight=in_flight)
+    assert counted.inventory.pins == counted.inventory.unique_cids == 3_000
+    assert counted.verdict is Verdict.CONSISTENT
+    assert page_size.rows == 15
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+def test_one_page_that_times_out_halves_the_page_size_once_and_the_pages_behind_it_are_asked_for_again(
+    in_flight: int,
+) -> None:
+    pins = PinList(list(range(300)))
+    failures = [RequestTimeoutError("slow")]
+
+    async def fetch(offset: int, limit: int) -> Page:
+        await asyncio.sleep(0)
+        if offset >= 90 and failures:
+            raise failures.pop()
+        return pins.page(offset, limit)
+
+    page_size = PageSize(40)
+    counted = count(fetch, page_size, in_flight=in_flight)
+    assert page_size.rows == 20
+    assert counted.inventory.pins == counted.inventory.unique_cids == 300
+    assert counted.verdict is Verdict.CONSISTENT
+
+
+def test_the_page_size_never_falls_below_ten_rows_and_is_no_smaller_next_time_if_nothing_helped() -> None:
+    asked: list[int] = []
+
+    async def fetch(_: int, limit: int) -> Page:
+        asked.append(limit)
+        raise RequestTimeoutError("slow")
+
+    page_size = PageSize(25)
+    with pytest.raises(RequestTimeoutError):
+        count(fetch, page_size)
+    assert asked == [25, 12, MIN_PAGE_SIZE] == [25, 12, 10]
+    assert page_size.rows == 25
+
+
+def test_a_page_size_that_took_too_long_is_tried_again_after_a_good_walk_but_a_refused_one_is_not() -> None:
+    pins = PinList(list(range(60)))
+    for error, later in ((RequestTimeoutError("slow"), 50), (ClientError("no", status=413), 25)):
+        page_size = PageSize(100)
+        count(failing_above(30, pins, error), page_size)
+        count(pins.fetch, page_size)
+        assert page_size.rows == later
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnauthorizedError("no", status=401),
+        ClientError("no", status=404),
+        ServerError("no", status=500),
+        ConnectionFailedError("no"),
+    ],
+)
+@pytest.mark.parametrize("in_flight", [1, 4])
+def test_a_page_that_fails_for_good_ends_the_walk_and_takes_the_others_along(
+    error: PollError, in_flight: int
+) -> None:
+    page_size = PageSize(20)
+    with pytest.raises(type(error)) as caught:
+        count(failing_above(0, PinList(list(range(60))), error, after=30), page_size, in_flight=in_flight)
+    assert caught.value is error
+    assert page_size.rows == 20
+
+
+def test_a_walk_without_proof_raises_and_leaves_no_page_in_flight() -> None:
+    pins = PinList(list(range(500)))
+
+    async def first_page(_: int, limit: int) -> Page:
+        await asyncio.sleep(0)
+        return pins.page(0, limit)
+
+    with pytest.raises(InconsistentError):
+        count(first_page, in_flight=4)
+
+
+def test_a_page_that_fails_while_others_never_come_takes_them_along() -> None:
+    pins = PinList(list(range(200)))
+
+    async def fetch(offset: int, limit: int) -> Page:
+        if offset == 10:
+            raise ConnectionFailedError("reset")
+        if offset > 10:
+            await asyncio.Event().wait()
+        return pins.page(offset, limit)
+
+    with pytest.raises(ConnectionFailedError, match="reset"):
+        count(fetch, in_flight=4)
+
+
+def test_a_cancelled_inventory_takes_its_pages_along() -> None:
+    pins = PinList(list(range(200)))
+
+    async def cancel() -> None:
+        caller = asyncio.current_task()
+        assert caller is not None
+        caller.set_name("caller")
+        all_under_way = asyncio.Event()
+        under_way: list[int] = []
+
+        async def fetch(offset: int, limit: int) -> Page:
+            if offset > 0:
+                under_way.append(offset)
+                if len(under_way) == 4:
+                    all_under_way.set()
+                await asyncio.Event().wait()
+            return pins.page(offset, limit)
+
+        inventory = asyncio.create_task(count_and_look_round(fetch, PageSize(20), 4, NOTHING_SHOWN))
+        await all_under_way.wait()
+        inventory.cancel()
+        await asyncio.wait([inventory])
+        assert inventory.cancelled()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(cancel())
+
+
+def test_words_shown_before_are_shown_again() -> None:
+    shown = Shown((("melted", Phase.UNKNOWN),), ("odd",))
+    counted = count(PinList([0]).fetch, shown=shown)
+    assert counted.inventory.by_status["melted", Phase.UNKNOWN] == Held(0, 0)
+    assert counted.inventory.by_sub_hash_status == {"odd": 0, "none": 1}
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+def test_a_bug_in_a_page_that_was_asked_for_in_vain_is_raised_all_the_same(in_flight: int) -> None:
+    pins = PinList(list(range(200)), changes={1: [removed(0, 60)]})
+
+    async def fetch(offset: int, limit: int) -> Page:
+        await asyncio.sleep(0)
+        if offset >= 40:
+            raise ZeroDivisionError
+        return pins.page(offset, limit)
+
+    with pytest.raises(ZeroDivisionError):
+        count(fetch, 30, in_flight=in_flight)

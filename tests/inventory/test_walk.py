@@ -1,0 +1,518 @@
+from collections.abc import Callable
+from contextlib import suppress
+from random import Random
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from pin_exporter.api.errors import InconsistentError
+from pin_exporter.api.model import Page, Pin, Totals, Verdict
+from pin_exporter.inventory.walk import Walk
+from tests.support.lists import Change, PinList, inserted, numbers, removed, removed_share
+
+CHANGES = st.dictionaries(
+    st.integers(0, 20),
+    st.lists(
+        st.integers(1, 3).map(inserted)
+        | st.builds(removed_share, st.floats(0, 1), st.sampled_from([1, 1, 2, 5, 20])),
+        min_size=1,
+        max_size=3,
+    ),
+    max_size=10,
+)
+
+
+class Walked(NamedTuple):
+    walk: Walk
+    rows: list[Pin | None]
+
+    @property
+    def numbers(self) -> list[int]:
+        return numbers(self.rows)
+
+
+def walk_over(fetch: Callable[[int, int], Page], limit: int, told_files: int | None = None) -> Walked:
+    walked = Walked(Walk(told_files=told_files), [])
+    while not walked.walk.done:
+        offset = walked.walk.next_offset
+        walked.rows.extend(walked.walk.accept(offset, limit, fetch(offset, limit)))
+    return walked
+
+
+def every_request(*changes: Change) -> dict[int, list[Change]]:
+    return {number: list(changes) for number in range(1, 2_000)}
+
+
+def shuffled(rows: list[int]) -> None:
+    Random(len(rows)).shuffle(rows)
+
+
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    count=st.integers(0, 60),
+    limit=st.integers(1, 20),
+    largest_page=st.none() | st.integers(1, 20),
+    unreadable=st.just(set[int]()) | st.sets(st.integers(0, 59)),
+    changes=CHANGES,
+)
+def test_a_walk_that_ends_has_every_pin_that_lived_through_it_and_none_twice(
+    count: int, limit: int, largest_page: int | None, unreadable: set[int], changes: dict[int, list[Change]]
+) -> None:
+    pins = PinList(list(range(count)), unreadable, largest_page, changes=changes)
+    try:
+        walked = walk_over(pins.page, limit)
+    except InconsistentError:
+        assume(False)
+    assert len(walked.numbers) == len(set(walked.numbers))
+    assert pins.living <= set(walked.numbers) or walked.walk.verdict is Verdict.INCONSISTENT
+
+
+@given(
+    count=st.integers(0, 60),
+    limit=st.integers(2, 20),
+    largest_page=st.none() | st.integers(2, 20),
+    unreadable=st.sets(st.integers(0, 59)),
+)
+def test_an_undisturbed_walk_is_exact_and_consistent_and_in_the_order_of_the_list(
+    count: int, limit: int, largest_page: int | None, unreadable: set[int]
+) -> None:
+    pins = PinList(list(range(count)), unreadable, largest_page)
+    walked = walk_over(pins.page, limit)
+    assert walked.rows == [pins.row(number) for number in range(count)]
+    assert walked.walk.verdict is Verdict.CONSISTENT
+    assert walked.walk.reported == pins.totals
+    assert walked.walk.pages == len(pins.requests)
+
+
+def test_pages_overlap_by_ten_rows_and_a_full_last_page_is_checked() -> None:
+    pins = PinList(list(range(280)))
+    assert len(walk_over(pins.page, 100).numbers) == 280
+    assert pins.requests == [(0, 100), (90, 100), (180, 100), (270, 100)]
+
+
+@pytest.mark.parametrize("files", [1, 10, 99])
+def test_a_page_that_holds_all_files_that_another_request_told_of_ends_the_walk_at_once(files: int) -> None:
+    pins = PinList(list(range(files)))
+    walk_over(pins.page, 100, told_files=files)
+    assert pins.requests == [(0, 100)]
+
+
+@pytest.mark.parametrize("told_files", [None, 1, 5_000])
+@pytest.mark.parametrize("before", [False, True])
+def test_totals_that_are_those_of_the_page_do_not_end_the_walk_with_the_first(
+    told_files: int | None, before: bool
+) -> None:
+    pins = PinList(list(range(1_000)), largest_page=333)
+
+    def fetch(offset: int, limit: int) -> Page:
+        page = pins.page(offset, limit)
+        return Page(Totals(len(page.rows) + before * offset, 0), page.rows)
+
+    assert walk_over(fetch, 1_000, told_files).numbers == list(range(1_000))
+    assert 3 < len(pins.requests) < 8
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 10, 20, 55, 500])
+@pytest.mark.parametrize("limit", [20, 1_000])
+def test_totals_that_differ_with_each_answer_do_not_hide_the_end(count: int, limit: int) -> None:
+    pins = PinList(list(range(count)))
+
+    def fetch(offset: int, limit: int) -> Page:
+        rows = pins.page(offset, limit).rows
+        return Page(Totals(len(rows) + count, pins.answered), rows)
+
+    walked = walk_over(fetch, limit)
+    assert walked.numbers == list(range(count))
+    assert walked.walk.verdict is Verdict.REPAIRED
+    assert walked.walk.pages <= count // 10 + 4
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_an_end_that_is_known_in_hindsight_hides_no_row_of_a_list_that_changes(seed: int) -> None:
+    rng = Random(seed)
+
+    def churn(pins: PinList) -> None:
+        pins.extra_files = rng.randint(1, 9)
+        if rng.random() < 0.5:
+            pins.remove(rng.randrange(len(pins.rows) - 1), rng.choice([1, 1, 2]))
+            pins.insert(rng.randint(0, 2))
+
+    pins = PinList(list(range(rng.randint(20, 200))), changes=every_request(churn))
+    with suppress(InconsistentError):
+        walked = walk_over(pins.page, 30)
+        assert pins.survivors <= set(walked.numbers) or walked.walk.verdict is Verdict.INCONSISTENT
+
+
+@pytest.mark.parametrize("largest_page", [1, 40])
+@pytest.mark.parametrize("glitch", range(1, 8))
+def test_an_empty_page_amid_the_list_is_no_end(glitch: int, largest_page: int) -> None:
+    pins = PinList(list(range(100)))
+
+    def fetch(offset: int, limit: int) -> Page:
+        page = pins.page(offset, min(limit, largest_page if pins.answered < glitch else 40))
+        return Page(page.totals, () if pins.answered == glitch else page.rows)
+
+    assert walk_over(fetch, 100).numbers == list(range(100))
+
+
+def test_an_empty_account_takes_one_request() -> None:
+    walked = walk_over(PinList([]).page, 100)
+    assert (walked.rows, walked.walk.pages, walked.walk.verdict) == ([], 1, Verdict.CONSISTENT)
+
+
+def test_a_limit_that_the_server_lowers_silently_leaves_no_gap() -> None:
+    pins = PinList(list(range(250)), largest_page=40)
+    walked = walk_over(pins.page, 1_000)
+    assert walked.numbers == list(range(250))
+    assert [offset for offset, _ in pins.requests] == [*range(0, 241, 30)]
+    assert walked.walk.verdict is Verdict.CONSISTENT
+
+
+def test_a_limit_that_the_server_ignores_does_no_harm() -> None:
+    pins = PinList(list(range(50)))
+    walked = walk_over(lambda offset, _: pins.page(offset, 1_000), 10)
+    assert walked.numbers == list(range(50))
+    assert walked.walk.verdict is Verdict.CONSISTENT
+    assert walked.walk.pages <= 3
+
+
+@pytest.mark.parametrize("largest_page", [1, 10, 99, None])
+@pytest.mark.parametrize("count", [101, 110, 115, 150, 5_000])
+def test_an_offset_that_the_server_ignores_raises(count: int, largest_page: int | None) -> None:
+    pins = PinList(list(range(count)), largest_page=largest_page)
+    with pytest.raises(InconsistentError, match=r"the same page for different offsets|than it can be read"):
+        walk_over(lambda _, limit: pins.page(0, limit), 100)
+
+
+def test_an_ignored_offset_is_not_hidden_by_totals_that_happen_to_fit() -> None:
+    pins = PinList(list(range(15)), largest_page=10)
+    with pytest.raises(InconsistentError, match="the same page for different offsets"):
+        walk_over(lambda _, limit: pins.page(0, limit), 20)
+
+
+@pytest.mark.parametrize("duplicated", [1, 2, 4])
+def test_a_page_that_comes_twice_is_asked_for_again_and_the_walk_counts_as_repaired(duplicated: int) -> None:
+    pins = PinList(list(range(50)))
+    pages: list[Page] = []
+
+    def fetch(offset: int, limit: int) -> Page:
+        repeats = len(pages) == duplicated
+        pages.append(pages[-1] if repeats else pins.page(offset, limit))
+        return pages[-1]
+
+    walked = walk_over(fetch, 20)
+    assert walked.numbers == list(range(50))
+    assert walked.walk.verdict is Verdict.REPAIRED
+
+
+@pytest.mark.parametrize("extra_files", [-55, -30, -1, 1, 5, 1_000])
+@pytest.mark.parametrize("count", [0, 1, 2, 9, 10, 20, 55])
+@pytest.mark.parametrize("limit", [20, 100])
+def test_totals_that_disagree_with_the_rows_neither_stop_nor_stretch_the_walk(
+    extra_files: int, count: int, limit: int
+) -> None:
+    pins = PinList(list(range(count)), extra_files=extra_files)
+    walked = walk_over(pins.page, limit)
+    assert walked.numbers == list(range(count))
+    assert walked.walk.pages <= count // 10 + 4
+
+
+@pytest.mark.parametrize(
+    ("change", "limit", "most_requests"),
+    [
+        pytest.param((), 1_000, 21, id="undisturbed"),
+        pytest.param((inserted(1), removed_share(0.1, 1)), 100, 225, id="+1 -1"),
+        pytest.param((inserted(3), removed_share(0.1, 3)), 100, 225, id="+3 -3"),
+        pytest.param((removed_share(0.1, 20),), 100, 300, id="-20"),
+    ],
+)
+def test_walks_cost_what_the_api_page_promises_and_miss_nothing(
+    change: tuple[Change, ...], limit: int, most_requests: int
+) -> None:
+    pins = PinList(list(range(20_000)), changes=every_request(*change))
+    walked = walk_over(pins.page, limit)
+    assert pins.living <= set(walked.numbers)
+    assert len(walked.numbers) == len(set(walked.numbers))
+    assert walked.walk.pages <= most_requests
+    assert walked.walk.verdict is (Verdict.REPAIRED if change else Verdict.CONSISTENT)
+
+
+def test_a_list_without_an_order_spends_three_times_the_requests_of_a_quiet_one_and_proves_nothing() -> None:
+    pins = PinList(list(range(20_000)), changes=every_request(lambda pins: shuffled(pins.rows)))
+    with suppress(InconsistentError):
+        assert walk_over(pins.page, 100).walk.verdict is Verdict.INCONSISTENT
+    assert len(pins.requests) <= 3 * (20_000 // 90 + 2) + 1
+
+
+def test_a_list_without_an_end_raises() -> None:
+    def fetch(offset: int, limit: int) -> Page:
+        return Page(Totals(5, 5), [Pin(str(number)) for number in range(offset, offset + limit)])
+
+    with pytest.raises(InconsistentError, match="does not end"):
+        walk_over(fetch, 100)
+
+
+def test_a_page_whose_first_row_is_unknown_makes_the_walk_step_back() -> None:
+    pins = PinList(list(range(100)), changes={1: [removed(0, 15)]})
+    walked = walk_over(pins.page, 40)
+    assert pins.requests[:3] == [(0, 40), (30, 40), (20, 40)]
+    assert set(range(15, 100)) <= set(walked.numbers)
+    assert walked.walk.verdict is Verdict.REPAIRED
+
+
+def test_the_overlap_grows_with_the_shift_that_was_seen_and_fades_again() -> None:
+    pins = PinList(list(range(1_000)), changes={1: [removed(0, 8)]})
+    walk_over(pins.page, 100)
+    offsets = [offset for offset, _ in pins.requests]
+    assert offsets[1:6] == [90, 190 - 24, 266 - 12, 354 - 10, 444 - 10]
+
+
+def test_rows_added_at_the_end_are_found_and_the_walk_counts_as_repaired() -> None:
+    pins = PinList(list(range(50)), changes={2: [inserted(25)]})
+    walked = walk_over(pins.page, 20)
+    assert walked.numbers == list(range(75))
+    assert walked.walk.verdict is Verdict.REPAIRED
+    assert walked.walk.reported.files == 75
+
+
+def test_rows_removed_ahead_of_the_walk_are_not_missed_by_anybody() -> None:
+    pins = PinList(list(range(60)), changes={1: [removed(30, 10)]})
+    walked = walk_over(pins.page, 20)
+    assert walked.numbers == [*range(30), *range(40, 60)]
+    assert walked.walk.verdict is Verdict.REPAIRED
+
+
+def test_a_list_that_is_emptied_in_mid_walk_ends_the_walk() -> None:
+    pins = PinList(list(range(60)), changes={2: [removed(0, 60)]})
+    walked = walk_over(pins.page, 20)
+    assert walked.walk.verdict is Verdict.REPAIRED
+    assert walked.walk.reported == Totals(0, 0)
+
+
+def test_an_empty_page_is_no_end_when_the_list_has_moved_up_under_a_page_of_one_row() -> None:
+    pins = PinList([0, 1], largest_page=1, changes={1: [removed(0)]})
+    assert 1 in walk_over(pins.page, 10).numbers
+
+
+def test_rows_that_cannot_be_read_hold_no_place_while_the_list_changes() -> None:
+    unreadable = {*range(10, 20), *range(30, 40)}
+    pins = PinList(list(range(60)), unreadable, changes={1: [removed(0, 20)]})
+    assert pins.page(0, 0).totals.files == 60
+    pins.answered = 0
+    walked = walk_over(pins.page, 20)
+    assert pins.living <= set(walked.numbers)
+
+
+@given(count=st.integers(1, 80), changes=CHANGES)
+def test_a_list_of_which_no_row_can_be_read_ends_the_walk(
+    count: int, changes: dict[int, list[Change]]
+) -> None:
+    pins = PinList(list(range(count)), range(1_000), changes=changes)
+    try:
+        walked = walk_over(pins.page, 20)
+    except InconsistentError:
+        assume(False)
+    assert walked.rows == [None] * len(walked.rows)
+    assert len(walked.rows) >= len(pins.survivors)
+
+
+def test_a_list_of_which_no_row_can_be_read_may_shrink_under_the_walk() -> None:
+    pins = PinList(list(range(60)), range(60), changes={1: [removed(0, 20)]})
+    walked = walk_over(pins.page, 20)
+    assert (walked.numbers, walked.walk.verdict) == ([], Verdict.REPAIRED)
+    assert len(walked.rows) >= 40
+
+
+def test_a_smaller_limit_in_mid_walk_is_given_the_requests_it_needs() -> None:
+    pins = PinList(list(range(30_000)))
+    walk = Walk()
+    read = 0
+    while not walk.done:
+        offset, limit = walk.next_offset, 1_000 if walk.frontier < 10_000 else 62
+        read += len(walk.accept(offset, limit, pins.page(offset, limit)))
+    assert read == 30_000
+    assert walk.verdict is Verdict.CONSISTENT
+
+
+def test_rows_of_equal_age_that_swap_between_pages_are_both_returned() -> None:
+    def swap(pins: PinList) -> None:
+        pins.rows[19], pins.rows[20] = pins.rows[20], pins.rows[19]
+
+    pins = PinList(list(range(50)), changes={1: [swap]})
+    walked = walk_over(pins.page, 20)
+    assert sorted(walked.numbers) == list(range(50))
+    assert walked.walk.verdict is Verdict.REPAIRED
+
+
+def test_a_row_that_is_listed_twice_is_returned_once_and_the_total_stays_unproven() -> None:
+    walked = walk_over(PinList([*range(25), 3, *range(25, 40)]).page, 20)
+    assert walked.numbers == list(range(40))
+    assert walked.walk.verdict is Verdict.INCONSISTENT
+
+
+def swap_equal_rows(group: int) -> Change:
+    """Shuffle each group of neighbours, as rows with the same time of creation may be."""
+
+    def change(pins: PinList) -> None:
+        rng = Random(pins.answered)
+        for start in range(0, len(pins.rows), group):
+            equal = pins.rows[start : start + group]
+            rng.shuffle(equal)
+            pins.rows[start : start + group] = equal
+
+    return change
+
+
+@pytest.mark.parametrize("group", [2, 3, 7, 10, 25, 60])
+@pytest.mark.parametrize("page", [30, 100])
+def test_rows_of_equal_age_that_change_places_are_all_found_or_the_walk_says_that_they_are_not(
+    group: int, page: int
+) -> None:
+    pins = PinList(list(range(1_000)), changes=every_request(swap_equal_rows(group)))
+    try:
+        walked = walk_over(pins.page, page)
+    except InconsistentError:
+        assert group > 10
+        return
+    assert len(walked.numbers) == len(set(walked.numbers))
+    if walked.walk.verdict is not Verdict.INCONSISTENT:
+        assert set(walked.numbers) == set(range(1_000))
+    if group <= 10:
+        assert walked.walk.verdict is Verdict.REPAIRED
+
+
+def cut_at(rows: int, *requests: int) -> Callable[[PinList], Callable[[int, int], Page]]:
+    """Let the server send only so many rows in answer to some requests."""
+
+    def serving(pins: PinList) -> Callable[[int, int], Page]:
+        return lambda offset, limit: pins.page(offset, rows if pins.answered in requests else limit)
+
+    return serving
+
+
+@pytest.mark.parametrize(
+    "serving", [cut_at(10, *range(1, 3_000)), cut_at(10, 5), cut_at(5, 3), cut_at(10, 0), cut_at(50, 1, 2, 3)]
+)
+def test_pages_that_the_server_cuts_short_never_end_the_walk(
+    serving: Callable[[PinList], Callable[[int, int], Page]],
+) -> None:
+    pins = PinList(list(range(3_000)))
+    walked = walk_over(serving(pins), 1_000)
+    assert walked.numbers == list(range(3_000))
+
+
+@pytest.mark.parametrize("largest_page", [10, 40, 100])
+def test_totals_that_count_less_than_is_listed_do_not_end_the_walk_where_they_say(largest_page: int) -> None:
+    pins = PinList(list(range(2_000)), largest_page=largest_page, extra_files=-1_000)
+    assert walk_over(pins.page, 1_000).numbers == list(range(2_000))
+    pins = PinList(list(range(2_000)), largest_page=largest_page, extra_files=largest_page - 2_000)
+    assert walk_over(pins.page, 1_000).numbers == list(range(2_000))
+
+
+def test_an_empty_list_of_an_account_with_files_proves_nothing() -> None:
+    walked = walk_over(PinList([], extra_files=20_000).page, 1_000)
+    assert (walked.numbers, walked.walk.verdict) == ([], Verdict.INCONSISTENT)
+
+
+def test_rows_lost_to_swaps_that_moved_the_page_too_are_noticed_while_the_totals_stand_still() -> None:
+    orders = [
+        list(range(30)),
+        [0, 1, 2, 3, 4, 9, 17, 11, 21, 22, 8, 18, 19, 16, 10, 12, 14, 15, 24, 5, 6, 13],
+    ]
+    orders[1] += [20, 7, 23, *range(25, 30)]
+    pins = PinList(orders[0], changes={1: [lambda pins: pins.rows.__setitem__(slice(None), orders[1])]})
+    walked = walk_over(pins.page, 20)
+    assert set(walked.numbers) == set(range(30)) or walked.walk.verdict is Verdict.INCONSISTENT
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_walk_over_a_list_of_ties_is_called_repaired_that_missed_a_row(seed: int) -> None:
+    rng = Random(seed)
+
+    def swap(pins: PinList) -> None:
+        for start in range(0, len(pins.rows), 10):
+            equal = pins.rows[start : start + 10]
+            rng.shuffle(equal)
+            pins.rows[start : start + 10] = equal
+
+    pins = PinList(list(range(300)), changes=every_request(swap))
+    with suppress(InconsistentError):
+        walked = walk_over(pins.page, 50)
+        assert set(walked.numbers) == set(range(300)) or walked.walk.verdict is Verdict.INCONSISTENT
+
+
+@pytest.mark.parametrize(
+    ("group", "seed"),
+    [(2, 0), (2, 1), (2, 2), (8, 0), (12, 0), (30, 11), (30, 18), (30, 19), (30, 29), (30, 31)],
+)
+def test_no_walk_over_ties_in_a_list_that_changes_is_called_repaired_that_missed_a_row(
+    group: int, seed: int
+) -> None:
+    rng = Random(seed)
+
+    def churn(pins: PinList) -> None:
+        if rng.random() < 0.1:
+            pins.remove(rng.randrange(len(pins.rows)))
+            pins.insert(1)
+        pins.rows.sort(key=lambda row: (row // group, rng.random()))
+
+    pins = PinList(list(range(400)), changes=every_request(churn))
+    with suppress(InconsistentError):
+        walked = walk_over(pins.page, 50)
+        if walked.walk.verdict is not Verdict.INCONSISTENT and not walked.walk.is_void:
+            assert set(walked.numbers) >= pins.survivors
+        if group == 2:
+            assert walked.walk.verdict is not Verdict.INCONSISTENT
+
+
+def test_a_list_that_goes_on_whatever_it_reports_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pin_exporter.inventory.walk._MOST_ROWS", 5_000)
+
+    def fetch(offset: int, limit: int) -> Page:
+        return Page(Totals(2**63 - 1, 0), [Pin(str(offset + row)) for row in range(limit)])
+
+    with pytest.raises(InconsistentError, match="does not end"):
+        walk_over(fetch, 1_000)
+
+
+def test_pages_that_come_twice_now_and_then_do_not_end_a_long_walk() -> None:
+    pins = PinList(list(range(20_000)))
+    answers: list[Page] = []
+
+    def fetch(offset: int, limit: int) -> Page:
+        again = len(answers) in (100, 300, 500, 700)
+        answers.append(answers[-1] if again else pins.page(offset, limit))
+        return answers[-1]
+
+    walked = walk_over(fetch, 30)
+    assert walked.numbers == list(range(20_000))
+    assert walked.walk.verdict is Verdict.REPAIRED
+
+
+def test_an_unreadable_row_is_counted_once_even_where_rows_have_moved() -> None:
+    pins = PinList(list(range(60)), unreadable=range(3, 60, 4), changes={1: [removed(0)]})
+    walked = walk_over(pins.page, 30)
+    assert walked.rows.count(None) == len(range(3, 60, 4))
+
+
+@pytest.mark.parametrize("largest_page", [64, 128, 256])
+def test_a_first_page_as_long_as_too_small_totals_say_does_not_end_the_walk(largest_page: int) -> None:
+    pins = PinList(list(range(400)), largest_page=largest_page, extra_files=largest_page - 400)
+    assert walk_over(pins.page, 1_000).numbers == list(range(400))
+
+
+def test_a_list_that_loses_and_gains_rows_at_every_request_is_read_to_its_end_without_proof() -> None:
+    rng = Random(1)
+
+    def churn(pins: PinList) -> None:
+        count = rng.randint(0, 50)
+        pins.remove(0, count)
+        pins.insert(count)
+
+    pins = PinList(list(range(20_000)), changes=every_request(churn))
+    walk = Walk(prove=False)
+    while not walk.done:
+        walk.accept(walk.next_offset, 100, pins.page(walk.next_offset, 100))
+    assert walk.verdict is Verdict.INCONSISTENT

@@ -1,0 +1,426 @@
+import asyncio
+import random
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from pin_exporter.api.credentials import KeyFile
+from pin_exporter.api.errors import SettingsError
+from pin_exporter.api.pool import Pool
+from pin_exporter.api.proxy_tls import Route
+from pin_exporter.api.transport import HttpClients
+from pin_exporter.config.accounts import Account
+from pin_exporter.polling.manager import Exporter
+from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from tests.support.clocks import FakeClock
+from tests.support.service import Service, served_by
+
+START = 1_000.0
+NO_ROUTE = Route()
+
+
+class _Clients(HttpClients):
+    """The real sharing of clients, over a service in the same process."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(self._make_one)
+        self._made: list[tuple[Route, httpx.AsyncClient]] = []
+        self.service = service
+        self.handed_out: dict[str, Pool] = {}
+
+    def _make_one(self, route: Route) -> httpx.AsyncClient:
+        client = served_by(self.service)
+        self._made.append((route, client))
+        return client
+
+    @property
+    def made(self) -> list[tuple[Route, bool]]:
+        """Return the route of each client, and whether it is closed."""
+        return [(route, client.is_closed) for route, client in self._made]
+
+    def for_url(self, url: str, route: Route = NO_ROUTE) -> Pool:
+        self.handed_out[url] = super().for_url(url, route)
+        return self.handed_out[url]
+
+
+def account(name: str, **more: object) -> Account:
+    given: dict[str, object] = {
+        "api_key": SecretStr("key"),
+        "secret_key": SecretStr("secret"),
+        "base_url": "https://api.test/api",
+        "poll_interval": 60.0,
+        "requests_per_minute": 120,
+        "request_timeout": 5.0,
+        "page_size": 100,
+        "pages_in_flight": 1,
+        "stale_after": None,
+        "size_limit": None,
+        **more,
+    }
+    return Account(name=name, **given)  # type: ignore[arg-type]
+
+
+class Running:
+    """An exporter that polls for some seconds, and what came of it."""
+
+    def __init__(self, *accounts: Account, pins: int = 0, seconds: float = 50.0, seed: int = 1) -> None:
+        self.clock = FakeClock(elapsed=START)
+        self.service = Service(self.clock, pins)
+        self.clients = _Clients(self.service)
+        self.exporter = Exporter(accounts, self.clients, self.clock, random.Random(seed))
+        self.unready_at_first = self.exporter.unready()
+        if seconds:
+            asyncio.run(self.clock.run_until(START + seconds, self._work))
+
+    async def _work(self) -> None:
+        await self.exporter.run()
+
+    @property
+    def snapshots(self) -> Mapping[str, AccountSnapshot]:
+        return {snapshot.account: snapshot for snapshot in self.exporter.snapshots()}
+
+    def requests_by(self, key: str) -> list[float]:
+        pairs = zip(self.service.requests, self.service.arrivals, strict=True)
+        return [at for request, at in pairs if request.headers["pinning_api_key"] == key]
+
+
+def test_every_account_is_polled_under_its_own_name_and_with_its_own_keys() -> None:
+    running = Running(account("one"), account("two", api_key=SecretStr("other"), size_limit=7), pins=3)
+    assert list(running.snapshots) == ["one", "two"]
+    assert all(snapshot.up and snapshot.counted for snapshot in running.snapshots.values())
+    assert running.snapshots["two"].size_limit_bytes == 7
+    # The totals once, and the list twice: that one page is all of it is only known with the totals.
+    assert len(running.requests_by("key")) == len(running.requests_by("other")) == 3
+
+
+def test_keys_in_files_are_read(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("from-a-file\n")
+    running = Running(account("one", api_key=KeyFile(tmp_path / "key")))
+    assert running.requests_by("from-a-file")
+
+
+def test_accounts_of_one_origin_share_a_client_and_others_do_not() -> None:
+    running = Running(
+        account("one"),
+        account("two", api_key=SecretStr("other")),
+        account("three", base_url="https://api.test/other"),
+        account("four", base_url="http://api.test/api"),
+        seconds=0,
+    )
+    clients = running.clients.handed_out
+    assert clients["https://api.test/api"] is clients["https://api.test/other"]
+    assert clients["https://api.test/api"] is not clients["http://api.test/api"]
+
+
+def test_accounts_with_the_same_key_and_url_share_the_smallest_of_their_budgets() -> None:
+    running = Running(
+        *(account(name, requests_per_minute=rpm) for name, rpm in [("a", 5), ("b", 3), ("c", 99)])
+    )
+    assert len(running.requests_by("key")) == 3
+
+
+@pytest.mark.parametrize("other", [{"api_key": SecretStr("other")}, {"base_url": "https://other.test/api"}])
+def test_accounts_with_another_key_or_url_have_a_budget_of_their_own(other: dict[str, object]) -> None:
+    running = Running(account("a", requests_per_minute=2), account("b", requests_per_minute=2, **other))
+    assert len(running.service.requests) == 4
+
+
+def test_accounts_that_share_a_budget_share_what_there_is_for_walks() -> None:
+    alone = Running(account("a", requests_per_minute=40), pins=950, seconds=30)
+    shared = Running(*(account(name, requests_per_minute=40) for name in "abcd"), pins=950, seconds=300)
+    (interval,) = _inventory_intervals(alone)
+    assert 0 < interval <= 60
+    (snapshot,) = alone.snapshots.values()
+    assert snapshot.counted is not None
+    assert _inventory_intervals(shared) == {60 * snapshot.counted.requests / (20 / 4)}
+
+
+def _inventory_intervals(running: Running) -> set[float]:
+    assert all(snapshot.counted for snapshot in running.snapshots.values())
+    return {snapshot.health[Collector.INVENTORY].interval_seconds for snapshot in running.snapshots.values()}
+
+
+@pytest.mark.parametrize(
+    ("accounts", "interval", "spread"), [(1, 60.0, 0.05), (40, 60.0, 2.0), (40, 1.0, 1.0)]
+)
+def test_starts_are_spread_a_little_and_never_beyond_an_interval(
+    accounts: int, interval: float, spread: float
+) -> None:
+    running = Running(
+        *(
+            account(f"a{number}", api_key=SecretStr(f"key{number}"), poll_interval=interval)
+            for number in range(accounts)
+        ),
+        seconds=3,
+    )
+    first = [running.requests_by(f"key{number}")[0] - START for number in range(accounts)]
+    assert all(0 <= after <= spread for after in first)
+    assert len(set(first)) == accounts
+    assert max(first) > spread / 2 or accounts == 1
+
+
+def test_accounts_are_unready_until_their_totals_were_polled() -> None:
+    running = Running(account("one"), account("two"))
+    assert running.unready_at_first == ["one", "two"]
+    assert running.exporter.unready() == []
+
+
+def test_an_account_that_cannot_be_polled_holds_up_no_other() -> None:
+    class _Broken(Service):
+        def list_pins(self, request: httpx.Request) -> httpx.Response:
+            broken = request.headers["pinning_api_key"] == "broken"
+            return httpx.Response(401) if broken else super().list_pins(request)
+
+    clock = FakeClock(elapsed=START)
+    clients = _Clients(_Broken(clock, 3))
+    accounts = [account("bad", api_key=SecretStr("broken")), account("good")]
+    exporter = Exporter(accounts, clients, clock, random.Random(1))
+
+    async def work() -> None:
+        await exporter.run()
+
+    asyncio.run(clock.run_until(START + 90, work))
+    assert {snapshot.account: snapshot.up for snapshot in exporter.snapshots()} == {
+        "bad": False,
+        "good": True,
+    }
+
+
+class Changed:
+    """An exporter whose accounts change after a while, and what it asked for before and after."""
+
+    def __init__(self, before: list[Account], after: list[Account], pins: int = 3) -> None:
+        self.clock = FakeClock(elapsed=START)
+        self.service = Service(self.clock, pins)
+        self.exporter = Exporter(before, _Clients(self.service), self.clock, random.Random(1))
+        self.before: dict[str, AccountSnapshot] = {}
+        self.right_after: dict[str, AccountSnapshot] = {}
+        self.after = after
+        asyncio.run(self.clock.run_until(START + 140, self._work))
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.exporter.run())
+            await self.clock.sleep(30)
+            self.before = self._now()
+            self.exporter.update(self.after)
+            self.right_after = self._now()
+
+    def _now(self) -> dict[str, AccountSnapshot]:
+        return {snapshot.account: snapshot for snapshot in self.exporter.snapshots()}
+
+    def asked_for(self, key: str) -> list[float]:
+        pairs = zip(self.service.requests, self.service.arrivals, strict=True)
+        return [at - START for request, at in pairs if request.headers["pinning_api_key"] == key]
+
+
+def own(name: str, **more: object) -> Account:
+    return account(name, api_key=SecretStr(f"key-of-{name}"), **more)
+
+
+def test_an_update_begins_with_new_accounts_at_once_and_ends_those_that_are_gone() -> None:
+    changed = Changed([own("a"), own("gone")], [own("a"), own("new")])
+    assert list(changed.right_after) == ["a", "new"]
+    assert max(changed.asked_for("key-of-gone")) < 30
+    assert 30 <= min(changed.asked_for("key-of-new")) < 31
+
+
+def test_an_update_leaves_an_account_that_is_as_it_was_alone() -> None:
+    changed = Changed([own("a")], [own("a"), own("new")])
+    assert changed.right_after["a"] is changed.before["a"]
+    assert all(at < 31 or at > 59 for at in changed.asked_for("key-of-a"))
+
+
+def test_an_account_that_changed_keeps_its_data_and_counters_and_is_polled_anew() -> None:
+    changed = Changed([own("a")], [own("a", poll_interval=20.0, size_limit=9)])
+    before, after = changed.before["a"], changed.right_after["a"]
+    assert after.totals == before.totals is not None
+    assert after.counted is before.counted is not None
+    assert after.traffic is before.traffic
+    assert after.size_limit_bytes == 9
+    assert {health.interval_seconds for health in after.health.values()} == {20, 60}
+    assert [round(at) for at in changed.asked_for("key-of-a") if at > 29][:4] == [30, 30, 50, 50]
+
+
+def test_an_account_at_another_url_begins_with_nothing() -> None:
+    changed = Changed([own("a")], [own("a", base_url="https://other.test/api")])
+    assert changed.before["a"].totals is not None
+    assert changed.right_after["a"].totals is None
+
+
+def test_who_comes_to_share_a_budget_gets_a_part_of_it_and_the_others_keep_their_data() -> None:
+    changed = Changed([account("a")], [account("a"), account("b")])
+    assert changed.right_after["a"].counted is changed.before["a"].counted is not None
+    polled = changed.exporter._polled
+    shares = {one.poller._cadence.walk_requests_per_minute for one in polled.values()}
+    assert shares == {30.0}
+
+
+@pytest.mark.parametrize("after", [[("a", 9)], [("a", None), ("b", None)]])
+def test_an_update_lets_no_more_requests_through_in_a_minute_than_before(
+    after: list[tuple[str, int | None]],
+) -> None:
+    budget = {"requests_per_minute": 3}
+    changed = Changed([account("a", **budget)], [account(n, size_limit=s, **budget) for n, s in after])
+    at = changed.asked_for("key")
+    assert len(at) > 5
+    assert all(later - earlier > 59.999 for earlier, later in zip(at, at[3:], strict=False))
+
+
+KEYED = {"api_key": SecretStr("key"), "requests_per_minute": 9}
+ONE_ELSEWHERE = [account("z", api_key=SecretStr("other"))]
+
+
+@pytest.mark.parametrize(
+    "between", [[account("a", **{**KEYED, "requests_per_minute": 2})], ONE_ELSEWHERE, []]
+)
+def test_no_update_however_often_forgets_the_requests_of_the_last_minute(between: list[Account]) -> None:
+    clock = FakeClock(elapsed=START)
+    service = Service(clock, 950)
+    before = [account("a", **KEYED, poll_interval=1.0)]
+    exporter = Exporter(before, _Clients(service), clock, random.Random(1))
+
+    async def work() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(exporter.run())
+            for _ in range(50):
+                await clock.sleep(2)
+                exporter.update(between)
+                await clock.sleep(1)
+                exporter.update(before)
+
+    asyncio.run(clock.run_until(START + 200, work))
+    pairs = zip(service.requests, service.arrivals, strict=True)
+    at = [at for request, at in pairs if request.headers["pinning_api_key"] == "key"]
+    assert len(at) > 18
+    assert all(later - earlier > 59.999 for earlier, later in zip(at, at[9:], strict=False))
+
+
+def test_a_key_that_comes_into_a_file_brings_its_budget_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("key-before")
+    running = Running(
+        account("a", api_key=KeyFile(file), requests_per_minute=9, poll_interval=5.0),
+        account("b", requests_per_minute=3, poll_interval=5.0),
+        seconds=0,
+    )
+
+    async def work() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(running.exporter.run())
+            await running.clock.sleep(12)
+            file.write_text("key")
+
+    asyncio.run(running.clock.run_until(START + 200, work))
+    at = running.requests_by("key")
+    assert len(running.requests_by("key-before")) > 3
+    # The request that found the key was granted by the budget of the key before.
+    at.remove(next(each for each in at if each > START + 12))
+    assert len(at) == 12
+    assert all(later - earlier > 59.999 for earlier, later in zip(at, at[3:], strict=False))
+
+
+def test_an_update_while_it_ends_begins_nothing() -> None:
+    clock = FakeClock(elapsed=START)
+    exporter = Exporter([own("a")], _Clients(Service(clock, 3)), clock, random.Random(1))
+
+    async def work() -> None:
+        running = asyncio.create_task(exporter.run())
+        await clock.sleep(30)
+        running.cancel()
+        await asyncio.wait([running])
+        exporter.update([own("a"), own("new")])
+
+    asyncio.run(clock.run_until(START + 90, work))
+    assert [snapshot.is_tried for snapshot in exporter.snapshots()] == [True, False]
+
+
+def test_an_update_whose_key_cannot_be_read_changes_nothing(tmp_path: Path) -> None:
+    exporter = Exporter([own("a")], _Clients(Service(FakeClock(), 0)), FakeClock(), random.Random(1))
+    before = dict(exporter._polled)
+    with pytest.raises(SettingsError, match="account b: api_key_file: cannot read the file"):
+        exporter.update([account("b", api_key=KeyFile(tmp_path / "missing"))])
+    assert exporter._polled == before
+
+
+def test_an_update_closes_the_connections_that_no_account_needs_any_more() -> None:
+    clock = FakeClock(elapsed=START)
+    clients = _Clients(Service(clock, 3))
+    exporter = Exporter([own("a"), own("b", proxy_url=SecretStr("direct"))], clients, clock, random.Random(1))
+
+    async def work() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(exporter.run())
+            await clock.sleep(30)
+            exporter.update([own("a"), own("c")])
+            await clock.sleep(60)
+
+    asyncio.run(clock.run_until(START + 80, work))
+    assert [closed for _, closed in clients.made] == [False, True]
+
+
+def test_files_that_cannot_be_read_again_are_counted_by_what_is_in_them(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("a-key-in-a-file")
+    running = Running(account("one", api_key=KeyFile(key)), seconds=0)
+    key.unlink()
+    asyncio.run(running.clock.run_until(START + 50, running._work))
+    snapshot = running.snapshots["one"]
+    assert snapshot.up
+    assert snapshot.traffic.stale == {"keys": 2, "certificates": 0}
+
+
+def test_an_update_leaves_accounts_that_share_a_budget_alone_as_long_as_none_of_them_changes() -> None:
+    both = [account("a"), account("b")]
+    same = Changed(both, [account("a"), account("b"), own("new")])
+    changed = Changed(both, [account("a"), account("b", size_limit=9)])
+
+    assert all(same.right_after[name] is same.before[name] for name in "ab")
+    assert all(changed.right_after[name] is not changed.before[name] for name in "ab")
+
+
+def test_polling_begins_with_keys_that_were_read_before_and_reads_none_itself(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("from-a-file\n")
+    exporter = Exporter([own("a")], _Clients(Service(FakeClock(), 0)), FakeClock(), random.Random(1))
+
+    keyed = exporter.read_keys([account("b", api_key=KeyFile(file)), account("c", api_key=KeyFile(file))])
+    file.unlink()
+    assert "from-a-file" not in repr(keyed)
+    exporter.poll(keyed)
+
+    assert [snapshot.account for snapshot in exporter.snapshots()] == ["b", "c"]
+
+
+async def updated_in_mid_walk(turns: int) -> int:
+    """Let an account go so many turns of the loop after its first request; return how many it made."""
+    clock = FakeClock(elapsed=START)
+    service = Service(clock, 95)
+    exporter = Exporter(
+        [own("a", page_size=10, pages_in_flight=4)], _Clients(service), clock, random.Random(1)
+    )
+    begun = asyncio.Event()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        begun.set()
+        return service.list_pins(request)
+
+    async def work() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(exporter.run())
+            await begun.wait()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            exporter.update([])
+
+    service.answer = answer
+    await clock.run_until(START + 5, work)
+    return len(service.requests)
+
+
+def test_an_account_can_be_let_go_at_any_moment_of_a_walk() -> None:
+    requests = [asyncio.run(updated_in_mid_walk(turns)) for turns in range(40)]
+    assert len(set(requests)) > 5

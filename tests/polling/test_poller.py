@@ -1,0 +1,711 @@
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from pin_exporter.api.errors import REASONS
+from pin_exporter.api.model import Verdict
+from pin_exporter.polling.poller import AccountPoller
+from pin_exporter.polling.schedule import Cadence
+from pin_exporter.polling.snapshot import Collector, Health, PollRecord
+from pin_exporter.toolkit.exposition.renderer import Exposition, Format
+from tests.support.clocks import FakeClock
+from tests.support.service import Service, page, pin_lister, row
+
+PAGE_SIZE = 100
+DATA = ("aiozpin_files", "aiozpin_pins", "aiozpin_pin_size_bytes", "aiozpin_inventory_consistent")
+
+
+class Polled:
+    """An account that is polled by a clock of its own from a service in the same process."""
+
+    def __init__(
+        self,
+        pins: int = 3,
+        *,
+        clock: FakeClock | None = None,
+        stale_after: float | None = None,
+        per_minute: int = 120,
+        poll_interval: float = 60.0,
+    ) -> None:
+        self.clock = clock or FakeClock()
+        self.service = Service(self.clock, pins)
+        lister, budget = pin_lister(
+            self.service, self.clock, per_minute=per_minute, patience_seconds=poll_interval
+        )
+        cadence = Cadence(poll_interval, stale_after, budget.background_per_minute)
+        self.poller = AccountPoller(
+            "a", lister, cadence, self.clock, page_size=PAGE_SIZE, pages_in_flight=1, size_limit_bytes=9
+        )
+        self._exposition = Exposition(lambda: [self.poller.snapshot], CollectorRegistry(), self.clock.elapsed)
+
+    def health(self, collector: Collector = Collector.TOTALS) -> Health:
+        return self.poller.snapshot.health[collector]
+
+    def failures(self, collector: Collector = Collector.TOTALS) -> dict[str, int]:
+        return {reason: count for reason, count in self.health(collector).failures.items() if count}
+
+    def fail_with(self, status: int, *, limit: int | None = None) -> None:
+        """Let requests fail from now on: all, or those for so many rows."""
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            if limit is None or request.url.params["limit"] == str(limit):
+                return httpx.Response(status)
+            return self.service.list_pins(request)
+
+        self.service.answer = answer
+
+    def recover(self) -> None:
+        self.service.answer = self.service.list_pins
+
+    def run_for(self, seconds: float, *events: tuple[float, Callable[[], None]]) -> None:
+        """Poll for so many seconds; at each event's time from the start, do what it says."""
+
+        async def work() -> None:
+            start = self.clock.elapsed()
+            alarms = [asyncio.ensure_future(self._at(start + after, act)) for after, act in events]
+            await self.clock.run_until(start + seconds, self.poller.run)
+            await asyncio.gather(*alarms)
+
+        asyncio.run(work())
+
+    async def _at(self, due: float, act: Callable[[], None]) -> None:
+        await self.clock.sleep(due - self.clock.elapsed())
+        act()
+
+    def poll(self, *collectors: Collector) -> None:
+        async def work() -> None:
+            for collector in collectors or Collector:
+                await self.poller.poll(collector)
+
+        asyncio.run(work())
+
+    def series(self) -> dict[str, float]:
+        """Return what Prometheus would read now, by series."""
+        text = asyncio.run(self._exposition.render(Format.TEXT)).decode()
+        lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+        return {name: float(value) for name, _, value in lines}
+
+    def shown(self) -> set[str]:
+        """Return which families of account data are shown."""
+        series = self.series()
+        return {
+            name for name in DATA if any(key.startswith((f"{name}{{", f"{name}_bucket")) for key in series)
+        }
+
+
+def test_before_the_first_poll_there_are_no_data_and_up_is_0() -> None:
+    polled = Polled()
+    series = polled.series()
+    assert polled.shown() == set()
+    assert series['aiozpin_up{account="a"}'] == 0
+    for collector in Collector:
+        assert series[f'aiozpin_last_success_timestamp_seconds{{account="a",collector="{collector}"}}'] == 0
+        assert series[f'aiozpin_last_attempt_timestamp_seconds{{account="a",collector="{collector}"}}'] == 0
+        assert series[f'aiozpin_polls_total{{account="a",collector="{collector}"}}'] == 0
+        for reason in REASONS:
+            name = f'aiozpin_poll_failures_total{{account="a",collector="{collector}",reason="{reason}"}}'
+            assert series[name] == 0
+
+
+def test_a_first_poll_that_fails_shows_no_zeros_for_data() -> None:
+    polled = Polled()
+    polled.fail_with(500)
+    polled.poll()
+    series = polled.series()
+    assert polled.shown() == set()
+    assert series['aiozpin_up{account="a"}'] == 0
+    assert series['aiozpin_size_limit_bytes{account="a"}'] == 9
+    assert series['aiozpin_last_success_timestamp_seconds{account="a",collector="totals"}'] == 0
+    assert series['aiozpin_last_attempt_timestamp_seconds{account="a",collector="totals"}'] > 0
+
+
+def test_a_poll_that_succeeds_publishes_data_and_health() -> None:
+    polled = Polled(pins=3)
+    polled.poll()
+    series = polled.series()
+    assert series['aiozpin_up{account="a"}'] == 1
+    assert series['aiozpin_files{account="a"}'] == 3
+    assert series['aiozpin_size_bytes{account="a"}'] == 300
+    assert series['aiozpin_pins{account="a",phase="pinned",status="pinned"}'] == 3
+    for collector in Collector:
+        name = f'aiozpin_last_success_timestamp_seconds{{account="a",collector="{collector}"}}'
+        assert series[name] == polled.clock.wall()
+
+
+def test_after_a_failure_data_stay_and_up_is_0_and_the_last_success_stands_still() -> None:
+    polled = Polled(pins=3)
+    polled.poll()
+    before = polled.poller.snapshot
+    success_at = polled.clock.wall()
+    polled.clock.now += 60
+    polled.service.rows.append(row(99))
+    polled.fail_with(403)
+    polled.poll()
+    after = polled.poller.snapshot
+    assert (after.totals, after.counted) == (before.totals, before.counted)
+    assert polled.shown() == set(DATA)
+    assert polled.series()['aiozpin_up{account="a"}'] == 0
+    for collector in Collector:
+        health = polled.health(collector)
+        assert (health.last_success_at, health.last_attempt_at) == (success_at, success_at + 60)
+        assert (health.polls, polled.failures(collector)) == (2, {"forbidden": 1})
+
+
+def test_a_failed_inventory_leaves_up_alone() -> None:
+    polled = Polled()
+    polled.poll()
+    polled.fail_with(403, limit=PAGE_SIZE)
+    polled.poll()
+    assert polled.poller.snapshot.up
+    assert polled.failures(Collector.INVENTORY) == {"forbidden": 1}
+    assert polled.failures(Collector.TOTALS) == {}
+
+
+def test_failed_totals_leave_the_inventory_alone() -> None:
+    polled = Polled(pins=3)
+    polled.fail_with(404, limit=1)
+    polled.run_for(130)
+    assert not polled.poller.snapshot.up
+    assert polled.shown() == set(DATA) - {"aiozpin_files"}
+    assert polled.health(Collector.INVENTORY).polls == 3
+    assert polled.failures() == {"client_error": 3}
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_is_tried_once_an_interval_and_both_collectors_come_back_with_the_first_success(
+    status: int,
+) -> None:
+    polled = Polled()
+    polled.fail_with(status)
+    polled.run_for(330, (250, polled.recover))
+    refused = [at for at in polled.service.arrivals if at - polled.service.arrivals[0] < 250]
+    assert len(refused) in (5, 6)  # at the start both collectors may ask
+    assert polled.shown() == set(DATA)
+    assert polled.health().polls == 6
+    assert polled.health(Collector.INVENTORY).last_success_at == polled.health().last_success_at
+
+
+def restless(polled: Polled) -> Callable[[httpx.Request], httpx.Response]:
+    """Remove so many of the oldest rows before each page that no two pages overlap."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.params["limit"] != "1":
+            del polled.service.rows[:90]
+            start = len(polled.service.rows) + 10_000 * len(polled.service.requests)
+            polled.service.rows += [row(number) for number in range(start, start + 90)]
+        return polled.service.list_pins(request)
+
+    return answer
+
+
+def test_unproven_inventories_are_refused_until_the_third_in_a_row_is_shown_as_what_it_is() -> None:
+    polled = Polled(pins=500)
+    polled.service.answer = restless(polled)
+    for failures in (1, 2):
+        polled.poll()
+        assert polled.failures(Collector.INVENTORY) == {"inconsistent": failures}
+        assert polled.shown() == {"aiozpin_files"}
+    polled.poll()
+    assert polled.failures(Collector.INVENTORY) == {"inconsistent": 3}
+    assert polled.shown() == set(DATA)
+    assert polled.series()['aiozpin_inventory_consistent{account="a"}'] == 0
+    polled.recover()
+    polled.poll()
+    assert polled.series()['aiozpin_inventory_consistent{account="a"}'] == 1
+    polled.service.answer = restless(polled)
+    polled.poll()
+    assert polled.failures(Collector.INVENTORY) == {"inconsistent": 4}
+    assert polled.series()['aiozpin_inventory_consistent{account="a"}'] == 1
+
+
+def failing_at(polled: Polled, offset: int) -> Callable[[httpx.Request], httpx.Response]:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if int(request.url.params["offset"]) >= offset:
+            return httpx.Response(409)
+        return polled.service.list_pins(request)
+
+    return answer
+
+
+def offsets_asked(polled: Polled) -> list[int]:
+    return [int(r.url.params["offset"]) for r in polled.service.requests if r.url.params["limit"] != "1"]
+
+
+def test_a_walk_that_died_goes_on_where_it_was() -> None:
+    polled = Polled(pins=450)
+    polled.service.answer = failing_at(polled, 180)
+    polled.poll(Collector.INVENTORY)
+    assert polled.shown() == set()
+    polled.recover()
+    polled.service.requests.clear()
+    polled.poll(Collector.INVENTORY)
+    assert offsets_asked(polled) == [180, 270, 360]
+    counted = polled.poller.snapshot.counted
+    assert counted is not None
+    assert (counted.inventory.pins, counted.verdict, counted.requests) == (450, Verdict.CONSISTENT, 5)
+
+
+def test_data_of_a_walk_that_went_on_are_as_much_older_as_it_rested() -> None:
+    polled = Polled(pins=450)
+    polled.service.latency_seconds = 3.0
+    polled.service.answer = failing_at(polled, 180)
+    polled.poll(Collector.INVENTORY)
+    polled.recover()
+    polled.clock.now += 30
+    polled.poll(Collector.INVENTORY)
+    health = polled.health(Collector.INVENTORY)
+    assert health.last_success_elapsed is not None
+    assert polled.clock.elapsed() - health.last_success_elapsed == pytest.approx(33.0)
+    assert health.last_attempt_at - health.last_success_at == pytest.approx(33.0)
+
+
+def test_a_walk_that_rested_for_longer_than_data_may_age_starts_again() -> None:
+    polled = Polled(pins=450, stale_after=70.0)
+    polled.service.answer = failing_at(polled, 180)
+    polled.poll(Collector.INVENTORY)
+    for _ in range(2):
+        polled.clock.now += 36
+        polled.poll(Collector.INVENTORY)
+    assert offsets_asked(polled)[-3:] == [0, 90, 180]
+
+
+def test_polls_that_failed_make_neither_the_interval_nor_the_patience_any_longer() -> None:
+    polled = Polled(pins=450, per_minute=20)
+    polled.fail_with(500, limit=100)
+    for _ in range(3):
+        polled.poll(Collector.INVENTORY)
+    polled.service.answer = failing_at(polled, 180)
+    polled.poll(Collector.INVENTORY)
+    polled.recover()
+    polled.poll(Collector.INVENTORY)
+    health = polled.health(Collector.INVENTORY)
+    assert (health.interval_seconds, health.stale_after_seconds) == (60.0, 240.0)
+
+
+def test_a_walk_that_died_starts_again_when_the_list_has_moved_meanwhile() -> None:
+    polled = Polled(pins=450)
+    polled.service.answer = failing_at(polled, 180)
+    polled.poll(Collector.INVENTORY)
+    polled.recover()
+    del polled.service.rows[:5]
+    polled.service.requests.clear()
+    polled.poll(Collector.INVENTORY)
+    assert offsets_asked(polled)[:2] == [180, 0]
+    counted = polled.poller.snapshot.counted
+    assert counted is not None
+    assert (counted.inventory.pins, counted.verdict) == (445, Verdict.CONSISTENT)
+
+
+def test_a_walk_that_died_long_ago_starts_again() -> None:
+    polled = Polled(pins=450)
+    polled.service.answer = failing_at(polled, 180)
+    polled.poll(Collector.INVENTORY)
+    polled.recover()
+    polled.clock.now += 121
+    polled.service.requests.clear()
+    polled.poll(Collector.INVENTORY)
+    assert offsets_asked(polled)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (301, "redirect"),
+        (401, "unauthorized"),
+        (404, "client_error"),
+        (429, "rate_limited"),
+        (502, "server_error"),
+    ],
+)
+def test_failures_are_counted_by_reason_one_a_poll_whatever_was_retried(status: int, reason: str) -> None:
+    polled = Polled()
+    polled.fail_with(status)
+    for _ in range(2):
+        polled.poll(Collector.TOTALS)
+    assert polled.failures() == {reason: 2}
+    assert polled.health().reason == reason
+
+
+def test_recovery_brings_new_data_and_clears_the_reason() -> None:
+    polled = Polled(pins=3)
+    polled.poll()
+    polled.fail_with(401)
+    polled.poll()
+    polled.recover()
+    polled.service.rows.append(row(99))
+    polled.poll()
+    assert polled.poller.snapshot.up
+    assert (polled.health().reason, polled.health().error) == (None, None)
+    assert polled.series()['aiozpin_files{account="a"}'] == 4
+    assert polled.failures() == {"unauthorized": 1}, "counters never go back"
+
+
+@pytest.mark.parametrize(("stale_after", "seconds"), [(None, 3 * 60.0 + 60.0), (100.0, 100.0), (5.0, 5.0)])
+def test_data_vanish_once_they_are_older_than_stale_after_and_not_before(
+    stale_after: float | None, seconds: float
+) -> None:
+    polled = Polled(stale_after=stale_after)
+    polled.poll()
+    polled.clock.now += seconds
+    assert polled.shown() == set(DATA)
+    polled.clock.now += 0.001
+    assert polled.shown() == set()
+    assert polled.series()['aiozpin_last_success_timestamp_seconds{account="a",collector="totals"}'] > 0
+
+
+def test_each_collectors_data_grow_old_by_themselves_and_come_back() -> None:
+    polled = Polled()
+    polled.poll()
+    polled.fail_with(403, limit=1)
+    polled.clock.now += 241
+    polled.poll()
+    assert polled.shown() == set(DATA) - {"aiozpin_files"}
+    polled.recover()
+    polled.poll(Collector.TOTALS)
+    assert polled.shown() == set(DATA)
+
+
+@pytest.mark.parametrize(("requests", "interval"), [(1, 60), (60, 60), (61, 61), (120, 120), (1_010, 1_010)])
+def test_the_inventory_takes_no_more_than_half_the_budget(requests: int, interval: float) -> None:
+    cadence = Cadence(60.0, None, walk_requests_per_minute=60.0)
+    assert cadence.inventory_interval(requests, 0.0) == interval
+
+
+def test_the_interval_of_the_inventory_stretches_with_its_size_and_shrinks_again() -> None:
+    polled = Polled(pins=500, per_minute=4)
+    polled.poll(Collector.INVENTORY)
+    counted = polled.poller.snapshot.counted
+    assert counted is not None
+    assert counted.requests >= 5
+    health = polled.health(Collector.INVENTORY)
+    assert health.interval_seconds == 60 * counted.requests / 2
+    assert health.stale_after_seconds == 3 * health.interval_seconds + 60
+    assert polled.health(Collector.TOTALS).interval_seconds == 60
+    polled.service.rows = []
+    polled.poll(Collector.INVENTORY)
+    assert polled.health(Collector.INVENTORY).interval_seconds == 60
+
+
+def test_a_stale_after_shorter_than_a_stretched_interval_gives_way() -> None:
+    polled = Polled(pins=500, per_minute=4, stale_after=70.0)
+    polled.poll()
+    health = polled.health(Collector.INVENTORY)
+    assert health.stale_after_seconds == 2 * health.interval_seconds
+    assert polled.health(Collector.TOTALS).stale_after_seconds == 70
+
+
+def test_polls_keep_their_beat_however_long_each_takes() -> None:
+    polled = Polled()
+    polled.service.latency_seconds = 7.3
+    polled.run_for(599)
+    assert polled.service.asked(1) == [1_000.0 + 60 * beat for beat in range(10)]
+    assert polled.health().duration_seconds == pytest.approx(7.3)
+
+
+def test_beats_that_were_missed_are_left_out_and_polls_never_overlap() -> None:
+    polled = Polled()
+    polled.service.latency_seconds = 130.0
+    polled.run_for(720)
+    assert polled.service.asked(1) == [1_000.0, 1_180.0, 1_360.0, 1_540.0]
+
+
+def test_a_poll_that_takes_exactly_one_interval_misses_no_beat() -> None:
+    polled = Polled()
+    polled.service.latency_seconds = 60.0
+    polled.run_for(299)
+    assert polled.service.asked(1) == [1_000.0, 1_060.0, 1_120.0, 1_180.0, 1_240.0]
+
+
+def test_polling_starts_after_the_delay_it_was_given() -> None:
+    polled = Polled()
+    asyncio.run(polled.clock.run_until(1_100.0, lambda: polled.poller.run(33.0)))
+    assert polled.service.asked(1) == [1_033.0, 1_093.0]
+
+
+@pytest.mark.parametrize("jump", [86_400.0, -86_400.0])
+def test_a_jump_of_the_wall_clock_changes_exported_timestamps_and_nothing_else(jump: float) -> None:
+    polled, undisturbed = Polled(), Polled()
+
+    def set_clock() -> None:
+        polled.clock.wall_offset += jump
+
+    polled.run_for(200, (90, set_clock))
+    undisturbed.run_for(200, (90, lambda: None))
+    assert polled.service.arrivals == undisturbed.service.arrivals
+    assert polled.shown() == set(DATA)
+    before, after = undisturbed.series(), polled.series()
+    moved = {name: after[name] - before[name] for name in before if before[name] != after[name]}
+    moved = {name: change for name, change in moved.items() if "request_duration" not in name}
+    assert set(moved) == {
+        f'aiozpin_last_{what}_timestamp_seconds{{account="a",collector="{collector}"}}'
+        for what in ("success", "attempt")
+        for collector in Collector
+    }
+    assert set(moved.values()) == {jump}
+
+
+def test_accounts_fail_independently() -> None:
+    clock = FakeClock()
+    broken, good = Polled(clock=clock), Polled(clock=clock)
+    broken.fail_with(500)
+
+    async def both() -> None:
+        await asyncio.gather(broken.poller.run(), good.poller.run())
+
+    asyncio.run(clock.run_until(1_300.0, both))
+    assert broken.failures() == {"server_error": 5}
+    assert good.failures() == {}
+    assert good.service.asked(1) == [1_000.0 + 60 * beat for beat in range(5)]
+
+
+@pytest.mark.parametrize("limit", [1, PAGE_SIZE])
+def test_a_bug_ends_the_polling_with_its_own_exception(limit: int) -> None:
+    polled = Polled()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.params["limit"] == str(limit):
+            raise ZeroDivisionError("a bug")
+        return polled.service.list_pins(request)
+
+    polled.service.answer = answer
+    with pytest.raises(ExceptionGroup) as caught:
+        polled.run_for(600)
+    assert caught.group_contains(ZeroDivisionError, match="a bug")
+    assert polled.clock.elapsed() < 1_600
+
+
+def test_the_log_tells_of_changes_only(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="pin_exporter")
+    polled = Polled()
+    act: list[tuple[Callable[[], None], list[tuple[str, str]]]] = [
+        (polled.recover, [("INFO", "poll succeeded")]),
+        (polled.recover, []),
+        (lambda: polled.fail_with(401), [("WARNING", "poll failed")]),
+        (lambda: polled.fail_with(401), []),
+        (lambda: polled.fail_with(403), [("WARNING", "poll failed")]),
+        (lambda: polled.fail_with(403), []),
+        (polled.recover, [("INFO", "poll succeeded")]),
+        (polled.recover, []),
+    ]
+    for prepare, expected in act:
+        caplog.clear()
+        prepare()
+        polled.poll(Collector.TOTALS)
+        told = [(record.levelname, record.message) for record in caplog.records]
+        assert [event for event in told if event != ("DEBUG", "polled")] == expected
+
+
+def test_a_failure_is_logged_with_account_collector_reason_and_what_to_do(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    polled = Polled()
+    polled.fail_with(401)
+    polled.poll(Collector.INVENTORY)
+    (record,) = caplog.records
+    told = vars(record)
+    assert (told["account"], told["collector"], told["reason"]) == ("a", "inventory", "unauthorized")
+    assert "proxy" in told["error"]
+
+
+def test_a_page_that_takes_too_long_is_asked_for_in_a_smaller_size() -> None:
+    polled = Polled(pins=100)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if int(request.url.params["limit"]) > 30:
+            raise httpx.ReadTimeout("slow")
+        return polled.service.list_pins(request)
+
+    polled.service.answer = answer
+    polled.poll(Collector.INVENTORY)
+    assert polled.health(Collector.INVENTORY).reason is None
+    limits = [int(request.url.params["limit"]) for request in polled.service.requests]
+    assert limits[:3] == [100, 50, 25]
+    polled.service.requests.clear()
+    polled.poll(Collector.INVENTORY)
+    assert {request.url.params["limit"] for request in polled.service.requests} == {"25"}, "it is remembered"
+
+
+def test_an_inventory_that_cannot_be_proven_is_not_published() -> None:
+    polled = Polled(pins=3)
+    polled.poll()
+    before = polled.poller.snapshot.counted
+    polled.service.answer = _same_page_for_ever
+    polled.poll()
+    assert polled.poller.snapshot.counted is before
+    assert polled.failures(Collector.INVENTORY) == {"inconsistent": 1}
+
+
+def _same_page_for_ever(request: httpx.Request) -> httpx.Response:
+    rows = [row(number) for number in range(min(50, int(request.url.params["limit"])))]
+    return httpx.Response(200, content=page(rows, files=200, size=20_000))
+
+
+def test_a_list_that_moves_during_the_walk_is_published_as_repaired() -> None:
+    polled = Polled(pins=300)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        answered = polled.service.list_pins(request)
+        del polled.service.rows[0]
+        return answered
+
+    polled.service.answer = answer
+    polled.poll(Collector.INVENTORY)
+    counted = polled.poller.snapshot.counted
+    assert counted is not None
+    assert counted.verdict is Verdict.REPAIRED
+    assert polled.series()['aiozpin_inventory_consistent{account="a"}'] == 0
+
+
+def test_an_empty_account_has_data_too() -> None:
+    polled = Polled(pins=0)
+    polled.poll()
+    assert polled.series()['aiozpin_files{account="a"}'] == 0
+    assert polled.series()['aiozpin_unique_cids{account="a"}'] == 0
+
+
+def test_each_publication_is_a_new_snapshot_and_leaves_the_old_one_as_it_was() -> None:
+    polled = Polled(pins=3)
+    polled.poll()
+    before = polled.poller.snapshot
+    told = repr(before)
+    polled.fail_with(500)
+    polled.poll()
+    assert polled.poller.snapshot is not before
+    assert repr(before) == told
+
+
+def test_polling_stops_when_it_is_told_to_even_in_the_middle_of_a_walk() -> None:
+    polled = Polled(pins=500)
+
+    async def never(_: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    async def work() -> None:
+        waiting: Callable[[httpx.Request], Awaitable[httpx.Response]] = never
+        polled.service.answer = waiting
+        task = asyncio.ensure_future(polled.poller.run())
+        await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(work())
+
+
+def test_a_long_walk_that_died_goes_on_however_long_it_took_so_far() -> None:
+    polled = Polled(pins=450)
+    polled.service.latency_seconds = 200.0
+    polled.service.answer = failing_at(polled, 180)
+    polled.poll(Collector.INVENTORY)
+    polled.recover()
+    polled.clock.now += 100
+    polled.service.requests.clear()
+    polled.poll(Collector.INVENTORY)
+    assert offsets_asked(polled)[0] == 180
+
+
+def test_an_inventory_that_takes_long_is_taken_less_often_so_that_its_data_do_not_vanish_in_between() -> None:
+    polled = Polled(pins=900)
+    polled.service.latency_seconds = 60.0
+    polled.run_for(4_000)
+    health = polled.health(Collector.INVENTORY)
+    assert health.interval_seconds == 600.0
+    assert health.polls > 4
+    assert polled.shown() == set(DATA)
+
+
+def records(polled: Polled, collector: Collector = Collector.TOTALS) -> tuple[PollRecord, ...]:
+    return polled.poller.snapshot.records[collector]
+
+
+def test_a_poll_goes_on_record_with_when_it_began_and_what_it_took() -> None:
+    polled = Polled(pins=250)
+    polled.service.latency_seconds = 1.5
+    began = polled.clock.wall()
+    polled.poll()
+    walked = polled.clock.elapsed() - 1_001.5
+    assert records(polled) == (PollRecord(began, 1.5, requests=1),)
+    assert records(polled, Collector.INVENTORY) == (
+        PollRecord(began + 1.5, walked, requests=3, verdict=Verdict.CONSISTENT),
+    )
+
+
+def test_a_record_counts_the_requests_of_its_own_poll_with_the_retries() -> None:
+    polled = Polled(pins=3)
+    polled.poll(Collector.TOTALS)
+    polled.fail_with(500)
+    polled.poll(Collector.TOTALS)
+    polled.recover()
+    polled.poll(Collector.TOTALS)
+    first, failed, last = records(polled)
+    asked = len(polled.service.requests)
+    assert failed.requests > 1
+    assert (first.requests, failed.requests, last.requests) == (1, asked - 2, 1)
+
+
+def test_a_failed_poll_is_on_record_with_its_reason_and_words_and_without_a_verdict() -> None:
+    polled = Polled()
+    polled.fail_with(403)
+    polled.poll()
+    for collector in Collector:
+        (record,) = records(polled, collector)
+        assert (record.reason, record.verdict) == ("forbidden", None)
+        assert record.error == polled.health(collector).error
+        assert "data.pin_list" in (record.error or "")
+
+
+def test_a_walk_that_goes_on_counts_in_each_poll_what_that_poll_asked() -> None:
+    polled = Polled(pins=450)
+    polled.service.answer = failing_at(polled, 180)
+    polled.poll(Collector.INVENTORY)
+    polled.recover()
+    before = len(polled.service.requests)
+    polled.poll(Collector.INVENTORY)
+    failed, resumed = records(polled, Collector.INVENTORY)
+    assert (failed.requests, resumed.requests) == (before, len(polled.service.requests) - before)
+    assert (failed.reason, resumed.reason) == ("client_error", None)
+
+
+def test_an_inventory_that_is_shown_unproven_is_on_record_as_inconsistent_without_an_error() -> None:
+    polled = Polled(pins=500)
+    polled.service.answer = restless(polled)
+    for _ in range(3):
+        polled.poll(Collector.INVENTORY)
+    *refused, shown = records(polled, Collector.INVENTORY)
+    assert [record.reason for record in refused] == ["inconsistent"] * 2
+    assert (shown.verdict, shown.reason, shown.error) == (Verdict.INCONSISTENT, None, None)
+
+
+def test_inventories_that_go_on_without_proof_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    polled = Polled(pins=500)
+    polled.service.answer = restless(polled)
+    for _ in range(6):
+        polled.poll(Collector.INVENTORY)
+    assert [record.verdict for record in records(polled, Collector.INVENTORY)[2:]] == [
+        Verdict.INCONSISTENT
+    ] * 4
+    assert caplog.messages.count("inventory published without proof") == 1
+
+
+def test_a_poll_that_was_cancelled_is_not_on_record() -> None:
+    polled = Polled()
+    polled.service.latency_seconds = 600.0
+    polled.run_for(30)
+    assert polled.poller.snapshot.records == {}
+
+
+def test_who_takes_over_an_account_keeps_the_record() -> None:
+    polled = Polled(pins=120)
+    polled.poll()
+    lister, _ = pin_lister(polled.service, polled.clock)
+    cadence = Cadence(10.0, None, 60.0)
+    heir = AccountPoller(
+        "a", lister, cadence, polled.clock, page_size=9, pages_in_flight=1, before=polled.poller.snapshot
+    )
+    assert heir.snapshot.records == polled.poller.snapshot.records

@@ -1,0 +1,197 @@
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pin_exporter.api.errors import REASONS
+from pin_exporter.api.model import Pin, Totals, Verdict
+from pin_exporter.api.request_stats import DURATION_BOUNDS, Operation, Traffic
+from pin_exporter.inventory.counter import Tally
+from pin_exporter.polling.snapshot import AccountSnapshot, Collector, Counted, Health, PollRecord
+from tests.support.samples import FULL, UNTRIED
+
+HEALTH = Health(interval_seconds=60, stale_after_seconds=240)
+
+
+def succeeded(health: Health, *, at: float, elapsed: float) -> Health:
+    attempted = health.attempted(at=at, duration_seconds=1.5)
+    return attempted.succeeded(elapsed=elapsed, interval_seconds=60, stale_after_seconds=240)
+
+
+def failed(health: Health, reason: str, *, at: float = 0.0) -> Health:
+    return health.attempted(at=at, duration_seconds=9.0).failed(reason, "it broke")
+
+
+def snapshot(totals: Health = HEALTH, inventory: Health = HEALTH) -> AccountSnapshot:
+    return AccountSnapshot("default", {Collector.TOTALS: totals, Collector.INVENTORY: inventory})
+
+
+def test_before_the_first_attempt_everything_stands_at_zero() -> None:
+    assert (HEALTH.polls, HEALTH.last_attempt_at, HEALTH.last_success_at) == (0, 0.0, 0.0)
+    assert HEALTH.failures == dict.fromkeys(REASONS, 0)
+    assert HEALTH.duration_seconds is None
+    assert not HEALTH.is_fresh(0.0)
+
+
+def test_a_success_is_dated_by_its_attempt_and_brings_the_new_interval() -> None:
+    attempted = HEALTH.attempted(at=5_000.0, duration_seconds=1.5)
+    health = attempted.succeeded(elapsed=70.0, interval_seconds=300, stale_after_seconds=960)
+    assert (health.polls, health.duration_seconds) == (1, 1.5)
+    assert (health.last_attempt_at, health.last_success_at) == (5_000.0, 5_000.0)
+    assert (health.interval_seconds, health.stale_after_seconds) == (300, 960)
+    assert sum(health.failures.values()) == 0
+
+
+def test_a_failure_leaves_the_last_success_as_it_was() -> None:
+    good = succeeded(HEALTH, at=5_000.0, elapsed=70.0)
+    health = failed(good, "timeout", at=5_060.0)
+    assert (health.last_success_at, health.last_success_elapsed) == (5_000.0, 70.0)
+    assert (health.last_attempt_at, health.polls, health.duration_seconds) == (5_060.0, 2, 9.0)
+    assert (health.reason, health.error) == ("timeout", "it broke")
+    assert good.reason is None
+
+
+def test_a_success_clears_the_error_and_keeps_the_counts() -> None:
+    health = succeeded(failed(failed(HEALTH, "tls"), "tls"), at=5_000.0, elapsed=70.0)
+    assert (health.reason, health.error) == (None, None)
+    assert health.failures == dict.fromkeys(REASONS, 0) | {"tls": 2}
+
+
+@given(st.lists(st.none() | st.sampled_from(REASONS), max_size=30))
+def test_every_attempt_is_either_a_success_or_a_failure_of_one_reason(attempts: list[str | None]) -> None:
+    health = HEALTH
+    for reason in attempts:
+        health = succeeded(health, at=1.0, elapsed=1.0) if reason is None else failed(health, reason)
+    assert health.polls == len(attempts)
+    assert health.failures == {reason: attempts.count(reason) for reason in REASONS}
+
+
+@pytest.mark.parametrize(("age", "fresh"), [(0.0, True), (240.0, True), (240.1, False), (1e9, False)])
+def test_data_are_fresh_until_they_are_older_than_allowed(age: float, fresh: bool) -> None:
+    health = failed(succeeded(HEALTH, at=5_000.0, elapsed=70.0), "timeout")
+    assert health.is_fresh(70.0 + age) is fresh
+
+
+def test_a_success_at_the_very_start_of_the_clock_is_fresh() -> None:
+    assert succeeded(HEALTH, at=5_000.0, elapsed=0.0).is_fresh(1.0)
+
+
+def test_an_account_is_up_when_the_newest_totals_poll_succeeded() -> None:
+    good, bad = succeeded(HEALTH, at=5_000.0, elapsed=70.0), failed(HEALTH, "timeout")
+    assert not snapshot().up
+    assert snapshot(good).up
+    assert snapshot(good, inventory=bad).up
+    assert not snapshot(bad, inventory=good).up
+    assert not snapshot(failed(good, "timeout")).up
+    assert snapshot(succeeded(bad, at=5_000.0, elapsed=70.0)).up
+
+
+def test_an_account_is_tried_once_its_totals_were_polled_even_in_vain() -> None:
+    bad = failed(HEALTH, "timeout")
+    assert not snapshot(inventory=bad).is_tried
+    assert snapshot(bad).is_tried
+
+
+def test_the_health_of_one_collector_changes_without_the_other() -> None:
+    before = snapshot()
+    bad = failed(HEALTH, "timeout")
+    after = before.with_health(Collector.INVENTORY, bad)
+    assert after.health == {Collector.TOTALS: HEALTH, Collector.INVENTORY: bad}
+    assert before == snapshot()
+
+
+@pytest.mark.parametrize(("files", "unaccounted"), [(5, 3), (2, 0), (1, -1)])
+def test_unaccounted_files_are_those_reported_but_not_counted(files: int, unaccounted: int) -> None:
+    tally = Tally()
+    tally.add([Pin("a"), Pin("b"), None])
+    counted = Counted(tally.inventory(0.0), Verdict.CONSISTENT, 1, Totals(files, 0))
+    assert counted.unaccounted_files == unaccounted
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(Operation),
+            st.sampled_from(["200", "429", "error"]),
+            st.floats(0, 100) | st.sampled_from(DURATION_BOUNDS),
+            st.integers(0, 10**9),
+        ),
+        max_size=20,
+    )
+)
+def test_traffic_adds_up(requests: list[tuple[Operation, str, float, int]]) -> None:
+    traffic = Traffic()
+    for request in requests:
+        traffic = traffic.requested(*request)
+    kinds = [(operation, code) for operation, code, _, _ in requests]
+    assert traffic.requests == {kind: kinds.count(kind) for kind in kinds}
+    assert traffic.response_bytes == sum(request[3] for request in requests)
+    for operation in Operation:
+        seconds = [request[2] for request in requests if request[0] is operation]
+        counts, total = traffic.durations.get(operation, ((0,) * (len(DURATION_BOUNDS) + 1), 0.0))
+        assert total == pytest.approx(sum(seconds))
+        assert [sum(counts[: number + 1]) for number in range(len(DURATION_BOUNDS))] == [
+            sum(each <= bound for each in seconds) for bound in DURATION_BOUNDS
+        ]
+        assert sum(counts) == len(seconds)
+
+
+def test_codes_that_http_does_not_know_are_counted_together() -> None:
+    traffic = Traffic()
+    for code in ("error", "200", "503", *map(str, range(600, 1000))):
+        traffic = traffic.requested(Operation.LIST, code, 1.0, 0)
+    assert {code: times for (_, code), times in traffic.requests.items()} == {
+        "error": 1,
+        "200": 1,
+        "503": 1,
+        "other": 400,
+    }
+
+
+def test_retries_and_throttling_are_counted_without_touching_the_traffic_before() -> None:
+    before = Traffic()
+    after = before.retried("timeout").retried("timeout").retried("tls").throttled(1.5).throttled(0.25)
+    assert after.retries == dict.fromkeys(REASONS, 0) | {"timeout": 2, "tls": 1}
+    assert after.throttled_seconds == 1.75
+    assert before == Traffic()
+
+
+@pytest.mark.parametrize("moment", [HEALTH, Traffic(), snapshot()])
+def test_a_moment_cannot_be_changed(moment: Health | Traffic | AccountSnapshot) -> None:
+    for field in dataclasses.fields(moment):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(moment, field.name, None)
+
+
+def test_the_counts_of_failures_cannot_be_changed_in_place() -> None:
+    for counts in (HEALTH.failures, failed(HEALTH, "tls").failures, Traffic().retries):
+        with pytest.raises(TypeError):
+            counts["tls"] = 7  # type: ignore[index]
+
+
+def record(number: int) -> PollRecord:
+    return PollRecord(float(number), 0.5, requests=1)
+
+
+def test_of_the_last_polls_at_most_50_are_remembered_oldest_first() -> None:
+    snapshot = UNTRIED
+    for number in range(60):
+        snapshot = snapshot.with_record(Collector.TOTALS, record(number))
+    assert snapshot.records[Collector.TOTALS] == tuple(record(number) for number in range(10, 60))
+
+
+def test_each_collector_has_its_own_record_and_the_snapshot_before_keeps_its() -> None:
+    before = UNTRIED.with_record(Collector.TOTALS, record(1))
+    after = before.with_record(Collector.INVENTORY, record(2)).with_record(Collector.TOTALS, record(3))
+    assert after.records == {Collector.TOTALS: (record(1), record(3)), Collector.INVENTORY: (record(2),)}
+    assert before.records == {Collector.TOTALS: (record(1),)}
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "fresh"),
+    [(1_000, {"totals", "inventory"}), (1_240.1, {"inventory"}), (1_290.1, set())],
+)
+def test_each_collectors_data_are_fresh_by_themselves(elapsed: float, fresh: set[str]) -> None:
+    assert FULL.fresh(elapsed) == fresh
+    assert UNTRIED.fresh(elapsed) == set()

@@ -1,0 +1,136 @@
+import asyncio
+from dataclasses import dataclass, replace
+
+import httpx
+import pytest
+
+from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.polling.watchdog import Liveness
+from tests.polling.test_poller import Polled
+from tests.support.clocks import settle
+from tests.support.samples import FULL
+
+HOUR = 3_600.0
+
+
+class Watched(Polled):
+    """An account whose poller is looked at."""
+
+    def __init__(self, pins: int = 3, *, per_minute: int = 120) -> None:
+        super().__init__(pins, per_minute=per_minute)
+        self.liveness = Liveness(lambda: [self.poller], self.clock.elapsed)
+
+    def watch_for(self, seconds: float) -> list[str]:
+        async def work() -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.poller.run())
+                group.create_task(self.liveness.run(self.clock.sleep))
+
+        asyncio.run(self.clock.run_until(self.clock.elapsed() + seconds, work))
+        return self.liveness.problems()
+
+    def hang(self, limit: int) -> None:
+        """Never answer again when so many rows are asked for."""
+        answered = self.service.list_pins
+
+        async def answer(request: httpx.Request) -> httpx.Response:
+            if request.url.params["limit"] == str(limit):
+                await asyncio.Event().wait()
+            return answered(request)
+
+        self.service.answer = answer
+
+
+def test_an_account_that_is_polled_is_alive_for_as_long_as_it_is() -> None:
+    assert Watched().watch_for(3 * HOUR) == []
+
+
+def test_an_account_whose_polls_all_fail_is_alive() -> None:
+    watched = Watched()
+    watched.fail_with(500)
+    assert watched.watch_for(3 * HOUR) == []
+
+
+def test_an_account_whose_key_is_refused_is_alive_though_its_inventory_waits() -> None:
+    watched = Watched()
+    watched.fail_with(401)
+    assert watched.watch_for(3 * HOUR) == []
+
+
+@pytest.mark.parametrize(("limit", "collector"), [(1, "totals"), (100, "inventory")])
+def test_a_poll_that_hangs_is_told_of_after_an_hour_and_three_intervals(limit: int, collector: str) -> None:
+    assert hung(limit, HOUR + 150) == []
+    (told,) = hung(limit, HOUR + 270)
+    assert told.startswith(f"account a: {collector}: no request and no result for ")
+    assert told.endswith(" s: restart the exporter")
+
+
+def hung(limit: int, seconds: float) -> list[str]:
+    watched = Watched()
+    watched.hang(limit)
+    return watched.watch_for(seconds)
+
+
+def test_a_walk_that_takes_hours_is_alive_as_long_as_pages_come() -> None:
+    watched = Watched(pins=12_000, per_minute=2)
+    assert watched.watch_for(1.5 * HOUR) == []
+    assert watched.poller.snapshot.health[Collector.INVENTORY].polls == 0
+
+
+def test_time_in_which_nobody_looked_counts_as_a_minute_at_most() -> None:
+    watched = Watched()
+    watched.watch_for(10)
+    watched.clock.now += 10 * HOUR
+    watched.liveness._look()
+    assert watched.liveness.problems() == []
+
+
+@dataclass
+class Stuck:
+    """An account for which nothing happens any more."""
+
+    snapshot: AccountSnapshot
+    waiting: bool = False
+
+    def waits_for_budget(self, _: Collector) -> bool:
+        return self.waiting
+
+
+def test_an_account_that_waits_for_a_budget_that_others_use_up_is_alive() -> None:
+    now = 0.0
+    liveness = Liveness(lambda: [Stuck(FULL, waiting=True)], lambda: now)
+    for _ in range(200):
+        liveness._look()
+        now += 60
+    assert liveness.problems() == []
+
+
+def test_a_page_that_waits_for_the_budget_says_so() -> None:
+    watched = Watched(pins=1_000, per_minute=2)
+
+    async def work() -> bool:
+        walk = asyncio.ensure_future(watched.poller.poll(Collector.INVENTORY))
+        await settle()
+        waits = watched.poller.waits_for_budget(Collector.INVENTORY)
+        walk.cancel()
+        await asyncio.gather(walk, return_exceptions=True)
+        return waits and not watched.poller.waits_for_budget(Collector.INVENTORY)
+
+    assert not watched.poller.waits_for_budget(Collector.INVENTORY)
+    assert asyncio.run(work())
+
+
+def test_of_many_that_are_stuck_ten_are_named() -> None:
+    now = 0.0
+    pollers = [Stuck(replace(FULL, account=f"a{number}")) for number in range(9)]
+    liveness = Liveness(lambda: pollers, lambda: now)
+    for _ in range(100):
+        liveness._look()
+        now += 60
+    problems = liveness.problems()
+    assert len(problems) == 11
+    assert problems[-1] == f"and {len(pollers) * len(Collector) - 10} more"
+
+    del pollers[1:]
+    liveness._look()
+    assert len(liveness.problems()) == 2

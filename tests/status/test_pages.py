@@ -1,0 +1,254 @@
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from coloraide import Color
+
+from dev.grafana.colours import PHASE_COLOURS
+from dev.grafana.project import ROOT
+from pin_exporter.api.model import Phase
+from pin_exporter.inventory.counter import Held
+from pin_exporter.inventory.problem_pins import Attention, NotedPin
+from pin_exporter.polling.snapshot import AccountSnapshot, Collector, PollRecord
+from pin_exporter.simulator.names import HOSTILE_NAMES
+from pin_exporter.status.account import detail
+from pin_exporter.status.pages import Pages, style_sheet
+from pin_exporter.status.report import report
+from pin_exporter.status.report_parts import Now
+from pin_exporter.status.runbooks import documents_url, runbook_url
+from pin_exporter.toolkit.display_text import pieces
+from tests.support.documents import Document
+from tests.support.samples import COUNTED, FULL, INVENTORY, NOW_ELAPSED, UNTRIED
+
+NOW = Now(NOW_ELAPSED, 1_750_000_010.5)
+ELEMENTS = {
+    *(
+        "html",
+        "head",
+        "meta",
+        "title",
+        "link",
+        "body",
+        "main",
+        "footer",
+        "nav",
+        "section",
+        "h1",
+        "h2",
+        "h3",
+        "p",
+    ),
+    *("ul", "li", "a", "strong", "small", "span", "bdi", "time", "div", "br", "code", "dl", "dt", "dd"),
+    *("table", "caption", "thead", "tbody", "tr", "th", "td", "svg", "rect"),
+}
+SCHEMES = ("light", "dark", "print")
+
+
+def overview(*snapshots: AccountSnapshot, now: Now = NOW, note: str | None = None) -> Document:
+    return Document(Pages("/metrics", note).overview(report(snapshots, now, "1.2.3")))
+
+
+def account(snapshot: AccountSnapshot, now: Now = NOW) -> Document:
+    return Document(Pages("/metrics").account(detail(snapshot, now, "1.2.3")))
+
+
+def holding(*names: str | None, word: str = "failed") -> AccountSnapshot:
+    """Return an account whose failed pins have these names, with everything else as odd as can be."""
+    pins = tuple(NotedPin(f"id{name}", name, name, name, 1e15, None) for name in names)
+    by_status = {("failed", Phase.FAILED): Held(60, 0), (word, Phase.UNKNOWN): Held(1, 0)}
+    inventory = replace(INVENTORY, by_status=by_status, attention=Attention(pins, pins, pins))
+    return replace(FULL, counted=replace(COUNTED, inventory=inventory))
+
+
+FAILING = replace(
+    FULL.with_record(Collector.TOTALS, PollRecord(1e9, 1.5, 2, None, "tls", "<i>what \u202e happened")),
+    health=dict.fromkeys(Collector, FULL.health[Collector.TOTALS].failed("tls", "<i>what \u202e happened")),
+)
+
+
+@pytest.mark.parametrize("snapshot", [FULL, UNTRIED, FAILING, holding(*HOSTILE_NAMES, None, word="<b>")])
+@pytest.mark.parametrize("elapsed", [NOW_ELAPSED, 99_999.0])
+def test_a_page_is_made_of_nothing_but_its_own_elements(snapshot: AccountSnapshot, elapsed: float) -> None:
+    now = Now(elapsed, NOW.wall)
+    for page in (overview(snapshot, UNTRIED, now=now), account(snapshot, now)):
+        assert page.tags <= ELEMENTS
+        assert not [given for _, given in page.elements if given.keys() & {"style", "onerror", "src"}]
+        assert page.attributes("html", "lang") == ["en"]
+        assert "width=device-width" in "".join(page.attributes("meta", "content"))
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE_NAMES if name])
+def test_a_name_is_shown_as_text_and_apart_from_what_stands_beside_it(name: str) -> None:
+    text = Pages("/metrics").account(detail(holding(name), NOW, ""))
+    first = re.findall(r'class="name"><bdi>(.*?)</bdi></th>', text)[0]
+    shown = Document(f"<p>{first}</p>").text
+    assert shown == "".join(piece.text for piece in pieces(name))
+    assert "\u202e" not in text
+    assert "\x00" not in text
+
+
+def test_a_name_of_ordinary_characters_is_shown_as_it_is() -> None:
+    for name in ("<script>alert(1)</script>", "{{ 7 * 7 }}", "קובץ 12.zip", "a & b", '"><img src=x>'):
+        assert name in account(holding(name)).text
+
+
+def test_escapes_look_different_from_a_name_that_spells_them() -> None:
+    text = Pages("/metrics").account(detail(holding("\u202e\\u202e"), NOW, ""))
+    assert '<bdi><span class="escape">\\u202e</span>\\u202e</bdi>' in text
+
+
+def test_errors_and_words_of_the_api_are_escaped_as_well() -> None:
+    for page in (account(FAILING), overview(FAILING)):
+        assert "<i>what \\u202e happened" in page.words
+    assert "<b>\\u200f" in account(holding(word="<b>\u200f")).text
+
+
+def test_pins_without_name_cid_status_date_or_size_say_so() -> None:
+    inventory = replace(INVENTORY, by_status={("failed", Phase.FAILED): Held(1, 0)})
+    bare = Attention((NotedPin("the-id", None, None, None, None, None),))
+    counted = replace(COUNTED, inventory=replace(inventory, attention=bare))
+    words = account(replace(FULL, counted=counted)).words
+    assert "no name no CID the-id none no date not known" in words
+
+
+def test_numbers_that_are_too_old_are_nowhere_on_the_page() -> None:
+    now = Now(99_999.0, NOW.wall)
+    for page in (overview(FULL, now=now), account(FULL, now)):
+        assert "400" not in page.text.replace(str(NOW.wall), "")
+        assert "not known" in page.words
+        assert "1 d 3 h ago" in page.words
+    assert "too old, not shown" in account(FULL, now).words
+
+
+def test_the_overview_tells_what_needs_attention_first_and_the_worst_of_it_first() -> None:
+    page = overview(UNTRIED, FULL, FAILING)
+    places = [page.words.index(level) for level in ("warning", "info")]
+    assert places == sorted(places)
+    assert page.words.index("What needs attention") < page.words.index("All accounts")
+
+
+def test_the_overview_counts_the_accounts_with_notices_and_leads_past_them_to_all() -> None:
+    page = overview(UNTRIED, *(replace(FULL, account=f"a{number}") for number in range(1_233)))
+    assert "Notices on 1,234 of 1,234 accounts" in page.words
+    assert "#accounts" in page.links
+
+
+def test_whether_an_account_is_up_is_told_in_words() -> None:
+    assert "archive warning up 10" in overview(FULL).words
+    assert "website info not up not known" in overview(UNTRIED).words
+    assert "Up yes" in account(FULL).words
+    assert "Up no" in account(UNTRIED).words
+
+
+def test_the_title_tells_how_it_is_before_anything_else() -> None:
+    assert overview(FULL, UNTRIED).title == "2 of 2 accounts with notices – pin-exporter"
+    assert account(FULL).title == "archive – pin-exporter"
+
+
+def test_without_any_account_the_page_says_so() -> None:
+    assert "No account belongs to this shard: there is nothing to poll." in overview().words
+
+
+def test_the_note_is_on_every_page() -> None:
+    assert overview(FULL, note="made <up>").words.count("made <up>") == 1
+    told = Document(Pages("/metrics", "made <up>").account(detail(FULL, NOW, "")))
+    assert "made <up>" in told.words
+
+
+def test_links_are_relative_and_those_to_runbooks_are_the_alerts_own() -> None:
+    page = overview(FAILING)
+    assert "./accounts/archive" in page.links
+    assert "./metrics" in page.links
+    assert runbook_url("AIOZPinPollErrorsHigh") in page.links
+    assert f"{documents_url()}/status-page.md" in page.links
+    inner = account(FAILING)
+    assert {"../", "../metrics", "../-/ready"} <= set(inner.links)
+    assert inner.attributes("link", "href") == ["../style.css"]
+    for link in (*page.links, *inner.links):
+        assert link.startswith(("./", "../", "?format=json", "#", f"{documents_url()}/")), link
+
+
+def test_where_nobody_knows_the_documents_there_are_no_links_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("pages.documents_url", "runbooks.documents_url"):
+        monkeypatch.setattr(f"pin_exporter.{module}", lambda: None)
+    for page in (overview(FAILING), account(holding("x"))):
+        assert not [link for link in page.links if "None" in link or "http" in link]
+        assert "Runbook" not in page.words
+
+
+def test_an_account_of_any_name_has_a_link_that_leads_to_it() -> None:
+    assert "./accounts/a%20%3Cb%3E" in overview(replace(FULL, account="a <b>")).links
+
+
+@pytest.mark.parametrize("snapshot", [FULL, UNTRIED, holding("x")])
+def test_headings_descend_by_one_and_columns_have_heads(snapshot: AccountSnapshot) -> None:
+    for page in (overview(snapshot), account(snapshot)):
+        levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h\d", tag)]
+        assert levels[0] == 1
+        assert levels.count(1) == 1
+        assert all(later <= earlier + 1 for earlier, later in pairwise(levels))
+        heads = [given for tag, given in page.elements if tag == "th"]
+        assert all(given.get("scope") in ("col", "row") for given in heads)
+        ids = [given["id"] for _, given in page.elements if "id" in given]
+        assert len(set(ids)) == len(ids)
+        for tag in ("section", "table"):
+            assert set(page.attributes(tag, "aria-labelledby")) <= set(ids)
+
+
+def test_what_the_bar_shows_stands_beside_it_in_words() -> None:
+    told = overview(FULL)
+    assert told.attributes("rect", "class")[:3] == ["pinned", "in_progress", "unknown"]
+    assert "4 pinned 2 in progress 1 unknown" in told.words
+    widths = [float(width) for width in told.attributes("rect", "width")[:3]]
+    assert sum(widths) == pytest.approx(100, abs=0.01)
+    assert "pinned 4 57.1 %" in account(FULL).words
+
+
+def colours(scheme: str) -> dict[str, str]:
+    """Return the style sheet's colours in a scheme."""
+    blocks = re.findall(r"^ *:root \{(.*?)\}", style_sheet(), re.DOTALL | re.MULTILINE)
+    light, dark, printed = (dict(re.findall(r"--(\w+): (#\w{6});", block)) for block in blocks)
+    return {**light, **{"light": {}, "dark": dark, "print": printed}[scheme]}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("text", ["text", "quiet", "link", "critical", "warning", "info", "ok"])
+def test_text_can_be_read_in_every_scheme(scheme: str, text: str) -> None:
+    found = colours(scheme)
+    for ground in ("page", "raised"):
+        assert Color(found[text]).contrast(found[ground]) >= 4.5
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("phase", Phase)
+def test_the_bar_stands_out_in_every_scheme_in_the_dashboards_colours(scheme: str, phase: Phase) -> None:
+    found = colours(scheme)
+    assert found[phase] == PHASE_COLOURS[phase]
+    assert Color(found[phase]).contrast(found["page"]) >= 3
+
+
+def test_each_colour_is_named_once_and_each_name_is_used() -> None:
+    sheet = style_sheet()
+    used = set(re.findall(r"var\(--(\w+)\)", sheet))
+    assert used == colours("light").keys()
+    assert not re.search(r"#\w{3,8}\b(?!;)|rgb|hsl|url\(|@import", sheet)
+
+
+def test_what_pip_installs_has_every_template_and_its_source_nothing_else(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", f"--directory={tmp_path}"]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,), (source,) = tmp_path.glob("*.whl"), tmp_path.glob("*.tar.gz")
+    templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "pin_exporter/templates").iterdir()}
+    assert len(templates) > 3
+    assert templates <= set(zipfile.ZipFile(wheel).namelist())
+    with tarfile.open(source) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert templates <= names
+    beside = {name for name in names if not name.startswith("pin_exporter/")}
+    assert beside - {".gitignore", "PKG-INFO"} == {"CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml"}

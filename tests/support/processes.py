@@ -1,0 +1,253 @@
+"""Real processes for end-to-end tests: simulator, exporter, Prometheus; each stopped at the end."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from tests.support.tools import require_tool
+
+PATIENCE_SECONDS = 60.0
+T = TypeVar("T")
+
+
+def wait_for(ask: Callable[[], T | None], what: str) -> T:
+    """Return the first true answer; fail with `what` when none comes for a long time."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        answer = ask()
+        if answer:
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(f"waited {PATIENCE_SECONDS:g} s in vain for {what}")
+
+
+@dataclass
+class Process:
+    """A running process and what it has said so far."""
+
+    popen: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.popen.stdout is not None
+        for line in self.popen.stdout:
+            self.lines.append(line.rstrip("\n"))
+
+    def wait_for_line(self, pattern: str) -> re.Match[str]:
+        """Return the match of the first line that fits."""
+
+        def ask() -> re.Match[str] | None:
+            ended = self.popen.poll() is not None
+            found = next((match for line in self.lines if (match := re.search(pattern, line))), None)
+            assert found or not ended, f"ended with {self.popen.returncode}: {self.lines}"
+            return found
+
+        return wait_for(ask, f"a line like {pattern}")
+
+    def end(self) -> None:
+        """Kill what still runs, and let go of everything."""
+        if self.popen.poll() is None:
+            self.popen.kill()
+        self.popen.wait()
+        self._reader.join(timeout=PATIENCE_SECONDS)
+        assert self.popen.stdout is not None
+        self.popen.stdout.close()
+
+    def stop(self, number: int | None = None) -> int:
+        """Send SIGTERM or another signal and return the exit status."""
+        if self.popen.poll() is None:
+            self.popen.terminate() if number is None else self.popen.send_signal(number)
+        status = self.popen.wait(timeout=PATIENCE_SECONDS)
+        self._reader.join(timeout=PATIENCE_SECONDS)
+        return status
+
+
+@contextmanager
+def running(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> Iterator[Process]:
+    """Run a command without any of our variables but those given."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PIN_EXPORTER_")}
+    popen = subprocess.Popen(
+        [str(part) for part in command],
+        env={**clean, **(env or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    process = Process(popen)
+    try:
+        yield process
+    finally:
+        process.end()
+
+
+@dataclass
+class RunningSimulator:
+    """The simulator in a process of its own, with the variables that an exporter needs for each account."""
+
+    process: Process
+    base_url: str
+    keys: dict[str, dict[str, str]]
+
+    def truth(self, account: str) -> dict[str, Any]:
+        """Return what an exact count must give, from the control path."""
+        answer = httpx.get(f"{self._control(account)}/truth")
+        answer.raise_for_status()
+        truth: dict[str, Any] = answer.json()
+        return truth
+
+    def change(self, account: str, **changes: object) -> None:
+        """Change an account's behaviour, faults or keys."""
+        httpx.post(self._control(account), content=json.dumps(changes)).raise_for_status()
+
+    def _control(self, account: str) -> str:
+        return f"{self.base_url.removesuffix('/api')}/control/accounts/{account}"
+
+
+@contextmanager
+def simulator(*options: str) -> Iterator[RunningSimulator]:
+    """Run `pin-exporter simulate` on a free port."""
+    command = [sys.executable, "-m", "pin_exporter", "simulate", "--listen-address=127.0.0.1:0", *options]
+    with running(command) as process:
+        url = process.wait_for_line(r"simulated AIOZ Pin API at (\S+/api)")[1]
+        keys: dict[str, dict[str, str]] = {}
+        wait_for(
+            lambda: process.lines and process.lines[-1].startswith("PIN_EXPORTER_SECRET_KEY="), "the keys"
+        )
+        for line in process.lines:
+            if match := re.match(r"# account (\S+), ", line):
+                keys[match[1]] = {}
+            elif match := re.match(r"(PIN_EXPORTER_\w+)=(.*)", line):
+                keys[list(keys)[-1]][match[1]] = match[2]
+        yield RunningSimulator(process, url, keys)
+
+
+@dataclass
+class RunningExporter:
+    """The exporter in a process of its own."""
+
+    process: Process
+    url: str
+
+    def metrics(self, accept: str = "text/plain") -> str:
+        """Scrape it."""
+        answer = httpx.get(f"{self.url}/metrics", headers={"Accept": accept})
+        answer.raise_for_status()
+        return answer.text
+
+    def value(self, series: str) -> float | None:
+        """Return the value of one series, written as in the exposition."""
+        prefix = f"{series} "
+        lines = (line for line in self.metrics().split("\n") if line.startswith(prefix))
+        return next((float(line.removeprefix(prefix)) for line in lines), None)
+
+
+@contextmanager
+def exporter(env: Mapping[str, str], *options: str) -> Iterator[RunningExporter]:
+    """Run `pin-exporter` on a free port."""
+    command = [sys.executable, "-m", "pin_exporter", "--web.listen-address=127.0.0.1:0", *options]
+    with running(command, env) as process:
+        url = process.wait_for_line(r"listening=(\S+)")[1]
+        yield RunningExporter(process, url)
+
+
+@dataclass
+class RunningPrometheus:
+    """Debian's Prometheus."""
+
+    process: Process
+    url: str
+    client: httpx.Client
+
+    def ask(self, path: str, **parameters: object) -> Any:
+        """Return the data of an answer of the HTTP API; what is refused fails in Prometheus' own words."""
+        given = {f"{name}[]" if name == "match" else name: str(value) for name, value in parameters.items()}
+        answer = self.client.get(f"{self.url}/api/v1/{path}", params=given)
+        assert answer.status_code == 200, f"{answer.text} to {path} {given}"
+        return answer.json()["data"]
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """Return the result of an instant query."""
+        result: list[dict[str, Any]] = self.ask("query", query=expression)["result"]
+        return result
+
+    def values(self, expression: str, *labels: str) -> dict[tuple[str, ...], float]:
+        """Return the values of an instant query by the values of some labels."""
+        return {
+            tuple(series["metric"].get(label, "") for label in labels): float(series["value"][1])
+            for series in self.query(expression)
+        }
+
+
+@contextmanager
+def prometheus(
+    directory: Path,
+    targets: Sequence[str] | Mapping[str, Sequence[str]],
+    *options: str,
+    rules: Path | None = None,
+    watches_itself: bool = False,
+    scrape_interval: str = "1s",
+    scrape: Mapping[str, object] | None = None,
+) -> Iterator[RunningPrometheus]:
+    """Run Prometheus with its data in a directory, scraping the targets, which may be given by their jobs.
+
+    Prometheus itself is of the job `prometheus`. A scrape may take as long as the interval. `scrape` is what
+    the jobs need beside their targets, such as a password.
+    """
+    binary = require_tool("prometheus", "prometheus")
+    config = directory / "prometheus.yml"
+    port = free_port()
+    jobs = dict(targets) if isinstance(targets, Mapping) else {"aioz-pin": targets}
+    jobs |= {"prometheus": [f"http://127.0.0.1:{port}"]} if watches_itself else {}
+    scrapes = [
+        {
+            "job_name": job,
+            "static_configs": [{"targets": [url.partition("//")[2] for url in urls]}],
+            **(scrape or {}),
+        }
+        for job, urls in jobs.items()
+    ]
+    every = {"scrape_interval": scrape_interval, "evaluation_interval": "1s"}
+    files = [str(rules)] if rules else []
+    config.write_text(json.dumps({"global": every, "rule_files": files, "scrape_configs": scrapes}))
+    command = [
+        binary,
+        f"--config.file={config}",
+        f"--storage.tsdb.path={directory / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        *options,
+    ]
+    with running(command) as process, httpx.Client() as client:
+        url = f"http://127.0.0.1:{port}"
+
+        def is_ready() -> bool:
+            try:
+                return client.get(f"{url}/-/ready").status_code == 200
+            except httpx.TransportError:
+                assert process.popen.poll() is None, process.lines
+                return False
+
+        wait_for(is_ready, "Prometheus")
+        yield RunningPrometheus(process, url, client)
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        port: int = opened.getsockname()[1]
+        return port

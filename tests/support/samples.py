@@ -1,0 +1,107 @@
+"""Snapshots with a fixed value for everything that is shown."""
+
+from dataclasses import replace
+from types import MappingProxyType
+
+from pydantic import SecretStr
+
+from pin_exporter.api.model import Phase, Totals, Verdict
+from pin_exporter.api.request_stats import Operation, Traffic
+from pin_exporter.config.accounts import Account
+from pin_exporter.inventory.counter import Held, Inventory, Kind
+from pin_exporter.polling.snapshot import AccountSnapshot, Collector, Counted, Health
+
+HOSTILE_WORD = 'a"b\\c\n# HELP up\u2028'
+"""A status word with everything that could break a line out of an exposition."""
+
+INVENTORY = Inventory(
+    pins=7,
+    size=400_005_120,
+    by_status=MappingProxyType(
+        {
+            ("DONE", Phase.PINNED): Held(4, 400_001_024),
+            ("DONE", Phase.REMOVED): Held(0, 0),
+            ("PENDING", Phase.IN_PROGRESS): Held(2, 0),
+            (HOSTILE_WORD, Phase.UNKNOWN): Held(1, 4_096),
+        }
+    ),
+    by_sub_hash_status=MappingProxyType({"none": 5, "DONE": 2}),
+    by_kind=MappingProxyType(
+        {Kind(True, False, False): 3, Kind(True, True, True): 1, Kind(False, True, False): 3}
+    ),
+    unique_cids=6,
+    duplicate_size_bytes=1_024,
+    size_counts=(3, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1),
+    age_counts=(1, 0, 0, 1, 0, 0, 0),
+    age_sum_seconds=36_300.5,
+    oldest_unfinished_at=1_749_900_000.25,
+    newest_at=1_749_999_990.123456,
+    malformed=2,
+)
+COUNTED = Counted(INVENTORY, Verdict.REPAIRED, requests=3, reported=Totals(files=10, size=400_005_120))
+
+TOTALS_HEALTH = Health(
+    interval_seconds=60,
+    stale_after_seconds=240,
+    polls=9,
+    last_attempt_at=1_750_000_000.5,
+    last_success_at=1_750_000_000.5,
+    last_success_elapsed=1_000.0,
+    duration_seconds=0.125,
+)
+INVENTORY_HEALTH = replace(
+    TOTALS_HEALTH,
+    interval_seconds=120,
+    stale_after_seconds=420,
+    polls=5,
+    last_attempt_at=1_749_999_990.75,
+    last_success_at=1_749_999_870.25,
+    last_success_elapsed=870.0,
+    duration_seconds=2.5,
+    failures=MappingProxyType({**TOTALS_HEALTH.failures, "timeout": 1}),
+    reason="timeout",
+    error="the API took too long",
+)
+TRAFFIC = Traffic(
+    requests={(Operation.TOTALS, "200"): 9, (Operation.LIST, "200"): 12, (Operation.LIST, "error"): 3},
+    durations={
+        Operation.TOTALS: ((0, 1, 8, 0, 0, 0, 0, 0, 0, 0, 0), 0.875),
+        Operation.LIST: ((0, 0, 0, 0, 0, 11, 1, 0, 0, 0, 3), 103.5),
+    },
+    retries=MappingProxyType({**Traffic().retries, "timeout": 2}),
+    throttled_seconds=12.5,
+    response_bytes=123_456,
+)
+
+FULL = AccountSnapshot(
+    account="archive",
+    health={Collector.TOTALS: TOTALS_HEALTH, Collector.INVENTORY: INVENTORY_HEALTH},
+    size_limit_bytes=1_000_000_000,
+    totals=Totals(files=10, size=400_005_120),
+    counted=COUNTED,
+    traffic=TRAFFIC,
+)
+"""An account whose totals are new, and whose inventory is from the poll before the one that timed out."""
+
+UNTRIED = AccountSnapshot("website", dict.fromkeys(Collector, Health(60, 240)))
+"""An account that was never polled."""
+
+NOW_ELAPSED = 1_010.0
+"""A moment on the clock of the healths above at which all data are fresh."""
+
+
+def account_at(base_url: str) -> Account:
+    """Return an account with everything set, to be varied by `replace`."""
+    return Account(
+        name="a",
+        api_key=SecretStr("key"),
+        secret_key=SecretStr("secret"),
+        base_url=base_url,
+        poll_interval=60.0,
+        requests_per_minute=120,
+        request_timeout=5.0,
+        page_size=100,
+        pages_in_flight=4,
+        stale_after=None,
+        size_limit=None,
+    )

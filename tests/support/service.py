@@ -1,0 +1,128 @@
+"""A list endpoint that answers in the same process: rows as documented, and whatever else a test wants."""
+
+import inspect
+import json
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import httpx
+from pydantic import SecretStr
+
+from pin_exporter.api.client import PinApi
+from pin_exporter.api.credentials import Credentials
+from pin_exporter.api.pool import Pool
+from pin_exporter.api.rate_limit import RequestBudget
+from pin_exporter.api.retry import PinLister
+from pin_exporter.api.transport import http_client
+from pin_exporter.toolkit.clock import Clock
+from tests.support.clocks import FakeClock
+
+API_KEY = "tEsTqZ7Wm3Kx9Vb2Rj5Hd8Lp"
+SECRET_KEY = "tEsT/uY4+Nc6Gf1Qs8Xo3Ka7Ze5Bi2Mw9Dv0TlJrCk="
+BASE_URL = "http://api.test/api"
+
+Answering = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
+
+
+def credentials(api_key: str = API_KEY, secret_key: str = SECRET_KEY) -> Credentials:
+    return Credentials(SecretStr(api_key), SecretStr(secret_key))
+
+
+def row(number: int, **fields: object) -> dict[str, object]:
+    return {
+        "id": f"00000000-0000-4000-8000-{number:012}",
+        "cid": f"bafy{number}",
+        "size": 100,
+        "date_pinned": "2024-03-01T10:00:00.123456Z",
+        "pinned": True,
+        "is_pin_by_hash": False,
+        "is_dir": False,
+        "status": "pinned",
+        **fields,
+    }
+
+
+def page(rows: list[dict[str, object]], files: int | None = None, size: int | None = None) -> bytes:
+    totals = {
+        "files": len(rows) if files is None else files,
+        "size": 100 * len(rows) if size is None else size,
+    }
+    return json.dumps({"data": {"totals": totals, "pins": rows}, "status": "success"}).encode()
+
+
+class Service:
+    """Answers with pages of `pins`, or by `answer`; remembers when it was asked for what."""
+
+    def __init__(self, clock: Clock, pins: int = 0) -> None:
+        self.rows = [row(number) for number in range(pins)]
+        self.answer: Answering = self.list_pins
+        self.latency_seconds = 0.0
+        self.requests: list[httpx.Request] = []
+        self.arrivals: list[float] = []
+        self._clock = clock
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        self.arrivals.append(self._clock.elapsed())
+        await self._clock.sleep(self.latency_seconds)
+        answered = self.answer(request)
+        return await answered if inspect.isawaitable(answered) else answered
+
+    def list_pins(self, request: httpx.Request) -> httpx.Response:
+        offset, limit = (int(request.url.params[name]) for name in ("offset", "limit"))
+        rows = self.rows[offset : offset + limit]
+        return httpx.Response(200, content=page(rows, len(self.rows), 100 * len(self.rows)))
+
+    def asked(self, limit: int) -> list[float]:
+        """Return when pages of so many rows were asked for: 1 is for the totals."""
+        pairs = zip(self.requests, self.arrivals, strict=True)
+        return [at for request, at in pairs if request.url.params["limit"] == str(limit)]
+
+
+class _Unread(httpx.AsyncByteStream):
+    """The body of an answer as it comes from the network: not read yet."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._content
+
+
+class InProcess(httpx.AsyncBaseTransport):
+    """Hands each request to a function; what that raises is raised as if the network did."""
+
+    def __init__(self, service: Answering) -> None:
+        self._service = service
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answered = self._service(request)
+        response = await answered if inspect.isawaitable(answered) else answered
+        if not hasattr(response, "_content"):
+            return response
+        return httpx.Response(
+            response.status_code, headers=response.headers.raw, stream=_Unread(response.content)
+        )
+
+
+def served_by(service: Answering) -> httpx.AsyncClient:
+    """Return the real client over a transport that calls `service`."""
+    client = http_client()
+    client._transport = InProcess(service)
+    client._mounts.clear()  # a proxy of the environment would go first
+    return client
+
+
+def pool_over(service: Answering) -> Pool:
+    return Pool(lambda: served_by(service))
+
+
+def pin_api(service: Answering, timeout_seconds: float = 5.0, base_url: str = BASE_URL) -> PinApi:
+    return PinApi(pool_over(service), base_url, credentials, timeout_seconds)
+
+
+def pin_lister(
+    service: Answering, clock: FakeClock, *, per_minute: int = 120, patience_seconds: float = 60.0
+) -> tuple[PinLister, RequestBudget]:
+    budget = RequestBudget(per_minute, clock)
+    return PinLister(pin_api(service), budget, clock, random.Random(1), patience_seconds), budget

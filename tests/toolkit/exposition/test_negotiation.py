@@ -1,0 +1,121 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pin_exporter.toolkit.exposition.negotiation import accepts_gzip, choose_format, prefers_json
+from pin_exporter.toolkit.exposition.renderer import Format
+
+TEXT, OPENMETRICS = Format.TEXT, Format.OPENMETRICS
+OM = "application/openmetrics-text"
+PROMETHEUS_3 = (
+    f"{OM};version=1.0.0;escaping=allow-utf-8;q=0.6,{OM};version=0.0.1;q=0.5,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+PROMETHEUS_2 = f"{OM};version=1.0.0,{OM};version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+PROTOBUF_FIRST = (
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,"
+    f"{OM};version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.4"
+)
+TEXT_ONLY = "text/plain;version=0.0.4;q=1,*/*;q=0.1"
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        pytest.param(PROMETHEUS_3, OPENMETRICS, id="Prometheus 3"),
+        pytest.param(PROMETHEUS_2, OPENMETRICS, id="Prometheus 2"),
+        pytest.param(PROTOBUF_FIRST, OPENMETRICS, id="Prometheus with native histograms"),
+        pytest.param(TEXT_ONLY, TEXT, id="Prometheus that was told to speak text"),
+        pytest.param(BROWSER, TEXT, id="a browser"),
+        ("", TEXT),
+        ("*/*", TEXT),
+        ("text/*", TEXT),
+        ("application/*", OPENMETRICS),
+        ("image/png", TEXT),
+        (OM, OPENMETRICS),
+        (OM.upper(), OPENMETRICS),
+        (f" {OM} ; Q = 0.9 , text/plain ; q=0.1", OPENMETRICS),
+        (f"{OM};version=99.0", OPENMETRICS),
+        (f"{OM};q=0", TEXT),
+        (f"{OM};q=0,text/plain;q=0", TEXT),
+        (f"{OM};q=0,*/*", TEXT),
+        ("text/plain;q=0,*/*", OPENMETRICS),
+        (f"text/plain;q=0.4,{OM};q=0.5", OPENMETRICS),
+        (f"text/plain;q=0.5,{OM};q=0.4", TEXT),
+        (f"text/plain;q=0.5,{OM};version=0.0.1;q=0.1,{OM};version=1.0.0;q=0.9", OPENMETRICS),
+        (f"text/plain,{OM}", TEXT),
+        (f"{OM},text/plain", OPENMETRICS),
+        (f"*/*,{OM}", OPENMETRICS),
+        ("text/*;q=0.5,*/*;q=0.8", OPENMETRICS),
+        (f"{OM};q=2", TEXT),
+        (f"{OM};q=-1", TEXT),
+        (f"{OM};q=nan", TEXT),
+        (f"{OM};q=high", TEXT),
+        (f",;,;q=1,{OM}", OPENMETRICS),
+    ],
+)
+def test_the_format_is_the_one_that_the_client_likes_best(accept: str, chosen: Format) -> None:
+    assert choose_format(accept) is chosen
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_the_higher_quality_wins(text: float, openmetrics: float) -> None:
+    accept = f"text/plain;q={text:.3f},{OM};q={openmetrics:.3f}"
+    better = OPENMETRICS if round(openmetrics, 3) > round(text, 3) else TEXT
+    assert choose_format(accept) is better
+
+
+@given(st.text(st.characters(), max_size=60) | st.text("*/,;=q01. textplain", max_size=60))
+def test_any_header_has_an_answer(header: str) -> None:
+    assert choose_format(header) in Format
+    assert accepts_gzip(header) in (True, False)
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "taken"),
+    [
+        ("gzip", True),
+        ("GZIP", True),
+        ("gzip, deflate, br", True),
+        ("br;q=1.0, gzip;q=0.8, *;q=0.1", True),
+        ("*", True),
+        ("gzip;q=0.001", True),
+        ("gzip;q=0, *", False),
+        ("gzip;q=0", False),
+        ("*;q=0", False),
+        ("identity", False),
+        ("deflate", False),
+        ("", False),
+    ],
+)
+def test_gzip_is_sent_to_those_who_take_it(accept_encoding: str, taken: bool) -> None:
+    assert accepts_gzip(accept_encoding) is taken
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        ("", False),
+        ("*/*", False),
+        (BROWSER, False),
+        ("application/*", True),
+        ("application/json", True),
+        ("APPLICATION/JSON;charset=utf-8", True),
+        ("application/json;q=0.5, text/html;q=0.4", True),
+        ("application/json, text/html", True),
+        ("text/html, application/json", False),
+        ("application/json, */*", True),
+        ("text/*, application/json;q=0.9", False),
+        ("application/json;q=0", False),
+        ("application/json;q=banana", False),
+        ("image/png", False),
+    ],
+)
+def test_json_goes_to_who_likes_it_better_than_html(accept: str, wanted: bool) -> None:
+    assert prefers_json(accept) == wanted
+
+
+@given(st.text())
+def test_any_accept_header_is_answered(accept: str) -> None:
+    assert prefers_json(accept) in (True, False)
