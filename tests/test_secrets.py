@@ -20,11 +20,11 @@ from pin_exporter.api.errors import PollError
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.web import create_app
 from pin_exporter.config.accounts import Account
-from pin_exporter.polling.manager import Exporter
+from pin_exporter.polling.manager import PollerManager
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
 from pin_exporter.status.pages import Pages
 from pin_exporter.status.routes import status_routes
-from pin_exporter.toolkit.exposition.renderer import Exposition
+from pin_exporter.toolkit.exposition.renderer import Renderer
 from pin_exporter.toolkit.logs import configure_logging
 from tests.support.clocks import FakeClock
 from tests.support.samples import account_at
@@ -181,7 +181,7 @@ class FailingRun:
         self.hostile = hostile
         self.pages: dict[str, str] = {}
         self.snapshots: Sequence[AccountSnapshot] = ()
-        self.exporter: Exporter | None = None
+        self.exporter: PollerManager | None = None
 
     async def run(self) -> None:
         servers = {name: StrangeServer(behaviour) for name, behaviour in self.hostile.items()}
@@ -191,7 +191,7 @@ class FailingRun:
                 await each.__aenter__()
             try:
                 accounts = [hostile_account(name, server.base_url()) for name, server in servers.items()]
-                self.exporter = Exporter(accounts, clients, self.clock, random.Random(1))
+                self.exporter = PollerManager(accounts, clients, self.clock, random.Random(1))
                 await self._read_pages("before")
                 for _ in range(3):
                     await self._poll_all()
@@ -210,7 +210,7 @@ class FailingRun:
     async def _read_pages(self, when: str) -> None:
         assert self.exporter is not None
         app = create_app(
-            Exposition(self.exporter.snapshots, CollectorRegistry(), self.clock.elapsed),
+            Renderer(self.exporter.snapshots, CollectorRegistry(), self.clock.elapsed),
             telemetry_path="/metrics",
             unready=self.exporter.unready,
             problems=lambda: (),
@@ -322,7 +322,7 @@ def test_an_error_shows_no_key_by_itself_nor_in_a_traceback() -> None:
     async def work(name: str, behaviour: Behaviour) -> str:
         async with StrangeServer(behaviour).listening() as server, HttpClients() as clients:
             account = hostile_account(name, server.base_url())
-            exporter = Exporter([account], clients, FakeClock(), random.Random(1))
+            exporter = PollerManager([account], clients, FakeClock(), random.Random(1))
             api = exporter._polled[name].poller._lister._api
             try:
                 await api.list_pins(offset=0, limit=1, observe=lambda _: None)
@@ -353,7 +353,7 @@ def test_a_bug_in_the_middle_of_a_poll_is_logged_without_keys(
     async def work() -> None:
         async with StrangeServer(HOSTILE["message"]).listening() as server, HttpClients() as clients:
             account = hostile_account("a", server.base_url())
-            exporter = Exporter([account], clients, _BrokenClock(), random.Random(1))
+            exporter = PollerManager([account], clients, _BrokenClock(), random.Random(1))
             await exporter.run()
 
     with pytest.raises(ExceptionGroup) as caught:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
-from pin_exporter.metrics.exporter import ProcessMetrics
+from pin_exporter.metrics.exporter import ExporterMetrics
 from pin_exporter.metrics.families import ACCOUNT_FAMILIES
 from pin_exporter.toolkit.exposition.family import EXPORTER_PREFIX, PREFIX, Family, Type
 
@@ -33,7 +33,7 @@ _HISTOGRAM_SUFFIXES: Final = {
 def known_series() -> Mapping[str, tuple[str, ...]]:
     """Return the labels, without those of the target, by the name of each series that can be scraped."""
     ours = {name: labels for family in ACCOUNT_FAMILIES for name, labels in _series_of(family)}
-    metrics = ProcessMetrics()
+    metrics = ExporterMetrics()
     metrics.config_read(at=1.0, accepted=True)
     of_process = {
         sample.name: tuple(sample.labels)

@@ -20,9 +20,9 @@ from pin_exporter.api.decode import decode_page, without_keys
 from pin_exporter.api.errors import MalformedError, RequestTimeoutError, TooLargeError
 from pin_exporter.api.model import Page
 from pin_exporter.api.pool import Pool
-from pin_exporter.api.status_errors import Answer, bounded_headers, error_for_status
+from pin_exporter.api.status_errors import ApiResponse, bounded_headers, error_for_status
 from pin_exporter.api.surplus import close_response
-from pin_exporter.api.transport_errors import Timeouts, Trail, transport_error
+from pin_exporter.api.transport_errors import RequestTrace, Timeouts, transport_error
 
 MAX_BODY_BYTES: Final = 8 * 2**20
 """What is larger is no page: one of 1,000 pins takes about half a megabyte."""
@@ -31,7 +31,7 @@ _USUAL_BYTES: Final = 2**20
 _MAX_ERROR_BYTES: Final = 64 * 2**10
 
 
-class Exchange(NamedTuple):
+class RequestResult(NamedTuple):
     """How one request went: `code` is the HTTP status or `error`, the body is measured decompressed.
 
     `stale` names what was sent as it was before, because its files could not be read: keys, certificates.
@@ -58,7 +58,7 @@ class _KeyAuth(httpx.Auth):
         yield request
 
 
-class PinApi:
+class PinClient:
     """The list endpoint of one account, whose requests go through `pool`.
 
     `timeouts` may be given as one number, the seconds that bound a request as a whole, from connecting to the
@@ -78,7 +78,7 @@ class PinApi:
         self._credentials = credentials
         self._timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(timeouts)
 
-    async def list_pins(self, *, offset: int, limit: int, observe: Callable[[Exchange], None]) -> Page:
+    async def list_pins(self, *, offset: int, limit: int, observe: Callable[[RequestResult], None]) -> Page:
         """Return the rows from `offset` on, at most `limit`, of all pins, oldest first.
 
         The server may send fewer rows than it was asked for. `observe` is told of the request, whether it
@@ -100,7 +100,7 @@ class PinApi:
                 return self._page(answer, credentials)
             return await asyncio.to_thread(self._page, answer, credentials)
 
-    async def ask(self, query: Mapping[str, str | int], answer: Answer | None = None) -> Answer:
+    async def ask(self, query: Mapping[str, str | int], answer: ApiResponse | None = None) -> ApiResponse:
         """Return the answer to any query, whatever its status and body.
 
         Raises a PollError when there is no complete answer; what came of it then stands in `answer`.
@@ -111,24 +111,24 @@ class PinApi:
         self,
         query: Mapping[str, str | int],
         credentials: Credentials,
-        observe: Callable[[Exchange], None],
-        answer: Answer | None = None,
-    ) -> Answer:
-        answer = Answer() if answer is None else answer
-        trail = Trail(self._url, query.get("limit"))
+        observe: Callable[[RequestResult], None],
+        answer: ApiResponse | None = None,
+    ) -> ApiResponse:
+        answer = ApiResponse() if answer is None else answer
+        trail = RequestTrace(self._url, query.get("limit"))
         stale = ["keys"] if credentials.is_stale else []
         began = time.perf_counter()
         timed_out = False
         try:
             # Closing stands outside the timeout: the library loses a connection whose closing is cancelled.
             async with AsyncExitStack() as closing:
-                lent = closing.enter_context(self._pool.lend())
-                stale += ["certificates"] if lent.is_stale else []
+                lease = closing.enter_context(self._pool.lease())
+                stale += ["certificates"] if lease.is_stale else []
                 async with asyncio.timeout(self._timeouts.whole):
-                    await closing.enter_async_context(lent.slots)
-                    request = self._request(lent.client, query, trail)
+                    await closing.enter_async_context(lease.slots)
+                    request = self._request(lease.client, query, trail)
                     auth = _KeyAuth(credentials, self._url)
-                    response = await lent.client.send(request, auth=auth, stream=True)
+                    response = await lease.client.send(request, auth=auth, stream=True)
                     closing.push_async_callback(close_response, response)
                     await _receive(response, answer)
         except TimeoutError:
@@ -139,7 +139,7 @@ class PinApi:
         finally:
             answer.seconds = time.perf_counter() - began
             code = "error" if answer.status is None else str(answer.status)
-            observe(Exchange(code, answer.seconds, len(answer.body), tuple(stale)))
+            observe(RequestResult(code, answer.seconds, len(answer.body), tuple(stale)))
         if timed_out:
             # Raised out here to have no context: that would refer to the task, which refers to this error, so
             # that all which the request held would be left to the collector of garbage.
@@ -150,7 +150,7 @@ class PinApi:
         return answer
 
     def _request(
-        self, client: httpx.AsyncClient, query: Mapping[str, str | int], trail: Trail
+        self, client: httpx.AsyncClient, query: Mapping[str, str | int], trail: RequestTrace
     ) -> httpx.Request:
         connect, read = self._timeouts.connect, self._timeouts.read
         timeout = httpx.Timeout(None, connect=connect, read=read).as_dict()
@@ -159,7 +159,7 @@ class PinApi:
             "GET", url, headers=client.headers, extensions={"timeout": timeout, "trace": trail}
         )
 
-    def _page(self, answer: Answer, credentials: Credentials) -> Page:
+    def _page(self, answer: ApiResponse, credentials: Credentials) -> Page:
         if answer.status == 200:
             if len(answer.body) > MAX_BODY_BYTES:
                 raise TooLargeError(f"the answer is larger than {MAX_BODY_BYTES} bytes: lower page_size")
@@ -177,7 +177,7 @@ class PinApi:
         )
 
 
-async def _receive(response: httpx.Response, answer: Answer) -> None:
+async def _receive(response: httpx.Response, answer: ApiResponse) -> None:
     limit = MAX_BODY_BYTES if response.status_code == 200 else _MAX_ERROR_BYTES
     answer.headers = bounded_headers(response.headers.multi_items())
     answer.location = response.extensions.get("location")

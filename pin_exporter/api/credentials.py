@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from pin_exporter.toolkit.files import open_plain
-from pin_exporter.toolkit.log_throttle import Recurrence
+from pin_exporter.toolkit.log_throttle import LogThrottle
 from pin_exporter.toolkit.redaction import may_hold, redacted, secrets_among
 
 _log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Credentials:
         return redacted(text, secrets_among(self._keys()))
 
     def may_occur_in(self, body: bytes | bytearray) -> bool:
-        """Tell whether either key may be in JSON from outside."""
+        """Return whether either key may be in JSON from outside."""
         return may_hold(body, secrets_among(self._keys()))
 
     def _keys(self) -> tuple[str, str]:
@@ -82,7 +82,7 @@ class KeyFile:
             raise ValueError(f"the file holds no key: {told}") from None
 
 
-class RereadCredentials:
+class ReloadingCredentials:
     """Keys that may change while the exporter runs: each given value is fixed or a file.
 
     A file that cannot be read for a moment leaves the last good pair in force; the API's 401 tells the rest.
@@ -100,7 +100,7 @@ class RereadCredentials:
         """Read both. Raises ValueError when that cannot be done. `elapsed` reads the clock."""
         self._others = others
         self._account = account
-        self._unreadable = Recurrence(elapsed)
+        self._unreadable = LogThrottle(elapsed)
         self._api_key = api_key
         self._secret_key = secret_key
         self._last = self._read()

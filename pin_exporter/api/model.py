@@ -63,7 +63,7 @@ def phase_of(status: str, *, pinned: bool | None) -> Phase:
 
 
 def is_out_of_money(status: str) -> bool:
-    """Tell whether a status word says that the service dropped a pin because the balance ran out."""
+    """Return whether a status word says that the service dropped a pin because the balance ran out."""
     return status.lower() == _OUT_OF_MONEY.lower()
 
 

@@ -12,7 +12,7 @@ import httpx
 
 from pin_exporter.api.errors import ConnectionFailedError
 from pin_exporter.api.proxy_tls import TlsFiles
-from pin_exporter.toolkit.log_throttle import Recurrence
+from pin_exporter.toolkit.log_throttle import LogThrottle
 
 _log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ MAX_CONNECTIONS: Final = 100
 _NONE: Final = TlsFiles()
 
 
-class Lent(NamedTuple):
+class Lease(NamedTuple):
     """A client for one request. `is_stale` says that its files have changed and cannot be used now.
 
     `slots` are to be entered before the request, and left after its response was closed.
@@ -59,11 +59,11 @@ class Pool:
         self._closing = set() if closing is None else closing
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._is_retired = False
-        self._unusable = Recurrence(elapsed)
+        self._unusable = LogThrottle(elapsed)
         self._told = ""
 
     @contextmanager
-    def lend(self) -> Iterator[Lent]:
+    def lease(self) -> Iterator[Lease]:
         """Lend the client, a new one if the files have changed.
 
         Raises ConnectionFailedError once it is closed: a request may have been on its way to here by then.
@@ -74,7 +74,7 @@ class Pool:
         client = self._client
         self._users[client] += 1
         try:
-            yield Lent(client, self._slots, is_stale)
+            yield Lease(client, self._slots, is_stale)
         finally:
             self._users[client] -= 1
             if client is not self._client or self._is_retired:

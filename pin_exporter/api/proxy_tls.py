@@ -103,7 +103,7 @@ class Route:
 
     @property
     def goes_direct(self) -> bool:
-        """Tell whether no proxy is to be used, whatever the environment says."""
+        """Return whether no proxy is to be used, whatever the environment says."""
         return self.proxy_url is not None and self.proxy_url.get_secret_value() == DIRECT
 
     def proxy_for(self, url: str) -> str | None:

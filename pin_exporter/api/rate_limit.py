@@ -35,7 +35,7 @@ class RequestBudget:
 
     @property
     def is_spotless(self) -> bool:
-        """Tell whether a new one would do as well: nothing is granted, waited for or paused."""
+        """Return whether a new one would do as well: nothing is granted, waited for or paused."""
         waited_for = self._turn.locked() or self._background_turn.locked()
         return (
             not waited_for and not self._recent(self._granted) and self._paused_until <= self._clock.elapsed()

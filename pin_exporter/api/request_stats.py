@@ -25,7 +25,7 @@ class Operation(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Traffic:
+class RequestStats:
     """Everything sent to and received from the API for one account since the start. Only ever grows.
 
     `durations` holds, for each operation, one count for each bound and one above the last, and the sum.

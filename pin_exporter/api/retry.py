@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Final
 
-from pin_exporter.api.client import Exchange, PinApi
+from pin_exporter.api.client import PinClient, RequestResult
 from pin_exporter.api.errors import PollError, RateLimitedError, ServerError, TooLargeError
 from pin_exporter.api.model import Page
 from pin_exporter.api.rate_limit import FoundBudget, RequestBudget
-from pin_exporter.api.request_stats import Operation, Traffic
+from pin_exporter.api.request_stats import Operation, RequestStats
 from pin_exporter.toolkit.clock import Clock
 
 RETRIED: Final = frozenset({"connection", "timeout", "rate_limited", "server_error", "malformed"})
@@ -23,11 +23,11 @@ _FIRST_DELAY_SECONDS: Final = 0.5
 _FIRST_DELAY_SECONDS_OF_429: Final = 5.0
 _LONGEST_DELAY_SECONDS: Final = 20.0
 
-Count = Callable[[Callable[[Traffic], Traffic]], None]
+Count = Callable[[Callable[[RequestStats], RequestStats]], None]
 """Takes a step from the traffic so far to the traffic after an event."""
 
 
-class PinLister:
+class RetryingClient:
     """Fetches pages for both collectors of one account.
 
     `patience_seconds` bounds the retries of one page, and how long a `Retry-After` is obeyed.
@@ -35,7 +35,7 @@ class PinLister:
 
     def __init__(
         self,
-        api: PinApi,
+        api: PinClient,
         budget: RequestBudget | FoundBudget,
         clock: Clock,
         rng: random.Random,
@@ -60,7 +60,7 @@ class PinLister:
     ) -> Page:
         """Return one page. Raises the PollError of the last attempt."""
 
-        def observe(exchange: Exchange) -> None:
+        def observe(exchange: RequestResult) -> None:
             count(lambda traffic: traffic.requested(operation, *exchange))
 
         deadline = math.inf

@@ -44,7 +44,7 @@ _REFUSALS: Final[Mapping[int, tuple[type[HttpStatusError], str]]] = {
 
 
 @dataclass(slots=True)
-class Answer:
+class ApiResponse:
     """What has arrived of an answer so far; `status` stays None until all of it has.
 
     The names of `headers` are in lower case. `seconds` is what the request took.
@@ -67,7 +67,7 @@ def bounded_headers(headers: Iterable[tuple[str, str]]) -> Mapping[str, str]:
 
 
 def error_for_status(
-    answer: Answer, *, host: str, fingerprint: str, now: datetime, redact: Callable[[str], str] = str
+    answer: ApiResponse, *, host: str, fingerprint: str, now: datetime, redact: Callable[[str], str] = str
 ) -> PollError:
     """Return the error for a complete answer whose status is not 200.
 

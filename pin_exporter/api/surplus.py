@@ -35,7 +35,7 @@ async def close_response(response: httpx.Response) -> None:
 
 
 def _has_more(reading: Coroutine[Any, Any, bytes]) -> bool:
-    """Tell whether bytes, or the end, have come already, which a layer of the connection may hold back.
+    """Return whether bytes, or the end, have come already, which a layer of the connection may hold back.
 
     Run by hand, because the loop would meanwhile fetch what comes next, and it would be lost from sight.
     """

@@ -47,7 +47,7 @@ class Timeouts(NamedTuple):
     read: float | None = None
 
 
-class Trail:
+class RequestTrace:
     """How far a request has come and with whom it talks, as the library's trace extension tells.
 
     `url` is what is asked for, `rows` how many at most.
@@ -83,7 +83,7 @@ class Trail:
 
     @property
     def hears_proxy(self) -> bool:
-        """Tell whether what comes may be a proxy's own words."""
+        """Return whether what comes may be a proxy's own words."""
         return self._proxy is not None and not self.has_new_tls
 
     @property
@@ -96,7 +96,7 @@ class Trail:
 
 def transport_error(
     error: httpx.TransportError | ssl.SSLError,
-    trail: Trail,
+    trail: RequestTrace,
     timeouts: Timeouts,
     redact: Callable[[str], str],
 ) -> PollError:
@@ -122,7 +122,7 @@ def transport_error(
     return ConnectionFailedError(f"connection to {trail.where} failed: {told}: {hint}")
 
 
-def _refused_by_proxy(status: int, trail: Trail) -> PollError:
+def _refused_by_proxy(status: int, trail: RequestTrace) -> PollError:
     """Say what a proxy meant; not in its own words, in which its password may be."""
     hint = _PROXY_HINTS.get(status, _CHECK_PROXY)
     name = trail.proxy or "in between"
@@ -130,7 +130,7 @@ def _refused_by_proxy(status: int, trail: Trail) -> PollError:
 
 
 def _timed_out(
-    error: httpx.TimeoutException, told: str, trail: Trail, timeouts: Timeouts
+    error: httpx.TimeoutException, told: str, trail: RequestTrace, timeouts: Timeouts
 ) -> RequestTimeoutError:
     hint = _CHECK_PROXY if trail.proxy else "check DNS and firewalls"
     if isinstance(error, httpx.ConnectTimeout):

@@ -9,13 +9,13 @@ from pathlib import Path
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.web import create_app
 from pin_exporter.config.accounts import Account
-from pin_exporter.metrics.exporter import ProcessMetrics
-from pin_exporter.polling.manager import Exporter
-from pin_exporter.polling.watchdog import Liveness
+from pin_exporter.metrics.exporter import ExporterMetrics
+from pin_exporter.polling.manager import PollerManager
+from pin_exporter.polling.watchdog import Watchdog
 from pin_exporter.status.pages import Pages
 from pin_exporter.status.routes import status_routes
 from pin_exporter.toolkit.clock import SystemClock
-from pin_exporter.toolkit.exposition.renderer import Exposition
+from pin_exporter.toolkit.exposition.renderer import Renderer
 from pin_exporter.toolkit.gc_tuning import keep_collections_short
 from pin_exporter.toolkit.log_events import LogEventCounter
 from pin_exporter.toolkit.reloader import Reloader
@@ -23,7 +23,7 @@ from pin_exporter.toolkit.sharding import ALONE, Shard
 from pin_exporter.toolkit.web.auth import BasicAuth
 from pin_exporter.toolkit.web.config import WebConfig
 from pin_exporter.toolkit.web.config_watcher import WebConfigWatch
-from pin_exporter.toolkit.web.limits import Inbound
+from pin_exporter.toolkit.web.limits import ConnectionLimits
 from pin_exporter.toolkit.web.server import serve
 
 Workers = Mapping[str, Callable[[], Awaitable[None]]]
@@ -62,17 +62,17 @@ async def run_exporter(
     pollers. `shard` is whose accounts these are. A bug in any worker is raised in an exception group.
     """
     clock = SystemClock()
-    process = ProcessMetrics(shard, log_events)
+    process = ExporterMetrics(shard, log_events)
 
     def note(*, accepted: bool) -> None:
         process.config_read(at=clock.wall(), accepted=accepted)
 
     note(accepted=True)
     async with clients:
-        exporter = Exporter(accounts, clients, clock, random.Random())
+        exporter = PollerManager(accounts, clients, clock, random.Random())
         reloader = Reloader(lambda: exporter.read_keys(reload()), exporter.poll, note)
-        exposition = Exposition(exporter.snapshots, process.registry, clock.elapsed)
-        liveness = Liveness(lambda: exporter.pollers().values(), clock.elapsed)
+        exposition = Renderer(exporter.snapshots, process.registry, clock.elapsed)
+        liveness = Watchdog(lambda: exporter.pollers().values(), clock.elapsed)
         app = create_app(
             exposition,
             telemetry_path=web.telemetry_path,
@@ -89,10 +89,10 @@ async def run_exporter(
             "garbage": lambda: keep_collections_short(clock.sleep),
             **(beside or {}),
         }
-        inbound = Inbound(lambda: web.config, process.refused)
+        inbound = ConnectionLimits(lambda: web.config, process.refused)
         if web.config_file is not None:
             watch = WebConfigWatch(web.config_file, web.config, clock, process.web_config_read)
             workers["web config"] = watch.run
-            inbound = Inbound(lambda: watch.config, process.refused)
+            inbound = ConnectionLimits(lambda: watch.config, process.refused)
         guarded = BasicAuth(app, inbound.config, process.refused)
         await serve(guarded, web.sockets, workers, on_hangup=reloader.ask, inbound=inbound)

@@ -105,7 +105,7 @@ def _web_config(settings: Settings) -> WebConfig:
 
 
 def _is_unguarded(settings: Settings, web_config: WebConfig) -> bool:
-    """Tell whether a file was named to guard the port, and leaves it open."""
+    """Return whether a file was named to guard the port, and leaves it open."""
     return bool(settings.web_config_file) and web_config.tls is None and not web_config.users
 
 

@@ -11,15 +11,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from pin_exporter.toolkit.exposition.negotiation import accepts_gzip, choose_format
-from pin_exporter.toolkit.exposition.renderer import Exposition
-from pin_exporter.toolkit.exposition.single_flight import Together
+from pin_exporter.toolkit.exposition.renderer import Renderer
+from pin_exporter.toolkit.exposition.single_flight import SingleFlight
 
 _COMPRESS_ASIDE_BYTES: Final = 256 * 2**10
 _GZIP_LEVEL: Final = 4
 
 
 def create_app(
-    exposition: Exposition,
+    exposition: Renderer,
     *,
     telemetry_path: str,
     unready: Callable[[], Sequence[str]],
@@ -66,9 +66,9 @@ def create_app(
     return app
 
 
-def _metrics(exposition: Exposition) -> Callable[[Request], Awaitable[Response]]:
+def _metrics(exposition: Renderer) -> Callable[[Request], Awaitable[Response]]:
     """Return the endpoint of the metrics. Who asks for the same at the same time shares one answer."""
-    together: Together[object, bytes] = Together()
+    together: SingleFlight[object, bytes] = SingleFlight()
 
     async def metrics(request: Request) -> Response:
         form = choose_format(",".join(request.headers.getlist("accept")))
@@ -82,7 +82,7 @@ def _metrics(exposition: Exposition) -> Callable[[Request], Awaitable[Response]]
             plain = await exposition.render(form, names)
             return await _compressed(plain) if compressed else plain
 
-        return Response(await together.once((form, names, compressed), body), headers=headers)
+        return Response(await together.do((form, names, compressed), body), headers=headers)
 
     return metrics
 

@@ -9,7 +9,7 @@ from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Suggestion, counted
 from pin_exporter.doctor.limit_checks import is_trial, page_rows
 from pin_exporter.doctor.rate_headers import requests_per_minute
-from pin_exporter.polling.schedule import Cadence
+from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.toolkit.display_text import duration_text
 
 _SMALLEST_PAGE: Final = 10
@@ -115,7 +115,7 @@ def _stale_after(evidence: Evidence, interval: float) -> Iterator[Suggestion]:
     failed = sum(reply.trouble is not None for reply in asked)
     # Where nothing is answered any more, that is an outage.
     often = any(reply.page for reply in asked[len(asked) // 2 :]) and failed >= _FAILING * len(asked)
-    effective = Cadence(interval, present, 1).stale_after_seconds(interval)
+    effective = PollSchedule(interval, present, 1).stale_after_seconds(interval)
     wanted = min(_LONGEST_STALE_AFTER, math.ceil(10 * interval))
     if often and effective < wanted:
         why = f"{failed} of {len(asked)} requests failed: data need not vanish for a few polls"

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Final
 
-from pin_exporter.api.client import MAX_BODY_BYTES, PinApi
+from pin_exporter.api.client import MAX_BODY_BYTES, PinClient
 from pin_exporter.api.credentials import Credentials, CredentialSource
 from pin_exporter.api.errors import PollError
-from pin_exporter.api.status_errors import Answer
+from pin_exporter.api.status_errors import ApiResponse
 from pin_exporter.doctor.examination import Ask
 from pin_exporter.doctor.reading import Received, read_reply
 from pin_exporter.doctor.reply import Question, Reply
@@ -15,11 +15,11 @@ from pin_exporter.toolkit.clock import Clock
 MAX_TIMEOUT_SECONDS: Final = 10.0
 
 
-def asking(api: PinApi, credentials: CredentialSource, clock: Clock) -> Ask:
+def asking(api: PinClient, credentials: CredentialSource, clock: Clock) -> Ask:
     """Return a way to ask questions, which raises nothing: every failure is a reply."""
 
     async def ask(question: Question) -> Reply:
-        answer, error = Answer(), None
+        answer, error = ApiResponse(), None
         began = clock.elapsed()
         try:
             await api.ask(question.parameters(), answer)
@@ -41,6 +41,6 @@ def swapped(credentials: CredentialSource) -> CredentialSource:
     return source
 
 
-def _received(answer: Answer, error: PollError | None) -> Received:
+def _received(answer: ApiResponse, error: PollError | None) -> Received:
     cut = len(answer.body) > MAX_BODY_BYTES
     return Received(answer.status, answer.headers, bytes(answer.body), answer.location, error, cut=cut)

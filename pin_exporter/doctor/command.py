@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from pin_exporter.api.client import PinApi
-from pin_exporter.api.credentials import Credentials, RereadCredentials
+from pin_exporter.api.client import PinClient
+from pin_exporter.api.credentials import Credentials, ReloadingCredentials
 from pin_exporter.api.decode import one_line
 from pin_exporter.api.errors import SettingsError
 from pin_exporter.api.transport import HttpClients
@@ -95,7 +95,7 @@ async def examined(
 ) -> Diagnosis:
     """Examine one account. Raises SettingsError for a key or a URL that cannot be used."""
     try:
-        credentials = RereadCredentials(
+        credentials = ReloadingCredentials(
             account.api_key,
             account.secret_key,
             account=account.name,
@@ -108,8 +108,8 @@ async def examined(
     timeouts = Timeouts(timeout, account.connect_timeout, account.read_timeout)
     pool = clients.for_url(account.base_url, account.route)
 
-    def api(base_url: str, source: Callable[[], Credentials] = credentials) -> PinApi:
-        return PinApi(pool, base_url, source, timeouts)
+    def api(base_url: str, source: Callable[[], Credentials] = credentials) -> PinClient:
+        return PinClient(pool, base_url, source, timeouts)
 
     setup = _setup(account, credentials().fingerprint)
     ways = Asking(

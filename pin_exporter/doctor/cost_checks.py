@@ -9,7 +9,7 @@ from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Finding, counted, note, ok
 from pin_exporter.doctor.limit_checks import page_rows, plain_pages
 from pin_exporter.inventory.walk import MIN_OVERLAP
-from pin_exporter.polling.schedule import Cadence
+from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.toolkit.display_text import duration_text, size_text
 
 
@@ -63,7 +63,7 @@ def cost_of(evidence: Evidence, rows: int) -> Cost | None:
     alone = requests * _page_seconds(evidence, min(rows, files)) / min(setup.pages_in_flight, requests)
     waiting = 60 * (requests - walks_per_minute) / walks_per_minute
     seconds = max(alone, waiting)
-    cadence = Cadence(setup.poll_interval, setup.stale_after, walks_per_minute)
+    cadence = PollSchedule(setup.poll_interval, setup.stale_after, walks_per_minute)
     interval = cadence.inventory_interval(requests, seconds)
     return Cost(
         files=files,

@@ -109,12 +109,12 @@ class Evidence:
         return [reply for reply in self.trusted if is_plain(reply.question)]
 
     def counts_pages(self) -> bool:
-        """Tell whether totals.files counts the rows of the page it comes with."""
+        """Return whether totals.files counts the rows of the page it comes with."""
         told = {(reply.files, reply.rows) for reply in self.listed() if reply.ids}
         return len(told) > 1 and all(files == rows for files, rows in told)
 
     def offsets_honoured(self, reply: Reply) -> bool:
-        """Tell whether no row of a page stands at another place in the list by another page."""
+        """Return whether no row of a page stands at another place in the list by another page."""
         places = {
             identity: other.question.offset + place
             for other in self.listed()
@@ -146,10 +146,10 @@ def evidence_of(
 
 
 def is_plain(question: Question) -> bool:
-    """Tell whether a question is as the exporter asks: all pins, oldest first."""
+    """Return whether a question is as the exporter asks: all pins, oldest first."""
     return question.pinned == "all" and question.order == "ASC"
 
 
 def totals_stood_still(replies: Sequence[Reply]) -> bool:
-    """Tell whether all came with the same totals."""
+    """Return whether all came with the same totals."""
     return len({reply.page.totals for reply in replies if reply.page}) <= 1

@@ -88,7 +88,7 @@ class _Examination:
             await self.clock.sleep(wait)
 
     def may_go_on(self) -> bool:
-        """Tell whether another request may be made; say why if not."""
+        """Return whether another request may be made; say why if not."""
         if self.stopped is None:
             tail = [reply for reply in self.replies if not is_trial(reply)][-_FAILURES_IN_A_ROW:]
             if self.requests >= MAX_REQUESTS:
@@ -151,15 +151,15 @@ async def examine(
 
 
 def _is_no_api(reply: Reply) -> bool:
-    """Tell whether somebody else answers here: the API itself may refuse keys, or so many requests."""
+    """Return whether somebody else answers here: the API itself may refuse keys, or so many requests."""
     return reply.page is None and reply.status not in (None, 401, 403, 429)
 
 
 def _asks_too_much(reply: Reply) -> bool:
-    """Tell whether a smaller page is to be asked for instead."""
+    """Return whether a smaller page is to be asked for instead."""
     return reply.question.purpose == Purpose.FIRST and is_too_much(reply)
 
 
 def _is_missed(purpose: Purpose, plan: Plan) -> bool:
-    """Tell whether an answer was asked for in vain, or should have been asked for."""
+    """Return whether an answer was asked for in vain, or should have been asked for."""
     return purpose in plan.answers or purpose not in NOT_ALWAYS_ASKED

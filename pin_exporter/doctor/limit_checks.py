@@ -18,17 +18,17 @@ def check_limit(evidence: Evidence) -> Iterator[Finding]:
 
 
 def is_too_much(reply: Reply) -> bool:
-    """Tell whether a request failed in a way that fewer rows may cure."""
+    """Return whether a request failed in a way that fewer rows may cure."""
     return is_refusal(reply) or reply.reason == "timeout" or "too large" in (reply.trouble or "")
 
 
 def is_refusal(reply: Reply) -> bool:
-    """Tell whether a request was refused for what it asks for."""
+    """Return whether a request was refused for what it asks for."""
     return reply.status in MAY_BE_TOO_MUCH
 
 
 def is_trial(reply: Reply) -> bool:
-    """Tell whether a failure is but the answer to how many rows may be asked for, or from where on."""
+    """Return whether a failure is but the answer to how many rows may be asked for, or from where on."""
     asked = reply.question
     if asked.purpose == Purpose.LARGE:
         return is_too_much(reply)
@@ -68,7 +68,7 @@ def plain_pages(evidence: Evidence) -> list[Reply]:
 
 
 def _goes_on(listed: list[Reply], page: Reply, end: int) -> bool:
-    """Tell whether another page has rows at or behind the end of this one, which are not in it."""
+    """Return whether another page has rows at or behind the end of this one, which are not in it."""
     known = set(page.ids)
     return any(
         reply.question.offset <= end < reply.question.offset + reply.rows and not known.issuperset(reply.ids)

@@ -12,7 +12,7 @@ _NUMBER: Final = re.compile(r"\s*(\d{1,9})\b", re.ASCII)
 
 
 def is_rate_header(name: str) -> bool:
-    """Tell whether a header, by its lower-case name, is about a rate limit."""
+    """Return whether a header, by its lower-case name, is about a rate limit."""
     return name.startswith(_PREFIXES)
 
 

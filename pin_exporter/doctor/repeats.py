@@ -30,7 +30,7 @@ def repeated(good: Sequence[Reply]) -> frozenset[int]:
 
 
 def seems_repeated(good: Sequence[Reply]) -> bool:
-    """Tell whether the newest page may be the one of the request before, and is to be asked again."""
+    """Return whether the newest page may be the one of the request before, and is to be asked again."""
     return len(good) - 1 in _alike(good)
 
 
@@ -62,7 +62,7 @@ def _same_rows_expected(before: Reply, reply: Reply) -> bool:
 
 
 def _impossible(before: Reply, reply: Reply, others: Sequence[Reply]) -> bool:
-    """Tell whether a page cannot be the answer, by what others show to be honoured."""
+    """Return whether a page cannot be the answer, by what others show to be honoured."""
     asked = reply.question
     if reply.ids and asked.order != before.question.order:
         return _is_honoured("order", others)
@@ -79,7 +79,7 @@ def _is_too_long(reply: Reply) -> bool:
 
 
 def _is_honoured(parameter: str, replies: Sequence[Reply]) -> bool:
-    """Tell whether two pages begin with different rows that were asked for alike but for one parameter."""
+    """Return whether two pages begin with different rows that were asked for alike but for one parameter."""
     return any(
         _differ_in(parameter, one.question, other.question) and one.ids[:1] != other.ids[:1]
         for one, other in combinations([reply for reply in replies if reply.ids], 2)

@@ -112,7 +112,7 @@ class Reply:
 
 
 def is_redirect(reply: Reply) -> bool:
-    """Tell whether the answer is that it is elsewhere, which 304 is not."""
+    """Return whether the answer is that it is elsewhere, which 304 is not."""
     return reply.status is not None and 300 <= reply.status < 400 and reply.status != 304
 
 

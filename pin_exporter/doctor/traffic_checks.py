@@ -50,7 +50,7 @@ def _troubles(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _is_told_elsewhere(reply: Reply, evidence: Evidence) -> bool:
-    """Tell whether a failure has a finding of its own: about the limit, redirects, keys or base_url."""
+    """Return whether a failure has a finding of its own: about the limit, redirects, keys or base_url."""
     status = reply.status or 0
     return status == 429 or is_redirect(reply) or (status in (401, 403, 404) and not evidence.good)
 

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 from pin_exporter.api.model import Phase, Pin, phase_of
 from pin_exporter.inventory.hash_set import DistinctSet
-from pin_exporter.inventory.label_limit import KNOWN_WORDS, NO_WORD, Status, WordList, status_labels
-from pin_exporter.inventory.problem_pins import NOTHING_TO_ATTEND, Attention, Shortlist, Shortlists
+from pin_exporter.inventory.label_limit import KNOWN_WORDS, NO_WORD, LabelLimiter, Status, status_labels
+from pin_exporter.inventory.problem_pins import NOTHING_TO_ATTEND, ProblemPins, Shortlist, Shortlists
 
 SIZE_BOUNDS: Final = tuple(4**exponent for exponent in range(5, 20))
 """Upper bounds of the size histogram in bytes: powers of 4 from 1 KiB to 256 GiB."""
@@ -32,7 +32,7 @@ class Kind(NamedTuple):
     directory: bool
 
 
-class Held(NamedTuple):
+class PinTotals(NamedTuple):
     """A number of pins and the sum of their sizes in bytes."""
 
     pins: int
@@ -58,7 +58,7 @@ class Inventory:
 
     pins: int
     size: int
-    by_status: Mapping[Status, Held]
+    by_status: Mapping[Status, PinTotals]
     by_sub_hash_status: Mapping[str, int]
     by_kind: Mapping[Kind, int]
     unique_cids: int
@@ -69,7 +69,7 @@ class Inventory:
     oldest_unfinished_at: float | None
     newest_at: float | None
     malformed: int
-    attention: Attention = NOTHING_TO_ATTEND
+    attention: ProblemPins = NOTHING_TO_ATTEND
 
     @property
     def shown(self) -> Shown:
@@ -90,7 +90,7 @@ class _Group:
     size: int = 0
 
 
-class Tally:
+class PinCounter:
     """Counts pins as they are read; `inventory` says what came out.
 
     `shown` is what the previous inventory showed. Memory grows by 17 to 34 bytes for each CID and by 8 for
@@ -100,8 +100,8 @@ class Tally:
 
     def __init__(self, shown: Shown = NOTHING_SHOWN) -> None:
         self._shown = shown
-        self._statuses = WordList((word for word, _ in shown.statuses), unlimited=KNOWN_WORDS)
-        self._sub_hash_statuses = WordList(shown.sub_hash_statuses)
+        self._statuses = LabelLimiter((word for word, _ in shown.statuses), unlimited=KNOWN_WORDS)
+        self._sub_hash_statuses = LabelLimiter(shown.sub_hash_statuses)
         self._groups: dict[tuple[Status, str, Kind], _Group] = {}
         self._groups_by_key: dict[_Key, _Group] = {}
         self._shortlists = Shortlists()
@@ -173,13 +173,13 @@ class Tally:
             self._groups_by_key[key] = group
         return group
 
-    def _by_status(self) -> dict[Status, Held]:
+    def _by_status(self) -> dict[Status, PinTotals]:
         labels = [*self._shown.statuses, *(group.status for group in self._groups.values())]
         folded = status_labels(labels)
-        held = dict.fromkeys(folded.values(), Held(0, 0))
+        held = dict.fromkeys(folded.values(), PinTotals(0, 0))
         for group in self._groups.values():
             label = folded[group.status]
-            held[label] = Held(held[label].pins + group.pins, held[label].size + group.size)
+            held[label] = PinTotals(held[label].pins + group.pins, held[label].size + group.size)
         return held
 
     def _by_sub_hash_status(self) -> dict[str, int]:

@@ -30,7 +30,7 @@ class Evidence:
         self.pages += 1
 
     def lost_rows(self, counted: int) -> bool:
-        """Tell whether rows must have been missed, given how many were counted.
+        """Return whether rows must have been missed, given how many were counted.
 
         That is so when rows changed places, as those of the same time of creation may, or when there are none
         at all, while totals that stood still know of more. Once it was so, only a full count settles it.

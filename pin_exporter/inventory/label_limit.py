@@ -15,7 +15,7 @@ Status = tuple[str, Phase]
 """The values of the labels `status` and `phase`."""
 
 
-class WordList:
+class LabelLimiter:
     """Admits the first 32 words, and any of `unlimited`; whatever comes later or is too long is `other`."""
 
     def __init__(self, admitted: Iterable[str] = (), *, unlimited: Collection[str] = ()) -> None:

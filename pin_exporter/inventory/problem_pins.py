@@ -28,7 +28,7 @@ class NotedPin:
 
 
 @dataclass(frozen=True, slots=True)
-class Attention:
+class ProblemPins:
     """At most 50 pins of a kind: those that failed or ran out of money last, those in progress longest."""
 
     failed: tuple[NotedPin, ...] = ()
@@ -36,7 +36,7 @@ class Attention:
     in_progress: tuple[NotedPin, ...] = ()
 
 
-NOTHING_TO_ATTEND: Final = Attention()
+NOTHING_TO_ATTEND: Final = ProblemPins()
 
 
 class Shortlist:
@@ -75,9 +75,9 @@ class Shortlists:
             return self._out_of_money
         return {Phase.FAILED: self._failed, Phase.IN_PROGRESS: self._in_progress}.get(phase)
 
-    def attention(self) -> Attention:
+    def attention(self) -> ProblemPins:
         """Return what was noted."""
-        return Attention(self._failed.pins(), self._out_of_money.pins(), self._in_progress.pins())
+        return ProblemPins(self._failed.pins(), self._out_of_money.pins(), self._in_progress.pins())
 
 
 def _dated(pin: Pin) -> float | None:

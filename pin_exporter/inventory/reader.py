@@ -14,7 +14,7 @@ from pin_exporter.api.errors import (
     UnprovableError,
 )
 from pin_exporter.api.model import Page
-from pin_exporter.inventory.counter import Shown, Tally
+from pin_exporter.inventory.counter import PinCounter, Shown
 from pin_exporter.inventory.walk import Walk
 from pin_exporter.polling.snapshot import Counted
 
@@ -65,7 +65,7 @@ class _Ordered(NamedTuple):
     answer: asyncio.Task[Page]
 
 
-class Reading:
+class InventoryReader:
     """One reading of an account's list: the walk and the count of what it returned.
 
     `take` may be called again after it failed: it goes on where the walk was, provided that the list still
@@ -84,7 +84,7 @@ class Reading:
 
     def _start_again(self, *, prove: bool = True) -> None:
         self._walk = Walk(prove=prove, told_files=self._told_files)
-        self._tally = Tally(self._shown)
+        self._tally = PinCounter(self._shown)
         self.rows = 0
         """Rows that were read so far, each counted once."""
 
@@ -148,7 +148,7 @@ class Reading:
             self._requests += 1
 
     def _goes_on(self, offset: int) -> bool:
-        """Tell whether the list is known to go on behind the page at an offset."""
+        """Return whether the list is known to go on behind the page at an offset."""
         walk = self._walk
         return walk.pages > 0 and offset + walk.stride + walk.overlap < walk.reported.files
 

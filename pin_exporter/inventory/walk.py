@@ -144,7 +144,7 @@ class Walk:
         return 0 if offset == 0 else None
 
     def _is_anchored(self, ids: Ids) -> bool:
-        """Tell whether no gap can lie before a page: it begins with a known row.
+        """Return whether no gap can lie before a page: it begins with a known row.
 
         Where known and new rows alternate, rows were put in or changed places, and a single known row says
         little: it may have come from elsewhere itself. Then the page has to begin with several. Where they
@@ -169,7 +169,7 @@ class Walk:
         return fresh
 
     def _is_end(self, offset: int, limit: int, ids: Ids) -> bool:
-        """Tell whether the list ends with this page. That a page is short proves nothing by itself.
+        """Return whether the list ends with this page. That a page is short proves nothing by itself.
 
         An empty page does; one that was refused, if the rows before it then stand where they stood. So does a
         short page that ends where the totals say, unless it is as long as the longest: it may be all that the

@@ -55,7 +55,7 @@ class _Counts(Collector):
         yield family
 
 
-class ProcessMetrics:
+class ExporterMetrics:
     """A registry of its own, filled with the client library's collectors and ours."""
 
     def __init__(self, shard: Shard = ALONE, log_events: LogEventCounter | None = None) -> None:

@@ -63,7 +63,7 @@ def write_standard_output(text: bytes) -> None:
 
 
 def _is_something(path: Path) -> bool:
-    """Tell whether anything stands at a path. Unlike `exists`, raises OSError where that cannot be told."""
+    """Return whether anything stands at a path. Unlike `exists`, raises OSError where that cannot be told."""
     try:
         path.stat()
     except FileNotFoundError:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pin_exporter.api.errors import InconsistentError
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.config.accounts import Account
-from pin_exporter.polling.manager import Exporter
+from pin_exporter.polling.manager import PollerManager
 from pin_exporter.polling.poller import UNPROVEN_IN_A_ROW, AccountPoller
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
 from pin_exporter.status.report_parts import Now
@@ -39,7 +39,7 @@ async def poll_all(
     the end. Raises SettingsError when a key cannot be read, and an exception group for a bug.
     """
     async with clients:
-        by_name = Exporter(accounts, clients, clock, random.Random()).pollers()
+        by_name = PollerManager(accounts, clients, clock, random.Random()).pollers()
         pollers = [by_name[account.name] for account in accounts]
         watching = watch(pollers) if watch else None
         try:
@@ -59,7 +59,7 @@ async def poll_account(poller: AccountPoller, clock: Clock) -> Polled:
     Totals that grew too old while it was taken are asked for again.
     """
     await poller.poll(Collector.TOTALS)
-    if not poller.snapshot.is_refused:
+    if not poller.snapshot.is_key_rejected:
         for _ in range(UNPROVEN_IN_A_ROW):
             await poller.poll(Collector.INVENTORY)
             if poller.snapshot.health[Collector.INVENTORY].reason != InconsistentError.reason:

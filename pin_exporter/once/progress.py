@@ -32,7 +32,7 @@ async def show_progress(pollers: Sequence[AccountPoller], clock: Clock) -> None:
 
 def _is_done(poller: AccountPoller) -> bool:
     snapshot = poller.snapshot
-    return snapshot.health[Collector.INVENTORY].polls > 0 or snapshot.is_refused
+    return snapshot.health[Collector.INVENTORY].polls > 0 or snapshot.is_key_rejected
 
 
 def _files(poller: AccountPoller) -> int:

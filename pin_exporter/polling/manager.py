@@ -8,16 +8,16 @@ from typing import Final, NamedTuple
 
 from pydantic import SecretStr
 
-from pin_exporter.api.client import PinApi
-from pin_exporter.api.credentials import RereadCredentials
+from pin_exporter.api.client import PinClient
+from pin_exporter.api.credentials import ReloadingCredentials
 from pin_exporter.api.errors import SettingsError
 from pin_exporter.api.rate_limit import Budgets, FoundBudget, RequestBudget
-from pin_exporter.api.retry import PinLister
+from pin_exporter.api.retry import RetryingClient
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.config.accounts import Account
 from pin_exporter.polling.poller import AccountPoller
-from pin_exporter.polling.schedule import Cadence
+from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.toolkit.clock import Clock
 
@@ -25,11 +25,11 @@ _START_SPREAD_SECONDS: Final = 0.05
 _LONGEST_PATIENCE_SECONDS: Final = 300.0
 
 
-class Keyed(NamedTuple):
+class AccountWithKeys(NamedTuple):
     """An account with its keys, read once, and who it shares a budget with: same base URL, same API key."""
 
     account: Account
-    credentials: RereadCredentials
+    credentials: ReloadingCredentials
     shared: tuple[str, SecretStr]
 
 
@@ -42,7 +42,7 @@ class _Polled:
     poller: AccountPoller
 
 
-class Exporter:
+class PollerManager:
     """The pollers of all accounts.
 
     Accounts with the same base URL and key share one request budget, the smallest that one of them was given,
@@ -66,7 +66,7 @@ class Exporter:
         """Poll these accounts from now on. Raises SettingsError, and changes nothing, as `read_keys` does."""
         self.poll(self.read_keys(accounts))
 
-    def read_keys(self, accounts: Sequence[Account]) -> list[Keyed]:
+    def read_keys(self, accounts: Sequence[Account]) -> list[AccountWithKeys]:
         """Read the keys of all accounts, on any thread: there may be thousands of files.
 
         Raises SettingsError when one cannot be read.
@@ -74,7 +74,7 @@ class Exporter:
         keyed = []
         for account in accounts:
             try:
-                credentials = RereadCredentials(
+                credentials = ReloadingCredentials(
                     account.api_key,
                     account.secret_key,
                     account=account.name,
@@ -83,10 +83,10 @@ class Exporter:
                 )
             except ValueError as error:
                 raise SettingsError([f"account {account.name}: {error}"]) from None
-            keyed.append(Keyed(account, credentials, (account.base_url, credentials.last.api_key)))
+            keyed.append(AccountWithKeys(account, credentials, (account.base_url, credentials.last.api_key)))
         return keyed
 
-    def poll(self, accounts: Sequence[Keyed]) -> None:
+    def poll(self, accounts: Sequence[AccountWithKeys]) -> None:
         """Poll these accounts from now on.
 
         Those that are as they were, they and all they share a budget with, are not disturbed. One that has
@@ -122,9 +122,9 @@ class Exporter:
         """Return the accounts whose totals were not polled yet, not even in vain."""
         return [snapshot.account for snapshot in self.snapshots() if not snapshot.is_tried]
 
-    def _arranged(self, accounts: Sequence[Keyed]) -> Iterator[tuple[Account, _Polled]]:
+    def _arranged(self, accounts: Sequence[AccountWithKeys]) -> Iterator[tuple[Account, _Polled]]:
         """Yield each account with its poller, which is the old one where nothing has changed."""
-        sharing: dict[tuple[str, SecretStr], list[Keyed]] = {}
+        sharing: dict[tuple[str, SecretStr], list[AccountWithKeys]] = {}
         for keyed in accounts:
             sharing.setdefault(keyed.shared, []).append(keyed)
         for shared, group in sharing.items():
@@ -145,25 +145,25 @@ class Exporter:
                     yield account, _Polled(account, together, poller)
 
     def _poller(
-        self, account: Account, credentials: RereadCredentials, per_minute: int, walks_per_minute: float
+        self, account: Account, credentials: ReloadingCredentials, per_minute: int, walks_per_minute: float
     ) -> AccountPoller:
         def budget() -> RequestBudget:
             return self._budgets.of((account.base_url, credentials.last.api_key), per_minute)
 
         pool = self._clients.for_url(account.base_url, account.route)
         timeouts = Timeouts(account.request_timeout, account.connect_timeout, account.read_timeout)
-        api = PinApi(pool, account.base_url, credentials, timeouts)
+        api = PinClient(pool, account.base_url, credentials, timeouts)
         old = self._polled.get(account.name)
         return AccountPoller(
             account.name,
-            PinLister(
+            RetryingClient(
                 api,
                 FoundBudget(budget),
                 self._clock,
                 self._rng,
                 patience_seconds=min(account.poll_interval, _LONGEST_PATIENCE_SECONDS),
             ),
-            Cadence(account.poll_interval, account.stale_after, walks_per_minute),
+            PollSchedule(account.poll_interval, account.stale_after, walks_per_minute),
             self._clock,
             page_size=account.page_size,
             pages_in_flight=account.pages_in_flight,

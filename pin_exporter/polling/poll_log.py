@@ -6,7 +6,7 @@ from typing import Final
 
 from pin_exporter.api.errors import PollError
 from pin_exporter.polling.snapshot import Collector, Health
-from pin_exporter.toolkit.log_throttle import Recurrence
+from pin_exporter.toolkit.log_throttle import LogThrottle
 
 POLL_LOG: Final = __name__
 """The name of the logger that is told of polls."""
@@ -19,8 +19,8 @@ class PollLog:
     def __init__(self, account: str, elapsed: Callable[[], float]) -> None:
         self._account = account
         self._elapsed = elapsed
-        self._failures: dict[Collector, dict[str, Recurrence]] = {collector: {} for collector in Collector}
-        self._unproven = Recurrence(elapsed)
+        self._failures: dict[Collector, dict[str, LogThrottle]] = {collector: {} for collector in Collector}
+        self._unproven = LogThrottle(elapsed)
 
     def succeeded(self, collector: Collector, before: Health, duration_seconds: float) -> None:
         """Tell of a success after a failure, or of the first; `before` is the health until now."""
@@ -44,7 +44,7 @@ class PollLog:
         if before.reason is None:
             failures.clear()
         is_new = error.reason not in failures and error.reason != before.reason  # known before a reload
-        times = failures.setdefault(error.reason, Recurrence(self._elapsed)).happened(new=is_new)
+        times = failures.setdefault(error.reason, LogThrottle(self._elapsed)).happened(new=is_new)
         if is_new:
             _log.warning("poll failed", extra=told)
         elif times is not None:

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from pin_exporter.inventory.reader import Reading
-from pin_exporter.polling.schedule import Cadence
+from pin_exporter.inventory.reader import InventoryReader
+from pin_exporter.polling.schedule import PollSchedule
 
 _REST_INTERVALS: Final = 2
 
@@ -15,7 +15,7 @@ class PolledReading:
     seconds.
     """
 
-    def __init__(self, reading: Reading, now: float) -> None:
+    def __init__(self, reading: InventoryReader, now: float) -> None:
         self.reading = reading
         self.pages = 0
         """Pages that were answered, in all polls."""
@@ -33,7 +33,7 @@ class PolledReading:
         self.pages += 1
         self.went_on(now)
 
-    def resume(self, cadence: Cadence, now: float) -> bool:
+    def resume(self, cadence: PollSchedule, now: float) -> bool:
         """Go on after a rest; False if so much time was lost that the list is better read anew."""
         interval = cadence.inventory_interval(self.pages, self.read_seconds)
         self.rested_seconds += now - self._newest

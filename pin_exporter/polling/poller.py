@@ -8,13 +8,13 @@ from typing import Final, NamedTuple
 
 from pin_exporter.api.errors import InconsistentError, PollError
 from pin_exporter.api.model import Page, Verdict
-from pin_exporter.api.request_stats import Operation, Traffic
-from pin_exporter.api.retry import RETRIED, PinLister
+from pin_exporter.api.request_stats import Operation, RequestStats
+from pin_exporter.api.retry import RETRIED, RetryingClient
 from pin_exporter.inventory.counter import NOTHING_SHOWN
-from pin_exporter.inventory.reader import PageSize, Reading
+from pin_exporter.inventory.reader import InventoryReader, PageSize
 from pin_exporter.polling.poll_log import PollLog
 from pin_exporter.polling.polled_reading import PolledReading
-from pin_exporter.polling.schedule import Cadence
+from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector, Counted, Health, PollRecord
 from pin_exporter.toolkit.clock import Clock
 
@@ -45,8 +45,8 @@ class AccountPoller:
     def __init__(
         self,
         account: str,
-        lister: PinLister,
-        cadence: Cadence,
+        lister: RetryingClient,
+        cadence: PollSchedule,
         clock: Clock,
         *,
         page_size: int,
@@ -94,7 +94,7 @@ class AccountPoller:
             await self._clock.sleep(due - self._clock.elapsed())
 
     def waits_for_budget(self, collector: Collector) -> bool:
-        """Tell whether a request of a collector waits for the budget."""
+        """Return whether a request of a collector waits for the budget."""
         return self._lister.waiting[collector.operation] > 0
 
     async def poll(self, collector: Collector) -> None:
@@ -107,7 +107,7 @@ class AccountPoller:
         else:
             self._publish(poll, outcome)
         # While the key is refused, one try an interval is enough, and the totals make it.
-        if self.snapshot.is_refused:
+        if self.snapshot.is_key_rejected:
             self._key_accepted.clear()
         else:
             self._key_accepted.set()
@@ -147,7 +147,7 @@ class AccountPoller:
             return begun
         counted, totals = self.snapshot.counted, self.snapshot.totals
         shown = counted.inventory.shown if counted else NOTHING_SHOWN
-        return PolledReading(Reading(shown, totals.files if totals else None), now)
+        return PolledReading(InventoryReader(shown, totals.files if totals else None), now)
 
     def _requests(self, collector: Collector) -> int:
         return self.snapshot.traffic.requests_for(collector.operation)
@@ -173,7 +173,7 @@ class AccountPoller:
             self._begun.answered(self._clock.elapsed())
         return page
 
-    def _count(self, step: Callable[[Traffic], Traffic]) -> None:
+    def _count(self, step: Callable[[RequestStats], RequestStats]) -> None:
         self.snapshot = replace(self.snapshot, traffic=step(self.snapshot.traffic))
 
     def _publish(self, poll: _Poll, outcome: _Outcome) -> None:

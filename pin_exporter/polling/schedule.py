@@ -11,7 +11,7 @@ _STALE_SLACK_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Cadence:
+class PollSchedule:
     """When to poll. Durations in seconds.
 
     `stale_after` None means three intervals and a minute. `walk_requests_per_minute` is this account's part

@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from pin_exporter.api.errors import REASONS, InconsistentError
 from pin_exporter.api.model import Totals, Verdict
-from pin_exporter.api.request_stats import Operation, Traffic
+from pin_exporter.api.request_stats import Operation, RequestStats
 from pin_exporter.inventory.counter import Inventory
 
 KEY_REASONS: Final = frozenset({"unauthorized", "forbidden"})
@@ -75,7 +75,7 @@ class Health:
     error: str | None = None
 
     def is_fresh(self, elapsed: float) -> bool:
-        """Tell whether data from the last success may still be shown."""
+        """Return whether data from the last success may still be shown."""
         return (
             self.last_success_elapsed is not None
             and elapsed - self.last_success_elapsed <= self.stale_after_seconds
@@ -132,7 +132,7 @@ class AccountSnapshot:
     size_limit_bytes: int | None = None
     totals: Totals | None = None
     counted: Counted | None = None
-    traffic: Traffic = field(default_factory=Traffic)
+    traffic: RequestStats = field(default_factory=RequestStats)
     records: Mapping[Collector, tuple[PollRecord, ...]] = field(default_factory=dict)
 
     def with_health(self, collector: Collector, health: Health) -> Self:
@@ -149,17 +149,17 @@ class AccountSnapshot:
         return frozenset(collector for collector, health in self.health.items() if health.is_fresh(elapsed))
 
     @property
-    def is_refused(self) -> bool:
-        """Tell whether the key was refused when the totals were polled last."""
+    def is_key_rejected(self) -> bool:
+        """Return whether the key was refused when the totals were polled last."""
         return self.health[Collector.TOTALS].reason in KEY_REASONS
 
     @property
     def is_tried(self) -> bool:
-        """Tell whether the totals were polled, be it in vain."""
+        """Return whether the totals were polled, be it in vain."""
         return self.health[Collector.TOTALS].polls > 0
 
     @property
     def up(self) -> bool:
-        """Tell whether the newest totals poll succeeded."""
+        """Return whether the newest totals poll succeeded."""
         health = self.health[Collector.TOTALS]
         return health.last_success_elapsed is not None and health.reason is None

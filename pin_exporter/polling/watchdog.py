@@ -30,10 +30,10 @@ class Polled(Protocol):
     snapshot: AccountSnapshot
 
     def waits_for_budget(self, collector: Collector) -> bool:
-        """Tell whether a request waits until others have made theirs."""
+        """Return whether a request waits until others have made theirs."""
 
 
-class Liveness:
+class Watchdog:
     """Looks from outside at what each account's collectors do. `elapsed` reads a clock that only grows."""
 
     def __init__(self, pollers: Callable[[], Iterable[Polled]], elapsed: Callable[[], float]) -> None:
@@ -74,7 +74,7 @@ class Liveness:
                 before = self._seen.get(key)
                 # While the key is refused, the inventory waits for the totals. And many accounts with one key
                 # may wait for hours.
-                waits_for_totals = snapshot.is_refused and collector is Collector.INVENTORY
+                waits_for_totals = snapshot.is_key_rejected and collector is Collector.INVENTORY
                 waits = waits_for_totals or poller.waits_for_budget(collector)
                 is_silent = before is not None and before.done == done and not waits
                 silent_seconds = before.silent_seconds + gap if before and is_silent else 0.0

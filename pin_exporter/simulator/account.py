@@ -89,7 +89,7 @@ class SimulatedAccount:
 
     @property
     def paused(self) -> bool:
-        """Tell whether churn is paused."""
+        """Return whether churn is paused."""
         return self._paused
 
     def insert(self, n: int = 1) -> int:

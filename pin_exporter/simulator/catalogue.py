@@ -97,11 +97,11 @@ class Catalogue:
         return _SIZES[self._words[self.content(serial)] & 0xFFFF]
 
     def is_by_cid(self, serial: int) -> bool:
-        """Tell whether the pin was added by CID, not uploaded."""
+        """Return whether the pin was added by CID, not uploaded."""
         return self._by_cid > 0 and int.from_bytes(self._digest(serial)[32:35]) < self._by_cid
 
     def is_directory(self, serial: int) -> bool:
-        """Tell whether the content is a directory."""
+        """Return whether the content is a directory."""
         return (
             self._directories > 0
             and int.from_bytes(self._digest(self.content(serial))[35:38]) < self._directories

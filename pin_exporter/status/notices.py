@@ -21,7 +21,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Problem:
     """One thing to know of an account. `text` is the exporter's own; `error` may quote the API."""
 
     level: Level
@@ -35,9 +35,9 @@ def notices_of(
     inventory: InventoryReport | None,
     totals: Totals | None,
     size_limit_bytes: int | None,
-) -> tuple[Notice, ...]:
+) -> tuple[Problem, ...]:
     """Return what a person should know, nothing if all is well. Data that are not fresh are given as None."""
-    found: list[Notice] = []
+    found: list[Problem] = []
     for collector in collectors:
         # Most often both fail for the same cause, which is told once.
         told = {notice.error for notice in found}
@@ -52,7 +52,7 @@ def notices_of(
     return tuple(sorted(found, key=lambda notice: levels.index(notice.level)))
 
 
-def _of_collector(collector: CollectorReport) -> Iterator[Notice]:
+def _of_collector(collector: CollectorReport) -> Iterator[Problem]:
     is_totals = collector.collector is Collector.TOTALS
     polled = "The poll of the totals" if is_totals else "The inventory"
     hidden = "files and size are not shown" if is_totals else "pins and their states are not shown"
@@ -67,15 +67,15 @@ def _of_collector(collector: CollectorReport) -> Iterator[Notice]:
         mild = collector.fresh and collector.reason not in KEY_REASONS
         level = Level.WARNING if mild else Level.CRITICAL
         told = f"{polled} failed ({collector.reason}): {outcome}."
-        yield Notice(level, told, collector.error, collector.runbook_url)
+        yield Problem(level, told, collector.error, collector.runbook_url)
     elif age is None:
-        yield Notice(Level.INFO, f"{polled} is not done yet: {hidden}.")
+        yield Problem(Level.INFO, f"{polled} is not done yet: {hidden}.")
     elif not collector.fresh:
         told = f"{polled} last succeeded {age} ago, which is too old: {hidden}."
-        yield Notice(Level.CRITICAL, told, None, collector.runbook_url)
+        yield Problem(Level.CRITICAL, told, None, collector.runbook_url)
 
 
-def _of_inventory(inventory: InventoryReport) -> Iterator[Notice]:
+def _of_inventory(inventory: InventoryReport) -> Iterator[Problem]:
     failed, unknown = inventory.pins_in(Phase.FAILED), inventory.pins_in(Phase.UNKNOWN)
     if inventory.out_of_money_pins:
         told = f"{_pins(inventory.out_of_money_pins)} dropped because the balance ran out."
@@ -103,8 +103,8 @@ def _of_inventory(inventory: InventoryReport) -> Iterator[Notice]:
         yield _notice(Level.WARNING, told, runbooks.COUNTS_DISAGREE)
 
 
-def _notice(level: Level, text: str, alert: str) -> Notice:
-    return Notice(level, text, None, runbook_url(alert))
+def _notice(level: Level, text: str, alert: str) -> Problem:
+    return Problem(level, text, None, runbook_url(alert))
 
 
 def _pins(number: int, one: str = "was", several: str = "were") -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
-from pin_exporter.status.notices import Notice, notices_of
+from pin_exporter.status.notices import Problem, notices_of
 from pin_exporter.status.report_parts import (
     CollectorReport,
     InventoryReport,
@@ -23,7 +23,7 @@ class AccountReport:
 
     account: str
     up: bool
-    notices: tuple[Notice, ...]
+    notices: tuple[Problem, ...]
     files: int | None
     size_bytes: int | None
     size_limit_bytes: int | None

@@ -106,7 +106,7 @@ def date_text(at: float) -> str:
 
 
 def _joins(text: str, place: int) -> bool:
-    """Tell whether what joins two characters joins two pictures."""
+    """Return whether what joins two characters joins two pictures."""
     before, after = text[:place].removesuffix(_EMOJI_STYLE)[-1:], text[place + 1 : place + 2]
     return all(char and unicodedata.category(char) in _PICTURES for char in (before, after))
 

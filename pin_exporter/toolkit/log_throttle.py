@@ -6,7 +6,7 @@ from typing import Final
 TOLD_EVERY_SECONDS: Final = 3_600.0
 
 
-class Recurrence:
+class LogThrottle:
     """One failure that may go on. `elapsed` reads the clock."""
 
     def __init__(self, elapsed: Callable[[], float]) -> None:

@@ -8,7 +8,7 @@ from pin_exporter.api.errors import OutputError
 
 
 def is_watched(stream: TextIO | None) -> bool:
-    """Tell whether a person may be watching, at a terminal that knows escape sequences."""
+    """Return whether a person may be watching, at a terminal that knows escape sequences."""
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 

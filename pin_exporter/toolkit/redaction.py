@@ -39,7 +39,7 @@ def redacted(text: str, secrets: Sequence[str]) -> str:
 
 
 def may_hold(body: bytes | bytearray, secrets: Sequence[str]) -> bool:
-    """Tell whether there may be anything to redact in JSON from outside: an escape can be anything."""
+    """Return whether there may be anything to redact in JSON from outside: an escape can be anything."""
     return b"\\" in body or bool(_held(body, secrets))
 
 

@@ -20,7 +20,7 @@ class Shard:
     total: int = 1
 
     def owns(self, account_name: str) -> bool:
-        """Tell whether an account belongs to this shard.
+        """Return whether an account belongs to this shard.
 
         By the name alone: keys change at different moments for different processes, which would then
         disagree on who polls an account.

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pin_exporter import __version__
-from pin_exporter.api.client import MAX_BODY_BYTES, Exchange, PinApi, _KeyAuth
+from pin_exporter.api.client import MAX_BODY_BYTES, PinClient, RequestResult, _KeyAuth
 from pin_exporter.api.decode import decode_page
 from pin_exporter.api.errors import (
     PollError,
@@ -26,7 +26,7 @@ from pin_exporter.api.errors import (
 )
 from pin_exporter.api.model import Page
 from pin_exporter.api.pool import MAX_CONNECTIONS, Pool
-from pin_exporter.api.status_errors import Answer
+from pin_exporter.api.status_errors import ApiResponse
 from pin_exporter.api.transport import HttpClients
 from tests.support.clocks import settle
 from tests.support.service import (
@@ -51,7 +51,7 @@ class Asking:
 
     def __init__(self, answer: httpx.Response | Exception | Answering, *, base_url: str = BASE_URL) -> None:
         self.requests: list[httpx.Request] = []
-        self.exchanges: list[Exchange] = []
+        self.exchanges: list[RequestResult] = []
         self._answer = answer
         self.api = pin_api(self._answered, base_url=base_url)
 
@@ -117,7 +117,7 @@ def test_the_keys_are_asked_for_before_each_request() -> None:
         return ok()
 
     async def work() -> None:
-        api = PinApi(pool_over(answer), BASE_URL, lambda: next(keys), 5.0)
+        api = PinClient(pool_over(answer), BASE_URL, lambda: next(keys), 5.0)
         for _ in range(2):
             await api.list_pins(offset=0, limit=1, observe=lambda _: None)
 
@@ -131,7 +131,7 @@ def test_a_page_comes_back_typed() -> None:
     assert [pin and pin.id for pin in answered.rows] == [row(1)["id"], row(2)["id"]]
 
 
-def ask(answer: httpx.Response | Answering, query: Mapping[str, str | int]) -> Answer:
+def ask(answer: httpx.Response | Answering, query: Mapping[str, str | int]) -> ApiResponse:
     return asyncio.run(Asking(answer).api.ask(query))
 
 
@@ -239,7 +239,7 @@ class Chunks(httpx.AsyncByteStream):
 def test_a_request_that_takes_longer_than_its_timeout_is_ended_whatever_it_waits_for(
     answer: Answering,
 ) -> None:
-    exchanges: list[Exchange] = []
+    exchanges: list[RequestResult] = []
 
     async def work() -> None:
         api = pin_api(answer, timeout_seconds=0.05)
@@ -276,7 +276,7 @@ def test_the_timeout_does_not_cut_off_the_closing_of_a_connection(
 
 
 def test_a_request_that_is_cancelled_is_told_of_once_too() -> None:
-    exchanges: list[Exchange] = []
+    exchanges: list[RequestResult] = []
 
     async def work() -> None:
         task = asyncio.ensure_future(pin_api(_hang).list_pins(offset=0, limit=1, observe=exchanges.append))
@@ -333,7 +333,7 @@ def test_keys_never_go_to_another_origin_even_when_the_client_follows_redirects(
     async def work() -> None:
         client = served_by(answer)
         client.follow_redirects = True
-        api = PinApi(Pool(lambda: client), BASE_URL, credentials, 5.0)
+        api = PinClient(Pool(lambda: client), BASE_URL, credentials, 5.0)
         await api.list_pins(offset=0, limit=1, observe=lambda _: None)
 
     with pytest.raises(PollError):
@@ -364,7 +364,7 @@ def test_cookies_are_kept_neither_for_the_same_account_nor_for_another() -> None
     async def work() -> None:
         client = served_by(answer)
         for account in ("one", "one", "two"):
-            api = PinApi(Pool(lambda: client), BASE_URL, partial(credentials, account), 5.0)
+            api = PinClient(Pool(lambda: client), BASE_URL, partial(credentials, account), 5.0)
             await api.list_pins(offset=0, limit=1, observe=lambda _: None)
         assert not list(client.cookies.jar)
 
@@ -470,7 +470,7 @@ def test_large_pages_are_decoded_off_the_loop_and_one_at_a_time_whatever_origin_
         loop = asyncio.get_running_loop()
         async with HttpClients(lambda _: served_by(lambda _: ok(large))) as clients:
             urls = [f"http://{name}.test/api" for name in ("one", "two")]
-            apis = [PinApi(clients.for_url(url), url, credentials, 5.0) for url in urls]
+            apis = [PinClient(clients.for_url(url), url, credentials, 5.0) for url in urls]
             asked = [
                 asyncio.create_task(each.list_pins(offset=0, limit=10, observe=lambda _: None))
                 for each in apis
@@ -529,8 +529,8 @@ def test_a_key_that_the_other_side_echoes_is_not_shown_not_even_in_part(key: str
 
 
 def _client_of(pool: Pool) -> httpx.AsyncClient:
-    with pool.lend() as lent:
-        return lent.client
+    with pool.lease() as lease:
+        return lease.client
 
 
 def test_one_client_serves_all_accounts_of_an_origin_and_each_origin_has_its_own() -> None:

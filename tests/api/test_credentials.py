@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from pin_exporter.api.credentials import MAX_KEY_LENGTH, Credentials, KeyFile, RereadCredentials, checked_key
+from pin_exporter.api.credentials import (
+    MAX_KEY_LENGTH,
+    Credentials,
+    KeyFile,
+    ReloadingCredentials,
+    checked_key,
+)
 from tests.support.clocks import FakeClock
 
 KEYS = st.text("abcXYZ0189+/=", min_size=12, max_size=44)
@@ -22,9 +28,9 @@ def pair(api_key: str = API_KEY, secret_key: str = SECRET_KEY) -> Credentials:
 
 def reread(
     api_key: SecretStr | KeyFile, secret_key: SecretStr | KeyFile, clock: FakeClock | None = None
-) -> RereadCredentials:
+) -> ReloadingCredentials:
     elapsed = (clock or FakeClock()).elapsed
-    return RereadCredentials(api_key, secret_key, account="a", elapsed=elapsed)
+    return ReloadingCredentials(api_key, secret_key, account="a", elapsed=elapsed)
 
 
 def key_file(folder: Path, content: bytes, name: str = "key") -> KeyFile:

@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from pin_exporter.api.errors import PollError
-from pin_exporter.api.request_stats import Operation, Traffic
+from pin_exporter.api.request_stats import Operation, RequestStats
 from pin_exporter.api.retry import RETRIED
 from tests.support.clocks import FakeClock
 from tests.support.service import Answering, page, pin_lister, row
@@ -18,7 +18,7 @@ class Asking:
 
     def __init__(self, *answers: int | httpx.Response | Exception, patience_seconds: float = 60.0) -> None:
         self.clock = FakeClock()
-        self.traffic = Traffic()
+        self.traffic = RequestStats()
         self.at: list[float] = []
         self._answers = iter(answers)
         service: Answering = self._answer
@@ -40,7 +40,7 @@ class Asking:
             self.page(operation, **more)
         return caught.value.reason
 
-    def _count(self, step: Callable[[Traffic], Traffic]) -> None:
+    def _count(self, step: Callable[[RequestStats], RequestStats]) -> None:
         self.traffic = step(self.traffic)
 
     def _answer(self, _: httpx.Request) -> httpx.Response:

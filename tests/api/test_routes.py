@@ -18,7 +18,7 @@ import pytest
 import uvloop
 from pydantic import SecretStr
 
-from pin_exporter.api.client import Exchange, PinApi
+from pin_exporter.api.client import PinClient, RequestResult
 from pin_exporter.api.errors import PollError, SettingsError
 from pin_exporter.api.pool import Pool
 from pin_exporter.api.proxy_tls import Route, TlsFiles
@@ -82,10 +82,10 @@ def route(
 
 async def asked(
     clients: HttpClients, url: str, way: Route, timeouts: Timeouts | float = 10.0
-) -> tuple[int | None, PollError | None, Exchange]:
+) -> tuple[int | None, PollError | None, RequestResult]:
     """Ask once: the number of files, or the error, and the exchange."""
-    exchanges: list[Exchange] = []
-    api = PinApi(clients.for_url(url, way), url, credentials, timeouts)
+    exchanges: list[RequestResult] = []
+    api = PinClient(clients.for_url(url, way), url, credentials, timeouts)
     try:
         answered = await api.list_pins(offset=0, limit=1, observe=exchanges.append)
     except PollError as error:
@@ -328,8 +328,8 @@ def test_certificate_files_that_could_not_be_used_for_a_moment_are_tried_again_a
         trusted.write_text(f"{authority.path.read_text()}\n")
         for minutes, renewed in ((0, False), (59, False), (1, True)):
             clock.now += 60 * minutes
-            with pool.lend() as lent:
-                assert (lent.client is not first, lent.is_stale) == (renewed, not renewed)
+            with pool.lease() as lease:
+                assert (lease.client is not first, lease.is_stale) == (renewed, not renewed)
 
     run(work())
 
@@ -338,8 +338,8 @@ def test_certificate_files_that_could_not_be_used_for_a_moment_are_tried_again_a
 
 
 def client_of(pool: Pool) -> httpx.AsyncClient:
-    with pool.lend() as lent:
-        return lent.client
+    with pool.lease() as lease:
+        return lease.client
 
 
 async def until(happened: Callable[[], bool]) -> None:
@@ -355,7 +355,7 @@ def test_pools_that_nobody_needs_any_more_are_closed_once_they_are_idle() -> Non
                 clients.for_url(f"http://{name}.test/api") for name in ("kept", "idle", "busy")
             )
             made = [client_of(pool) for pool in (kept, idle, busy)]
-            with busy.lend():
+            with busy.lease():
                 clients.keep([("http://kept.test/api", Route())])
                 await asyncio.sleep(0.01)
                 assert [client.is_closed for client in made] == [False, True, False]
@@ -606,7 +606,7 @@ def test_a_smaller_page_is_advised_where_a_page_was_asked_for(
     async def work() -> PollError:
         async with StrangeServer(silence).listening() as server, HttpClients() as clients:
             url = server.base_url()
-            api = PinApi(clients.for_url(url), url, credentials, timeouts)
+            api = PinClient(clients.for_url(url), url, credentials, timeouts)
             with pytest.raises(PollError) as caught:
                 await api.list_pins(offset=0, limit=limit, observe=lambda _: None)
             return caught.value

@@ -17,7 +17,7 @@ from pin_exporter.api.errors import (
     ServerError,
     UnauthorizedError,
 )
-from pin_exporter.api.status_errors import Answer, bounded_headers, error_for_status, retry_after_seconds
+from pin_exporter.api.status_errors import ApiResponse, bounded_headers, error_for_status, retry_after_seconds
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -25,7 +25,7 @@ NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 def error_for(
     status: int, body: bytes = b"", *, location: str | None = None, retry_after: str | None = None
 ) -> PollError:
-    answer = Answer(status, location, retry_after, bytearray(body))
+    answer = ApiResponse(status, location, retry_after, bytearray(body))
     return error_for_status(answer, host="api.example", fingerprint="0a1b2c3d", now=NOW)
 
 
@@ -102,7 +102,7 @@ def test_a_body_without_a_message_is_not_quoted(body: bytes) -> None:
 
 def test_what_a_server_echoes_is_redacted_before_it_is_cut() -> None:
     key = "K" * 24
-    answer = Answer(400, body=bytearray(envelope("x" * 190 + key)))
+    answer = ApiResponse(400, body=bytearray(envelope("x" * 190 + key)))
     error = error_for_status(
         answer,
         host="api.example",

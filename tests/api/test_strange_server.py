@@ -18,13 +18,13 @@ import httpx
 import pytest
 import uvloop
 
-from pin_exporter.api.client import MAX_BODY_BYTES, Exchange, PinApi
+from pin_exporter.api.client import MAX_BODY_BYTES, PinClient, RequestResult
 from pin_exporter.api.errors import PollError, RateLimitedError, RequestTimeoutError
 from pin_exporter.api.rate_limit import RequestBudget
-from pin_exporter.api.retry import PinLister
+from pin_exporter.api.retry import RetryingClient
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.polling.poller import AccountPoller
-from pin_exporter.polling.schedule import Cadence
+from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.polling.snapshot import Collector
 from tests.support.clocks import FakeClock
 from tests.support.service import credentials, page, row
@@ -185,13 +185,13 @@ class Talk:
     def __init__(
         self, clients: HttpClients, base_url: str, timeout_seconds: float, patience_seconds: float = 0.1
     ) -> None:
-        api = PinApi(clients.for_url(base_url), base_url, credentials, timeout_seconds)
+        api = PinClient(clients.for_url(base_url), base_url, credentials, timeout_seconds)
         self.api = api
-        self.exchanges: list[Exchange] = []
+        self.exchanges: list[RequestResult] = []
         clock = FakeClock()
-        lister = PinLister(api, RequestBudget(120, clock), clock, random.Random(1), patience_seconds)
+        lister = RetryingClient(api, RequestBudget(120, clock), clock, random.Random(1), patience_seconds)
         self.poller = AccountPoller(
-            "default", lister, Cadence(60.0, None, 60.0), clock, page_size=1000, pages_in_flight=1
+            "default", lister, PollSchedule(60.0, None, 60.0), clock, page_size=1000, pages_in_flight=1
         )
 
     async def files(self) -> int:

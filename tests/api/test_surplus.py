@@ -13,7 +13,7 @@ import uvloop
 from pydantic import SecretStr
 
 from pin_exporter.api import surplus as http_surplus
-from pin_exporter.api.client import PinApi
+from pin_exporter.api.client import PinClient
 from pin_exporter.api.errors import PollError
 from pin_exporter.api.proxy_tls import DIRECT, Route, TlsFiles
 from pin_exporter.api.transport import HttpClients
@@ -49,8 +49,8 @@ class Accounts:
     """Two accounts of one server, who share a pool."""
 
     server: StrangeServer
-    mine: PinApi
-    theirs: PinApi
+    mine: PinClient
+    theirs: PinClient
 
     async def my_files(self) -> int:
         return await _files(self.mine)
@@ -59,7 +59,7 @@ class Accounts:
         return await _files(self.theirs)
 
 
-async def _files(api: PinApi) -> int:
+async def _files(api: PinClient) -> int:
     return (await api.list_pins(offset=0, limit=1, observe=lambda _: None)).totals.files
 
 
@@ -78,7 +78,7 @@ async def accounts(
         url = server.base_url("https" if has_tls else "http")
         pool = clients.for_url(url, Route(TlsFiles(authority.path), SecretStr(through)))
         mine, theirs = partial(credentials, API_KEY), partial(credentials, OTHER_KEY)
-        yield Accounts(server, PinApi(pool, url, mine, 10.0), PinApi(pool, url, theirs, 10.0))
+        yield Accounts(server, PinClient(pool, url, mine, 10.0), PinClient(pool, url, theirs, 10.0))
         assert bool(proxy.heads) == ("proxy" in way)
 
 

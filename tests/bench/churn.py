@@ -10,8 +10,8 @@ from unittest.mock import patch
 from pin_exporter.api.errors import InconsistentError
 from pin_exporter.api.model import Page, Pin, Totals
 from pin_exporter.inventory import reader as inventory
-from pin_exporter.inventory.counter import NOTHING_SHOWN, Tally
-from pin_exporter.inventory.reader import PageSize, Reading
+from pin_exporter.inventory.counter import NOTHING_SHOWN, PinCounter
+from pin_exporter.inventory.reader import InventoryReader, PageSize
 from tests.bench.result import Result
 
 _ROWS: Final = 20_000
@@ -124,7 +124,7 @@ def _naive(pins: RestlessList, limit: int) -> tuple[Sequence[int], str]:
 def _ours(pins: RestlessList, limit: int, in_flight: int) -> tuple[Sequence[int], str]:
     counted: list[int] = []
 
-    class RecordingTally(Tally):
+    class RecordingTally(PinCounter):
         """The real one; a walk that starts again starts with a new one."""
 
         def add(self, pins: Iterable[Pin | None]) -> None:
@@ -132,12 +132,12 @@ def _ours(pins: RestlessList, limit: int, in_flight: int) -> tuple[Sequence[int]
             counted.extend(int(pin.id) for pin in pins if pin)
             super().add(pins)
 
-    def fresh(*args: object) -> Tally:
+    def fresh(*args: object) -> PinCounter:
         counted.clear()
         return RecordingTally(NOTHING_SHOWN)
 
-    with patch.object(inventory, "Tally", fresh):
-        reading = Reading(NOTHING_SHOWN)
+    with patch.object(inventory, "PinCounter", fresh):
+        reading = InventoryReader(NOTHING_SHOWN)
         taking = reading.take(pins.fetch, PageSize(limit), wall=lambda: 0.0, in_flight=in_flight)
         try:
             return counted, str(asyncio.run(taking).verdict)

@@ -98,7 +98,7 @@ def only(objects: Iterable[Object], kind: str, name_end: str = "") -> Object:
 
 
 def has(objects: Iterable[Object], kind: str) -> bool:
-    """Tell whether there is any object of a kind."""
+    """Return whether there is any object of a kind."""
     return any(found["kind"] == kind for found in objects)
 
 

@@ -9,7 +9,7 @@ import pytest
 from pin_exporter.api.errors import REASONS
 from pin_exporter.api.model import VOCABULARIES, Phase
 from pin_exporter.api.request_stats import Operation
-from pin_exporter.metrics.exporter import ProcessMetrics
+from pin_exporter.metrics.exporter import ExporterMetrics
 from pin_exporter.metrics.families import ACCOUNT_FAMILIES
 from pin_exporter.polling.snapshot import Collector
 from pin_exporter.toolkit.exposition.family import PREFIX, Type
@@ -71,7 +71,7 @@ def exported() -> list[Row]:
     ]
     own = [
         Row(metric.samples[0].name, metric.type, tuple(metric.samples[0].labels), "")
-        for metric in ProcessMetrics().registry.collect()
+        for metric in ExporterMetrics().registry.collect()
         if metric.name.startswith(PREFIX)
     ]
     return data + own

@@ -13,7 +13,7 @@ RECORDS: dict[str, Any] = {
     "`/`": report.Report,
     "`/accounts/NAME`": detail.Detail,
     "Account": report.AccountReport,
-    "Notice": notices.Notice,
+    "Notice": notices.Problem,
     "Collector": report_parts.CollectorReport,
     "Inventory": report_parts.InventoryReport,
     "Phase": report_parts.PhaseReport,

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from pin_exporter.api.client import PinApi
+from pin_exporter.api.client import PinClient
 from pin_exporter.api.credentials import Credentials
 from pin_exporter.api.pool import Pool
 from pin_exporter.api.transport import http_client
@@ -132,8 +132,8 @@ async def examined_by(
 ) -> Evidence:
     pair, pool = keys or credentials(), Pool(lambda: client)
 
-    def api(url: str, source: Callable[[], Credentials]) -> PinApi:
-        return PinApi(pool, url, source, timeout_seconds)
+    def api(url: str, source: Callable[[], Credentials]) -> PinClient:
+        return PinClient(pool, url, source, timeout_seconds)
 
     ways = Asking(
         asking(api(setup.base_url, lambda: pair), lambda: pair, clock),

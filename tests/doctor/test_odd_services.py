@@ -40,8 +40,8 @@ def without(good: Service, parameter: str, value: object) -> Service:
     return asked_instead(good, lambda url: url.copy_set_param(parameter, value))
 
 
-def refusing(good: Service, is_refused: Callable[[httpx.QueryParams], bool]) -> Service:
-    return lambda request: httpx.Response(400) if is_refused(request.url.params) else good(request)
+def refusing(good: Service, is_key_rejected: Callable[[httpx.QueryParams], bool]) -> Service:
+    return lambda request: httpx.Response(400) if is_key_rejected(request.url.params) else good(request)
 
 
 def limit_of(params: httpx.QueryParams) -> int:

@@ -95,7 +95,7 @@ def make_trouble(simulated: RunningSimulator, scraping: RunningPrometheus) -> No
 
 
 def is_counted(scraping: RunningPrometheus, truth: Mapping[str, Counted]) -> bool:
-    """Tell whether both exporters show what is there, each pin in its phase, in proven inventories."""
+    """Return whether both exporters show what is there, each pin in its phase, in proven inventories."""
     by = ("account", "instance", "phase")
     shown = scraping.values(f"sum by ({','.join(by)}) (aiozpin_pins) > 0", *by)
     files = scraping.values("aiozpin_files", "account", "instance")

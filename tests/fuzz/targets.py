@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from pin_exporter.api.decode import decode_page
 from pin_exporter.api.errors import MalformedError, PollError, RateLimitedError, ServerError, SettingsError
 from pin_exporter.api.model import Page
-from pin_exporter.api.status_errors import Answer, bounded_headers, error_for_status
+from pin_exporter.api.status_errors import ApiResponse, bounded_headers, error_for_status
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.config.accounts import accounts_of
 from pin_exporter.config.loader import load_settings
@@ -96,7 +96,7 @@ def _use_web_config(path: Path) -> None:
 
 
 def _is_named_by_a_key(content: bytes) -> bool:
-    """Tell whether something is called like a key, as a user can be."""
+    """Return whether something is called like a key, as a user can be."""
 
     def names(node: yaml.Node | None) -> bool:
         if isinstance(node, yaml.MappingNode):
@@ -126,7 +126,7 @@ def _check_body(body: bytes) -> None:
 def _check_refusal(answered: tuple[int, list[tuple[str, str]], bytes]) -> None:
     status, headers, body = answered
     kept = bounded_headers(headers)
-    answer = Answer(status, kept.get("location"), kept.get("retry-after"), bytearray(body))
+    answer = ApiResponse(status, kept.get("location"), kept.get("retry-after"), bytearray(body))
     error = error_for_status(answer, host="api.test", fingerprint="0", now=NOW, redact=credentials().redact)
     check_line(str(error))
     if isinstance(error, RateLimitedError | ServerError) and error.retry_after_seconds is not None:

@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pin_exporter.api.model import MAX_INTEGER, VOCABULARIES, Phase, Pin, phase_of
-from pin_exporter.inventory.counter import AGE_BOUNDS, SIZE_BOUNDS, Held, Inventory, Kind, Shown, Tally
+from pin_exporter.inventory.counter import (
+    AGE_BOUNDS,
+    SIZE_BOUNDS,
+    Inventory,
+    Kind,
+    PinCounter,
+    PinTotals,
+    Shown,
+)
 
 NOW = 1_750_000_000.0
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,7 +53,7 @@ ROWS = st.lists(st.none() | PINS, max_size=40)
 
 
 def tallied(*pins: Pin | None, now: float = NOW, shown: Shown | None = None) -> Inventory:
-    tally = Tally(shown) if shown else Tally()
+    tally = PinCounter(shown) if shown else PinCounter()
     tally.add(pins)
     return tally.inventory(now)
 
@@ -75,7 +83,7 @@ def cumulative(counts: tuple[int, ...]) -> list[int]:
 def test_a_tally_equals_a_plain_count_however_the_rows_are_split(
     rows: list[Pin | None], cuts: list[int]
 ) -> None:
-    tally = Tally()
+    tally = PinCounter()
     edges = [0, *sorted(cuts), len(rows)]
     for start, end in pairwise(edges):
         tally.add(rows[min(start, len(rows)) : end])
@@ -89,7 +97,7 @@ def test_a_tally_equals_a_plain_count_however_the_rows_are_split(
 
     statuses = [(pin.status or "none", phase) for pin, phase in zip(pins, phases, strict=True)]
     held = {
-        status: Held(
+        status: PinTotals(
             statuses.count(status),
             sum(pin.size or 0 for pin, own in zip(pins, statuses, strict=True) if own == status),
         )
@@ -165,8 +173,8 @@ def test_made_up_words_are_bounded_and_no_pin_is_lost_to_them(
 
 def test_a_known_word_is_shown_however_many_others_came_first() -> None:
     inventory = tallied(*with_status(*(f"w{number}" for number in range(100)), "unpinOutOfMoney"))
-    assert inventory.by_status["unpinOutOfMoney", Phase.REMOVED] == Held(1, 0)
-    assert inventory.by_status["other", Phase.UNKNOWN] == Held(100 - (32 - len(VOCABULARIES[1])), 0)
+    assert inventory.by_status["unpinOutOfMoney", Phase.REMOVED] == PinTotals(1, 0)
+    assert inventory.by_status["other", Phase.UNKNOWN] == PinTotals(100 - (32 - len(VOCABULARIES[1])), 0)
 
 
 def test_a_word_too_many_keeps_its_phase() -> None:
@@ -216,8 +224,8 @@ def test_words_shown_once_stay_shown(walks: list[list[Pin | None]]) -> None:
 def test_words_stay_admitted_when_others_come_first_the_next_time() -> None:
     first = tallied(*with_status(*(f"w{number}" for number in range(40)))).shown
     second = tallied(*with_status(*(f"new{number}" for number in range(40)), "w3"), shown=first)
-    assert second.by_status["w3", Phase.UNKNOWN] == Held(1, 0)
-    assert second.by_status["other", Phase.UNKNOWN] == Held(40, 0)
+    assert second.by_status["w3", Phase.UNKNOWN] == PinTotals(1, 0)
+    assert second.by_status["other", Phase.UNKNOWN] == PinTotals(40, 0)
     assert second.shown == first
 
 
@@ -292,7 +300,7 @@ def test_dates_at_the_ends_of_time_in_any_zone_are_counted(date: datetime, hours
 def test_an_empty_account_shows_zeros_of_the_newest_vocabulary() -> None:
     inventory = tallied()
     assert {word for word, _ in inventory.by_status} == VOCABULARIES[1].keys()
-    assert set(inventory.by_status.values()) == {Held(0, 0)}
+    assert set(inventory.by_status.values()) == {PinTotals(0, 0)}
     assert (inventory.newest_at, inventory.oldest_unfinished_at) == (None, None)
 
 
@@ -300,12 +308,12 @@ def test_more_kinds_of_rows_than_are_remembered_are_all_counted() -> None:
     pins = [Pin(str(n), status=f"w{n % 3_000}", sub_hash_status=f"s{n % 7}", size=1) for n in range(6_000)]
     inventory = tallied(*pins)
     assert sum(held.size for held in inventory.by_status.values()) == 6_000
-    assert inventory.by_status["w31", Phase.UNKNOWN] == Held(2, 2)
-    assert inventory.by_status["other", Phase.UNKNOWN] == Held(6_000 - 64, 6_000 - 64)
+    assert inventory.by_status["w31", Phase.UNKNOWN] == PinTotals(2, 2)
+    assert inventory.by_status["other", Phase.UNKNOWN] == PinTotals(6_000 - 64, 6_000 - 64)
 
 
 def test_an_inventory_does_not_change_when_the_count_goes_on() -> None:
-    tally = Tally()
+    tally = PinCounter()
     tally.add(with_status("DONE"))
     before = tally.inventory(NOW)
     tally.add(with_status("DONE", "FAILED"))

@@ -8,7 +8,7 @@ from pin_exporter.inventory.label_limit import (
     MAX_WORDS,
     NO_WORD,
     OTHER_WORD,
-    WordList,
+    LabelLimiter,
     status_labels,
 )
 
@@ -29,7 +29,7 @@ def test_the_bounds_are_those_of_the_metric_contract() -> None:
 
 @given(st.lists(WORDS, max_size=100))
 def test_no_more_than_32_words_are_admitted_and_the_same_word_gets_the_same_label(words: list[str]) -> None:
-    admitted = WordList()
+    admitted = LabelLimiter()
     labels = {word: admitted.label(word) for word in words}
     assert len(set(labels.values()) - {OTHER_WORD, NO_WORD}) <= 32
     assert all(label in (word or NO_WORD, OTHER_WORD) for word, label in labels.items())
@@ -38,7 +38,7 @@ def test_no_more_than_32_words_are_admitted_and_the_same_word_gets_the_same_labe
 
 
 def test_the_thirty_third_word_is_other() -> None:
-    words = WordList()
+    words = LabelLimiter()
     assert [words.label(f"w{number}") for number in range(34)] == [
         *(f"w{number}" for number in range(32)),
         OTHER_WORD,
@@ -47,20 +47,20 @@ def test_the_thirty_third_word_is_other() -> None:
 
 
 def test_words_shown_before_come_first_and_take_up_room() -> None:
-    words = WordList(f"old{number}" for number in range(31))
+    words = LabelLimiter(f"old{number}" for number in range(31))
     assert words.label("new") == "new"
     assert words.label("newer") == OTHER_WORD
     assert words.label("old30") == "old30"
 
 
 def test_known_words_take_up_no_room() -> None:
-    words = WordList((f"old{number}" for number in range(32)), unlimited=KNOWN_WORDS)
+    words = LabelLimiter((f"old{number}" for number in range(32)), unlimited=KNOWN_WORDS)
     assert {words.label(word) for word in KNOWN_WORDS} == KNOWN_WORDS
     assert words.label("new") == OTHER_WORD
 
 
 def test_words_for_none_and_other_take_up_no_room() -> None:
-    words = WordList([NO_WORD, OTHER_WORD, *(f"old{number}" for number in range(31))])
+    words = LabelLimiter([NO_WORD, OTHER_WORD, *(f"old{number}" for number in range(31))])
     assert [words.label(word) for word in (None, "", NO_WORD, OTHER_WORD)] == [
         "none",
         "none",
@@ -71,8 +71,8 @@ def test_words_for_none_and_other_take_up_no_room() -> None:
 
 
 def test_a_word_of_64_characters_is_shown_and_a_longer_one_is_not() -> None:
-    assert WordList().label("x" * 64) == "x" * 64
-    assert WordList().label("x" * 65) == OTHER_WORD
+    assert LabelLimiter().label("x" * 64) == "x" * 64
+    assert LabelLimiter().label("x" * 65) == OTHER_WORD
 
 
 @given(SEEN)

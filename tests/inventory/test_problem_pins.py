@@ -5,13 +5,13 @@ from itertools import permutations
 import pytest
 
 from pin_exporter.api.model import Metadata, Pin
-from pin_exporter.inventory.counter import Tally
+from pin_exporter.inventory.counter import PinCounter
 from pin_exporter.inventory.problem_pins import (
     MAX_TEXT_LENGTH,
     MOST_PINS,
     NOTHING_TO_ATTEND,
-    Attention,
     NotedPin,
+    ProblemPins,
     Shortlist,
 )
 
@@ -34,8 +34,8 @@ def noted(pins: Iterable[Pin], *, oldest: bool = False) -> list[str]:
     return [each.id for each in shortlist.pins()]
 
 
-def attention_of(*pins: Pin) -> Attention:
-    tally = Tally()
+def attention_of(*pins: Pin) -> ProblemPins:
+    tally = PinCounter()
     tally.add(pins)
     return tally.inventory(now=START.timestamp()).attention
 

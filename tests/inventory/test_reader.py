@@ -16,8 +16,8 @@ from pin_exporter.api.errors import (
     UnauthorizedError,
 )
 from pin_exporter.api.model import Page, Phase, Verdict
-from pin_exporter.inventory.counter import NOTHING_SHOWN, Held, Shown
-from pin_exporter.inventory.reader import MIN_PAGE_SIZE, FetchPage, PageSize, Reading
+from pin_exporter.inventory.counter import NOTHING_SHOWN, PinTotals, Shown
+from pin_exporter.inventory.reader import MIN_PAGE_SIZE, FetchPage, InventoryReader, PageSize
 from pin_exporter.polling.snapshot import Counted
 from tests.inventory.test_walk import CHANGES
 from tests.support.lists import Change, PinList, inserted, removed, removed_share, size_of
@@ -30,7 +30,7 @@ async def count_and_look_round(
 ) -> Counted:
     """Take an inventory; whatever comes of it, no task may be left behind."""
     try:
-        return await Reading(shown).take(fetch, page_size, wall=lambda: NOW, in_flight=in_flight)
+        return await InventoryReader(shown).take(fetch, page_size, wall=lambda: NOW, in_flight=in_flight)
     finally:
         callers = {task for task in asyncio.all_tasks() if task.get_name() == "caller"}
         assert asyncio.all_tasks() - callers == {asyncio.current_task()}
@@ -63,7 +63,7 @@ def test_an_undisturbed_account_is_counted_exactly(in_flight: int) -> None:
     pins = PinList(list(range(60)))
     counted = count(pins.fetch, in_flight=in_flight)
     assert numbers_of(counted) == set(range(60))
-    assert counted.inventory.by_status["DONE", Phase.PINNED] == Held(60, 2**60 - 1)
+    assert counted.inventory.by_status["DONE", Phase.PINNED] == PinTotals(60, 2**60 - 1)
     assert counted.verdict is Verdict.CONSISTENT
     assert counted.reported == pins.totals
     assert counted.unaccounted_files == 0
@@ -362,7 +362,7 @@ def test_a_cancelled_inventory_takes_its_pages_along() -> None:
 def test_words_shown_before_are_shown_again() -> None:
     shown = Shown((("melted", Phase.UNKNOWN),), ("odd",))
     counted = count(PinList([0]).fetch, shown=shown)
-    assert counted.inventory.by_status["melted", Phase.UNKNOWN] == Held(0, 0)
+    assert counted.inventory.by_status["melted", Phase.UNKNOWN] == PinTotals(0, 0)
     assert counted.inventory.by_sub_hash_status == {"odd": 0, "none": 1}
 
 

@@ -20,8 +20,15 @@ from hypothesis import strategies as st
 from pin_exporter.api.errors import InconsistentError, MalformedError, PollError, ServerError
 from pin_exporter.api.model import Page, Pin, Totals, Verdict, phase_of
 from pin_exporter.inventory import reader as inventory
-from pin_exporter.inventory.counter import AGE_BOUNDS, NOTHING_SHOWN, SIZE_BOUNDS, Inventory, Shown, Tally
-from pin_exporter.inventory.reader import PageSize, Reading
+from pin_exporter.inventory.counter import (
+    AGE_BOUNDS,
+    NOTHING_SHOWN,
+    SIZE_BOUNDS,
+    Inventory,
+    PinCounter,
+    Shown,
+)
+from pin_exporter.inventory.reader import InventoryReader, PageSize
 from pin_exporter.polling.snapshot import Counted
 from tests.support.clocks import settle
 
@@ -198,7 +205,7 @@ def read(
     """Read the list while the script is played; None if the reading says that it could not."""
     rows: list[Pin] = []
 
-    class RecordingTally(Tally):
+    class RecordingTally(PinCounter):
         """The real one; each new one is the beginning of a walk."""
 
         def __init__(self, shown: Shown = NOTHING_SHOWN) -> None:
@@ -212,7 +219,7 @@ def read(
             super().add(pins)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inventory, "Tally", RecordingTally)
+        patch.setattr(inventory, "PinCounter", RecordingTally)
         counted = asyncio.run(_play(server, script, PageSize(page_size), in_flight, repeat=repeat))
     return None if counted is None else Read(counted, rows, server)
 
@@ -221,7 +228,7 @@ async def _play(
     server: Server, script: Sequence[Turn], page_size: PageSize, in_flight: int, *, repeat: bool
 ) -> Counted | None:
     turns = iter(list(script) * (MOST_ANSWERS // max(1, len(script)) if repeat else 1))
-    reading = Reading(NOTHING_SHOWN)
+    reading = InventoryReader(NOTHING_SHOWN)
     for _ in range(MOST_ERRORS + 1):
         task = asyncio.ensure_future(
             reading.take(server.fetch, page_size, wall=lambda: NOW, in_flight=in_flight)

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from pin_exporter.api.model import Verdict
-from pin_exporter.api.request_stats import Traffic
+from pin_exporter.api.request_stats import RequestStats
 from pin_exporter.metrics.families import ACCOUNT_FAMILIES
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector, Counted
 from pin_exporter.toolkit.exposition.family import PREFIX, Type
@@ -208,7 +208,9 @@ def test_request_durations_have_one_histogram_for_each_operation() -> None:
 
     assert ends == [("totals", 9), ("list", 15)]
     assert sums == [("totals", 0.875), ("list", 103.5)]
-    assert metric(FAMILIES["api_request_duration_seconds"], replace(FULL, traffic=Traffic())).samples == []
+    assert (
+        metric(FAMILIES["api_request_duration_seconds"], replace(FULL, traffic=RequestStats())).samples == []
+    )
 
 
 def test_names_are_unique_and_only_counters_end_in_total() -> None:

@@ -20,7 +20,7 @@ from pin_exporter.api.errors import OutputError
 from pin_exporter.api.model import Phase, Totals, Verdict
 from pin_exporter.commands.cli import main
 from pin_exporter.config.flags import FORMAT_NAMES
-from pin_exporter.inventory.counter import Held
+from pin_exporter.inventory.counter import PinTotals
 from pin_exporter.metrics.exporter import build_info_alone
 from pin_exporter.once.command import run_once
 from pin_exporter.once.output import check_output, write_file
@@ -297,9 +297,9 @@ def test_a_table_tells_each_account_in_a_line() -> None:
 
 def test_a_table_of_large_accounts_fits_into_100_columns() -> None:
     by_status = {
-        ("DONE", Phase.PINNED): Held(1_234_567, 10**15),
-        ("PENDING", Phase.IN_PROGRESS): Held(99_999, 0),
-        ("unpinOutOfMoney", Phase.REMOVED): Held(99_999, 10**12),
+        ("DONE", Phase.PINNED): PinTotals(1_234_567, 10**15),
+        ("PENDING", Phase.IN_PROGRESS): PinTotals(99_999, 0),
+        ("unpinOutOfMoney", Phase.REMOVED): PinTotals(99_999, 10**12),
     }
     inventory = replace(INVENTORY, pins=1_434_565, by_status=MappingProxyType(by_status))
     counted = replace(COUNTED, inventory=inventory, verdict=Verdict.INCONSISTENT)

@@ -13,7 +13,7 @@ from pin_exporter.api.pool import Pool
 from pin_exporter.api.proxy_tls import Route
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.config.accounts import Account
-from pin_exporter.polling.manager import Exporter
+from pin_exporter.polling.manager import PollerManager
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
 from tests.support.clocks import FakeClock
 from tests.support.service import Service, served_by
@@ -70,7 +70,7 @@ class Running:
         self.clock = FakeClock(elapsed=START)
         self.service = Service(self.clock, pins)
         self.clients = _Clients(self.service)
-        self.exporter = Exporter(accounts, self.clients, self.clock, random.Random(seed))
+        self.exporter = PollerManager(accounts, self.clients, self.clock, random.Random(seed))
         self.unready_at_first = self.exporter.unready()
         if seconds:
             asyncio.run(self.clock.run_until(START + seconds, self._work))
@@ -177,7 +177,7 @@ def test_an_account_that_cannot_be_polled_holds_up_no_other() -> None:
     clock = FakeClock(elapsed=START)
     clients = _Clients(_Broken(clock, 3))
     accounts = [account("bad", api_key=SecretStr("broken")), account("good")]
-    exporter = Exporter(accounts, clients, clock, random.Random(1))
+    exporter = PollerManager(accounts, clients, clock, random.Random(1))
 
     async def work() -> None:
         await exporter.run()
@@ -195,7 +195,7 @@ class Changed:
     def __init__(self, before: list[Account], after: list[Account], pins: int = 3) -> None:
         self.clock = FakeClock(elapsed=START)
         self.service = Service(self.clock, pins)
-        self.exporter = Exporter(before, _Clients(self.service), self.clock, random.Random(1))
+        self.exporter = PollerManager(before, _Clients(self.service), self.clock, random.Random(1))
         self.before: dict[str, AccountSnapshot] = {}
         self.right_after: dict[str, AccountSnapshot] = {}
         self.after = after
@@ -281,7 +281,7 @@ def test_no_update_however_often_forgets_the_requests_of_the_last_minute(between
     clock = FakeClock(elapsed=START)
     service = Service(clock, 950)
     before = [account("a", **KEYED, poll_interval=1.0)]
-    exporter = Exporter(before, _Clients(service), clock, random.Random(1))
+    exporter = PollerManager(before, _Clients(service), clock, random.Random(1))
 
     async def work() -> None:
         async with asyncio.TaskGroup() as group:
@@ -325,7 +325,7 @@ def test_a_key_that_comes_into_a_file_brings_its_budget_with_it(tmp_path: Path) 
 
 def test_an_update_while_it_ends_begins_nothing() -> None:
     clock = FakeClock(elapsed=START)
-    exporter = Exporter([own("a")], _Clients(Service(clock, 3)), clock, random.Random(1))
+    exporter = PollerManager([own("a")], _Clients(Service(clock, 3)), clock, random.Random(1))
 
     async def work() -> None:
         running = asyncio.create_task(exporter.run())
@@ -339,7 +339,7 @@ def test_an_update_while_it_ends_begins_nothing() -> None:
 
 
 def test_an_update_whose_key_cannot_be_read_changes_nothing(tmp_path: Path) -> None:
-    exporter = Exporter([own("a")], _Clients(Service(FakeClock(), 0)), FakeClock(), random.Random(1))
+    exporter = PollerManager([own("a")], _Clients(Service(FakeClock(), 0)), FakeClock(), random.Random(1))
     before = dict(exporter._polled)
     with pytest.raises(SettingsError, match="account b: api_key_file: cannot read the file"):
         exporter.update([account("b", api_key=KeyFile(tmp_path / "missing"))])
@@ -349,7 +349,9 @@ def test_an_update_whose_key_cannot_be_read_changes_nothing(tmp_path: Path) -> N
 def test_an_update_closes_the_connections_that_no_account_needs_any_more() -> None:
     clock = FakeClock(elapsed=START)
     clients = _Clients(Service(clock, 3))
-    exporter = Exporter([own("a"), own("b", proxy_url=SecretStr("direct"))], clients, clock, random.Random(1))
+    exporter = PollerManager(
+        [own("a"), own("b", proxy_url=SecretStr("direct"))], clients, clock, random.Random(1)
+    )
 
     async def work() -> None:
         async with asyncio.TaskGroup() as group:
@@ -385,7 +387,7 @@ def test_an_update_leaves_accounts_that_share_a_budget_alone_as_long_as_none_of_
 def test_polling_begins_with_keys_that_were_read_before_and_reads_none_itself(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("from-a-file\n")
-    exporter = Exporter([own("a")], _Clients(Service(FakeClock(), 0)), FakeClock(), random.Random(1))
+    exporter = PollerManager([own("a")], _Clients(Service(FakeClock(), 0)), FakeClock(), random.Random(1))
 
     keyed = exporter.read_keys([account("b", api_key=KeyFile(file)), account("c", api_key=KeyFile(file))])
     file.unlink()
@@ -399,7 +401,7 @@ async def updated_in_mid_walk(turns: int) -> int:
     """Let an account go so many turns of the loop after its first request; return how many it made."""
     clock = FakeClock(elapsed=START)
     service = Service(clock, 95)
-    exporter = Exporter(
+    exporter = PollerManager(
         [own("a", page_size=10, pages_in_flight=4)], _Clients(service), clock, random.Random(1)
     )
     begun = asyncio.Event()

@@ -9,9 +9,9 @@ from prometheus_client import CollectorRegistry
 from pin_exporter.api.errors import REASONS
 from pin_exporter.api.model import Verdict
 from pin_exporter.polling.poller import AccountPoller
-from pin_exporter.polling.schedule import Cadence
+from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.polling.snapshot import Collector, Health, PollRecord
-from pin_exporter.toolkit.exposition.renderer import Exposition, Format
+from pin_exporter.toolkit.exposition.renderer import Format, Renderer
 from tests.support.clocks import FakeClock
 from tests.support.service import Service, page, pin_lister, row
 
@@ -36,11 +36,11 @@ class Polled:
         lister, budget = pin_lister(
             self.service, self.clock, per_minute=per_minute, patience_seconds=poll_interval
         )
-        cadence = Cadence(poll_interval, stale_after, budget.background_per_minute)
+        cadence = PollSchedule(poll_interval, stale_after, budget.background_per_minute)
         self.poller = AccountPoller(
             "a", lister, cadence, self.clock, page_size=PAGE_SIZE, pages_in_flight=1, size_limit_bytes=9
         )
-        self._exposition = Exposition(lambda: [self.poller.snapshot], CollectorRegistry(), self.clock.elapsed)
+        self._exposition = Renderer(lambda: [self.poller.snapshot], CollectorRegistry(), self.clock.elapsed)
 
     def health(self, collector: Collector = Collector.TOTALS) -> Health:
         return self.poller.snapshot.health[collector]
@@ -371,7 +371,7 @@ def test_each_collectors_data_grow_old_by_themselves_and_come_back() -> None:
 
 @pytest.mark.parametrize(("requests", "interval"), [(1, 60), (60, 60), (61, 61), (120, 120), (1_010, 1_010)])
 def test_the_inventory_takes_no_more_than_half_the_budget(requests: int, interval: float) -> None:
-    cadence = Cadence(60.0, None, walk_requests_per_minute=60.0)
+    cadence = PollSchedule(60.0, None, walk_requests_per_minute=60.0)
     assert cadence.inventory_interval(requests, 0.0) == interval
 
 
@@ -704,7 +704,7 @@ def test_who_takes_over_an_account_keeps_the_record() -> None:
     polled = Polled(pins=120)
     polled.poll()
     lister, _ = pin_lister(polled.service, polled.clock)
-    cadence = Cadence(10.0, None, 60.0)
+    cadence = PollSchedule(10.0, None, 60.0)
     heir = AccountPoller(
         "a", lister, cadence, polled.clock, page_size=9, pages_in_flight=1, before=polled.poller.snapshot
     )

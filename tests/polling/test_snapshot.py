@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from pin_exporter.api.errors import REASONS
 from pin_exporter.api.model import Pin, Totals, Verdict
-from pin_exporter.api.request_stats import DURATION_BOUNDS, Operation, Traffic
-from pin_exporter.inventory.counter import Tally
+from pin_exporter.api.request_stats import DURATION_BOUNDS, Operation, RequestStats
+from pin_exporter.inventory.counter import PinCounter
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector, Counted, Health, PollRecord
 from tests.support.samples import FULL, UNTRIED
 
@@ -103,7 +103,7 @@ def test_the_health_of_one_collector_changes_without_the_other() -> None:
 
 @pytest.mark.parametrize(("files", "unaccounted"), [(5, 3), (2, 0), (1, -1)])
 def test_unaccounted_files_are_those_reported_but_not_counted(files: int, unaccounted: int) -> None:
-    tally = Tally()
+    tally = PinCounter()
     tally.add([Pin("a"), Pin("b"), None])
     counted = Counted(tally.inventory(0.0), Verdict.CONSISTENT, 1, Totals(files, 0))
     assert counted.unaccounted_files == unaccounted
@@ -121,7 +121,7 @@ def test_unaccounted_files_are_those_reported_but_not_counted(files: int, unacco
     )
 )
 def test_traffic_adds_up(requests: list[tuple[Operation, str, float, int]]) -> None:
-    traffic = Traffic()
+    traffic = RequestStats()
     for request in requests:
         traffic = traffic.requested(*request)
     kinds = [(operation, code) for operation, code, _, _ in requests]
@@ -138,7 +138,7 @@ def test_traffic_adds_up(requests: list[tuple[Operation, str, float, int]]) -> N
 
 
 def test_codes_that_http_does_not_know_are_counted_together() -> None:
-    traffic = Traffic()
+    traffic = RequestStats()
     for code in ("error", "200", "503", *map(str, range(600, 1000))):
         traffic = traffic.requested(Operation.LIST, code, 1.0, 0)
     assert {code: times for (_, code), times in traffic.requests.items()} == {
@@ -150,22 +150,22 @@ def test_codes_that_http_does_not_know_are_counted_together() -> None:
 
 
 def test_retries_and_throttling_are_counted_without_touching_the_traffic_before() -> None:
-    before = Traffic()
+    before = RequestStats()
     after = before.retried("timeout").retried("timeout").retried("tls").throttled(1.5).throttled(0.25)
     assert after.retries == dict.fromkeys(REASONS, 0) | {"timeout": 2, "tls": 1}
     assert after.throttled_seconds == 1.75
-    assert before == Traffic()
+    assert before == RequestStats()
 
 
-@pytest.mark.parametrize("moment", [HEALTH, Traffic(), snapshot()])
-def test_a_moment_cannot_be_changed(moment: Health | Traffic | AccountSnapshot) -> None:
+@pytest.mark.parametrize("moment", [HEALTH, RequestStats(), snapshot()])
+def test_a_moment_cannot_be_changed(moment: Health | RequestStats | AccountSnapshot) -> None:
     for field in dataclasses.fields(moment):
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(moment, field.name, None)
 
 
 def test_the_counts_of_failures_cannot_be_changed_in_place() -> None:
-    for counts in (HEALTH.failures, failed(HEALTH, "tls").failures, Traffic().retries):
+    for counts in (HEALTH.failures, failed(HEALTH, "tls").failures, RequestStats().retries):
         with pytest.raises(TypeError):
             counts["tls"] = 7  # type: ignore[index]
 

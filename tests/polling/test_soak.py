@@ -22,10 +22,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from pin_exporter.api.errors import REASONS
-from pin_exporter.metrics.exporter import ProcessMetrics
+from pin_exporter.metrics.exporter import ExporterMetrics
 from pin_exporter.polling.poller import AccountPoller
-from pin_exporter.polling.schedule import Cadence
-from pin_exporter.toolkit.exposition.renderer import Exposition, Format
+from pin_exporter.polling.schedule import PollSchedule
+from pin_exporter.toolkit.exposition.renderer import Format, Renderer
 from tests.support.clocks import FakeClock
 from tests.support.service import Service, page, pin_lister, row
 
@@ -102,7 +102,7 @@ class RestlessAccount:
         self._created = pins
         self._outages_from = outages_from
         lister, budget = pin_lister(self.service, clock, patience_seconds=INTERVAL)
-        cadence = Cadence(INTERVAL, None, budget.background_per_minute)
+        cadence = PollSchedule(INTERVAL, None, budget.background_per_minute)
         self.poller = AccountPoller(name, lister, cadence, clock, page_size=PAGE_SIZE, pages_in_flight=4)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -160,8 +160,8 @@ class Day:
             RestlessAccount("wordy", self.clock, pins=90, outages_from=9 * HOUR, new_words=True),
         ]
         snapshots = [account.poller for account in self.accounts]
-        self._exposition = Exposition(
-            lambda: [poller.snapshot for poller in snapshots], ProcessMetrics().registry, self.clock.elapsed
+        self._exposition = Renderer(
+            lambda: [poller.snapshot for poller in snapshots], ExporterMetrics().registry, self.clock.elapsed
         )
         self.vanished = 0
         self.memory_when_warm = 0

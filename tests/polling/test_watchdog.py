@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
-from pin_exporter.polling.watchdog import Liveness
+from pin_exporter.polling.watchdog import Watchdog
 from tests.polling.test_poller import Polled
 from tests.support.clocks import settle
 from tests.support.samples import FULL
@@ -18,7 +18,7 @@ class Watched(Polled):
 
     def __init__(self, pins: int = 3, *, per_minute: int = 120) -> None:
         super().__init__(pins, per_minute=per_minute)
-        self.liveness = Liveness(lambda: [self.poller], self.clock.elapsed)
+        self.liveness = Watchdog(lambda: [self.poller], self.clock.elapsed)
 
     def watch_for(self, seconds: float) -> list[str]:
         async def work() -> None:
@@ -98,7 +98,7 @@ class Stuck:
 
 def test_an_account_that_waits_for_a_budget_that_others_use_up_is_alive() -> None:
     now = 0.0
-    liveness = Liveness(lambda: [Stuck(FULL, waiting=True)], lambda: now)
+    liveness = Watchdog(lambda: [Stuck(FULL, waiting=True)], lambda: now)
     for _ in range(200):
         liveness._look()
         now += 60
@@ -123,7 +123,7 @@ def test_a_page_that_waits_for_the_budget_says_so() -> None:
 def test_of_many_that_are_stuck_ten_are_named() -> None:
     now = 0.0
     pollers = [Stuck(replace(FULL, account=f"a{number}")) for number in range(9)]
-    liveness = Liveness(lambda: pollers, lambda: now)
+    liveness = Watchdog(lambda: pollers, lambda: now)
     for _ in range(100):
         liveness._look()
         now += 60

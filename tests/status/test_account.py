@@ -3,8 +3,8 @@ import json
 from dataclasses import replace
 
 from pin_exporter.api.model import Phase, Verdict
-from pin_exporter.inventory.counter import Held
-from pin_exporter.inventory.problem_pins import Attention, NotedPin
+from pin_exporter.inventory.counter import PinTotals
+from pin_exporter.inventory.problem_pins import NotedPin, ProblemPins
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector, PollRecord
 from pin_exporter.status.account import detail
 from pin_exporter.status.report import account_report
@@ -17,8 +17,11 @@ FAILED = NotedPin("id-f", "name", "bafy", "failed", NOW.wall - 60, 7)
 QUEUED = NotedPin("id-q", None, None, None, None, None)
 
 
-def attended(attention: Attention) -> AccountSnapshot:
-    by_status = {("failed", Phase.FAILED): Held(51, 0), ("unpinOutOfMoney", Phase.REMOVED): Held(3, 0)}
+def attended(attention: ProblemPins) -> AccountSnapshot:
+    by_status = {
+        ("failed", Phase.FAILED): PinTotals(51, 0),
+        ("unpinOutOfMoney", Phase.REMOVED): PinTotals(3, 0),
+    }
     inventory = replace(INVENTORY, by_status=by_status, attention=attention)
     return replace(FULL, counted=replace(COUNTED, inventory=inventory))
 
@@ -29,7 +32,7 @@ def test_a_detail_has_the_same_report_of_the_account_as_the_overview() -> None:
 
 
 def test_each_list_says_how_many_there_are_which_and_where_help_is() -> None:
-    told = detail(attended(Attention((FAILED,), (), (QUEUED,))), NOW, "").attention
+    told = detail(attended(ProblemPins((FAILED,), (), (QUEUED,))), NOW, "").attention
     assert told is not None
     assert (told.failed.total, told.out_of_money.total, told.in_progress.total) == (51, 3, 1)
     assert told.failed.runbook_url == runbook_url("AIOZPinPinsFailed")
@@ -45,7 +48,9 @@ def test_each_list_says_how_many_there_are_which_and_where_help_is() -> None:
 def test_a_list_of_pins_whose_word_is_counted_under_other_is_not_said_to_be_empty() -> None:
     dropped = replace(FAILED, status="UNPINOUTOFMONEY")
     inventory = replace(
-        INVENTORY, by_status={("other", Phase.REMOVED): Held(1, 0)}, attention=Attention((), (dropped,))
+        INVENTORY,
+        by_status={("other", Phase.REMOVED): PinTotals(1, 0)},
+        attention=ProblemPins((), (dropped,)),
     )
     told = detail(replace(FULL, counted=replace(COUNTED, inventory=inventory)), NOW, "").attention
     assert told is not None
@@ -54,13 +59,13 @@ def test_a_list_of_pins_whose_word_is_counted_under_other_is_not_said_to_be_empt
 
 def test_a_pin_from_the_future_has_no_negative_age() -> None:
     future = replace(FAILED, date_pinned=NOW.wall + 1e6)
-    told = detail(attended(Attention((future,))), NOW, "").attention
+    told = detail(attended(ProblemPins((future,))), NOW, "").attention
     assert told is not None
     assert told.failed.pins[0].age_seconds == 0.0
 
 
 def test_pins_of_an_inventory_that_is_too_old_are_not_shown() -> None:
-    snapshot = attended(Attention((FAILED,)))
+    snapshot = attended(ProblemPins((FAILED,)))
     assert detail(snapshot, Now(9_999.0, NOW.wall), "").attention is None
     assert detail(UNTRIED, NOW, "").attention is None
 
@@ -79,6 +84,6 @@ def test_the_last_polls_come_newest_first_for_each_collector() -> None:
 
 def test_a_detail_is_json_whatever_pins_are_called() -> None:
     odd = replace(FAILED, name="\ud800\u202e\x00", date_pinned=1e12)
-    told = json.dumps(dataclasses.asdict(detail(attended(Attention((odd,))), NOW, "")), allow_nan=False)
+    told = json.dumps(dataclasses.asdict(detail(attended(ProblemPins((odd,))), NOW, "")), allow_nan=False)
     assert told.isascii()
     assert json.loads(told)["attention"]["failed"]["pins"][0]["name"] == odd.name

@@ -13,8 +13,8 @@ from coloraide import Color
 from dev.grafana.colours import PHASE_COLOURS
 from dev.grafana.project import ROOT
 from pin_exporter.api.model import Phase
-from pin_exporter.inventory.counter import Held
-from pin_exporter.inventory.problem_pins import Attention, NotedPin
+from pin_exporter.inventory.counter import PinTotals
+from pin_exporter.inventory.problem_pins import NotedPin, ProblemPins
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector, PollRecord
 from pin_exporter.simulator.names import HOSTILE_NAMES
 from pin_exporter.status.account import detail
@@ -61,8 +61,8 @@ def account(snapshot: AccountSnapshot, now: Now = NOW) -> Document:
 def holding(*names: str | None, word: str = "failed") -> AccountSnapshot:
     """Return an account whose failed pins have these names, with everything else as odd as can be."""
     pins = tuple(NotedPin(f"id{name}", name, name, name, 1e15, None) for name in names)
-    by_status = {("failed", Phase.FAILED): Held(60, 0), (word, Phase.UNKNOWN): Held(1, 0)}
-    inventory = replace(INVENTORY, by_status=by_status, attention=Attention(pins, pins, pins))
+    by_status = {("failed", Phase.FAILED): PinTotals(60, 0), (word, Phase.UNKNOWN): PinTotals(1, 0)}
+    inventory = replace(INVENTORY, by_status=by_status, attention=ProblemPins(pins, pins, pins))
     return replace(FULL, counted=replace(COUNTED, inventory=inventory))
 
 
@@ -110,8 +110,8 @@ def test_errors_and_words_of_the_api_are_escaped_as_well() -> None:
 
 
 def test_pins_without_name_cid_status_date_or_size_say_so() -> None:
-    inventory = replace(INVENTORY, by_status={("failed", Phase.FAILED): Held(1, 0)})
-    bare = Attention((NotedPin("the-id", None, None, None, None, None),))
+    inventory = replace(INVENTORY, by_status={("failed", Phase.FAILED): PinTotals(1, 0)})
+    bare = ProblemPins((NotedPin("the-id", None, None, None, None, None),))
     counted = replace(COUNTED, inventory=replace(inventory, attention=bare))
     words = account(replace(FULL, counted=counted)).words
     assert "no name no CID the-id none no date not known" in words
@@ -175,7 +175,7 @@ def test_links_are_relative_and_those_to_runbooks_are_the_alerts_own() -> None:
 
 
 def test_where_nobody_knows_the_documents_there_are_no_links_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("pages.documents_url", "runbooks.documents_url"):
+    for module in ("status.pages.documents_url", "status.runbooks.documents_url"):
         monkeypatch.setattr(f"pin_exporter.{module}", lambda: None)
     for page in (overview(FAILING), account(holding("x"))):
         assert not [link for link in page.links if "None" in link or "http" in link]
@@ -244,7 +244,9 @@ def test_what_pip_installs_has_every_template_and_its_source_nothing_else(tmp_pa
     build = [sys.executable, "-m", "hatchling", "build", f"--directory={tmp_path}"]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,), (source,) = tmp_path.glob("*.whl"), tmp_path.glob("*.tar.gz")
-    templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "pin_exporter/templates").iterdir()}
+    templates = {
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "pin_exporter/status/templates").iterdir()
+    }
     assert len(templates) > 3
     assert templates <= set(zipfile.ZipFile(wheel).namelist())
     with tarfile.open(source) as archive:

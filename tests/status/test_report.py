@@ -9,12 +9,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from pin_exporter.api.model import Phase, Totals, Verdict
-from pin_exporter.inventory.counter import Held
+from pin_exporter.inventory.counter import PinTotals
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
 from pin_exporter.status.report import AccountReport, account_report, report
 from pin_exporter.status.report_parts import CollectorReport, Now
 from pin_exporter.status.runbooks import runbook_url
-from pin_exporter.toolkit.exposition.renderer import Exposition, Format
+from pin_exporter.toolkit.exposition.renderer import Format, Renderer
 from tests.support.clocks import FakeClock
 from tests.support.samples import COUNTED, FULL, HOSTILE_WORD, INVENTORY, NOW_ELAPSED, TOTALS_HEALTH, UNTRIED
 
@@ -36,7 +36,7 @@ def collector(name: Collector, snapshot: AccountSnapshot = FULL, now: Now = NOW)
 
 def exposed(snapshot: AccountSnapshot, elapsed: float) -> dict[str, float]:
     clock = FakeClock(elapsed=elapsed)
-    exposition = Exposition(lambda: [snapshot], CollectorRegistry(), clock.elapsed)
+    exposition = Renderer(lambda: [snapshot], CollectorRegistry(), clock.elapsed)
     text = asyncio.run(exposition.render(Format.TEXT)).decode()
     lines = (line.rpartition(" ") for line in text.split("\n") if line and not line.startswith("#"))
     return {name: float(value) for name, _, value in lines}
@@ -84,9 +84,9 @@ def test_an_empty_account_has_shares_of_0() -> None:
 
 def test_pins_dropped_for_lack_of_money_are_counted_by_their_word_in_any_case() -> None:
     by_status = {
-        ("unpinOutOfMoney", Phase.REMOVED): Held(3, 30),
-        ("UNPINOUTOFMONEY", Phase.REMOVED): Held(2, 20),
-        ("unpinNormally", Phase.REMOVED): Held(5, 50),
+        ("unpinOutOfMoney", Phase.REMOVED): PinTotals(3, 30),
+        ("UNPINOUTOFMONEY", Phase.REMOVED): PinTotals(2, 20),
+        ("unpinNormally", Phase.REMOVED): PinTotals(5, 50),
     }
     counted = replace(COUNTED, inventory=replace(INVENTORY, pins=10, by_status=by_status))
     inventory = reported(replace(FULL, counted=counted)).inventory
@@ -171,14 +171,14 @@ WELL = replace(
         COUNTED,
         verdict=Verdict.CONSISTENT,
         reported=Totals(7, 1),
-        inventory=replace(INVENTORY, by_status={("DONE", Phase.PINNED): Held(7, 1)}, malformed=0),
+        inventory=replace(INVENTORY, by_status={("DONE", Phase.PINNED): PinTotals(7, 1)}, malformed=0),
     ),
 )
 
 
 def with_statuses(**pins: int) -> AccountSnapshot:
     by_status = {
-        (word, Phase.REMOVED if "unpin" in word else Phase[word.upper()]): Held(number, 0)
+        (word, Phase.REMOVED if "unpin" in word else Phase[word.upper()]): PinTotals(number, 0)
         for word, number in pins.items()
     }
     assert WELL.counted is not None

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from pin_exporter.inventory.problem_pins import Attention, NotedPin
+from pin_exporter.inventory.problem_pins import NotedPin, ProblemPins
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
 from pin_exporter.status.pages import Pages
 from pin_exporter.status.report import Report
@@ -139,7 +139,7 @@ def test_a_style_sheet_is_sent_as_one() -> None:
 
 def test_half_a_surrogate_pair_anywhere_is_shown_and_costs_nothing() -> None:
     noted = NotedPin("\ud800", "\udfff", "\ud800", "\ud800", None, None)
-    inventory = replace(INVENTORY, attention=Attention((noted,), (noted,), (noted,)))
+    inventory = replace(INVENTORY, attention=ProblemPins((noted,), (noted,), (noted,)))
     health = dict.fromkeys(Collector, TOTALS_HEALTH.failed("tls", "\ud800"))
     odd = replace(FULL, account="a", health=health, counted=replace(COUNTED, inventory=inventory))
     for path in ("/", "/accounts/a"):

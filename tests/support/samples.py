@@ -6,9 +6,9 @@ from types import MappingProxyType
 from pydantic import SecretStr
 
 from pin_exporter.api.model import Phase, Totals, Verdict
-from pin_exporter.api.request_stats import Operation, Traffic
+from pin_exporter.api.request_stats import Operation, RequestStats
 from pin_exporter.config.accounts import Account
-from pin_exporter.inventory.counter import Held, Inventory, Kind
+from pin_exporter.inventory.counter import Inventory, Kind, PinTotals
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector, Counted, Health
 
 HOSTILE_WORD = 'a"b\\c\n# HELP up\u2028'
@@ -19,10 +19,10 @@ INVENTORY = Inventory(
     size=400_005_120,
     by_status=MappingProxyType(
         {
-            ("DONE", Phase.PINNED): Held(4, 400_001_024),
-            ("DONE", Phase.REMOVED): Held(0, 0),
-            ("PENDING", Phase.IN_PROGRESS): Held(2, 0),
-            (HOSTILE_WORD, Phase.UNKNOWN): Held(1, 4_096),
+            ("DONE", Phase.PINNED): PinTotals(4, 400_001_024),
+            ("DONE", Phase.REMOVED): PinTotals(0, 0),
+            ("PENDING", Phase.IN_PROGRESS): PinTotals(2, 0),
+            (HOSTILE_WORD, Phase.UNKNOWN): PinTotals(1, 4_096),
         }
     ),
     by_sub_hash_status=MappingProxyType({"none": 5, "DONE": 2}),
@@ -62,13 +62,13 @@ INVENTORY_HEALTH = replace(
     reason="timeout",
     error="the API took too long",
 )
-TRAFFIC = Traffic(
+TRAFFIC = RequestStats(
     requests={(Operation.TOTALS, "200"): 9, (Operation.LIST, "200"): 12, (Operation.LIST, "error"): 3},
     durations={
         Operation.TOTALS: ((0, 1, 8, 0, 0, 0, 0, 0, 0, 0, 0), 0.875),
         Operation.LIST: ((0, 0, 0, 0, 0, 11, 1, 0, 0, 0, 3), 103.5),
     },
-    retries=MappingProxyType({**Traffic().retries, "timeout": 2}),
+    retries=MappingProxyType({**RequestStats().retries, "timeout": 2}),
     throttled_seconds=12.5,
     response_bytes=123_456,
 )

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import httpx
 from pydantic import SecretStr
 
-from pin_exporter.api.client import PinApi
+from pin_exporter.api.client import PinClient
 from pin_exporter.api.credentials import Credentials
 from pin_exporter.api.pool import Pool
 from pin_exporter.api.rate_limit import RequestBudget
-from pin_exporter.api.retry import PinLister
+from pin_exporter.api.retry import RetryingClient
 from pin_exporter.api.transport import http_client
 from pin_exporter.toolkit.clock import Clock
 from tests.support.clocks import FakeClock
@@ -117,12 +117,12 @@ def pool_over(service: Answering) -> Pool:
     return Pool(lambda: served_by(service))
 
 
-def pin_api(service: Answering, timeout_seconds: float = 5.0, base_url: str = BASE_URL) -> PinApi:
-    return PinApi(pool_over(service), base_url, credentials, timeout_seconds)
+def pin_api(service: Answering, timeout_seconds: float = 5.0, base_url: str = BASE_URL) -> PinClient:
+    return PinClient(pool_over(service), base_url, credentials, timeout_seconds)
 
 
 def pin_lister(
     service: Answering, clock: FakeClock, *, per_minute: int = 120, patience_seconds: float = 60.0
-) -> tuple[PinLister, RequestBudget]:
+) -> tuple[RetryingClient, RequestBudget]:
     budget = RequestBudget(per_minute, clock)
-    return PinLister(pin_api(service), budget, clock, random.Random(1), patience_seconds), budget
+    return RetryingClient(pin_api(service), budget, clock, random.Random(1), patience_seconds), budget

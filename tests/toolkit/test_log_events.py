@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import pin_exporter
-from pin_exporter.metrics.exporter import ProcessMetrics
+from pin_exporter.metrics.exporter import ExporterMetrics
 from pin_exporter.toolkit.log_events import DROPPED, LOG_EVENTS, OTHER, LogEvent, LogEventCounter
 
 PACKAGE = Path(pin_exporter.__file__).parent
@@ -83,7 +83,7 @@ def test_what_is_less_than_a_warning_is_not_counted() -> None:
 
 def test_the_counts_go_out_as_a_counter() -> None:
     counter = LogEventCounter()
-    registry = ProcessMetrics(log_events=counter).registry
+    registry = ExporterMetrics(log_events=counter).registry
     counter.handle(logging.LogRecord("pin_exporter", logging.WARNING, __file__, 1, FAILED.message, (), None))
 
     def value(event: LogEvent) -> float | None:

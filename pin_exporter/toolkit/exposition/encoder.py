@@ -26,7 +26,7 @@ class _Column(NamedTuple):
     write: Write
 
 
-class AccountLines:
+class AccountEncoder:
     """Writes families of an account in one format, OpenMetrics or text 0.0.4.
 
     `headers` are the comment lines of each block, in the order of the blocks. With `whole_histograms`, those

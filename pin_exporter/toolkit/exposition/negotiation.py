@@ -26,13 +26,13 @@ def choose_format(accept: str) -> Format:
 
 
 def prefers_json(accept: str) -> bool:
-    """Tell whether the client likes JSON better than HTML, which it gets if it does not say."""
+    """Return whether the client likes JSON better than HTML, which it gets if it does not say."""
     ranges = tuple(_ranges(accept))
     return _wish("application/json", ranges) > _wish("text/html", ranges)
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Tell whether the client takes gzip."""
+    """Return whether the client takes gzip."""
     qualities = dict(_ranges(accept_encoding))
     return qualities.get("gzip", qualities.get("*", 0.0)) > 0
 

@@ -12,7 +12,7 @@ from prometheus_client.openmetrics import exposition as openmetrics_format
 
 from pin_exporter.metrics.families import ACCOUNT_FAMILIES
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
-from pin_exporter.toolkit.exposition.encoder import AccountLines, Row
+from pin_exporter.toolkit.exposition.encoder import AccountEncoder, Row
 
 _EOF: Final = b"# EOF\n"
 _SUFFIX: Final = re.compile(r"_(?:total|gcount|gsum)$")
@@ -29,12 +29,12 @@ class Format(Enum):
     OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
-_LINES: Final[Mapping[Format, AccountLines]] = {
-    form: AccountLines(ACCOUNT_FAMILIES, openmetrics=form is Format.OPENMETRICS) for form in Format
+_LINES: Final[Mapping[Format, AccountEncoder]] = {
+    form: AccountEncoder(ACCOUNT_FAMILIES, openmetrics=form is Format.OPENMETRICS) for form in Format
 }
 
 
-_TEXTFILE: Final = AccountLines(ACCOUNT_FAMILIES, openmetrics=False, whole_histograms=True)
+_TEXTFILE: Final = AccountEncoder(ACCOUNT_FAMILIES, openmetrics=False, whole_histograms=True)
 
 
 class _Cached(NamedTuple):
@@ -52,7 +52,7 @@ class _Block(NamedTuple):
     samples: Sequence[bytes]
 
 
-class Exposition:
+class Renderer:
     """All accounts, and the process itself, as Prometheus reads them.
 
     `snapshots` returns the newest snapshot of each account; `process` holds what is not about an account.

@@ -8,7 +8,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Together(Generic[K, V]):
+class SingleFlight(Generic[K, V]):
     """Answers of the same key are shared by those who ask before the work on them begins.
 
     Whoever asks later waits for the next, so that no answer is older than its question. One piece of work is
@@ -19,7 +19,7 @@ class Together(Generic[K, V]):
         self._waiting: dict[K, asyncio.Task[V]] = {}
         self._turn = asyncio.Lock()
 
-    async def once(self, key: K, work: Callable[[], Awaitable[V]]) -> V:
+    async def do(self, key: K, work: Callable[[], Awaitable[V]]) -> V:
         """Return what the work comes to, be it done by this call or by another with the same key."""
         task = self._waiting.get(key)
         if task is None:

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from pin_exporter.api.errors import SettingsError
 from pin_exporter.toolkit.clock import Clock
-from pin_exporter.toolkit.log_throttle import Recurrence
+from pin_exporter.toolkit.log_throttle import LogThrottle
 from pin_exporter.toolkit.threads import aside
 from pin_exporter.toolkit.web.config import WebConfig, read_web_config
 
@@ -48,7 +48,7 @@ class WebConfigWatch:
         # None: read once more, for nobody looked at signatures before the first reading.
         self._signature: _Signature | None = None
         self._told = ""
-        self._refusal = Recurrence(clock.elapsed)
+        self._refusal = LogThrottle(clock.elapsed)
         note(accepted=True)
 
     async def run(self) -> None:

@@ -36,7 +36,7 @@ class Connection(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Inbound:
+class ConnectionLimits:
     """`config` returns what is in force now; `refused` is told why a connection or request was refused."""
 
     config: Callable[[], WebConfig] = WebConfig

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from pin_exporter.toolkit.web.limits import HEAD_SECONDS, TAKE_SECONDS, Inbound
+from pin_exporter.toolkit.web.limits import HEAD_SECONDS, TAKE_SECONDS, ConnectionLimits
 from pin_exporter.toolkit.web.tls import HandshakeError, Tls
 
 _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -29,7 +29,7 @@ NewProtocol = Callable[[Tls | None, Callable[[], None]], asyncio.Protocol]
 class Acceptor:
     """Hands each connection to a protocol of its own, with the TLS that is in force by then."""
 
-    def __init__(self, new_protocol: NewProtocol, inbound: Inbound) -> None:
+    def __init__(self, new_protocol: NewProtocol, inbound: ConnectionLimits) -> None:
         self._new_protocol = new_protocol
         self._inbound = inbound
 
@@ -73,7 +73,9 @@ class Acceptor:
 class _Handshake:
     """A connection from when it was accepted to when its protocol takes over."""
 
-    def __init__(self, connection: socket.socket, new_protocol: NewProtocol, inbound: Inbound) -> None:
+    def __init__(
+        self, connection: socket.socket, new_protocol: NewProtocol, inbound: ConnectionLimits
+    ) -> None:
         self._connection = connection
         self._new_protocol = new_protocol
         self._inbound = inbound

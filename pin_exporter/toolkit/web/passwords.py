@@ -40,7 +40,7 @@ class Passwords:
     async def are_right(
         self, users: Mapping[bytes, bytes], name: bytes, password: bytes, client: str
     ) -> bool:
-        """Tell whether the user has this password. Raises TooManyChecksError."""
+        """Return whether the user has this password. Raises TooManyChecksError."""
         known = users.get(name)
         # What bcrypt cannot tell apart is wrong: all that follows 72 bytes, or a NUL.
         usable = len(password) <= _LONGEST_BYTES and b"\0" not in password

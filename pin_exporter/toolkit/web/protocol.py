@@ -13,14 +13,16 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from pin_exporter.toolkit.web.limits import HEAD_SECONDS, LIMIT_CONCURRENCY, TAKE_SECONDS, Inbound
+from pin_exporter.toolkit.web.limits import HEAD_SECONDS, LIMIT_CONCURRENCY, TAKE_SECONDS, ConnectionLimits
 from pin_exporter.toolkit.web.tls import Tls
 
 
 class BoundedProtocol(H11Protocol):
     """One connection."""
 
-    def __init__(self, inbound: Inbound, tls: Tls | None, begun: Callable[[], None], **given: Any) -> None:
+    def __init__(
+        self, inbound: ConnectionLimits, tls: Tls | None, begun: Callable[[], None], **given: Any
+    ) -> None:
         super().__init__(**given)
         self._app = self.app
         self.app = self._answer
@@ -133,11 +135,11 @@ class BoundedProtocol(H11Protocol):
         return cycle is not None and not cycle.response_complete
 
     def _has_to_answer(self) -> bool:
-        """Tell whether a request has come in whole, and its answer has not gone out."""
+        """Return whether a request has come in whole, and its answer has not gone out."""
         return self._is_busy() and self.conn.their_state is not h11.SEND_BODY
 
     def _is_owed(self) -> bool:
-        """Tell whether the client has to send the rest of a request, or to take an answer."""
+        """Return whether the client has to send the rest of a request, or to take an answer."""
         if self._is_busy():
             return self.flow.write_paused or self.conn.their_state is h11.SEND_BODY
         return self.transport.get_write_buffer_size() > 0

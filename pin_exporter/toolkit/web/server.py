@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from pin_exporter.api.errors import ListenError
-from pin_exporter.toolkit.web.limits import LIMIT_CONCURRENCY, Inbound
+from pin_exporter.toolkit.web.limits import LIMIT_CONCURRENCY, ConnectionLimits
 from pin_exporter.toolkit.web.listener import Acceptor
 from pin_exporter.toolkit.web.middleware import ConfiguredHeadersWin, encoded
 from pin_exporter.toolkit.web.protocol import BoundedProtocol
@@ -73,14 +73,14 @@ async def serve(
     sockets: Sequence[socket.socket],
     workers: Mapping[str, Callable[[], Awaitable[None]]],
     on_hangup: Callable[[], None],
-    inbound: Inbound | None = None,
+    inbound: ConnectionLimits | None = None,
 ) -> None:
     """Serve `app` on `sockets` and run the named workers until SIGTERM or SIGINT.
 
     `on_hangup` is called on SIGHUP. Workers run for ever; one that raises has a bug, ends everything, and its
     error is raised in a group. `inbound` says how connections are guarded.
     """
-    inbound = inbound or Inbound()
+    inbound = inbound or ConnectionLimits()
     _raise_limit_of_files()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -123,7 +123,7 @@ async def serve(
 class _Server(uvicorn.Server):
     """Serves connections that were accepted elsewhere, and sets the headers that are configured by then."""
 
-    def __init__(self, config: uvicorn.Config, inbound: Inbound) -> None:
+    def __init__(self, config: uvicorn.Config, inbound: ConnectionLimits) -> None:
         super().__init__(config)
         self._inbound = inbound
 

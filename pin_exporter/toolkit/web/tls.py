@@ -24,7 +24,7 @@ class Tls:
     allowed_sans: frozenset[str] = frozenset()
 
     def admits(self, certificate: Mapping[str, Any] | None) -> bool:
-        """Tell whether a client may come in, by its verified certificate as `getpeercert` shows it."""
+        """Return whether a client may come in, by its verified certificate as `getpeercert` shows it."""
         return not self.allowed_sans or not self.allowed_sans.isdisjoint(_names_of(certificate or {}))
 
 

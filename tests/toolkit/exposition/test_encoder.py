@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pin_exporter.metrics.families import ACCOUNT_FAMILIES
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
-from pin_exporter.toolkit.exposition.encoder import AccountLines
+from pin_exporter.toolkit.exposition.encoder import AccountEncoder
 from pin_exporter.toolkit.exposition.family import Family, Type, cumulative
 from tests.support.oracle import encoded
 from tests.support.samples import FULL, HOSTILE_WORD, UNTRIED
@@ -30,7 +30,7 @@ def written(
     *,
     openmetrics: bool,
 ) -> str:
-    lines = AccountLines(families, openmetrics=openmetrics)
+    lines = AccountEncoder(families, openmetrics=openmetrics)
     blocks = zip(lines.headers, lines.row(snapshot, fresh), strict=True)
     return b"".join(header + block for header, block in blocks if block).decode()
 

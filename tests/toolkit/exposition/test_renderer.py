@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from pin_exporter.api.request_stats import Operation
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
-from pin_exporter.toolkit.exposition.renderer import Exposition, Format
+from pin_exporter.toolkit.exposition.renderer import Format, Renderer
 from tests.support.clocks import FakeClock
 from tests.support.samples import COUNTED, FULL, HOSTILE_WORD, NOW_ELAPSED, TRAFFIC, UNTRIED
 from tests.support.tools import require_tool
@@ -34,12 +34,12 @@ def exposition(
     snapshots: Iterable[AccountSnapshot],
     clock: FakeClock | None = None,
     process: CollectorRegistry | None = None,
-) -> Exposition:
+) -> Renderer:
     elapsed = (clock or FakeClock(elapsed=NOW_ELAPSED)).elapsed
-    return Exposition(lambda: snapshots, process or CollectorRegistry(), elapsed)
+    return Renderer(lambda: snapshots, process or CollectorRegistry(), elapsed)
 
 
-def render(exposition: Exposition, form: Format = Format.TEXT, names: Sequence[str] = ()) -> str:
+def render(exposition: Renderer, form: Format = Format.TEXT, names: Sequence[str] = ()) -> str:
     return asyncio.run(exposition.render(form, names)).decode()
 
 

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from pin_exporter.toolkit.exposition.single_flight import Together
+from pin_exporter.toolkit.exposition.single_flight import SingleFlight
 
 
 class Work:
@@ -31,10 +31,10 @@ async def settle() -> None:
 
 def test_those_who_ask_before_the_work_begins_share_it_and_later_ones_get_the_next() -> None:
     async def ask() -> tuple[list[int], list[int]]:
-        together, work = Together[str, int](), Work()
-        first = [asyncio.create_task(together.once("a", work.do)) for _ in range(3)]
+        together, work = SingleFlight[str, int](), Work()
+        first = [asyncio.create_task(together.do("a", work.do)) for _ in range(3)]
         await settle()
-        later = [asyncio.create_task(together.once("a", work.do)) for _ in range(2)]
+        later = [asyncio.create_task(together.do("a", work.do)) for _ in range(2)]
         await settle()
         work.go.release()
         work.go.release()
@@ -45,8 +45,8 @@ def test_those_who_ask_before_the_work_begins_share_it_and_later_ones_get_the_ne
 
 def test_what_has_another_key_is_other_work_and_waits_for_its_turn() -> None:
     async def ask() -> tuple[list[int], int]:
-        together, work = Together[str, int](), Work()
-        asked = [asyncio.create_task(together.once(key, work.do)) for key in "ab"]
+        together, work = SingleFlight[str, int](), Work()
+        asked = [asyncio.create_task(together.do(key, work.do)) for key in "ab"]
         await settle()
         work.go.release()
         work.go.release()
@@ -57,8 +57,8 @@ def test_what_has_another_key_is_other_work_and_waits_for_its_turn() -> None:
 
 def test_one_who_goes_away_leaves_the_others_their_answer() -> None:
     async def ask() -> int:
-        together, work = Together[str, int](), Work()
-        gone, other = (asyncio.create_task(together.once("a", work.do)) for _ in range(2))
+        together, work = SingleFlight[str, int](), Work()
+        gone, other = (asyncio.create_task(together.do("a", work.do)) for _ in range(2))
         await settle()
         gone.cancel()
         await settle()
@@ -73,12 +73,12 @@ def test_a_bug_reaches_all_who_share_the_work_and_none_who_come_after() -> None:
         raise RuntimeError("a bug")
 
     async def ask() -> int:
-        together, work = Together[str, int](), Work()
-        asked = [asyncio.create_task(together.once("a", fail)) for _ in range(2)]
+        together, work = SingleFlight[str, int](), Work()
+        asked = [asyncio.create_task(together.do("a", fail)) for _ in range(2)]
         for each in asked:
             with pytest.raises(RuntimeError, match="a bug"):
                 await each
         work.go.release()
-        return await together.once("a", work.do)
+        return await together.do("a", work.do)
 
     assert asyncio.run(ask()) == 1

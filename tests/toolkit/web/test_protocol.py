@@ -25,7 +25,7 @@ from pin_exporter.toolkit.web import limits as inbound
 from pin_exporter.toolkit.web import listener as accept
 from pin_exporter.toolkit.web import protocol as connections
 from pin_exporter.toolkit.web.config import WebConfig, read_web_config
-from pin_exporter.toolkit.web.limits import Inbound
+from pin_exporter.toolkit.web.limits import ConnectionLimits
 from pin_exporter.toolkit.web.listener import Acceptor
 from pin_exporter.toolkit.web.protocol import BoundedProtocol
 from pin_exporter.toolkit.web.server import listen, serve
@@ -44,7 +44,7 @@ class Site:
     config: list[WebConfig]
     refused: list[str] = field(default_factory=list)
     held: asyncio.Event = field(default_factory=asyncio.Event)
-    inbound: Inbound = field(default_factory=Inbound)
+    inbound: ConnectionLimits = field(default_factory=ConnectionLimits)
     clients: list["Client"] = field(default_factory=list)
 
     async def connect(self, client: ssl.SSLContext | None = None) -> "Client":
@@ -145,7 +145,7 @@ def on_site(request: pytest.FixtureRequest) -> Callable[..., None]:
         async def main() -> None:
             opened = listen("127.0.0.1:0")
             site = Site(opened.getsockname(), [config or WebConfig()])
-            site.inbound = Inbound(lambda: site.config[-1], site.refused.append)
+            site.inbound = ConnectionLimits(lambda: site.config[-1], site.refused.append)
 
             async def held(_: Request) -> Response:
                 await site.held.wait()
@@ -375,11 +375,11 @@ def test_a_body_without_end_takes_no_memory(on_site: OnSite) -> None:
 
 def test_few_files_allow_few_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (64 + 2 * 20, 64 + 2 * 20))
-    assert Inbound().most == 20
+    assert ConnectionLimits().most == 20
     monkeypatch.setattr(resource, "getrlimit", lambda _: (8, 8))
-    assert Inbound().most == 8
+    assert ConnectionLimits().most == 8
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1_024, resource.RLIM_INFINITY))
-    assert Inbound().most == 192
+    assert ConnectionLimits().most == 192
 
 
 @pytest.mark.usefixtures("small")
@@ -574,7 +574,7 @@ def test_a_connection_that_cannot_be_accepted_does_not_end_the_server(number: in
             raise _EnoughSeenError
 
     async def accept_all() -> None:
-        await Acceptor(lambda *_: asyncio.Protocol(), Inbound()).run([listen("127.0.0.1:0")])
+        await Acceptor(lambda *_: asyncio.Protocol(), ConnectionLimits()).run([listen("127.0.0.1:0")])
 
     with asyncio.Runner(loop_factory=Loop) as runner, pytest.raises(ExceptionGroup) as caught:
         runner.run(accept_all())
@@ -595,7 +595,9 @@ def test_a_crowd_does_not_hold_up_who_comes_after_it() -> None:
             await asyncio.sleep(0)
 
     async def accept_some(opened: socket.socket) -> int:
-        accepting = asyncio.create_task(Acceptor(lambda *_: Taken(), Inbound(most=2 * crowd)).run([opened]))
+        accepting = asyncio.create_task(
+            Acceptor(lambda *_: Taken(), ConnectionLimits(most=2 * crowd)).run([opened])
+        )
         await pass_turns()
         soon = len(taken)
         while len(taken) < crowd:  # noqa: ASYNC110 - over sockets
