@@ -1,4 +1,4 @@
-"""Settings for all tests: patient examples, signals as at a terminal, an environment that holds nothing of ours."""
+"""Settings for all tests: patient examples, signals as at a terminal, a clean environment."""
 
 import os
 import signal

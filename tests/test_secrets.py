@@ -20,6 +20,7 @@ from pin_exporter.api.errors import PollError
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.web import create_app
 from pin_exporter.config.accounts import Account
+from pin_exporter.metrics.exporter import LOG_EVENTS
 from pin_exporter.polling.manager import PollerManager
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
 from pin_exporter.status.pages import Pages
@@ -162,7 +163,7 @@ class _Records(logging.Handler):
 
 
 def log_everything() -> _Records:
-    configure_logging("debug", "logfmt")
+    configure_logging("pin_exporter", LOG_EVENTS, "debug", "logfmt")
     records = _Records()
     logging.getLogger().addHandler(records)
     return records
@@ -170,7 +171,7 @@ def log_everything() -> _Records:
 
 def _flush_log() -> None:
     for handler in logging.getLogger().handlers:
-        handler.flush()
+        handler.close()
 
 
 class FailingRun:
@@ -270,7 +271,7 @@ def test_a_run_that_fails_in_every_way_shows_the_keys_nowhere(capfd: pytest.Capt
     assert leaks(records.text()) == []
     _flush_log()
     captured = capfd.readouterr()
-    assert "poll failed" in captured.err
+    assert "event=poll_failed" in captured.err
     assert leaks(captured.err + captured.out) == []
     for where, text in failing.pages.items():
         assert leaks(text) == [], where
@@ -288,8 +289,8 @@ def test_nothing_that_can_be_reached_from_an_exporter_shows_a_key_in_its_repr() 
     kinds = {type(each).__name__ for each in seen}
     assert {
         "AccountPoller",
-        "PinLister",
-        "PinApi",
+        "RetryingClient",
+        "PinClient",
         "Pool",
         "AsyncClient",
         "Credentials",
@@ -348,7 +349,7 @@ class _BrokenClock(FakeClock):
 def test_a_bug_in_the_middle_of_a_poll_is_logged_without_keys(
     style: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    configure_logging("debug", "json" if style == "json" else "logfmt")
+    configure_logging("pin_exporter", LOG_EVENTS, "debug", "json" if style == "json" else "logfmt")
 
     async def work() -> None:
         async with StrangeServer(HOSTILE["message"]).listening() as server, HttpClients() as clients:

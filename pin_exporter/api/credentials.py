@@ -1,7 +1,6 @@
 """The two keys of an account: read late, handed out once, never shown."""
 
 import hashlib
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,9 +10,10 @@ from pydantic import SecretStr
 
 from pin_exporter.toolkit.files import open_plain
 from pin_exporter.toolkit.log_throttle import LogThrottle
+from pin_exporter.toolkit.logs import EventLogger
 from pin_exporter.toolkit.redaction import may_hold, redacted, secrets_among
 
-_log = logging.getLogger(__name__)
+_log = EventLogger(__name__)
 
 MAX_KEY_LENGTH: Final = 4_096
 
@@ -119,13 +119,15 @@ class ReloadingCredentials:
             times = self._unreadable.happened(new=str(error) != self._problem)
             if times is not None:
                 told = {"account": self._account, "error": error, "times": times}
-                _log.warning("a key file cannot be read; the last keys stay in force", extra=told)
+                _log.warning(
+                    "key_file_unreadable", "a key file cannot be read; keeping the previous keys", **told
+                )
             self._problem = str(error)
             return replace(self._last, is_stale=True)
         if pair != self._last:
-            _log.info("keys have changed", extra={"account": self._account, "key": pair.fingerprint})
+            _log.info("keys_changed", "keys changed", account=self._account, key=pair.fingerprint)
         elif self._problem:
-            _log.info("key files can be read again", extra={"account": self._account})
+            _log.info("key_file_readable", "key files can be read again", account=self._account)
         self._last, self._problem = pair, ""
         return pair
 

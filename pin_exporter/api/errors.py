@@ -1,62 +1,29 @@
-"""Errors: everything that is raised on purpose; what can go wrong with a poll has a fixed `reason`.
+"""What can go wrong with a poll; every error has a fixed `reason`.
 
-PinExporterError
-├── SettingsError               wrong settings: every problem, one line each
-├── ListenError                 an address cannot be listened on
-├── OutputError                 the result of a command cannot be written
-├── TooManyChecksError          a password would wait too long to be checked
-└── PollError
-    ├── RequestTimeoutError     timeout
-    ├── ConnectionFailedError   connection
-    ├── TlsError                tls
-    ├── MalformedError          malformed
-    │   └── TooLargeError       malformed
-    ├── InconsistentError       inconsistent
-    │   └── UnprovableError     inconsistent
-    └── HttpStatusError         (one subclass per reason)
-        ├── UnauthorizedError   unauthorized
-        ├── ForbiddenError      forbidden
-        ├── RateLimitedError    rate_limited
-        ├── ClientError         client_error
-        ├── ServerError         server_error
-        └── RedirectError       redirect
+PollError
+├── RequestTimeoutError     timeout
+├── ConnectionFailedError   connection
+├── TlsError                tls
+├── HttpStatusError         (one subclass per reason)
+│   ├── UnauthorizedError   unauthorized
+│   ├── ForbiddenError      forbidden
+│   ├── RateLimitedError    rate_limited
+│   ├── ClientError         client_error
+│   ├── ServerError         server_error
+│   └── RedirectError       redirect
+├── MalformedError          malformed
+│   └── TooLargeError       malformed
+└── InconsistentError       inconsistent
+    └── UnprovableError     inconsistent
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import ClassVar, Final
 
-_MOST_TOLD: Final = 10
+from pin_exporter.toolkit.errors import ExporterError
 
 
-class PinExporterError(Exception):
-    """Base of every error that this package raises on purpose."""
-
-
-class SettingsError(PinExporterError):
-    """The settings are wrong; `problems` holds one line for each problem, free of secrets.
-
-    As text, it is one line for the log with the first of them: thousands of accounts can share a slip.
-    """
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        more = len(problems) - _MOST_TOLD
-        super().__init__("; ".join([*problems[:_MOST_TOLD], *([f"and {more} more"] if more > 0 else [])]))
-        self.problems = tuple(problems)
-
-
-class ListenError(PinExporterError):
-    """An address cannot be listened on, most often because another process does."""
-
-
-class OutputError(PinExporterError):
-    """What a command has to say cannot be written where it should be. Its text is one line."""
-
-
-class TooManyChecksError(PinExporterError):
-    """So many passwords wait to be checked already that one more would wait too long."""
-
-
-class PollError(PinExporterError):
+class PollError(ExporterError):
     """A poll failed. Its text is one line for the operator: what, where, what to do."""
 
     reason: ClassVar[str]
@@ -78,26 +45,6 @@ class TlsError(PollError):
     """The TLS handshake failed, most often on the certificate."""
 
     reason = "tls"
-
-
-class MalformedError(PollError):
-    """A 2xx that is no page: not a 200, not JSON, wrong shape, an error envelope, too large, too deep."""
-
-    reason = "malformed"
-
-
-class TooLargeError(MalformedError):
-    """A 200 whose body is larger than any page should be."""
-
-
-class InconsistentError(PollError):
-    """A walk that could not be proven complete."""
-
-    reason = "inconsistent"
-
-
-class UnprovableError(InconsistentError):
-    """A list that changes so fast that a proof would take more requests than it is worth."""
 
 
 class HttpStatusError(PollError):
@@ -156,17 +103,33 @@ class RedirectError(HttpStatusError):
     reason = "redirect"
 
 
-REASONS: Final = (
-    "timeout",
-    "connection",
-    "tls",
-    "unauthorized",
-    "forbidden",
-    "rate_limited",
-    "client_error",
-    "server_error",
-    "redirect",
-    "malformed",
-    "inconsistent",
-)
+class MalformedError(PollError):
+    """A 2xx that is no page: not a 200, not JSON, wrong shape, an error envelope, too large, too deep."""
+
+    reason = "malformed"
+
+
+class TooLargeError(MalformedError):
+    """A 200 whose body is larger than any page should be."""
+
+
+class InconsistentError(PollError):
+    """A walk that could not be proven complete."""
+
+    reason = "inconsistent"
+
+
+class UnprovableError(InconsistentError):
+    """A list that changes so fast that a proof would take more requests than it is worth."""
+
+
+def _reasons(base: type[PollError]) -> Iterator[str]:
+    """Yield the reason of each class below, in the order of their definition."""
+    for error in base.__subclasses__():
+        if "reason" in vars(error):
+            yield error.reason
+        yield from _reasons(error)
+
+
+REASONS: Final = tuple(_reasons(PollError))
 """Every value of the `reason` label, so that each counter can start at 0."""

@@ -1,7 +1,6 @@
 """Lend out the client of one route, and exchange it when the files that TLS takes have changed."""
 
 import asyncio
-import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,8 +12,9 @@ import httpx
 from pin_exporter.api.errors import ConnectionFailedError
 from pin_exporter.api.proxy_tls import TlsFiles
 from pin_exporter.toolkit.log_throttle import LogThrottle
+from pin_exporter.toolkit.logs import EventLogger
 
-_log = logging.getLogger(__name__)
+_log = EventLogger(__name__)
 
 MAX_CONNECTIONS: Final = 100
 _NONE: Final = TlsFiles()
@@ -97,7 +97,7 @@ class Pool:
             except ValueError as error:
                 self._told = str(error)
             else:
-                _log.info("certificate files have changed")
+                _log.info("certificates_changed", "certificate files changed; new connections use them")
                 before, self._client = self._client, client
                 self._signature = self._refused = signature
                 self._close_if_idle(before)
@@ -105,7 +105,11 @@ class Pool:
         self._refused = signature
         if times is not None:
             told = {"error": self._told, "times": times}
-            _log.warning("a certificate file cannot be used; the last ones stay in force", extra=told)
+            _log.warning(
+                "certificates_unusable",
+                "a certificate file cannot be used; keeping the previous certificates",
+                **told,
+            )
         return False
 
     def _close_if_idle(self, client: httpx.AsyncClient) -> None:

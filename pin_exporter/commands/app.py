@@ -17,7 +17,7 @@ from pin_exporter.status.routes import status_routes
 from pin_exporter.toolkit.clock import SystemClock
 from pin_exporter.toolkit.exposition.renderer import Renderer
 from pin_exporter.toolkit.gc_tuning import keep_collections_short
-from pin_exporter.toolkit.log_events import LogEventCounter
+from pin_exporter.toolkit.logs import LogEventCounter
 from pin_exporter.toolkit.reloader import Reloader
 from pin_exporter.toolkit.sharding import ALONE, Shard
 from pin_exporter.toolkit.web.auth import BasicAuth

@@ -1,7 +1,6 @@
 """The command line: read flags and settings, put the parts together, run them, return an exit status."""
 
 import argparse
-import logging
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pin_exporter import __version__
-from pin_exporter.api.errors import ListenError, OutputError, SettingsError
 from pin_exporter.commands import healthcheck
 from pin_exporter.commands.serve import check_settings, run_as_configured
 from pin_exporter.config.dotenv import load_env_file
@@ -24,10 +22,12 @@ from pin_exporter.config.flags import (
 )
 from pin_exporter.config.loader import load_web_settings
 from pin_exporter.config.names import unknown_variable_problems
-from pin_exporter.toolkit.logs import configure_logging, tell
-from pin_exporter.toolkit.output import write_text
+from pin_exporter.metrics.exporter import LOG_EVENTS
+from pin_exporter.toolkit.errors import ListenError, OutputError, SettingsError
+from pin_exporter.toolkit.logs import EventLogger, configure_logging
+from pin_exporter.toolkit.output import print_error, write_text
 
-_log = logging.getLogger("pin_exporter")
+_log = EventLogger("pin_exporter")
 
 
 _DESCRIPTION: Final = "Prometheus exporter for AIOZ Pin, the paid IPFS pinning service."
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ListenError as error:
         return _fail(3, [str(error)])
     except ExceptionGroup as group:
-        _log.critical("a bug ended the exporter", exc_info=group)
+        _log.critical("internal_error", "exiting after an internal error", group)
         return 1
 
 
@@ -101,7 +101,7 @@ def _demo(parsed: argparse.Namespace) -> int:
 
     load_env_file(Path(".env"))
     settings = load_web_settings(flags_given(parsed))
-    log_events = configure_logging(settings.log_level, settings.log_format)
+    log_events = configure_logging("pin_exporter", LOG_EVENTS, settings.log_level, settings.log_format)
     run_demo(settings.web_listen_address, settings.web_telemetry_path, settings.web_config_file, log_events)
     return 0
 
@@ -183,5 +183,5 @@ def _flags_of(command: str) -> list[str]:
 
 def _fail(status: int, problems: Iterable[str]) -> int:
     for problem in problems:
-        tell(problem)
+        print_error(problem)
     return status

@@ -10,13 +10,13 @@ from typing import Final
 import uvloop
 
 from pin_exporter.api.credentials import checked_key
-from pin_exporter.api.errors import ListenError
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.app import Web, run_exporter
 from pin_exporter.config.accounts import Account
 from pin_exporter.simulator import Simulator, base_url, demo_accounts
 from pin_exporter.simulator import serve as serve_simulator
-from pin_exporter.toolkit.log_events import LogEventCounter
+from pin_exporter.toolkit.errors import ListenError
+from pin_exporter.toolkit.logs import LogEventCounter
 from pin_exporter.toolkit.web.config import WebConfig, read_web_config
 from pin_exporter.toolkit.web.server import hangups_held, listen, local_url
 

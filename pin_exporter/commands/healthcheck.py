@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from pin_exporter.api.errors import SettingsError
+from pin_exporter.toolkit.errors import SettingsError
 
 DEFAULT_ADDRESS: Final = ":10242"
 FIRST_PROCESS: Final = Path("/proc/1/cmdline")

@@ -1,26 +1,26 @@
 """Run the exporter as it is configured, and go on so when the configuration changes."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import uvloop
 
 from pin_exporter import __version__
-from pin_exporter.api.errors import SettingsError
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.app import Web, run_exporter
-from pin_exporter.config.accounts import Account, accounts_of, shard_of
+from pin_exporter.config.accounts import Account, shard_of, usable_accounts, warn_of_plain_http
 from pin_exporter.config.loader import load_settings, load_web_settings
 from pin_exporter.config.names import unknown_variables
 from pin_exporter.config.settings import Settings
-from pin_exporter.config.types import is_exposed
-from pin_exporter.toolkit.logs import configure_logging, tell
+from pin_exporter.metrics.exporter import LOG_EVENTS
+from pin_exporter.toolkit.errors import SettingsError
+from pin_exporter.toolkit.logs import EventLogger, configure_logging
+from pin_exporter.toolkit.output import print_error
 from pin_exporter.toolkit.sharding import Shard
 from pin_exporter.toolkit.web.config import WebConfig, read_web_config
 from pin_exporter.toolkit.web.server import hangups_held, listen, local_url
 
-_log: Final = logging.getLogger("pin_exporter")
+_log: Final = EventLogger("pin_exporter")
 _UNGUARDED: Final = "sets neither TLS nor users: whoever reaches the port can read the metrics"
 
 
@@ -33,7 +33,7 @@ def check_settings(flags: Mapping[str, object]) -> list[str]:
         raise SettingsError([*error.problems, *more]) from None
     names = [account.name for account in usable_accounts(settings, HttpClients(), shard_of(settings))]
     if _is_unguarded(settings, _web_config(settings)):
-        tell(f"{settings.web_config_file}: {_UNGUARDED}")
+        print_error(f"{settings.web_config_file}: {_UNGUARDED}")
     return names
 
 
@@ -48,26 +48,35 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
     shard = shard_of(settings)
     accounts = usable_accounts(settings, clients, shard)
     web_config = _web_config(settings)
-    log_events = configure_logging(settings.log_level, settings.log_format)
+    log_events = configure_logging("pin_exporter", LOG_EVENTS, settings.log_level, settings.log_format)
     sockets = [listen(address) for address in settings.web_listen_address]
     for variable in unknown_variables():
-        _log.warning("unknown environment variable", extra={"variable": variable})
+        _log.warning("unknown_variable", "ignoring an unknown environment variable", variable=variable)
     warn_of_plain_http(accounts)
     if web_config.users and web_config.tls is None:
-        _log.warning("passwords come in without encryption: set tls_server_config, or encrypt in front")
+        _log.warning(
+            "basic_auth_without_tls",
+            "basic auth is enabled without TLS: set tls_server_config, or terminate TLS in front",
+        )
     if _is_unguarded(settings, web_config):
         file = str(settings.web_config_file)
-        _log.warning("the web configuration sets neither TLS nor users: all may read", extra={"file": file})
+        _log.warning(
+            "web_config_open",
+            "the web config file enables neither TLS nor basic auth: anyone can read the metrics",
+            file=file,
+        )
     listening = " ".join(local_url(opened, web_config.scheme) for opened in sockets)
     told = {"version": __version__, "accounts": len(accounts), "listening": listening}
-    _log.info("starting", extra=told | _told_of(shard))
+    _log.info("starting", "starting", **told, **_told_of(shard))
     _tell_of_idleness(accounts, shard)
 
     def reload() -> list[Account]:
         newest = load_settings(flags, again=True)
         usable = usable_accounts(newest, clients, shard)
         for name in _changed_beside_accounts(settings, newest):
-            _log.warning("a changed setting takes effect at the next start", extra={"setting": name})
+            _log.warning(
+                "setting_needs_restart", "a changed setting takes effect after a restart", setting=name
+            )
         warn_of_plain_http(usable)
         _tell_of_idleness(usable, shard)
         return usable
@@ -80,15 +89,7 @@ def run_as_configured(flags: Mapping[str, object]) -> None:
         config=web_config,
     )
     uvloop.run(run_exporter(accounts, clients, web, reload=reload, log_events=log_events, shard=shard))
-    _log.info("stopped")
-
-
-def usable_accounts(settings: Settings, clients: HttpClients, shard: Shard) -> list[Account]:
-    """Return the shard's accounts. Raises SettingsError for a URL, proxy or file that makes no client."""
-    accounts = list(accounts_of(settings, shard))
-    for url, route in dict.fromkeys((account.base_url, account.route) for account in accounts):
-        clients.check(url, route)
-    return accounts
+    _log.info("stopped", "stopped")
 
 
 def _problems_of_web_config(flags: Mapping[str, object]) -> Sequence[str]:
@@ -109,20 +110,13 @@ def _is_unguarded(settings: Settings, web_config: WebConfig) -> bool:
     return bool(settings.web_config_file) and web_config.tls is None and not web_config.users
 
 
-def warn_of_plain_http(accounts: Sequence[Account]) -> None:
-    """Warn of keys that others can read on their way."""
-    ways = {(account.base_url, account.route.proxy_for(account.base_url) is not None) for account in accounts}
-    for url in {url for url, through_proxy in ways if is_exposed(url, through_proxy=through_proxy)}:
-        _log.warning("keys are sent without encryption: use https", extra={"base_url": url})
-
-
 def _told_of(shard: Shard) -> dict[str, int]:
     return {"shard": shard.number, "total_shards": shard.total} if shard.total > 1 else {}
 
 
 def _tell_of_idleness(accounts: list[Account], shard: Shard) -> None:
     if not accounts:
-        _log.info("no account belongs to this shard: there is nothing to poll", extra=_told_of(shard))
+        _log.info("shard_empty", "no account belongs to this shard: nothing to poll", **_told_of(shard))
 
 
 def _changed_beside_accounts(old: Settings, new: Settings) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The accounts of a shard, each with everything that is set for it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -9,8 +9,13 @@ from pydantic import SecretStr
 
 from pin_exporter.api.credentials import KeyFile, checked_key
 from pin_exporter.api.proxy_tls import Route, TlsFiles
+from pin_exporter.api.transport import HttpClients
 from pin_exporter.config.settings import AccountSettings, Settings
+from pin_exporter.config.types import is_exposed
+from pin_exporter.toolkit.logs import EventLogger
 from pin_exporter.toolkit.sharding import Shard
+
+_log: Final = EventLogger(__name__)
 
 _SHARED_FIELDS: Final = (
     "base_url",
@@ -99,3 +104,18 @@ def _key(text: SecretStr | None, path: Path | None) -> SecretStr | KeyFile:
         return checked_key(text.get_secret_value())
     assert path is not None, "settings were loaded without a key"  # noqa: S101
     return KeyFile(path)
+
+
+def usable_accounts(settings: Settings, clients: HttpClients, shard: Shard) -> list[Account]:
+    """Return the shard's accounts. Raises SettingsError for a URL, proxy or file that makes no client."""
+    accounts = list(accounts_of(settings, shard))
+    for url, route in dict.fromkeys((account.base_url, account.route) for account in accounts):
+        clients.check(url, route)
+    return accounts
+
+
+def warn_of_plain_http(accounts: Sequence[Account]) -> None:
+    """Warn of keys that others can read on their way."""
+    ways = {(account.base_url, account.route.proxy_for(account.base_url) is not None) for account in accounts}
+    for url in {url for url, through_proxy in ways if is_exposed(url, through_proxy=through_proxy)}:
+        _log.warning("keys_sent_unencrypted", "API keys are sent unencrypted: use https", base_url=url)

@@ -5,9 +5,9 @@ import difflib
 from collections.abc import Collection
 from typing import Any, Final
 
-from pin_exporter.api.errors import SettingsError
 from pin_exporter.config.names import flag_of, variable_of
 from pin_exporter.config.settings import Settings
+from pin_exporter.toolkit.errors import SettingsError
 
 FORMAT_NAMES: Final = ("prometheus", "json", "table")
 """What once can write; beginning with what it writes unless told otherwise."""

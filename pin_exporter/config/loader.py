@@ -10,10 +10,10 @@ from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource
 
 from pin_exporter.api.credentials import KeyFile, checked_key
-from pin_exporter.api.errors import SettingsError
 from pin_exporter.config.checks import joint_problems
 from pin_exporter.config.names import LONGEST_NAME, flag_of, variable_of
 from pin_exporter.config.settings import AccountSettings, Settings
+from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.sharding import shard_of_values
 from pin_exporter.toolkit.yaml_file import ConfigFile, Place, read_config_file
 

@@ -65,7 +65,7 @@ def _check_proxy_url(url: object) -> object:
 
 
 def is_exposed(base_url: str, *, through_proxy: bool) -> bool:
-    """Return whether others can read keys on their way to a URL: it is plain HTTP, and not of this machine."""
+    """Return whether keys sent to a URL can be read on the way: plain HTTP to another machine."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     try:

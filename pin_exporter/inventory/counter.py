@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import pairwise, product
 from typing import Final, NamedTuple
 
-from pin_exporter.api.model import Phase, Pin, phase_of
+from pin_exporter.api.model import Phase, Pin, Totals, Verdict, phase_of
 from pin_exporter.inventory.hash_set import DistinctSet
 from pin_exporter.inventory.label_limit import KNOWN_WORDS, NO_WORD, LabelLimiter, Status, status_labels
 from pin_exporter.inventory.problem_pins import NOTHING_TO_ATTEND, ProblemPins, Shortlist, Shortlists
@@ -75,6 +75,21 @@ class Inventory:
     def shown(self) -> Shown:
         """Return the label values that this inventory shows, in the order in which they came."""
         return Shown(tuple(self.by_status), tuple(self.by_sub_hash_status))
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A published inventory: the counts, how far they are proven, what they took, what the API reported."""
+
+    inventory: Inventory
+    verdict: Verdict
+    requests: int
+    reported: Totals
+
+    @property
+    def unaccounted_files(self) -> int:
+        """Return files reported by the API minus pins counted."""
+        return self.reported.files - self.inventory.pins
 
 
 @dataclass(slots=True)

@@ -14,9 +14,8 @@ from pin_exporter.api.errors import (
     UnprovableError,
 )
 from pin_exporter.api.model import Page
-from pin_exporter.inventory.counter import PinCounter, Shown
+from pin_exporter.inventory.counter import Counted, PinCounter, Shown
 from pin_exporter.inventory.walk import Walk
-from pin_exporter.polling.snapshot import Counted
 
 MIN_PAGE_SIZE: Final = 10
 _SLICE_ROWS: Final = 250

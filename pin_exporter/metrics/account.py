@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from pin_exporter.api.model import Verdict
-from pin_exporter.inventory.counter import AGE_BOUNDS, SIZE_BOUNDS, Inventory
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector, Counted
+from pin_exporter.inventory.counter import AGE_BOUNDS, SIZE_BOUNDS, Counted, Inventory
+from pin_exporter.polling.snapshot import AccountSnapshot, Collector
 from pin_exporter.toolkit.exposition.family import (
     PREFIX,
     Buckets,

@@ -12,9 +12,31 @@ from prometheus_client.registry import Collector
 
 from pin_exporter import __version__
 from pin_exporter.toolkit.exposition.family import EXPORTER_PREFIX
-from pin_exporter.toolkit.log_events import LogEventCounter
+from pin_exporter.toolkit.logs import LogEvent, LogEventCounter
 from pin_exporter.toolkit.sharding import ALONE, Shard
 
+LOG_EVENTS: Final = (
+    *(
+        LogEvent("warning", event)
+        for event in (
+            "basic_auth_without_tls",
+            "certificates_unusable",
+            "inventory_unproven",
+            "key_file_unreadable",
+            "keys_sent_unencrypted",
+            "poll_failed",
+            "poll_still_failing",
+            "setting_needs_restart",
+            "unknown_variable",
+            "web_config_open",
+        )
+    ),
+    *(
+        LogEvent("error", event)
+        for event in ("config_reload_failed", "internal_error", "web_config_reload_failed")
+    ),
+)
+"""Every warning and error that the package logs itself; a test holds the list against the code."""
 REFUSALS: Final = ("password", "busy", "handshake", "certificate", "slow", "crowded")
 """Wrong or no password; too much at once; no TLS, or no good certificate; the certificate of somebody else; a
 client that kept the server waiting for too long, or when there was no room."""
@@ -75,8 +97,8 @@ class ExporterMetrics:
             "How many shards the accounts are divided among. Without shards, 1.",
             registry=self.registry,
         ).set(shard.total)
-        counter = log_events or LogEventCounter()
-        told = "Warnings and errors in the log, by their message; other stands for those of libraries."
+        counter = log_events or LogEventCounter("pin_exporter", LOG_EVENTS)
+        told = "Number of warnings and errors logged, by event; other counts those of libraries."
         self.registry.register(
             _Counts("log_events", told, ("level", "event"), lambda: iter(counter.counts.items()))
         )

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pin_exporter.api.transport import HttpClients
-from pin_exporter.commands.serve import usable_accounts, warn_of_plain_http
-from pin_exporter.config.accounts import shard_of
+from pin_exporter.config.accounts import shard_of, usable_accounts, warn_of_plain_http
 from pin_exporter.config.loader import load_settings
 from pin_exporter.once.output import check_output, check_standard_output, write_file, write_standard_output
 from pin_exporter.once.polling import poll_all
@@ -17,8 +16,8 @@ from pin_exporter.polling.poll_log import POLL_LOG
 from pin_exporter.polling.poller import AccountPoller
 from pin_exporter.status.report_parts import Now
 from pin_exporter.toolkit.clock import SystemClock
-from pin_exporter.toolkit.logs import log_plainly, tell
-from pin_exporter.toolkit.output import is_watched
+from pin_exporter.toolkit.logs import configure_plain_logging
+from pin_exporter.toolkit.output import is_watched, print_error
 from pin_exporter.toolkit.signals import end_on_signals, run_until_stopped
 
 
@@ -29,7 +28,7 @@ def run_once(flags: Mapping[str, object], *, form: str, output: Path | None) -> 
     A signal that asks to stop ends it by SystemExit, with 128 and its number.
     """
     end_on_signals()
-    log_plainly(without=POLL_LOG)
+    configure_plain_logging("pin-exporter", without=POLL_LOG)
     output = None if output == Path("-") else output
     settings = load_settings(flags)
     clients = HttpClients()
@@ -41,7 +40,7 @@ def run_once(flags: Mapping[str, object], *, form: str, output: Path | None) -> 
     warn_of_plain_http(accounts)
     clock = SystemClock()
     if not accounts:
-        tell("no account belongs to this shard: there is nothing to poll")
+        print_error("no account belongs to this shard: there is nothing to poll")
 
     def watch(pollers: Sequence[AccountPoller]) -> asyncio.Task[None]:
         return asyncio.create_task(show_progress(pollers, clock))
@@ -49,7 +48,7 @@ def run_once(flags: Mapping[str, object], *, form: str, output: Path | None) -> 
     polled = run_until_stopped(poll_all(accounts, clients, clock, watch if is_watched(sys.stderr) else None))
     failed = list(failures(polled))
     for line in (*failed, *remarks(polled)):
-        tell(line)
+        print_error(line)
     text = result(polled, form, Now(clock.elapsed(), clock.wall()))
     if output:
         write_file(output, text)

@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from pin_exporter.api.errors import OutputError
+from pin_exporter.toolkit.errors import OutputError
 
 
 def check_output(path: Path) -> None:

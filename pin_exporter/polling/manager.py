@@ -10,7 +10,6 @@ from pydantic import SecretStr
 
 from pin_exporter.api.client import PinClient
 from pin_exporter.api.credentials import ReloadingCredentials
-from pin_exporter.api.errors import SettingsError
 from pin_exporter.api.rate_limit import Budgets, FoundBudget, RequestBudget
 from pin_exporter.api.retry import RetryingClient
 from pin_exporter.api.transport import HttpClients
@@ -20,6 +19,7 @@ from pin_exporter.polling.poller import AccountPoller
 from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.toolkit.clock import Clock
+from pin_exporter.toolkit.errors import SettingsError
 
 _START_SPREAD_SECONDS: Final = 0.05
 _LONGEST_PATIENCE_SECONDS: Final = 300.0

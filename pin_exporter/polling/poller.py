@@ -10,12 +10,12 @@ from pin_exporter.api.errors import InconsistentError, PollError
 from pin_exporter.api.model import Page, Verdict
 from pin_exporter.api.request_stats import Operation, RequestStats
 from pin_exporter.api.retry import RETRIED, RetryingClient
-from pin_exporter.inventory.counter import NOTHING_SHOWN
+from pin_exporter.inventory.counter import NOTHING_SHOWN, Counted
 from pin_exporter.inventory.reader import InventoryReader, PageSize
 from pin_exporter.polling.poll_log import PollLog
 from pin_exporter.polling.polled_reading import PolledReading
 from pin_exporter.polling.schedule import PollSchedule
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector, Counted, Health, PollRecord
+from pin_exporter.polling.snapshot import AccountSnapshot, Collector, Health, PollRecord
 from pin_exporter.toolkit.clock import Clock
 
 UNPROVEN_IN_A_ROW: Final = 3

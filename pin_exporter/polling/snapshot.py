@@ -9,7 +9,7 @@ from typing import Final, Self
 from pin_exporter.api.errors import REASONS, InconsistentError
 from pin_exporter.api.model import Totals, Verdict
 from pin_exporter.api.request_stats import Operation, RequestStats
-from pin_exporter.inventory.counter import Inventory
+from pin_exporter.inventory.counter import Counted
 
 KEY_REASONS: Final = frozenset({"unauthorized", "forbidden"})
 """The reasons that are about the key: no other request with it can succeed."""
@@ -27,21 +27,6 @@ class Collector(StrEnum):
     def operation(self) -> Operation:
         """Return what this collector's requests are for."""
         return Operation.TOTALS if self is Collector.TOTALS else Operation.LIST
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """A published inventory: the counts, how far they are proven, what they took, what the API reported."""
-
-    inventory: Inventory
-    verdict: Verdict
-    requests: int
-    reported: Totals
-
-    @property
-    def unaccounted_files(self) -> int:
-        """Return files reported by the API minus pins counted."""
-        return self.reported.files - self.inventory.pins
 
 
 @dataclass(frozen=True, slots=True)

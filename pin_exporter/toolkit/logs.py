@@ -1,88 +1,267 @@
-"""Write the log: one event a line, logfmt or JSON, keys in a fixed order, to standard error."""
+"""Structured logging: every event has an id, is one line of logfmt or JSON, and is written without blocking.
+
+Events are logged through `EventLogger`. The id of an event is stable and is what metrics count; its message
+may change at any time.
+"""
 
 import json
 import logging
 import os
+import signal
 import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Final, Literal
+from logging.handlers import QueueHandler, QueueListener
+from queue import SimpleQueue
+from typing import Final, Literal, NamedTuple
 
-from pin_exporter.toolkit.log_events import LogEventCounter
-from pin_exporter.toolkit.log_writer import LogWriter
+Style = Literal["logfmt", "json"]
 
-_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+OTHER: Final = "other"
+"""The id under which everything that is not listed is counted, such as the events of libraries."""
+RECORDS_DROPPED: Final = "log_records_dropped"
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {
+    "message",
+    "asctime",
+    "color_message",
+    "event",
+}
 _STDERR: Final = 2
+_MAX_QUEUED_RECORDS: Final = 1_000
+_FLUSH_TIMEOUT_SECONDS: Final = 1.0
+
+
+class EventLogger:
+    """Logs events: a snake_case id, a message for people, and fields with stable names."""
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(name)
+
+    def debug(self, event: str, message: str, **fields: object) -> None:
+        """Log an event that only helps to debug."""
+        self._log(logging.DEBUG, event, message, fields)
+
+    def info(self, event: str, message: str, **fields: object) -> None:
+        """Log an event that needs no attention."""
+        self._log(logging.INFO, event, message, fields)
+
+    def warning(self, event: str, message: str, **fields: object) -> None:
+        """Log an event that may need attention."""
+        self._log(logging.WARNING, event, message, fields)
+
+    def error(self, event: str, message: str, **fields: object) -> None:
+        """Log an event that needs attention."""
+        self._log(logging.ERROR, event, message, fields)
+
+    def critical(self, event: str, message: str, error: BaseException) -> None:
+        """Log what ends the process, with its traceback."""
+        self._log(logging.CRITICAL, event, message, {}, error)
+
+    def _log(
+        self,
+        level: int,
+        event: str,
+        message: str,
+        fields: Mapping[str, object],
+        error: BaseException | None = None,
+    ) -> None:
+        self._logger.log(level, message, exc_info=error, extra={"event": event, **fields})
 
 
 class EventFormatter(logging.Formatter):
-    """Turns a record and its `extra` fields into one line."""
+    """Formats a record as one line: `ts`, `level`, `event`, `msg`, its fields, then any `traceback`."""
 
-    def __init__(self, style: Literal["logfmt", "json"]) -> None:
+    def __init__(self, style: Style) -> None:
         super().__init__()
         self._json = style == "json"
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return `ts`, `level`, `msg`, then the extra fields, then `traceback` if there is one."""
-        event = {
+        """Return the line, without a line break."""
+        event = getattr(record, "event", None)
+        line = {
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
+            **({"event": event} if event else {}),
             "msg": record.getMessage(),
-            **{key: value for key, value in vars(record).items() if key not in _STANDARD},
+            **_fields(record),
         }
         if record.exc_info:
-            event["traceback"] = self.formatException(record.exc_info)
-        if self._json:
-            return json.dumps(event, default=str)
-        return " ".join(f"{key}={_quoted(str(value))}" for key, value in event.items())
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str) if self._json else _logfmt(line)
+
+
+class PlainFormatter(logging.Formatter):
+    """Formats a record as the command line prints errors, with its fields in brackets."""
+
+    def __init__(self, program: str) -> None:
+        super().__init__()
+        self._program = program
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, and a traceback below it if there is one."""
+        fields = ", ".join(f"{key}={_quoted(str(value))}" for key, value in _fields(record).items())
+        line = f"{self._program}: {record.getMessage()}" + (f" ({fields})" if fields else "")
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class LogEvent(NamedTuple):
+    """An event as it is counted: its level, `warning` or `error`, and its id."""
+
+    level: str
+    event: str
+
+
+class LogEventCounter(logging.Handler):
+    """Counts warnings and errors of the loggers below `logger`, each listed event from 0 on.
+
+    Everything else is counted as `other`; everything worse than an error is counted as an error.
+    """
+
+    def __init__(self, logger: str, events: Iterable[LogEvent]) -> None:
+        super().__init__(logging.WARNING)
+        self._logger = logger
+        dropped, *others = (
+            LogEvent(level, event)
+            for level, event in (("warning", RECORDS_DROPPED), ("warning", OTHER), ("error", OTHER))
+        )
+        self._counts = Counter(dict.fromkeys((*events, dropped, *others), 0))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Count one event."""
+        level = "warning" if record.levelno < logging.ERROR else "error"
+        event = LogEvent(level, str(getattr(record, "event", OTHER)))
+        is_ours = f"{record.name}.".startswith(f"{self._logger}.")
+        self._counts[event if is_ours and event in self._counts else LogEvent(level, OTHER)] += 1
+
+    def count_dropped(self) -> None:
+        """Count a record that was dropped because too many were waiting to be written."""
+        self._counts[LogEvent("warning", RECORDS_DROPPED)] += 1
+
+    @property
+    def counts(self) -> Mapping[LogEvent, int]:
+        """Return how often each event was logged."""
+        return self._counts.copy()
+
+
+class BoundedQueueHandler(QueueHandler):
+    """Formats records and queues them for the thread that writes; drops and counts those that find no room.
+
+    So a reader of the log that stalls blocks nothing but that thread.
+    """
+
+    # A SimpleQueue, because the garbage collector may log in the middle of a put.
+    def __init__(
+        self,
+        descriptor: int,
+        counter: LogEventCounter,
+        *,
+        max_queued: int = _MAX_QUEUED_RECORDS,
+        flush_timeout_seconds: float = _FLUSH_TIMEOUT_SECONDS,
+    ) -> None:
+        self._waiting: SimpleQueue[logging.LogRecord] = SimpleQueue()
+        super().__init__(self._waiting)
+        self._counter = counter
+        self._max_queued = max_queued
+        self._flush_timeout_seconds = flush_timeout_seconds
+        self._dropped = 0
+        self._writer = _Writer(self._waiting, descriptor)
+        self._writer.start()
+
+    @property
+    def queued(self) -> int:
+        """Return how many records are waiting to be written."""
+        return self._waiting.qsize()
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Queue a formatted record, or drop it."""
+        if self.queued >= self._max_queued:
+            self._counter.count_dropped()
+            self._dropped += 1
+            return
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            fields = {"event": RECORDS_DROPPED, "records": dropped, "levelno": logging.WARNING}
+            message = "log records were dropped because standard error was not read fast enough"
+            missed = logging.makeLogRecord({"msg": message, "levelname": "WARNING", **fields})
+            self._waiting.put(self.prepare(missed))
+        self._waiting.put(record)
+
+    def close(self) -> None:
+        """Stop the thread once everything is written, or after a timeout if nobody reads."""
+        self._writer.stop_within(self._flush_timeout_seconds)
+        super().close()
+
+
+class _Writer(QueueListener):
+    """Writes queued records to a file descriptor, on a daemon thread.
+
+    Not to `sys.stderr`, nor through a handler: Python would wait at its end for their locks, for ever if the
+    write never returns.
+    """
+
+    def __init__(self, records: SimpleQueue[logging.LogRecord], descriptor: int) -> None:
+        super().__init__(records)
+        self._descriptor = descriptor
+
+    def start(self) -> None:
+        """Start the thread, with all signals blocked: they are for the main thread."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def handle(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        rest = f"{record.getMessage()}\n".encode(errors="backslashreplace")
+        with suppress(OSError):  # nobody reads it any more, or the disk is full
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+
+    def stop_within(self, seconds: float) -> None:
+        """Ask the thread to end, and wait for it no longer than that."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self.enqueue_sentinel()
+            thread.join(seconds)
 
 
 def configure_logging(
-    level: str, style: Literal["logfmt", "json"], descriptor: int = _STDERR
+    logger: str, events: Iterable[LogEvent], level: str, style: Style, descriptor: int = _STDERR
 ) -> LogEventCounter:
-    """Send everything to standard error. Return what counts warnings and errors, be they shown or not.
+    """Write events to standard error, and count warnings and errors at any level.
 
-    Libraries stay at warnings whatever the level: at lower ones they log URLs and headers.
+    `logger` is the root of the loggers that `level` applies to. Libraries stay at warnings: below that they
+    log URLs and headers.
     """
-    counter = LogEventCounter()
-    handler = LogWriter(descriptor, counter.count)
+    counter = LogEventCounter(logger, events)
+    handler = BoundedQueueHandler(descriptor, counter)
     handler.setFormatter(EventFormatter(style))
     chosen = logging.getLevelNamesMapping()[level.upper()]
     handler.setLevel(chosen)
     logging.basicConfig(level=logging.WARNING, handlers=[handler, counter], force=True)
-    logging.getLogger("pin_exporter").setLevel(min(chosen, logging.WARNING))
-    # What clients send wrong is theirs to know, and would fill the log.
+    logging.getLogger(logger).setLevel(min(chosen, logging.WARNING))
+    # Invalid requests are the client's fault, and would fill the log.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     return counter
 
 
-class _PlainFormatter(logging.Formatter):
-    """Turns a record into a line as the command line writes them, with what is `extra` in brackets."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
-        told = ", ".join(f"{key}={_quoted(str(value))}" for key, value in extra.items())
-        line = f"pin-exporter: {record.getMessage()}" + (f" ({told})" if told else "")
-        if record.exc_info:
-            line += f"\n{self.formatException(record.exc_info)}"
-        return line
-
-
-def log_plainly(without: str) -> None:
-    """Send warnings to standard error as plain lines, but those of one module."""
+def configure_plain_logging(program: str, *, without: str) -> None:
+    """Print warnings as the command line prints errors, but not those of the logger `without`."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_PlainFormatter())
+    handler.setFormatter(PlainFormatter(program))
     handler.addFilter(lambda record: record.name != without)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
-def tell(line: str) -> None:
-    """Write a line for whoever is at the command line; that nobody reads it any more is no failure."""
-    try:
-        sys.stderr.write(f"pin-exporter: {line}\n")
-        sys.stderr.flush()
-    except OSError:
-        # What is left in the buffer would fail once more when the process ends, and change its status.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+
+
+def _logfmt(line: Mapping[str, object]) -> str:
+    return " ".join(f"{key}={_quoted(str(value))}" for key, value in line.items())
 
 
 def _quoted(text: str) -> str:

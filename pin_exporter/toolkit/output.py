@@ -4,7 +4,7 @@ import os
 import sys
 from typing import TextIO
 
-from pin_exporter.api.errors import OutputError
+from pin_exporter.toolkit.errors import OutputError
 
 
 def is_watched(stream: TextIO | None) -> bool:
@@ -31,3 +31,13 @@ def write_text(text: str) -> None:
         if isinstance(error, BrokenPipeError):
             raise
         raise OutputError(f"standard output cannot be written: {error.strerror}") from None
+
+
+def print_error(message: str) -> None:
+    """Print one line to standard error as the command line does. Nobody reading it is not an error."""
+    try:
+        sys.stderr.write(f"pin-exporter: {message}\n")
+        sys.stderr.flush()
+    except OSError:
+        # What is left in the buffer would fail once more when the process ends, and change its status.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

@@ -1,14 +1,14 @@
 """Read the configuration again when told to; one that is wrong leaves what runs as it is."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
-from pin_exporter.api.errors import SettingsError
+from pin_exporter.toolkit.errors import SettingsError
+from pin_exporter.toolkit.logs import EventLogger
 from pin_exporter.toolkit.threads import aside
 
-_log = logging.getLogger(__name__)
+_log = EventLogger(__name__)
 
 T = TypeVar("T")
 
@@ -58,9 +58,12 @@ class Reloader(Generic[T]):
                 self._apply(accounts)
             except SettingsError as error:
                 self._note(accepted=False)
-                told = {"error": str(error)}
-                _log.error("configuration refused: the one before stays in force", extra=told)
+                _log.error(
+                    "config_reload_failed",
+                    "reloading the configuration failed; keeping the previous one",
+                    error=str(error),
+                )
                 return error.problems
             self._note(accepted=True)
-            _log.info("configuration read again", extra={"accounts": len(accounts)})
+            _log.info("config_reloaded", "reloaded the configuration", accounts=len(accounts))
             return ()

@@ -8,7 +8,7 @@ from typing import Final
 
 import yaml
 
-from pin_exporter.api.errors import SettingsError
+from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.files import open_plain
 
 _MAX_BYTES: Final = 4 * 2**20

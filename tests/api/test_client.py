@@ -17,17 +17,12 @@ from hypothesis import strategies as st
 from pin_exporter import __version__
 from pin_exporter.api.client import MAX_BODY_BYTES, PinClient, RequestResult, _KeyAuth
 from pin_exporter.api.decode import decode_page
-from pin_exporter.api.errors import (
-    PollError,
-    RateLimitedError,
-    RequestTimeoutError,
-    ServerError,
-    SettingsError,
-)
+from pin_exporter.api.errors import PollError, RateLimitedError, RequestTimeoutError, ServerError
 from pin_exporter.api.model import Page
 from pin_exporter.api.pool import MAX_CONNECTIONS, Pool
 from pin_exporter.api.status_errors import ApiResponse
 from pin_exporter.api.transport import HttpClients
+from pin_exporter.toolkit.errors import SettingsError
 from tests.support.clocks import settle
 from tests.support.service import (
     API_KEY,

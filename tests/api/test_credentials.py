@@ -16,6 +16,7 @@ from pin_exporter.api.credentials import (
     checked_key,
 )
 from tests.support.clocks import FakeClock
+from tests.support.logged import event
 
 KEYS = st.text("abcXYZ0189+/=", min_size=12, max_size=44)
 API_KEY = "Ab3dEf6hIj9kLm2nOp5qRs8t"
@@ -179,9 +180,9 @@ def test_a_key_file_that_cannot_be_read_for_a_while_is_told_once_and_so_are_new_
     assert [source().api_key.get_secret_value() for _ in range(3)] == ["first-key-of-all"] * 3
     path.write_text("second-key-of-all")
     assert source().api_key.get_secret_value() == "second-key-of-all"
-    assert [record.message for record in caplog.records] == [
-        "a key file cannot be read; the last keys stay in force",
-        "keys have changed",
+    assert [event(record) for record in caplog.records] == [
+        "key_file_unreadable",
+        "keys_changed",
     ]
     assert "key-of-all" not in caplog.text
 
@@ -202,11 +203,11 @@ def test_each_unreadable_key_file_is_told_by_its_setting_without_its_path_and_so
     for _ in range(3):
         assert source() == pair("old-api", "old-secret")
     missing = "secret_key_file: cannot read the file: No such file or directory"
-    told = [str(getattr(record, "error", record.message)) for record in caplog.records]
+    told = [str(getattr(record, "error", event(record))) for record in caplog.records]
     assert told == [
         missing,
         f"api_key_file: the file holds no key: the key is empty; {missing}",
-        "key files can be read again",
+        "key_file_readable",
     ]
 
 

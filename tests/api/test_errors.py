@@ -5,15 +5,8 @@ from pathlib import Path
 import pytest
 
 from pin_exporter.api import errors
-from pin_exporter.api.errors import (
-    REASONS,
-    HttpStatusError,
-    PinExporterError,
-    PollError,
-    RateLimitedError,
-    ServerError,
-    SettingsError,
-)
+from pin_exporter.api.errors import REASONS, HttpStatusError, PollError, RateLimitedError, ServerError
+from pin_exporter.toolkit.errors import ExporterError, SettingsError
 
 CLASSES = {
     name: error
@@ -42,8 +35,8 @@ def drawn_tree() -> dict[str, tuple[str | None, str]]:
 def test_the_tree_in_the_docstring_shows_every_class_below_its_base() -> None:
     drawn = {name: above for name, (above, _) in drawn_tree().items()}
     bases = {name: error.__bases__[0].__name__ for name, error in CLASSES.items()}
-    assert drawn == {**bases, "PinExporterError": None}
-    assert CLASSES["PinExporterError"].__bases__ == (Exception,)
+    assert drawn == {**bases, "PollError": None}
+    assert PollError.__bases__ == (ExporterError,)
 
 
 def test_the_tree_in_the_docstring_tells_every_reason() -> None:
@@ -69,7 +62,7 @@ def test_the_reasons_are_those_of_the_metric_contract() -> None:
 
 
 def test_one_handler_catches_everything_the_package_raises_on_purpose() -> None:
-    assert all(issubclass(error, PinExporterError) for error in CLASSES.values())
+    assert all(issubclass(error, ExporterError) for error in CLASSES.values())
 
 
 def test_every_other_exception_class_of_the_package_is_in_the_tree_too() -> None:

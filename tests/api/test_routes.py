@@ -19,13 +19,15 @@ import uvloop
 from pydantic import SecretStr
 
 from pin_exporter.api.client import PinClient, RequestResult
-from pin_exporter.api.errors import PollError, SettingsError
+from pin_exporter.api.errors import PollError
 from pin_exporter.api.pool import Pool
 from pin_exporter.api.proxy_tls import Route, TlsFiles
 from pin_exporter.api.transport import HttpClients, http_client
 from pin_exporter.api.transport_errors import Timeouts
+from pin_exporter.toolkit.errors import SettingsError
 from tests.support.certificates import Authority, Pair
 from tests.support.clocks import FakeClock
+from tests.support.logged import event
 from tests.support.proxy import Proxy
 from tests.support.service import API_KEY, SECRET_KEY, credentials, page, row
 from tests.support.strange_server import Call, StrangeServer, answer, hang_up, raw, silence
@@ -277,7 +279,7 @@ def test_a_certificate_file_that_cannot_be_read_again_leaves_the_last_in_force_a
     trusted = tmp_path / "ca.pem"
     shutil.copy(authority.path, trusted)
     clock = FakeClock()
-    told = "a certificate file cannot be used; the last ones stay in force"
+    told = "certificates_unusable"
 
     async def work() -> None:
         clients = HttpClients(elapsed=clock.elapsed)
@@ -291,7 +293,7 @@ def test_a_certificate_file_that_cannot_be_read_again_leaves_the_last_in_force_a
             assert await stale() == ()
             trusted.write_text("no certificate any more")
             assert [await stale() for _ in range(3)] == [("certificates",)] * 3
-            assert [(r.message, vars(r)["times"]) for r in caplog.records] == [(told, 1)]
+            assert [(event(r), vars(r)["times"]) for r in caplog.records] == [(told, 1)]
             clock.now += 3_600
             assert await stale() == ("certificates",)
             trusted.unlink()
@@ -301,7 +303,7 @@ def test_a_certificate_file_that_cannot_be_read_again_leaves_the_last_in_force_a
             assert await stale() == ()
             trusted.unlink()
             assert await stale() == ("certificates",)
-            assert [r.message for r in caplog.records][2:] == ["certificate files have changed", told]
+            assert [event(r) for r in caplog.records][2:] == ["certificates_changed", told]
             assert "No such file" in vars(caplog.records[-1])["error"]
 
     caplog.set_level(logging.INFO, logger="pin_exporter")

@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from pin_exporter.api.errors import ListenError
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.app import Web, run_exporter
+from pin_exporter.toolkit.errors import ListenError
 from pin_exporter.toolkit.web.server import listen, local_url, serve
 from tests.support.samples import account_at
 from tests.support.service import page, row

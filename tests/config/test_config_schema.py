@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from dev.schema.generate import NOT_IN_FILE, SCHEMA, schema_json
-from pin_exporter.api.errors import SettingsError
 from pin_exporter.config.accounts import accounts_of
 from pin_exporter.config.loader import load_settings
 from pin_exporter.config.settings import AccountSettings, Settings
+from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.units import parse_duration
 from tests.support.certificates import Authority
 from tests.support.config_files import ACCOUNT_SETTINGS, SETTINGS, config_files

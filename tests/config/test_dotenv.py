@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from pin_exporter.api.errors import SettingsError
 from pin_exporter.config.dotenv import load_env_file
+from pin_exporter.toolkit.errors import SettingsError
 
 NAMES = ("PIN_EXPORTER_ACCOUNT", "PIN_EXPORTER_PAGE_SIZE", "PIN_EXPORTER_API_KEY")
 NO_TEXT = [b"\xff\xfe", b"PIN_EXPORTER_API_KEY=s3cr3t\0\n", b"\xabPIN_EXPORTER_API_KEY=s3cr3t"]

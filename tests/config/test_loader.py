@@ -8,11 +8,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from pin_exporter.api.errors import SettingsError
 from pin_exporter.api.proxy_tls import Route, TlsFiles
 from pin_exporter.config.accounts import accounts_of
 from pin_exporter.config.loader import load_settings, load_web_settings
 from pin_exporter.config.settings import Settings
+from pin_exporter.toolkit.errors import SettingsError
 from tests.support.certificates import Authority
 from tests.support.environment import clean, set_variables
 

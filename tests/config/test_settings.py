@@ -4,8 +4,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from pin_exporter.api.credentials import KeyFile
-from pin_exporter.commands.serve import warn_of_plain_http
-from pin_exporter.config.accounts import accounts_of
+from pin_exporter.config.accounts import accounts_of, warn_of_plain_http
 from pin_exporter.config.settings import AccountSettings, Settings
 from pin_exporter.config.types import is_exposed
 from tests.support.environment import clean

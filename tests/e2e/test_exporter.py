@@ -57,8 +57,8 @@ def test_an_account_that_never_answers_has_no_data_and_is_ready_once_it_was_trie
         assert httpx.get(f"{exported.url}/-/ready").status_code == 200
         assert httpx.get(f"{exported.url}/-/healthy").status_code == 200
         assert exported.value(f"aiozpin_up{ACCOUNT}") == 0
-        warned = 'aiozpin_exporter_log_events_total{event="poll failed",level="warning"}'
-        in_log = sum('msg="poll failed"' in line for line in exported.process.lines)
+        warned = 'aiozpin_exporter_log_events_total{event="poll_failed",level="warning"}'
+        in_log = sum("event=poll_failed" in line for line in exported.process.lines)
         assert 1 <= in_log <= (exported.value(warned) or 0)
         assert not re.search(
             r"^aiozpin_(files|size_bytes|pins|stored_bytes|unique_cids)", exported.metrics(), re.MULTILINE
@@ -165,11 +165,11 @@ def test_a_configuration_from_a_pipe_is_read_at_the_start_and_not_waited_for_lat
     threading.Thread(target=config.write_text, args=(written,), daemon=True).start()
     with exporter({}, f"--config.file={config}") as exported:
         exported.process.popen.send_signal(signal.SIGHUP)
-        exported.process.wait_for_line("configuration refused.*is a pipe")
+        exported.process.wait_for_line("config_reload_failed.*is a pipe")
         config.unlink()
         config.write_text(written)
         exported.process.popen.send_signal(signal.SIGHUP)
-        exported.process.wait_for_line("configuration read again")
+        exported.process.wait_for_line("config_reloaded")
 
 
 def test_sighup_reads_the_configuration_again_and_a_bad_one_changes_nothing(tmp_path: Path) -> None:
@@ -180,14 +180,14 @@ def test_sighup_reads_the_configuration_again_and_a_bad_one_changes_nothing(tmp_
     with exporter({}, f"--config.file={config}", "--web.enable-lifecycle") as exported:
         config.write_text(written + "- {name: two, api_key: another-key-for-tests, secret_key: x}\n")
         exported.process.popen.send_signal(signal.SIGHUP)
-        exported.process.wait_for_line("configuration read again.*accounts=2")
+        exported.process.wait_for_line("config_reloaded.*accounts=2")
         assert exported.value('aiozpin_up{account="two"}') == 0
 
         config.write_text(written.replace("secret_key", "secretkey"))
         answer = httpx.post(f"{exported.url}/-/reload")
         assert answer.status_code == 500
         assert "accounts[0].secretkey: is not a setting: did you mean secret_key?" in answer.text
-        exported.process.wait_for_line("configuration refused.*secretkey")
+        exported.process.wait_for_line("config_reload_failed.*secretkey")
         assert exported.value("aiozpin_exporter_config_last_reload_successful") == 0
         assert exported.value('aiozpin_up{account="two"}') == 0
 

@@ -63,17 +63,15 @@ def test_a_shard_without_accounts_is_healthy_ready_and_says_so(tmp_path: Path) -
     account = "api_key: a-key-for-tests\nsecret_key: a-secret-for-tests\nshard: pin-exporter-0\n"
     file.write_text(account + "total_shards: 3\n")
     with exporter({}, f"--config.file={file}") as exported:
-        exported.process.wait_for_line(
-            'level=info msg="no account belongs to this shard: .*" shard=0 total_shards=3$'
-        )
+        exported.process.wait_for_line('level=info event=shard_empty msg=".*" shard=0 total_shards=3$')
         assert httpx.get(f"{exported.url}/-/healthy").status_code == 200
         assert httpx.get(f"{exported.url}/-/ready").status_code == 200
         assert "account=" not in exported.metrics()
 
         file.write_text(account + "total_shards: 1\n")
         exported.process.popen.send_signal(signal.SIGHUP)
-        exported.process.wait_for_line("takes effect at the next start.*setting=total_shards")
-        exported.process.wait_for_line("configuration read again.*accounts=0")
+        exported.process.wait_for_line("event=setting_needs_restart.*setting=total_shards")
+        exported.process.wait_for_line("config_reloaded.*accounts=0")
         assert exported.value("aiozpin_exporter_total_shards") == TOTAL
         assert exported.process.stop() == 0
 

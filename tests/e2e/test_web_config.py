@@ -121,9 +121,9 @@ def test_a_certificate_that_is_renewed_while_prometheus_scrapes_costs_no_scrape(
         renewed = authority.issue("renewed")
         # The key first: for a moment the two do not belong together.
         renewed.key.replace(tmp_path / "server.key")
-        exported.process.wait_for_line("web configuration refused.*the key does not belong")
+        exported.process.wait_for_line("web_config_reload_failed.*the key does not belong")
         renewed.certificate.replace(tmp_path / "server.crt")
-        exported.process.wait_for_line("web configuration read again")
+        exported.process.wait_for_line("web_config_reloaded")
         assert serial(exported) != before
         scraped = scraping.values("scrape_samples_scraped > 0")
         assert scraped
@@ -136,7 +136,7 @@ def test_a_bad_change_is_told_of_and_changes_nothing_until_it_is_made_good(tmp_p
     reloaded = "aiozpin_exporter_web_config_last_reload_successful"
     with guarded(path, "--web.enable-lifecycle") as exported:
         url = f"{exported.url}/metrics"
-        exported.process.wait_for_line("passwords come in without encryption")
+        exported.process.wait_for_line("event=basic_auth_without_tls")
         assert curl(url)[0] == 401
         assert curl(f"{exported.url}/-/reload", "-XPOST")[0] == 401
         assert curl(f"{exported.url}/-/ready")[0] in (200, 503)
@@ -144,13 +144,13 @@ def test_a_bad_change_is_told_of_and_changes_nothing_until_it_is_made_good(tmp_p
         assert f"{reloaded} 1.0" in curl(url, *allowed)[1]
 
         write(path, users={"prometheus": PASSWORD})
-        exported.process.wait_for_line("web configuration refused.*must be a bcrypt hash")
+        exported.process.wait_for_line("web_config_reload_failed.*must be a bcrypt hash")
         status, answer = curl(url, *allowed)
         assert (status, f"{reloaded} 0.0" in answer) == (200, True)
         assert 'aiozpin_exporter_web_refusals_total{reason="password"} 2.0' in answer
 
         write(path, users={"somebody": HASH})
-        exported.process.wait_for_line("web configuration read again")
+        exported.process.wait_for_line("web_config_reloaded")
         assert curl(url, *allowed)[0] == 401
         assert curl(url, "-u", f"somebody:{PASSWORD}")[0] == 200
         assert exported.process.stop() == 0
@@ -272,5 +272,5 @@ def test_a_file_that_guards_nothing_is_told_of_at_the_start(tmp_path: Path) -> N
     path = tmp_path / "web.yml"
     path.write_text("# to be written\n")
     with guarded(path) as exported:
-        exported.process.wait_for_line("sets neither TLS nor users.*file=.*web.yml")
+        exported.process.wait_for_line("event=web_config_open.*file=.*web.yml")
         assert curl(f"{exported.url}/metrics")[0] == 200

@@ -18,7 +18,7 @@ import yaml
 from hypothesis import strategies as st
 
 from pin_exporter.api.decode import decode_page
-from pin_exporter.api.errors import MalformedError, PollError, RateLimitedError, ServerError, SettingsError
+from pin_exporter.api.errors import MalformedError, PollError, RateLimitedError, ServerError
 from pin_exporter.api.model import Page
 from pin_exporter.api.status_errors import ApiResponse, bounded_headers, error_for_status
 from pin_exporter.api.transport import HttpClients
@@ -26,6 +26,7 @@ from pin_exporter.config.accounts import accounts_of
 from pin_exporter.config.loader import load_settings
 from pin_exporter.doctor.diagnosis import diagnose
 from pin_exporter.doctor.plan import MAX_REQUESTS
+from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.web.config import cost_of, read_web_config
 from tests.doctor.harness import examined_service
 from tests.fuzz.material import answers, bodies, config_contents, web_config_contents

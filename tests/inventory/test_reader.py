@@ -16,9 +16,8 @@ from pin_exporter.api.errors import (
     UnauthorizedError,
 )
 from pin_exporter.api.model import Page, Phase, Verdict
-from pin_exporter.inventory.counter import NOTHING_SHOWN, PinTotals, Shown
+from pin_exporter.inventory.counter import NOTHING_SHOWN, Counted, PinTotals, Shown
 from pin_exporter.inventory.reader import MIN_PAGE_SIZE, FetchPage, InventoryReader, PageSize
-from pin_exporter.polling.snapshot import Counted
 from tests.inventory.test_walk import CHANGES
 from tests.support.lists import Change, PinList, inserted, removed, removed_share, size_of
 

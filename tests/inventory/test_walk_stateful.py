@@ -24,12 +24,12 @@ from pin_exporter.inventory.counter import (
     AGE_BOUNDS,
     NOTHING_SHOWN,
     SIZE_BOUNDS,
+    Counted,
     Inventory,
     PinCounter,
     Shown,
 )
 from pin_exporter.inventory.reader import InventoryReader, PageSize
-from pin_exporter.polling.snapshot import Counted
 from tests.support.clocks import settle
 
 START = datetime(2025, 6, 15, tzinfo=UTC)

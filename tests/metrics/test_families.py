@@ -5,8 +5,9 @@ import pytest
 
 from pin_exporter.api.model import Verdict
 from pin_exporter.api.request_stats import RequestStats
+from pin_exporter.inventory.counter import Counted
 from pin_exporter.metrics.families import ACCOUNT_FAMILIES
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector, Counted
+from pin_exporter.polling.snapshot import AccountSnapshot, Collector
 from pin_exporter.toolkit.exposition.family import PREFIX, Type
 from tests.support.oracle import metric
 from tests.support.samples import COUNTED, FULL, HOSTILE_WORD, INVENTORY, UNTRIED

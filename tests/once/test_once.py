@@ -16,7 +16,6 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pin_exporter import __version__
-from pin_exporter.api.errors import OutputError
 from pin_exporter.api.model import Phase, Totals, Verdict
 from pin_exporter.commands.cli import main
 from pin_exporter.config.flags import FORMAT_NAMES
@@ -30,6 +29,7 @@ from pin_exporter.once.result import FORMATS, failures, remarks, result
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
 from pin_exporter.status.report import report
 from pin_exporter.status.report_parts import Now
+from pin_exporter.toolkit.errors import OutputError
 from pin_exporter.toolkit.exposition.renderer import textfile
 from pin_exporter.toolkit.sharding import Shard
 from tests.polling.test_poller import Polled, restless

@@ -8,13 +8,13 @@ import pytest
 from pydantic import SecretStr
 
 from pin_exporter.api.credentials import KeyFile
-from pin_exporter.api.errors import SettingsError
 from pin_exporter.api.pool import Pool
 from pin_exporter.api.proxy_tls import Route
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.config.accounts import Account
 from pin_exporter.polling.manager import PollerManager
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.toolkit.errors import SettingsError
 from tests.support.clocks import FakeClock
 from tests.support.service import Service, served_by
 

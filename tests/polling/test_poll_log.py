@@ -6,6 +6,7 @@ import pytest
 from pin_exporter.api.errors import ConnectionFailedError, PollError, TlsError
 from pin_exporter.polling.poll_log import PollLog
 from pin_exporter.polling.snapshot import Collector, Health
+from tests.support.logged import event
 
 HOUR = 3_600
 
@@ -29,26 +30,26 @@ class Told:
             self.log.failed(collector, self.health[collector], error)
             self.health[collector] = replace(self.health[collector], reason=error.reason)
             self.now += 60
-        return [(record.message, vars(record).get("times")) for record in self.caplog.records]
+        return [(event(record), vars(record).get("times")) for record in self.caplog.records]
 
 
 def test_what_goes_on_failing_is_told_of_as_it_begins_and_then_hourly_with_a_count(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     told = Told(caplog)
-    assert told.fail(ConnectionFailedError("down"), minutes=60) == [("poll failed", None)]
-    assert told.fail(ConnectionFailedError("down"), minutes=60) == [("poll still fails", 60)]
+    assert told.fail(ConnectionFailedError("down"), minutes=60) == [("poll_failed", None)]
+    assert told.fail(ConnectionFailedError("down"), minutes=60) == [("poll_still_failing", 60)]
     assert told.fail(ConnectionFailedError("down"), minutes=61) == [
-        ("poll still fails", 60),
-        ("poll still fails", 60),
+        ("poll_still_failing", 60),
+        ("poll_still_failing", 60),
     ]
 
 
 def test_another_reason_is_told_of_at_once_and_begins_the_hour_anew(caplog: pytest.LogCaptureFixture) -> None:
     told = Told(caplog)
     told.fail(ConnectionFailedError("down"), minutes=30)
-    assert told.fail(TlsError("slow down"), minutes=60) == [("poll failed", None)]
-    assert told.fail(TlsError("slow down")) == [("poll still fails", 60)]
+    assert told.fail(TlsError("slow down"), minutes=60) == [("poll_failed", None)]
+    assert told.fail(TlsError("slow down")) == [("poll_still_failing", 60)]
 
 
 def test_reasons_that_take_turns_are_told_of_once_each_and_then_hourly(
@@ -58,18 +59,18 @@ def test_reasons_that_take_turns_are_told_of_once_each_and_then_hourly(
     messages = []
     for _ in range(60):
         messages += told.fail(ConnectionFailedError("down")) + told.fail(TlsError("broken"))
-    assert messages == [("poll failed", None)] * 2 + [("poll still fails", 30)] * 2
+    assert messages == [("poll_failed", None)] * 2 + [("poll_still_failing", 30)] * 2
     told.health[Collector.TOTALS] = Health(60, 240)
-    assert told.fail(TlsError("broken")) == [("poll failed", None)], "a success lies in between"
+    assert told.fail(TlsError("broken")) == [("poll_failed", None)], "a success lies in between"
 
 
 def test_collectors_are_counted_each_for_itself(caplog: pytest.LogCaptureFixture) -> None:
     told = Told(caplog)
     told.fail(ConnectionFailedError("down"), minutes=30)
     assert told.fail(ConnectionFailedError("down"), Collector.INVENTORY, minutes=30) == [
-        ("poll failed", None)
+        ("poll_failed", None)
     ]
-    assert told.fail(ConnectionFailedError("down")) == [("poll still fails", 30)]
+    assert told.fail(ConnectionFailedError("down")) == [("poll_still_failing", 30)]
 
 
 def test_a_reminder_says_what_the_first_line_said(caplog: pytest.LogCaptureFixture) -> None:
@@ -90,7 +91,7 @@ def test_a_failure_from_before_a_reload_is_told_of_after_an_hour_too(
     told = Told(caplog)
     error = TlsError("expired")
     told.health[Collector.TOTALS] = replace(told.health[Collector.TOTALS], reason=error.reason)
-    assert told.fail(error, minutes=61) == [("poll still fails", 61)]
+    assert told.fail(error, minutes=61) == [("poll_still_failing", 61)]
 
 
 def test_inventories_without_proof_are_told_of_as_they_begin_and_then_hourly_with_a_count(
@@ -102,4 +103,4 @@ def test_inventories_without_proof_are_told_of_as_they_begin_and_then_hourly_wit
         told.now += 60
     told.log.published_without_proof(again=False)
     assert [vars(record)["times"] for record in caplog.records] == [1, 60, 60, 1]
-    assert {record.message for record in caplog.records} == {"inventory published without proof"}
+    assert {event(record) for record in caplog.records} == {"inventory_unproven"}

@@ -13,6 +13,7 @@ from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.polling.snapshot import Collector, Health, PollRecord
 from pin_exporter.toolkit.exposition.renderer import Format, Renderer
 from tests.support.clocks import FakeClock
+from tests.support.logged import event, events
 from tests.support.service import Service, page, pin_lister, row
 
 PAGE_SIZE = 100
@@ -482,21 +483,21 @@ def test_the_log_tells_of_changes_only(caplog: pytest.LogCaptureFixture) -> None
     caplog.set_level(logging.DEBUG, logger="pin_exporter")
     polled = Polled()
     act: list[tuple[Callable[[], None], list[tuple[str, str]]]] = [
-        (polled.recover, [("INFO", "poll succeeded")]),
+        (polled.recover, [("INFO", "poll_succeeded")]),
         (polled.recover, []),
-        (lambda: polled.fail_with(401), [("WARNING", "poll failed")]),
+        (lambda: polled.fail_with(401), [("WARNING", "poll_failed")]),
         (lambda: polled.fail_with(401), []),
-        (lambda: polled.fail_with(403), [("WARNING", "poll failed")]),
+        (lambda: polled.fail_with(403), [("WARNING", "poll_failed")]),
         (lambda: polled.fail_with(403), []),
-        (polled.recover, [("INFO", "poll succeeded")]),
+        (polled.recover, [("INFO", "poll_succeeded")]),
         (polled.recover, []),
     ]
     for prepare, expected in act:
         caplog.clear()
         prepare()
         polled.poll(Collector.TOTALS)
-        told = [(record.levelname, record.message) for record in caplog.records]
-        assert [event for event in told if event != ("DEBUG", "polled")] == expected
+        told = [(record.levelname, event(record)) for record in caplog.records]
+        assert [event for event in told if event != ("DEBUG", "poll_completed")] == expected
 
 
 def test_a_failure_is_logged_with_account_collector_reason_and_what_to_do(
@@ -690,7 +691,7 @@ def test_inventories_that_go_on_without_proof_are_told_of_once(caplog: pytest.Lo
     assert [record.verdict for record in records(polled, Collector.INVENTORY)[2:]] == [
         Verdict.INCONSISTENT
     ] * 4
-    assert caplog.messages.count("inventory published without proof") == 1
+    assert events(caplog).count("inventory_unproven") == 1
 
 
 def test_a_poll_that_was_cancelled_is_not_on_record() -> None:

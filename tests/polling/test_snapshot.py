@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from pin_exporter.api.errors import REASONS
 from pin_exporter.api.model import Pin, Totals, Verdict
 from pin_exporter.api.request_stats import DURATION_BOUNDS, Operation, RequestStats
-from pin_exporter.inventory.counter import PinCounter
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector, Counted, Health, PollRecord
+from pin_exporter.inventory.counter import Counted, PinCounter
+from pin_exporter.polling.snapshot import AccountSnapshot, Collector, Health, PollRecord
 from tests.support.samples import FULL, UNTRIED
 
 HEALTH = Health(interval_seconds=60, stale_after_seconds=240)

@@ -8,8 +8,8 @@ from pydantic import SecretStr
 from pin_exporter.api.model import Phase, Totals, Verdict
 from pin_exporter.api.request_stats import Operation, RequestStats
 from pin_exporter.config.accounts import Account
-from pin_exporter.inventory.counter import Inventory, Kind, PinTotals
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector, Counted, Health
+from pin_exporter.inventory.counter import Counted, Inventory, Kind, PinTotals
+from pin_exporter.polling.snapshot import AccountSnapshot, Collector, Health
 
 HOSTILE_WORD = 'a"b\\c\n# HELP up\u2028'
 """A status word with everything that could break a line out of an exposition."""

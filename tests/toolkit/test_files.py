@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from pin_exporter.api.credentials import KeyFile
-from pin_exporter.api.errors import SettingsError
 from pin_exporter.api.proxy_tls import TlsFiles
+from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.files import open_plain
 from pin_exporter.toolkit.yaml_file import read_config_file
 

@@ -1,25 +1,41 @@
+import gc
 import io
 import json
 import logging
+import os
 import re
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryFile
-from typing import Literal
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pin_exporter.toolkit.log_events import OTHER, LogEventCounter
-from pin_exporter.toolkit.logs import EventFormatter, configure_logging
+from pin_exporter.toolkit.logs import (
+    OTHER,
+    RECORDS_DROPPED,
+    BoundedQueueHandler,
+    EventFormatter,
+    EventLogger,
+    LogEvent,
+    LogEventCounter,
+    Style,
+    configure_logging,
+)
+from tests.support.processes import PATIENCE_SECONDS, wait_for
+from tests.support.stalled import Pipe, full_pipe
 
-STYLES: tuple[Literal["logfmt"], Literal["json"]] = ("logfmt", "json")
+STYLES: tuple[Style, ...] = ("logfmt", "json")
 HOSTILE = 'a "b"=c\\d\n\r\t\x00\x1b[31m\x85\u2028\u2029\ud800 level=error'
 
-Style = Literal["logfmt", "json"]
+FAILED = LogEvent("warning", "poll_failed")
+DROPPED = LogEvent("warning", RECORDS_DROPPED)
+LOGGER = "some_exporter"
+MAX_QUEUED = 50
 
 
 def line(style: Style, message: str, level: int = logging.INFO, **extra: object) -> str:
@@ -33,17 +49,16 @@ def line(style: Style, message: str, level: int = logging.INFO, **extra: object)
 @contextmanager
 def logging_configured(level: str, style: Style = "logfmt") -> Iterator[io.StringIO]:
     """Configure logging for a while, and put everything back as it was; by then, what is yielded holds it."""
-    root, ours = logging.getLogger(), logging.getLogger("pin_exporter")
+    root, ours = logging.getLogger(), logging.getLogger(LOGGER)
     handlers, root_level, our_level = root.handlers[:], root.level, ours.level
     root.handlers[:] = []  # or they would be closed
     written = io.StringIO()
     with TemporaryFile() as file:
         try:
-            configure_logging(level, style, file.fileno())
+            configure_logging(LOGGER, [FAILED], level, style, file.fileno())
             yield written
         finally:
             for handler in root.handlers:
-                handler.flush()
                 handler.close()
             file.seek(0)
             written.write(file.read().decode())
@@ -54,19 +69,26 @@ def logging_configured(level: str, style: Style = "logfmt") -> Iterator[io.Strin
 
 def test_logfmt_has_time_level_and_message_first_and_quotes_what_needs_it() -> None:
     assert line(
-        "logfmt", "poll failed", logging.WARNING, account="a", error="it broke", code=5, empty=""
+        "logfmt",
+        "poll failed",
+        logging.WARNING,
+        event="poll_failed",
+        account="a",
+        error="it broke",
+        empty="",
     ) == (
-        'ts=2025-06-15T15:06:40.500+00:00 level=warning msg="poll failed" '
-        'account=a error="it broke" code=5 empty=""'
+        'ts=2025-06-15T15:06:40.500+00:00 level=warning event=poll_failed msg="poll failed" '
+        'account=a error="it broke" empty=""'
     )
 
 
 def test_json_has_the_same_keys_in_the_same_order() -> None:
-    text = line("json", "poll failed", logging.WARNING, account="a", code=5)
+    text = line("json", "poll failed", logging.WARNING, event="poll_failed", account="a", code=5)
 
     assert list(json.loads(text).items()) == [
         ("ts", "2025-06-15T15:06:40.500+00:00"),
         ("level", "warning"),
+        ("event", "poll_failed"),
         ("msg", "poll failed"),
         ("account", "a"),
         ("code", 5),
@@ -123,7 +145,7 @@ def test_libraries_stay_quiet_at_debug() -> None:
             logging.getLogger(library).info("GET https://api.test/ key=x")
             logging.getLogger(library).debug("key=x")
         logging.getLogger("httpx").warning("heard")
-        logging.getLogger("pin_exporter.polling.poller").debug("ours")
+        logging.getLogger("some_exporter.poller").debug("ours")
 
     assert [text.split("msg=")[1] for text in written.getvalue().splitlines()] == ["heard", "ours"]
 
@@ -140,9 +162,7 @@ def test_libraries_stay_quiet_at_debug() -> None:
 def test_the_level_decides_what_is_shown(level: str, shown: list[str]) -> None:
     with logging_configured(level) as written:
         for each in ("debug", "info", "warning", "error"):
-            logging.getLogger("pin_exporter.polling.poller").log(
-                logging.getLevelNamesMapping()[each.upper()], "x"
-            )
+            logging.getLogger("some_exporter.poller").log(logging.getLevelNamesMapping()[each.upper()], "x")
         logging.getLogger("httpx").warning("library")
 
     text = written.getvalue()
@@ -152,17 +172,161 @@ def test_the_level_decides_what_is_shown(level: str, shown: list[str]) -> None:
 
 def test_warnings_are_counted_even_where_the_level_does_not_show_them() -> None:
     with logging_configured("error") as written:
-        logging.getLogger("pin_exporter.polling.poll_log").warning("poll failed")
+        EventLogger("some_exporter.polling").warning("poll_failed", "poll failed")
         logging.getLogger("httpx").warning("x")
         (counter,) = (h for h in logging.getLogger().handlers if isinstance(h, LogEventCounter))
 
     assert written.getvalue() == ""
-    assert +Counter(counter.counts) == {("warning", "poll failed"): 1, ("warning", OTHER): 1}
+    assert +Counter(counter.counts) == {FAILED: 1, ("warning", OTHER): 1}
 
 
 def test_every_line_of_a_json_log_is_an_object() -> None:
     with logging_configured("info", "json") as written:
-        logging.getLogger("pin_exporter").info("first", extra={"account": HOSTILE})
-        logging.getLogger("pin_exporter").error("second")
+        EventLogger(LOGGER).info("first", "x", account=HOSTILE)
+        EventLogger(LOGGER).error("second", "x")
 
-    assert [json.loads(text)["msg"] for text in written.getvalue().splitlines()] == ["first", "second"]
+    assert [json.loads(text)["event"] for text in written.getvalue().splitlines()] == ["first", "second"]
+
+
+def counted(level: int, event: str, logger: str = "some_exporter.polling") -> list[LogEvent]:
+    """Return what an event is counted as."""
+    counter = LogEventCounter(LOGGER, [FAILED])
+    record = logging.LogRecord(logger, level, __file__, 1, "x", (), None)
+    record.event = event
+    if record.levelno >= counter.level:
+        counter.handle(record)
+    return [event for event, count in counter.counts.items() for _ in range(count)]
+
+
+def test_every_listed_event_is_counted_from_zero() -> None:
+    others = [DROPPED, LogEvent("warning", OTHER), LogEvent("error", OTHER)]
+    assert LogEventCounter(LOGGER, [FAILED]).counts == dict.fromkeys([FAILED, *others], 0)
+
+
+@pytest.mark.parametrize(
+    ("level", "event", "logger", "expected"),
+    [
+        (logging.WARNING, FAILED.event, "some_exporter.polling", FAILED),
+        (logging.WARNING, FAILED.event, LOGGER, FAILED),
+        (logging.WARNING, "key=1", LOGGER, LogEvent("warning", OTHER)),
+        (logging.ERROR, FAILED.event, LOGGER, LogEvent("error", OTHER)),
+        (logging.WARNING, FAILED.event, "httpx", LogEvent("warning", OTHER)),
+        (logging.WARNING, FAILED.event, "some_exporters", LogEvent("warning", OTHER)),
+        (logging.CRITICAL, "x", LOGGER, LogEvent("error", OTHER)),
+    ],
+)
+def test_an_event_is_counted_by_its_id_and_what_is_not_listed_as_other(
+    level: int, event: str, logger: str, expected: LogEvent
+) -> None:
+    assert counted(level, event, logger) == [expected]
+
+
+def test_what_is_less_than_a_warning_is_not_counted() -> None:
+    assert counted(logging.INFO, FAILED.event) == []
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    with full_pipe() as opened:
+        yield opened
+
+
+def handler_to(
+    descriptor: int,
+    counter: LogEventCounter | None = None,
+    *,
+    flush_timeout_seconds: float = PATIENCE_SECONDS,
+) -> tuple[BoundedQueueHandler, logging.Logger]:
+    handler = BoundedQueueHandler(
+        descriptor,
+        counter or LogEventCounter(LOGGER, ()),
+        max_queued=MAX_QUEUED,
+        flush_timeout_seconds=flush_timeout_seconds,
+    )
+    handler.setFormatter(EventFormatter("logfmt"))
+    logger = logging.Logger(LOGGER)
+    logger.addHandler(handler)
+    return handler, logger
+
+
+def test_a_reader_that_stalls_blocks_nothing_and_learns_how_much_was_dropped(pipe: Pipe) -> None:
+    counter = LogEventCounter(LOGGER, ())
+    handler, logger = handler_to(pipe.writing, counter)
+    logger.info("0")
+    wait_for(lambda: handler.queued == 0, "the thread to be stuck")
+    for number in range(1, MAX_QUEUED + 8):
+        logger.info("%d", number)
+    assert counter.counts[DROPPED] == 7
+    pipe.empty()
+    wait_for(lambda: handler.queued == 0, "the thread to go on")
+    logger.info("later")
+    handler.close()
+    lines = os.read(pipe.reading, 65_536).decode().splitlines()
+    *first, dropped, last = lines
+    assert [line.partition("msg=")[2] for line in first] == [str(number) for number in range(MAX_QUEUED + 1)]
+    assert f"level=warning event={RECORDS_DROPPED} " in dropped
+    assert dropped.endswith(" records=7")
+    assert last.endswith("msg=later")
+
+
+def test_a_reader_that_stalls_is_not_waited_for_at_the_end(pipe: Pipe) -> None:
+    handler, logger = handler_to(pipe.writing, flush_timeout_seconds=0.05)
+    logger.info("never read")
+    handler.close()
+    pipe.empty()
+
+
+def test_a_reader_that_is_gone_loses_only_the_lines_of_that_time(pipe: Pipe) -> None:
+    handler, logger = handler_to(pipe.writing)
+    os.close(pipe.reading)
+    logger.info("lost")
+    wait_for(lambda: handler.queued == 0, "the line to be lost")
+    pipe.reading, other = os.pipe()
+    os.dup2(other, pipe.writing)
+    os.close(other)
+    logger.info("found")
+    handler.close()
+    assert os.read(pipe.reading, 65_536).endswith(b"msg=found\n")
+
+
+def test_the_garbage_collector_may_log_in_the_middle_of_a_record(pipe: Pipe) -> None:
+    handler, logger = handler_to(pipe.writing)
+
+    class Logging:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            logger.info("collected")
+
+    before = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for _ in range(200):
+            Logging()
+            logger.info("said")
+    finally:
+        gc.set_threshold(*before)
+    gc.collect()
+    pipe.empty()
+    handler.close()
+
+
+@pytest.mark.parametrize(
+    "ends", ["sys.exit(3)", "raise RuntimeError", "os.kill(os.getpid(), signal.SIGTERM)"]
+)
+def test_whatever_ends_the_process_no_line_is_lost_and_all_are_in_order(ends: str) -> None:
+    program = f"""
+import logging, os, signal, sys
+from pin_exporter.toolkit.logs import configure_logging
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+configure_logging("some_exporter", (), "info", "logfmt")
+for number in range(900):
+    logging.getLogger("some_exporter").info("line %d.", number)
+{ends}
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, timeout=PATIENCE_SECONDS, check=False, text=True
+    )
+    # Where the interpreter writes a traceback, that may come in between.
+    assert re.findall(r'msg="line (\d+)\."', ended.stderr) == [str(number) for number in range(900)]

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from pin_exporter.api.errors import SettingsError
 from pin_exporter.config.accounts import Account
+from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.reloader import Reloader
 from tests.support.samples import account_at
 

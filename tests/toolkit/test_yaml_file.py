@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from pin_exporter.api.errors import SettingsError
+from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.yaml_file import ConfigFile, read_config_file
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pin_exporter.api.errors import TooManyChecksError
+from pin_exporter.toolkit.errors import TooManyChecksError
 from pin_exporter.toolkit.web.config import WebConfig
 from pin_exporter.toolkit.web.passwords import Passwords
 

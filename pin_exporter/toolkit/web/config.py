@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from pin_exporter.api.errors import SettingsError
+from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.web.config_tls import read_tls_section
 from pin_exporter.toolkit.web.section import Section
 from pin_exporter.toolkit.web.tls import Tls

@@ -1,18 +1,18 @@
 """Keep the web configuration in step with its files while the exporter runs."""
 
-import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
-from pin_exporter.api.errors import SettingsError
 from pin_exporter.toolkit.clock import Clock
+from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.log_throttle import LogThrottle
+from pin_exporter.toolkit.logs import EventLogger
 from pin_exporter.toolkit.threads import aside
 from pin_exporter.toolkit.web.config import WebConfig, read_web_config
 
-_log = logging.getLogger(__name__)
+_log = EventLogger(__name__)
 _INTERVAL_SECONDS: Final = 1.0
 _read_again = partial(read_web_config, again=True)
 _Signature = tuple[tuple[int, ...] | None, ...]
@@ -72,7 +72,7 @@ class WebConfigWatch:
         self._signature = signature if config.files == self.config.files else None
         changed = config.fingerprint != self.config.fingerprint
         if changed or self._told:
-            _log.info("web configuration read again", extra={"file": str(self._path)})
+            _log.info("web_config_reloaded", "reloaded the web config file", file=str(self._path))
         if changed:
             self.config = config
         self._told = ""
@@ -93,7 +93,11 @@ class WebConfigWatch:
         if times is not None:
             self._note(accepted=False)
             told = {"error": problems, "times": times}
-            _log.error("web configuration refused: the one before stays in force", extra=told)
+            _log.error(
+                "web_config_reload_failed",
+                "reloading the web config file failed; keeping the previous one",
+                **told,
+            )
         self._told = problems
 
 

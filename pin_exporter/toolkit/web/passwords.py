@@ -13,7 +13,7 @@ from typing import Final
 
 import bcrypt
 
-from pin_exporter.api.errors import TooManyChecksError
+from pin_exporter.toolkit.errors import TooManyChecksError
 from pin_exporter.toolkit.web.config import cost_of
 
 _LONGEST_BYTES: Final = 72

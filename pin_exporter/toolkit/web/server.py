@@ -12,7 +12,7 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from pin_exporter.api.errors import ListenError
+from pin_exporter.toolkit.errors import ListenError
 from pin_exporter.toolkit.web.limits import LIMIT_CONCURRENCY, ConnectionLimits
 from pin_exporter.toolkit.web.listener import Acceptor
 from pin_exporter.toolkit.web.middleware import ConfiguredHeadersWin, encoded

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from pin_exporter.api.errors import TooManyChecksError
+from pin_exporter.toolkit.errors import TooManyChecksError
 from pin_exporter.toolkit.web.auth import BasicAuth
 from pin_exporter.toolkit.web.config import WebConfig
 from pin_exporter.toolkit.web.middleware import ConfiguredHeadersWin

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pin_exporter.api.errors import SettingsError
+from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.web.config import read_web_config
 from tests.support.certificates import Authority, Pair
 from tests.toolkit.test_yaml_file import nobody

@@ -10,6 +10,7 @@ from pin_exporter.toolkit.web.config import read_web_config
 from pin_exporter.toolkit.web.config_watcher import WebConfigWatch
 from tests.support.certificates import Authority
 from tests.support.clocks import FakeClock
+from tests.support.logged import event
 
 ONE, TWO = (bcrypt.hashpw(b"x", bcrypt.gensalt(4)).decode() for _ in range(2))
 WRITTEN = "basic_auth_users:\n  one: {}\n"
@@ -50,7 +51,7 @@ def test_a_changed_file_is_in_force_at_the_next_look_and_told_of_once(
     watched.path.write_text(WRITTEN.format(TWO))
     watched.look(3)
     assert watched.hash == TWO
-    assert [record.getMessage() for record in caplog.records] == ["web configuration read again"]
+    assert [event(record) for record in caplog.records] == ["web_config_reloaded"]
     assert all(watched.noted)
 
 
@@ -81,9 +82,7 @@ def test_a_bad_change_leaves_what_was_and_is_told_of_hourly_until_it_is_made_goo
     watched.path.write_text(bad)
     watched.look(3)
     assert watched.hash == ONE
-    assert [record.getMessage() for record in caplog.records] == [
-        "web configuration refused: the one before stays in force"
-    ]
+    assert [event(record) for record in caplog.records] == ["web_config_reload_failed"]
     assert ONE not in caplog.text
     assert watched.noted[-1] is False
     watched.clock.now += 3_600

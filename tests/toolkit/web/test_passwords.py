@@ -5,7 +5,7 @@ from threading import Event
 import bcrypt
 import pytest
 
-from pin_exporter.api.errors import TooManyChecksError
+from pin_exporter.toolkit.errors import TooManyChecksError
 from pin_exporter.toolkit.web import passwords as web_passwords
 from pin_exporter.toolkit.web.passwords import Passwords
 

@@ -1,0 +1,42 @@
+"""Errors that are raised on purpose and are not about the service that is polled.
+
+ExporterError
+├── SettingsError         wrong settings: every problem, one line each
+├── ListenError           an address cannot be listened on
+├── OutputError           the result of a command cannot be written
+└── TooManyChecksError    a password would have to wait too long to be checked
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+_MAX_PROBLEMS_IN_TEXT: Final = 10
+
+
+class ExporterError(Exception):
+    """Base of every error that is raised on purpose."""
+
+
+class SettingsError(ExporterError):
+    """The settings are wrong; `problems` holds one line for each problem, free of secrets.
+
+    Its text is one line with the first of them: thousands of accounts can share a mistake.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        more = len(problems) - _MAX_PROBLEMS_IN_TEXT
+        shown = [*problems[:_MAX_PROBLEMS_IN_TEXT], *([f"and {more} more"] if more > 0 else [])]
+        super().__init__("; ".join(shown))
+        self.problems = tuple(problems)
+
+
+class ListenError(ExporterError):
+    """An address cannot be listened on, usually because another process listens there."""
+
+
+class OutputError(ExporterError):
+    """The output of a command cannot be written. Its text is one line."""
+
+
+class TooManyChecksError(ExporterError):
+    """So many passwords are waiting to be checked that one more would wait too long."""
