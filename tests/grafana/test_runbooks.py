@@ -145,7 +145,10 @@ def test_the_overview_groups_and_inhibits_by_alerts_and_labels_that_there_are() 
     _, shown = (fence.text for fence in FENCES if fence.document == "README" and fence.language == "yaml")
     example = yaml.safe_load(shown)
     (rule,) = example["inhibit_rules"]
-    known = {"alertname": {alert.name for alert in ALERTS}, "severity": set(Severity)}
+    known: dict[str, set[str]] = {
+        "alertname": {alert.name for alert in ALERTS},
+        "severity": set(Severity),
+    }
     for matcher in (*rule["source_matchers"], *rule["target_matchers"]):
         label, value = re.split("=~?", matcher)
         assert set(value.strip('"').split("|")) <= known[label]
