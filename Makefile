@@ -54,6 +54,10 @@ grafana: $(VENV)/dev ## Make the dashboard and the alert rules anew
 schema: $(VENV)/dev ## Make the JSON Schema of the configuration file anew
 	$(BIN)/python -m dev.schema
 
+.PHONY: golden
+golden: $(VENV)/dev ## Write the golden files of the metrics again; review the difference
+	$(BIN)/python -m tests.metrics.golden
+
 .PHONY: chart
 chart: $(VENV)/dev ## Make the generated files of the Helm chart anew
 	$(BIN)/python -m dev.chart
