@@ -9,7 +9,7 @@ from pin_exporter.polling.snapshot import KEY_REASONS, Collector
 from pin_exporter.status import runbooks
 from pin_exporter.status.report_parts import CollectorReport, InventoryReport
 from pin_exporter.status.runbooks import runbook_url
-from pin_exporter.toolkit.display_text import duration_text, number_text
+from pin_exporter.toolkit.units import format_duration, format_number
 
 
 class Level(StrEnum):
@@ -56,7 +56,7 @@ def _of_collector(collector: CollectorReport) -> Iterator[Problem]:
     is_totals = collector.collector is Collector.TOTALS
     polled = "The poll of the totals" if is_totals else "The inventory"
     hidden = "files and size are not shown" if is_totals else "pins and their states are not shown"
-    age = None if collector.age_seconds is None else duration_text(collector.age_seconds)
+    age = None if collector.age_seconds is None else format_duration(collector.age_seconds)
     if collector.reason:
         if collector.fresh:
             outcome = f"what is shown is from {age} ago"
@@ -94,12 +94,12 @@ def _of_inventory(inventory: InventoryReport) -> Iterator[Problem]:
         yield _notice(Level.INFO, told, runbooks.UNKNOWN_STATUS)
     if inventory.unaccounted:
         relation = "more" if inventory.unaccounted > 0 else "fewer"
-        told = f"The API reports {number_text(abs(inventory.unaccounted))} files {relation} than it lists."
+        told = f"The API reports {format_number(abs(inventory.unaccounted))} files {relation} than it lists."
         # Of a list that changes, some may have come or gone between two pages.
         level = Level.WARNING if inventory.verdict is Verdict.CONSISTENT else Level.INFO
         yield _notice(level, told, runbooks.COUNTS_DISAGREE)
     if inventory.malformed:
-        told = f"{number_text(inventory.malformed)} rows of the list could not be read and are not counted."
+        told = f"{format_number(inventory.malformed)} rows of the list could not be read and are not counted."
         yield _notice(Level.WARNING, told, runbooks.COUNTS_DISAGREE)
 
 
@@ -108,4 +108,4 @@ def _notice(level: Level, text: str, alert: str) -> Problem:
 
 
 def _pins(number: int, one: str = "was", several: str = "were") -> str:
-    return f"1 pin {one}" if number == 1 else f"{number_text(number)} pins {several}"
+    return f"1 pin {one}" if number == 1 else f"{format_number(number)} pins {several}"

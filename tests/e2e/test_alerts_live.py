@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from dev.grafana.rules import ALERTS
-from tests.grafana.promtool import changed
-from tests.grafana.stand import RULES, UNHURRIED, config_file, wait_for_calm
+from tests.grafana.support.promtool import changed
+from tests.grafana.support.stand import RULES, UNHURRIED, config_file, wait_for_calm
 from tests.support.processes import (
     RunningPrometheus,
     RunningSimulator,

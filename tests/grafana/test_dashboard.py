@@ -15,7 +15,7 @@ from dev.grafana.series import ACCOUNT, EXPORTER, known_series
 from pin_exporter.metrics import PREFIX
 from pin_exporter.metrics.account import ACCOUNT_FAMILIES
 from pin_exporter.toolkit.exposition.family import Type
-from tests.grafana.promql import Selector, nodes, selectors
+from tests.grafana.support.promql import Selector, nodes, selectors
 
 PUBLISHED = (ROOT / "grafana" / "dashboard.json").read_text(encoding="utf-8")
 DASHBOARD: dict[str, Any] = json.loads(PUBLISHED)

@@ -7,10 +7,10 @@ import yaml
 
 from dev.grafana.rules import rules_yaml
 from dev.grafana.thresholds import RECORD, THRESHOLDS
-from tests.grafana.exporters import Exporter, Key, key
-from tests.grafana.promtool import Group, changed, run_rules
-from tests.grafana.signals import Signal, Trouble, keeps_up
-from tests.grafana.threshold_cases import MOVED, NOTHING_NEW, Moved
+from tests.grafana.support.exporters import Exporter, Key, key
+from tests.grafana.support.promtool import Group, changed, run_rules
+from tests.grafana.support.signals import Signal, Trouble, keeps_up
+from tests.grafana.support.threshold_cases import MOVED, NOTHING_NEW, Moved
 
 YEAR_SECONDS = 365 * 86_400
 

@@ -7,12 +7,12 @@ from dev.grafana.alert import Alert
 from dev.grafana.recordings import RECORDINGS
 from dev.grafana.rules import ALERTS, GROUP, rules_yaml
 from dev.grafana.thresholds import RECORD, THRESHOLDS
-from tests.grafana.data_cases import DATA_CASES
-from tests.grafana.exporters import ACCOUNT, GIB, RELOADED, WEB_RELOADED, Exporter, Key, key
-from tests.grafana.polling_cases import POLLING_CASES
-from tests.grafana.promtool import Group, changed, run_rules
-from tests.grafana.scenarios import SCENARIOS
-from tests.grafana.signals import Signal, Trouble, changes, counts, keeps_up, steady, vanishes
+from tests.grafana.support.data_cases import DATA_CASES
+from tests.grafana.support.exporters import ACCOUNT, GIB, RELOADED, WEB_RELOADED, Exporter, Key, key
+from tests.grafana.support.polling_cases import POLLING_CASES
+from tests.grafana.support.promtool import Group, changed, run_rules
+from tests.grafana.support.scenarios import SCENARIOS
+from tests.grafana.support.signals import Signal, Trouble, changes, counts, keeps_up, steady, vanishes
 
 ALL_CASES = (*DATA_CASES, *POLLING_CASES)
 CASES = {case.alert: case for case in ALL_CASES if not case.way}

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from pin_exporter.metrics.account import ACCOUNT_FAMILIES
-from tests.grafana.exporters import GIB, HERE, UP, Exporter, Key, healthy_account, healthy_target, key
-from tests.grafana.promtool import Group, run_rules
-from tests.grafana.signals import NO_TROUBLE, Signal, Trouble, changes, steady
+from tests.grafana.support.exporters import GIB, HERE, UP, Exporter, Key, healthy_account, healthy_target, key
+from tests.grafana.support.promtool import Group, run_rules
+from tests.grafana.support.signals import NO_TROUBLE, Signal, Trouble, changes, steady
 
 DAY = 1_440
 # What an exporter shows before its first poll, where it differs from later.

@@ -16,7 +16,7 @@ from dev.grafana.rules import ALERTS, rules_yaml
 from dev.grafana.series import ACCOUNT, EXPORTER, known_series
 from dev.grafana.thresholds import RECORD, THRESHOLDS
 from pin_exporter.metrics import PREFIX
-from tests.grafana.promql import Selector, nodes, selectors
+from tests.grafana.support.promql import Selector, nodes, selectors
 from tests.support.tools import require_tool, run_promtool
 
 DIRECTORY = ROOT / "docs" / "runbooks"

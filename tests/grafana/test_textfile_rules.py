@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pin_exporter.polling.snapshot import Collector
-from tests.grafana.exporters import RELOADED, SHARD, TOTAL_SHARDS, Exporter, Key, key
-from tests.grafana.promtool import Group, run_rules
-from tests.grafana.signals import NO_TROUBLE, Signal, Trouble, changes, steady
+from tests.grafana.support.exporters import RELOADED, SHARD, TOTAL_SHARDS, Exporter, Key, key
+from tests.grafana.support.promtool import Group, run_rules
+from tests.grafana.support.signals import NO_TROUBLE, Signal, Trouble, changes, steady
 
 EVERY = 15
 BEGINS = 4 * EVERY

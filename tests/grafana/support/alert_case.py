@@ -10,8 +10,8 @@ from dev.grafana.alert import Alert
 from dev.grafana.panels import UID
 from dev.grafana.project import DOCUMENTS
 from dev.grafana.rules import ALERTS
-from tests.grafana.exporters import HERE, Exporter, Key
-from tests.grafana.signals import Signal, Trouble
+from tests.grafana.support.exporters import HERE, Exporter, Key
+from tests.grafana.support.signals import Signal, Trouble
 
 _MINUTES = {"m": 1, "h": 60}
 

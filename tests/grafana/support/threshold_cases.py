@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from tests.grafana.exporters import GIB, Key, key
-from tests.grafana.signals import Signal, Trouble, changes, counts, keeps_up, steady
+from tests.grafana.support.exporters import GIB, Key, key
+from tests.grafana.support.signals import Signal, Trouble, changes, counts, keeps_up, steady
 
 _DAY_SECONDS: Final = 86_400
 

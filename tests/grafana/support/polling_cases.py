@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from tests.grafana.alert_case import Case
-from tests.grafana.exporters import RELOADED, TOTAL_SHARDS, UP, WEB_RELOADED, key
-from tests.grafana.signals import changes, counts, keeps_up
+from tests.grafana.support.alert_case import Case
+from tests.grafana.support.exporters import RELOADED, TOTAL_SHARDS, UP, WEB_RELOADED, key
+from tests.grafana.support.signals import changes, counts, keeps_up
 
 _INVENTORY: Final = {"collector": "inventory"}
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Final
 
-from tests.grafana.alert_case import Case
-from tests.grafana.exporters import HERE, UP, Exporter
-from tests.grafana.promtool import Group
-from tests.grafana.signals import NO_TROUBLE, Trouble, steady
+from tests.grafana.support.alert_case import Case
+from tests.grafana.support.exporters import HERE, UP, Exporter
+from tests.grafana.support.promtool import Group
+from tests.grafana.support.signals import NO_TROUBLE, Trouble, steady
 
 THERE: Final = {"instance": "two:10242"}
 """The place of a replica: the same job, another instance."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dev.grafana.rules import rules_yaml
-from tests.grafana.exporters import Exporter
+from tests.grafana.support.exporters import Exporter
 from tests.support.tools import run_promtool
 
 

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from tests.grafana.alert_case import Case
-from tests.grafana.exporters import GIB, key
-from tests.grafana.signals import Trouble, changes, keeps_up
+from tests.grafana.support.alert_case import Case
+from tests.grafana.support.exporters import GIB, key
+from tests.grafana.support.signals import Trouble, changes, keeps_up
 
 
 def _stuck_for_eight_days(minute: int, trouble: Trouble) -> float:
