@@ -47,7 +47,7 @@ def notices_of(
     if inventory:
         found += _of_inventory(inventory)
     if totals and size_limit_bytes is not None and totals.size > size_limit_bytes:
-        found.append(_notice(Level.WARNING, "The size limit is passed.", runbooks.LIMIT_SOON))
+        found.append(_notice(Level.WARNING, "The size limit is passed.", runbooks.SIZE_LIMIT_NEARING))
     levels = list(Level)
     return tuple(sorted(found, key=lambda notice: levels.index(notice.level)))
 
@@ -79,7 +79,7 @@ def _of_inventory(inventory: InventoryReport) -> Iterator[Problem]:
     failed, unknown = inventory.pins_in(Phase.FAILED), inventory.pins_in(Phase.UNKNOWN)
     if inventory.out_of_money_pins:
         told = f"{_pins(inventory.out_of_money_pins)} dropped because the balance ran out."
-        yield _notice(Level.CRITICAL, told, runbooks.OUT_OF_MONEY)
+        yield _notice(Level.CRITICAL, told, runbooks.BALANCE_EXHAUSTED)
     if failed:
         yield _notice(Level.WARNING, f"{_pins(failed)} given up: not held by AIOZ Pin.", runbooks.PINS_FAILED)
     if inventory.stuck_pins:
@@ -97,10 +97,10 @@ def _of_inventory(inventory: InventoryReport) -> Iterator[Problem]:
         told = f"The API reports {format_number(abs(inventory.unaccounted))} files {relation} than it lists."
         # Of a list that changes, some may have come or gone between two pages.
         level = Level.WARNING if inventory.verdict is Verdict.CONSISTENT else Level.INFO
-        yield _notice(level, told, runbooks.COUNTS_DISAGREE)
+        yield _notice(level, told, runbooks.COUNT_MISMATCH)
     if inventory.malformed:
         told = f"{format_number(inventory.malformed)} rows of the list could not be read and are not counted."
-        yield _notice(Level.WARNING, told, runbooks.COUNTS_DISAGREE)
+        yield _notice(Level.WARNING, told, runbooks.COUNT_MISMATCH)
 
 
 def _notice(level: Level, text: str, alert: str) -> Problem:
