@@ -98,18 +98,18 @@ ONE = {"name": "a", "existingSecret": "s"}
         ({"credentials": {"secretKey": "a"}}, "credentials: set existingSecret, or apiKey and secretKey"),
         (
             {"credentials": {"existingSecret": "s", "apiKey": "a", "secretKey": "b"}},
-            "credentials: existingSecret and keys are both given: leave one out",
+            "credentials: existingSecret and keys are both set",
         ),
         ({"credentials": {"existingSecret": "s", "account": "a b"}}, "credentials: the name must be 1 to 63"),
-        ({**SECRET, "accounts": [ONE]}, "credentials and accounts are both given: "),
-        ({**SECRET, "demo": {"enabled": True}}, "demo.enabled serves made-up accounts: "),
-        ({"accounts": [ONE], "demo": {"enabled": True}}, "demo.enabled serves made-up accounts: "),
+        ({**SECRET, "accounts": [ONE]}, "credentials and accounts are both set"),
+        ({**SECRET, "demo": {"enabled": True}}, "demo.enabled serves simulated accounts"),
+        ({"accounts": [ONE], "demo": {"enabled": True}}, "demo.enabled serves simulated accounts"),
         ({"accounts": [ONE, ONE]}, "accounts[1] (a): another account has this name"),
         ({"accounts": [{"existingSecret": "s"}]}, "accounts[0] (unnamed): the name must be 1 to 63"),
         ({"accounts": [{**ONE, "name": "../a"}]}, "accounts[0] (../a): the name must be 1 to 63"),
         ({"accounts": [{**ONE, "name": "a" * 64}]}, "the name must be 1 to 63"),
         ({"accounts": [{"name": "a"}]}, "accounts[0] (a): set existingSecret, or apiKey and secretKey"),
-        ({"accounts": [{**ONE, "apiKey": "k"}]}, "accounts[0] (a): existingSecret and keys are both given"),
+        ({"accounts": [{**ONE, "apiKey": "k"}]}, "accounts[0] (a): existingSecret and keys are both set"),
     ],
 )
 def test_what_is_wrong_with_the_keys_is_one_sentence(helm: Helm, values: dict[str, Any], told: str) -> None:

@@ -102,9 +102,9 @@ def test_an_additional_group_is_not_a_template(each_helm: Helm) -> None:
     [
         (
             {"alerts": {"AIOZPinOutOfMony": {"enabled": False}}},
-            "there is no alert AIOZPinOutOfMony; there are ",
+            "unknown alert AIOZPinOutOfMony; known are ",
         ),
-        ({"thresholds": {"stuck": 1}}, "there is no threshold stuck; there are stale_intervals, "),
+        ({"thresholds": {"stuck": 1}}, "unknown threshold stuck; known are stale_intervals, "),
         ({"additionalGroups": [{"name": SHIPPED[0]["name"], "rules": []}]}, "another group has the name"),
         ({"alerts": {"AIOZPinOutOfMoney": {"severty": "page"}}}, "severty"),
     ],
