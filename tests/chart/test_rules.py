@@ -105,7 +105,7 @@ def test_an_additional_group_is_not_a_template(each_helm: Helm) -> None:
             "unknown alert AIOZPinOutOfMony; known are ",
         ),
         ({"thresholds": {"stuck": 1}}, "unknown threshold stuck; known are stale_intervals, "),
-        ({"additionalGroups": [{"name": SHIPPED[0]["name"], "rules": []}]}, "another group has the name"),
+        ({"additionalGroups": [{"name": SHIPPED[0]["name"], "rules": []}]}, "duplicate name"),
         ({"alerts": {"AIOZPinOutOfMoney": {"severty": "page"}}}, "severty"),
     ],
 )

@@ -120,7 +120,7 @@ def test_a_certificate_that_the_configuration_names_itself_stays(helm: Helm) -> 
     [
         ({"config": USERS, "existingSecret": "a"}, "web.config and web.existingSecret are both set"),
         ({"tls": True}, "describe web.existingSecret, which is not set"),
-        ({"config": INLINE, "clientCertificates": True}, "tell what is in web.existingSecret"),
+        ({"config": INLINE, "clientCertificates": True}, "describe web.existingSecret"),
         ({"existingSecret": "a", "clientCertificates": True}, "web.clientCertificates requires TLS"),
     ],
 )
