@@ -100,7 +100,7 @@ ONE = {"name": "a", "existingSecret": "s"}
             {"credentials": {"existingSecret": "s", "apiKey": "a", "secretKey": "b"}},
             "credentials: existingSecret and keys are both set",
         ),
-        ({"credentials": {"existingSecret": "s", "account": "a b"}}, "credentials: the name must have 1 to 63"),
+        ({"credentials": {"existingSecret": "s", "account": "a b"}}, "credentials: the name must have"),
         ({**SECRET, "accounts": [ONE]}, "credentials and accounts are both set"),
         ({**SECRET, "demo": {"enabled": True}}, "demo.enabled serves simulated accounts"),
         ({"accounts": [ONE], "demo": {"enabled": True}}, "demo.enabled serves simulated accounts"),
