@@ -10,7 +10,7 @@ import httpx
 import pytest
 from coloraide import Color
 
-from pin_exporter.simulator.names import HOSTILE_NAMES
+from pin_exporter.simulator import HOSTILE_NAMES
 from tests.e2e.hostile import HostileServer, listing
 from tests.support.browser import Browser, chromium
 from tests.support.processes import RunningExporter, exporter, running, simulator, wait_for
