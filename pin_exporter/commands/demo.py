@@ -61,7 +61,8 @@ def run_demo(
         f"pin-exporter demo: {_NOTE}\n"
         f"metrics      {url}{telemetry_path}\n"
         f"status page  {url}/\n"
-        f"simulator    {api_url}/pinning/pins/ (control API: {api_url.removesuffix('/api')}/control/accounts)\n"
+        f"simulator    {api_url}/pinning/pins/\n"
+        f"control API  {api_url.removesuffix('/api')}/control/accounts\n"
         "Press Ctrl-C to stop.\n"
     )
     sys.stdout.flush()
