@@ -15,7 +15,7 @@ from pin_exporter.once.progress import show_progress
 from pin_exporter.once.result import failures, remarks, result
 from pin_exporter.polling.poll_log import POLL_LOG
 from pin_exporter.polling.poller import AccountPoller
-from pin_exporter.status.report_parts import Now
+from pin_exporter.status.report import Now
 from pin_exporter.toolkit.clock import SystemClock
 from pin_exporter.toolkit.logs import configure_plain_logging
 from pin_exporter.toolkit.output import (
