@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Final
 
+from pin_exporter.metrics import PREFIX
+from pin_exporter.metrics.account import ACCOUNT_FAMILIES, ACCOUNT_LABEL
 from pin_exporter.metrics.exporter import ExporterMetrics
-from pin_exporter.metrics.families import ACCOUNT_FAMILIES
-from pin_exporter.toolkit.exposition.family import PREFIX, Family, Type
+from pin_exporter.polling.snapshot import AccountSnapshot
+from pin_exporter.toolkit.exposition.family import Family, Type
 
 JOB: Final = ("cluster", "namespace", "job")
 """Labels of a scrape job. Prometheus leaves out those that a target does not have."""
@@ -53,8 +55,8 @@ def known_series() -> Mapping[str, tuple[str, ...]]:
     return {**dict.fromkeys(_LINUX_ONLY, ()), **of_exporter, **of_accounts}
 
 
-def _series_of(family: Family) -> list[tuple[str, tuple[str, ...]]]:
-    labels = ("account", *family.labels)
+def _series_of(family: Family[AccountSnapshot]) -> list[tuple[str, tuple[str, ...]]]:
+    labels = (ACCOUNT_LABEL, *family.labels)
     suffixes = _HISTOGRAM_SUFFIXES.get(family.type, ("",))
     return [(family.name + suffix, (*labels, "le") if suffix == "_bucket" else labels) for suffix in suffixes]
 
@@ -78,7 +80,7 @@ def series(name: str, *matchers: str) -> str:
 
 def selected(name: str, *matchers: str) -> str:
     """Return a selector for the dashboard, narrowed by the variables at its top."""
-    of_account = "account" in known_series()[_full_name(name)]
+    of_account = ACCOUNT_LABEL in known_series()[_full_name(name)]
     variables = (*_DASHBOARD_MATCHERS, 'account=~"$account"') if of_account else _DASHBOARD_MATCHERS
     return series(name, *variables, *matchers)
 
