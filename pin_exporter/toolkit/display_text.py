@@ -62,6 +62,11 @@ def number_text(number: int) -> str:
     return f"{number:,}"
 
 
+def count_text(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is 1."""
+    return f"{number_text(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def size_text(size_bytes: int) -> str:
     """Return bytes in the unit that leaves three digits or four."""
     size, power = float(size_bytes), 0

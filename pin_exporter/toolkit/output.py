@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 from pin_exporter.toolkit.errors import OutputError
@@ -41,3 +42,27 @@ def print_error(message: str) -> None:
     except OSError:
         # What is left in the buffer would fail once more when the process ends, and change its status.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+class ProgressLine:
+    """One line on standard error that is overwritten, and erased at the end; shown on a terminal only."""
+
+    def __init__(self) -> None:
+        self.is_shown = is_watched(sys.stderr)
+
+    def show(self, text: str) -> None:
+        """Replace the line."""
+        self._write(f"\r{text} \x1b[K")
+
+    def __enter__(self) -> None:
+        """Do nothing yet."""
+
+    def __exit__(self, *_: object) -> None:
+        """Erase the line."""
+        self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        if self.is_shown:
+            with suppress(OSError):
+                sys.stderr.write(text)
+                sys.stderr.flush()
