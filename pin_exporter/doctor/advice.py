@@ -11,7 +11,7 @@ from pin_exporter.doctor.findings import Check, Finding, Suggestion, ok, warning
 from pin_exporter.doctor.reply import Failure
 from pin_exporter.inventory.walk import MIN_OVERLAP
 from pin_exporter.polling.schedule import PollSchedule
-from pin_exporter.toolkit.display_text import count_text, duration_text, size_text
+from pin_exporter.toolkit.units import counted, format_duration, format_size
 
 _SMALLEST_PAGE: Final = 10
 _LARGEST_PAGE: Final = 5_000
@@ -44,16 +44,16 @@ def check_cost(evidence: Evidence) -> Iterator[Finding]:
         return
     yield ok(
         Check.INVENTORY_COST,
-        f"an inventory of {count_text(cost.files, 'file')} takes {count_text(cost.requests, 'request')} "
-        f"for pages of {count_text(rows, 'row')}, about {duration_text(cost.seconds)} and "
-        f"{size_text(cost.body_bytes)}",
+        f"an inventory of {counted(cost.files, 'file')} takes {counted(cost.requests, 'request')} "
+        f"for pages of {counted(rows, 'row')}, about {format_duration(cost.seconds)} and "
+        f"{format_size(cost.body_bytes)}",
         requests=cost.requests,
         seconds=round(cost.seconds, 3),
     )
     account = evidence.account
     message = (
-        f"totals are polled every {duration_text(account.poll_interval)}, inventories are taken every "
-        f"{duration_text(cost.interval)} and become stale after {duration_text(cost.stale_after)}"
+        f"totals are polled every {format_duration(account.poll_interval)}, inventories are taken every "
+        f"{format_duration(cost.interval)} and become stale after {format_duration(cost.stale_after)}"
     )
     if cost.interval > account.poll_interval:
         action = "if inventories have to be taken more often, raise requests_per_minute or page_size"
@@ -130,7 +130,7 @@ def _page_size(evidence: Evidence) -> Iterator[Suggestion]:
         and larger > account.page_size
         and now.interval > max(account.poll_interval, then.interval)
     ):
-        often, rarely = duration_text(then.interval), duration_text(now.interval)
+        often, rarely = format_duration(then.interval), format_duration(now.interval)
         yield Suggestion("page_size", larger, f"takes an inventory every {often} instead of every {rarely}")
 
 
@@ -151,7 +151,7 @@ def _requests_per_minute(evidence: Evidence) -> Iterator[Suggestion]:
     limited = [number for number, reply in enumerate(evidence.replies) if reply.status == 429]
     if announced and 2 * min(announced) // 3 < now:
         wanted = max(_LEAST_PER_MINUTE, 2 * min(announced) // 3)
-        reason = f"the API announces a limit of {count_text(min(announced), 'request')} per minute and key"
+        reason = f"the API announces a limit of {counted(min(announced), 'request')} per minute and key"
         if wanted < now:
             yield Suggestion("requests_per_minute", wanted, reason)
     elif limited and not announced:
@@ -159,7 +159,7 @@ def _requests_per_minute(evidence: Evidence) -> Iterator[Suggestion]:
         first = limited[0] if limited[0] >= _FEW_REQUESTS else now
         wanted = max(_LEAST_PER_MINUTE, min(now // 2, first))
         if wanted < now:
-            reason = f"the API answered 429 after {count_text(limited[0], 'request')}"
+            reason = f"the API answered 429 after {counted(limited[0], 'request')}"
             yield Suggestion("requests_per_minute", wanted, reason)
 
 
@@ -190,9 +190,7 @@ def _stale_after(evidence: Evidence, interval: float) -> Iterator[Suggestion]:
     effective = PollSchedule(interval, configured, 1).stale_after_seconds(interval)
     wanted = min(_LONGEST_STALE_AFTER, math.ceil(10 * interval))
     if often and effective < wanted:
-        reason = (
-            f"{failed} of {count_text(len(asked), 'request')} failed: keep the data over a few failed polls"
-        )
+        reason = f"{failed} of {counted(len(asked), 'request')} failed: keep the data over a few failed polls"
         yield Suggestion("stale_after", f"{wanted}s", reason)
     elif configured is not None and configured <= interval:
         yield Suggestion("stale_after", f"{wanted}s", "must be longer than poll_interval")

@@ -9,7 +9,7 @@ from pin_exporter.config.types import DEFAULT_BASE_URL, is_exposed
 from pin_exporter.doctor.evidence import Evidence, NetworkPath, other_base_url
 from pin_exporter.doctor.findings import Check, Field, Finding, ok, problem, skipped, warning
 from pin_exporter.doctor.reply import Failure, Reply
-from pin_exporter.toolkit.display_text import count_text
+from pin_exporter.toolkit.units import counted
 
 _SERVER_HEADERS: Final = ("via", "server")
 _MAX_SERVERS: Final = 6
@@ -127,7 +127,7 @@ def _base_url(evidence: Evidence) -> Iterator[Finding]:
         https = evidence.https_base_url()
         yield problem(
             Check.REDIRECT,
-            f"{len(redirected)} of {count_text(len(evidence.replies), 'request')} were redirected "
+            f"{len(redirected)} of {counted(len(evidence.replies), 'request')} were redirected "
             f"({redirected[0].status}) to {target}",
             f"set base_url to {https}"
             if https
@@ -203,7 +203,7 @@ def _errors(evidence: Evidence) -> Iterator[Finding]:
         example = replies[0]
         if _has_own_check(example, evidence):
             continue
-        requests = f"{len(replies)} of {count_text(len(asked), 'request')}"
+        requests = f"{len(replies)} of {counted(len(asked), 'request')}"
         message = f"{requests} failed: {text}{_quoted(example)}"
         fields: dict[str, Field] = {"failure": str(example.failure), "count": len(replies)}
         if example.status:
@@ -214,7 +214,7 @@ def _errors(evidence: Evidence) -> Iterator[Finding]:
         else:
             yield problem(Check.ERRORS, message, _error_action(example), **fields)
     if asked and not failed:
-        yield ok(Check.ERRORS, f"no error in {count_text(len(asked), 'request')}")
+        yield ok(Check.ERRORS, f"no error in {counted(len(asked), 'request')}")
 
 
 def _has_own_check(reply: Reply, evidence: Evidence) -> bool:
@@ -242,10 +242,10 @@ def _rate_limit(evidence: Evidence) -> Iterator[Finding]:
         before = limited[0]
         first = evidence.replies[before]
         seconds = first.began - evidence.replies[0].began
-        after = f"after {count_text(before, 'request')} in {seconds:.0f} s" if before else "at once"
+        after = f"after {counted(before, 'request')} in {seconds:.0f} s" if before else "at once"
         yield problem(
             Check.RATE_LIMIT,
-            f"the API rejected {len(limited)} of {count_text(len(evidence.replies), 'request')} as too many "
+            f"the API rejected {len(limited)} of {counted(len(evidence.replies), 'request')} as too many "
             f"(429), the first one {after}; {_retry_after(first)}",
             "lower requests_per_minute, or stop other programs that use this key, such as a running exporter",
             count=len(limited),
@@ -257,9 +257,7 @@ def _rate_limit(evidence: Evidence) -> Iterator[Finding]:
             ),
         )
     elif evidence.pages:
-        yield ok(
-            Check.RATE_LIMIT, f"{count_text(len(evidence.replies), 'request')} stayed below the rate limit"
-        )
+        yield ok(Check.RATE_LIMIT, f"{counted(len(evidence.replies), 'request')} stayed below the rate limit")
     # Responses of proxies have none.
     headers = next(filter(None, (reply.rate_limit_headers for reply in reversed(evidence.replies))), "")
     if headers:

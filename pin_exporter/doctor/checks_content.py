@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
-from pin_exporter.api.decode import one_line
 from pin_exporter.api.model import VOCABULARIES, Phase, Pin, is_out_of_money, phase_of
 from pin_exporter.doctor.evidence import Evidence, have_same_totals
 from pin_exporter.doctor.findings import RUN_AGAIN, Check, Finding, ok, problem, skipped, warning
 from pin_exporter.doctor.reply import Purpose, Reply
-from pin_exporter.toolkit.display_text import count_text, number_text, size_text
+from pin_exporter.toolkit.display_text import one_line
+from pin_exporter.toolkit.units import counted, format_number, format_size
 
 _COMPARE: Final = "compare with the AIOZ Pin dashboard, and ask AIOZ Pin"
 _TOP_UP: Final = "top up the account: AIOZ Pin removes the pins of an account without balance"
@@ -56,7 +56,7 @@ def _files(evidence: Evidence) -> Iterator[Finding]:
     end, files = last.query.offset + last.rows, last.files
     is_full = last.rows in (last.query.limit, evidence.page_cap())
     if end == files:
-        yield ok(Check.FILES, f"the list has {count_text(files, 'row')}, as many as totals.files says")
+        yield ok(Check.FILES, f"the list has {counted(files, 'row')}, as many as totals.files says")
     elif (end > files and not last.rows) or (end < files and is_full):
         yield skipped(
             Check.FILES, "the list changed too fast to compare its length with totals.files", RUN_AGAIN
@@ -66,8 +66,8 @@ def _files(evidence: Evidence) -> Iterator[Finding]:
         least = "" if last.rows and end < files else "at least "
         yield problem(
             Check.FILES,
-            f"the list has {least}{count_text(abs(end - files), 'row')} {more} than totals.files, which is "
-            f"{number_text(files)}",
+            f"the list has {least}{counted(abs(end - files), 'row')} {more} than totals.files, which is "
+            f"{format_number(files)}",
             f"{_COMPARE}; aiozpin_inventory_unaccounted_files shows the difference",
             missing=files - end,
         )
@@ -85,14 +85,14 @@ def _size(evidence: Evidence) -> Iterator[Finding]:
     added_up = sum(row.size or 0 for row in rows)
     if added_up == totals.size:
         message = (
-            f"the sizes of all {count_text(len(rows), 'row')} add up to totals.size, {size_text(added_up)}"
+            f"the sizes of all {counted(len(rows), 'row')} add up to totals.size, {format_size(added_up)}"
         )
         yield ok(Check.SIZE, message)
     else:
         yield problem(
             Check.SIZE,
-            f"the sizes of all rows add up to {number_text(added_up)} bytes, but totals.size is "
-            f"{number_text(totals.size)} bytes",
+            f"the sizes of all rows add up to {format_number(added_up)} bytes, but totals.size is "
+            f"{format_number(totals.size)} bytes",
             _COMPARE,
             missing_bytes=totals.size - added_up,
         )
@@ -119,14 +119,14 @@ def _rows(evidence: Evidence) -> Iterator[Finding]:
     if worst and worst.page and worst.unreadable:
         yield problem(
             Check.UNREADABLE_ROWS,
-            f"{worst.unreadable} of {count_text(len(worst.page.rows), 'row')} on a page are null, or have no "
+            f"{worst.unreadable} of {counted(len(worst.page.rows), 'row')} on a page are null, or have no "
             "id or no valid size",
             "ask AIOZ Pin; aiozpin_inventory_malformed_pins counts such rows",
             count=worst.unreadable,
         )
     undated = sum(pin.date_pinned is None for pin in evidence.pins().values())
     if undated:
-        message = f"{count_text(undated, 'row')} without a readable date_pinned"
+        message = f"{counted(undated, 'row')} without a readable date_pinned"
         yield warning(
             Check.DATES, message, "ask AIOZ Pin; metrics on ages leave out such pins", count=undated
         )
@@ -144,21 +144,21 @@ def _statuses(pins: Sequence[Pin]) -> Iterator[Finding]:
             "report them to the maintainers of the exporter; such pins have the phase unknown",
             count=len(unknown),
         )
-    all_pins = count_text(len(pins), "pin")
+    all_pins = counted(len(pins), "pin")
     failed = sum(_phase(pin) is Phase.FAILED for pin in pins)
     if failed:
-        message = f"{number_text(failed)} of {all_pins} have failed: AIOZ Pin does not hold them"
+        message = f"{format_number(failed)} of {all_pins} have failed: AIOZ Pin does not hold them"
         yield warning(Check.FAILED_PINS, message, "pin them again", count=failed)
     removed = sum(is_out_of_money(pin.status or "") for pin in pins)
     if removed:
-        message = f"{number_text(removed)} of {all_pins} were removed because the balance was exhausted"
+        message = f"{format_number(removed)} of {all_pins} were removed because the balance was exhausted"
         yield warning(Check.BALANCE_EXHAUSTED, message, f"if this is recent, {_TOP_UP}", count=removed)
 
 
 def _listed(statuses: Mapping[str, int]) -> str:
     most = sorted(statuses.items(), key=lambda item: -item[1])[:_MAX_STATUSES]
     shown = ", ".join(
-        f"{one_line(status)[:_MAX_STATUS_LENGTH]} ({number_text(count)})" for status, count in most
+        f"{one_line(status)[:_MAX_STATUS_LENGTH]} ({format_number(count)})" for status, count in most
     )
     left = len(statuses) - len(most)
     return f"{shown}, and {left} more" if left else shown
@@ -166,15 +166,15 @@ def _listed(statuses: Mapping[str, int]) -> str:
 
 def _composition(pins: Sequence[Pin]) -> Finding:
     phases = Counter(map(_phase, pins))
-    by_phase = ", ".join(f"{number_text(phases[one])} {one.replace('_', ' ')}" for one in Phase)
+    by_phase = ", ".join(f"{format_number(phases[one])} {one.replace('_', ' ')}" for one in Phase)
     by_cid = sum(pin.is_pin_by_hash is True for pin in pins)
     directories = sum(pin.is_dir is True for pin in pins)
     cids = [pin.cid for pin in pins if pin.cid]
     duplicates = len(cids) - len(set(cids))
     return ok(
         Check.COMPOSITION,
-        f"{count_text(len(pins), 'pin')} read: {by_phase}; {number_text(by_cid)} added by CID, "
-        f"{number_text(directories)} directories, {number_text(duplicates)} duplicates by CID",
+        f"{counted(len(pins), 'pin')} read: {by_phase}; {format_number(by_cid)} added by CID, "
+        f"{format_number(directories)} directories, {format_number(duplicates)} duplicates by CID",
         pins=len(pins),
         **{str(phase): phases[phase] for phase in Phase},
         by_cid=by_cid,
@@ -194,17 +194,15 @@ def _changes(evidence: Evidence) -> Iterator[Finding]:
     seconds = pages[-1].began + pages[-1].seconds - pages[0].began
     changed, removed = _changed_statuses(pages)
     if removed:
-        message = (
-            f"{count_text(removed, 'pin')} removed within {seconds:.0f} s because the balance is exhausted"
-        )
+        message = f"{counted(removed, 'pin')} removed within {seconds:.0f} s because the balance is exhausted"
         yield problem(Check.BALANCE_EXHAUSTED, message, _TOP_UP, count=removed)
     totals = [reply.page.totals for reply in pages if reply.page]
-    changes = [f"{count_text(changed, 'pin')} changed status"] if changed else []
+    changes = [f"{counted(changed, 'pin')} changed status"] if changed else []
     steps = sum(before != after for before, after in pairwise(totals))
     if steps and not evidence.totals_count_page():
-        files = f"files from {number_text(totals[0].files)} to {number_text(totals[-1].files)}"
-        size = f"size from {size_text(totals[0].size)} to {size_text(totals[-1].size)}"
-        changes.insert(0, f"totals changed {count_text(steps, 'time')} ({files}, {size})")
+        files = f"files from {format_number(totals[0].files)} to {format_number(totals[-1].files)}"
+        size = f"size from {format_size(totals[0].size)} to {format_size(totals[-1].size)}"
+        changes.insert(0, f"totals changed {counted(steps, 'time')} ({files}, {size})")
     if not changes:
         yield ok(Check.CHANGES, f"nothing changed within {seconds:.0f} s", totals=0, statuses=0, files=0)
         return

@@ -7,7 +7,7 @@ from typing import Final
 from pin_exporter.doctor.evidence import Evidence, have_same_totals
 from pin_exporter.doctor.findings import RUN_AGAIN, Check, Finding, ok, problem, skipped, warning
 from pin_exporter.doctor.reply import Purpose, Reply
-from pin_exporter.toolkit.display_text import count_text, number_text
+from pin_exporter.toolkit.units import counted, format_number
 
 _MOSTLY_BACK: Final = 0.3
 _OFTEN_BACK: Final = 0.1
@@ -39,7 +39,7 @@ def _page_size(evidence: Evidence) -> Iterator[Finding]:
     if over:
         yield problem(
             Check.PAGE_SIZE,
-            f"the API ignores limit: a limit of {over.query.limit} returned {count_text(over.rows, 'row')}",
+            f"the API ignores limit: a limit of {over.query.limit} returned {counted(over.rows, 'row')}",
             "ask AIOZ Pin; inventories may read rows twice",
             limit=over.query.limit,
             rows=over.rows,
@@ -48,8 +48,8 @@ def _page_size(evidence: Evidence) -> Iterator[Finding]:
     if failed:
         least = min(failed, key=lambda reply: reply.query.limit)
         message = (
-            f"a limit of {number_text(least.query.limit)} rows fails ({least.failure_text}), "
-            f"{number_text(works)} works"
+            f"a limit of {format_number(least.query.limit)} rows fails ({least.failure_text}), "
+            f"{format_number(works)} works"
         )
         if evidence.page(Purpose.FIRST):
             yield _limited(message, size, works)
@@ -57,22 +57,22 @@ def _page_size(evidence: Evidence) -> Iterator[Finding]:
             yield problem(Check.PAGE_SIZE, message, _NO_INVENTORY, works=works)
     if ignored:
         message = (
-            f"a limit of {number_text(ignored.limit)} returns only {count_text(ignored.rows, 'row')}, "
-            f"a limit of {number_text(ignored.smaller)} more"
+            f"a limit of {format_number(ignored.limit)} returns only {counted(ignored.rows, 'row')}, "
+            f"a limit of {format_number(ignored.smaller)} more"
         )
         yield _limited(message, size, ignored.smaller)
     honoured = max(
         (page.rows for page in evidence.pages if page.rows in (page.query.limit, page.files)), default=0
     )
     if cap is not None and not over:
-        yield _limited(f"pages have at most {count_text(cap, 'row')}, whatever the limit", size, cap)
+        yield _limited(f"pages have at most {counted(cap, 'row')}, whatever the limit", size, cap)
     elif honoured and not over and not failed and not ignored:
-        yield ok(Check.PAGE_SIZE, f"a page of {count_text(honoured, 'row')} works", works=honoured)
+        yield ok(Check.PAGE_SIZE, f"a page of {counted(honoured, 'row')} works", works=honoured)
 
 
 def _limited(message: str, page_size: int, works: int) -> Finding:
     if page_size <= works:
-        return ok(Check.PAGE_SIZE, f"{message}; page_size is {number_text(page_size)}", works=works)
+        return ok(Check.PAGE_SIZE, f"{message}; page_size is {format_number(page_size)}", works=works)
     return warning(Check.PAGE_SIZE, message, f"lower page_size from {page_size} to {works}", works=works)
 
 
@@ -82,7 +82,7 @@ def _rejected_offset(evidence: Evidence) -> Iterator[Finding]:
     if not evidence.page(Purpose.FIRST) or not rejected:
         return
     first = min(within or rejected, key=lambda reply: reply.query.offset)
-    message = f"the API rejects offset {number_text(first.query.offset)} ({first.failure_text})"
+    message = f"the API rejects offset {format_number(first.query.offset)} ({first.failure_text})"
     if within:
         action = "ask AIOZ Pin: inventories cannot read the whole list"
         yield problem(Check.OFFSET, message, action, rejected=first.query.offset)
@@ -96,7 +96,7 @@ def _offset(first: Reply, second: Reply, again: Reply | None) -> Finding:
     if got and got[: len(first.ids)] == first.ids[: len(got)]:
         return problem(
             Check.OFFSET,
-            f"the API ignores offset: the page at {number_text(second.query.offset)} has the first row again",
+            f"the API ignores offset: offset {format_number(second.query.offset)} starts with the first row",
             "look for a cache in between, or ask AIOZ Pin: inventories cannot be taken",
             ignored=True,
         )
@@ -123,7 +123,7 @@ def _stability(first: Reply, again: Reply) -> Finding:
     moved = sum(one != other for one, other in zip(first.ids, again.ids, strict=False))
     return warning(
         Check.STABILITY,
-        f"repeating a request returns {count_text(moved, 'row')} in another order",
+        f"repeating a request returns {counted(moved, 'row')} in another order",
         "nothing, as long as inventories are consistent: the exporter reads such a list twice",
         moved=moved,
     )
@@ -157,7 +157,7 @@ def _list_end(evidence: Evidence) -> Iterator[Finding]:
     if beyond.ids:
         yield problem(
             Check.LIST_END,
-            f"there are rows beyond the end of the list, at offset {number_text(beyond.query.offset)}",
+            f"there are rows beyond the end of the list, at offset {format_number(beyond.query.offset)}",
             "ask AIOZ Pin: the exporter cannot detect where the list ends",
         )
     else:

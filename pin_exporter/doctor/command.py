@@ -11,7 +11,6 @@ from typing import Final
 
 from pin_exporter.api.client import PinClient
 from pin_exporter.api.credentials import Credentials, ReloadingCredentials
-from pin_exporter.api.decode import one_line
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.config.accounts import Account, accounts_of
@@ -24,6 +23,7 @@ from pin_exporter.doctor.probe import MAX_REQUESTS, Senders, collect
 from pin_exporter.doctor.report import WIDEST, as_json, as_text
 from pin_exporter.doctor.requests import MAX_TIMEOUT_SECONDS, sender, swapped
 from pin_exporter.toolkit.clock import Clock, SystemClock
+from pin_exporter.toolkit.display_text import one_line
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.output import ProgressLine, check_standard_output, is_watched, write_text
 from pin_exporter.toolkit.signals import run_until_stopped

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pin_exporter.doctor.diagnosis import Diagnosis
 from pin_exporter.doctor.findings import Check, Finding, Severity, Suggestion
-from pin_exporter.toolkit.display_text import count_text
+from pin_exporter.toolkit.units import counted
 
 _COLOURS: Final = {
     Severity.OK: "32",
@@ -85,14 +85,14 @@ def _wrapped(text: str, width: int) -> list[str]:
 def _summary(diagnosis: Diagnosis, *, verbose: bool) -> str:
     count = {severity: sum(one.severity is severity for one in diagnosis.findings) for severity in Severity}
     parts = [
-        count_text(count[Severity.PROBLEM], "problem"),
-        count_text(count[Severity.WARNING], "warning"),
-        f"{count_text(count[Severity.OK], 'check')} passed",
+        counted(count[Severity.PROBLEM], "problem"),
+        counted(count[Severity.WARNING], "warning"),
+        f"{counted(count[Severity.OK], 'check')} passed",
     ]
     if count[Severity.SKIPPED]:
         parts.append(f"{count[Severity.SKIPPED]} skipped")
     hint = "" if verbose else " (--verbose shows them)"
-    return f"{', '.join(parts)}{hint}; {count_text(diagnosis.requests, 'request')} sent"
+    return f"{', '.join(parts)}{hint}; {counted(diagnosis.requests, 'request')} sent"
 
 
 def _object(diagnosis: Diagnosis) -> dict[str, Any]:

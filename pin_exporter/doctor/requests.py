@@ -8,11 +8,12 @@ from urllib.parse import SplitResult, urlsplit
 
 from pin_exporter.api.client import MAX_BODY_BYTES, PinClient
 from pin_exporter.api.credentials import Credentials, CredentialSource
-from pin_exporter.api.decode import decode_page, error_message, one_line, without_keys
+from pin_exporter.api.decode import decode_page, error_message, without_keys
 from pin_exporter.api.errors import MalformedError, PollError, TooLargeError
 from pin_exporter.api.status_errors import ApiResponse, retry_after_seconds
 from pin_exporter.doctor.reply import Failure, Query, Reply, is_rate_limit_header
 from pin_exporter.toolkit.clock import Clock
+from pin_exporter.toolkit.display_text import one_line
 from pin_exporter.toolkit.redaction import REDACTED
 
 MAX_TIMEOUT_SECONDS: Final = 10.0
