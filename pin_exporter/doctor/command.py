@@ -25,7 +25,12 @@ from pin_exporter.doctor.requests import MAX_TIMEOUT_SECONDS, sender, swapped
 from pin_exporter.toolkit.clock import Clock, SystemClock
 from pin_exporter.toolkit.display_text import one_line
 from pin_exporter.toolkit.errors import SettingsError
-from pin_exporter.toolkit.output import ProgressLine, check_standard_output, is_watched, write_text
+from pin_exporter.toolkit.output import (
+    ProgressLine,
+    check_standard_output,
+    is_terminal,
+    write_standard_output,
+)
 from pin_exporter.toolkit.signals import run_until_stopped
 
 _CLOSED_PIPE: Final = 130
@@ -59,17 +64,17 @@ def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool, ver
     if not chosen:
         names = ", ".join(account.name for account in accounts)
         raise SettingsError([f"--account: unknown account: use one of {names}"])
-    colour = is_watched(sys.stdout) and not os.environ.get("NO_COLOR")
+    colour = is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
     width = shutil.get_terminal_size((WIDEST, 0)).columns
 
     def write(diagnosis: Diagnosis) -> None:
         if not json:
-            write_text(as_text(diagnosis, verbose=verbose, colour=colour, width=width))
+            write_standard_output(as_text(diagnosis, verbose=verbose, colour=colour, width=width))
 
     try:
         diagnoses = run_until_stopped(_diagnose_all(chosen, write))
         if json:
-            write_text(as_json(diagnoses))
+            write_standard_output(as_json(diagnoses))
     except BrokenPipeError:
         return _CLOSED_PIPE
     return int(any(diagnosis.problems for diagnosis in diagnoses))
@@ -84,8 +89,10 @@ async def _diagnose_all(accounts: Sequence[Account], write: Callable[[Diagnosis]
             def show(request: int, name: str = account.name) -> None:
                 line.show(f"diagnosing {name}: request {request} of at most {MAX_REQUESTS}")
 
-            with line:
+            try:
                 diagnoses.append(await diagnose_account(account, clients, clock, show))
+            finally:
+                line.erase()
             write(diagnoses[-1])
     return diagnoses
 

@@ -10,7 +10,7 @@ import pytest
 from pin_exporter.doctor.findings import Check, Severity
 from pin_exporter.doctor.probe import MAX_REQUESTS
 from pin_exporter.simulator import Fault, Simulator
-from pin_exporter.simulator.option import rules
+from pin_exporter.simulator.options import options_of
 from tests.support.diagnosis import (
     OK,
     PROBLEM,
@@ -76,7 +76,7 @@ QUIRKS: dict[str, Quirk] = {
     "bulk_unpin_size": Quirk(
         50, Check.CHANGES, OK, lambda f: f["statuses"] > 90, {"bulk_unpin_rate": 20.0, "pins": 1_000}
     ),
-    "out_of_money_rate": Quirk(BUSY, Check.BALANCE_EXHAUSTED, PROBLEM, lambda f: f["count"] > 0),
+    "balance_exhausted_rate": Quirk(BUSY, Check.BALANCE_EXHAUSTED, PROBLEM, lambda f: f["count"] > 0),
     "max_pins": Quirk(300, Check.CHANGES, OK, lambda f: f["totals"] == 0, {"insert_rate": BUSY}),
     # what goes wrong
     "latency_seconds": Quirk(1.5, Check.LATENCY, WARNING, lambda f: f["median_seconds"] == 1.5),
@@ -135,7 +135,7 @@ def without(beside: tuple[tuple[str, Any], ...]) -> Diagnosed:
 
 
 def test_every_option_of_the_simulator_has_a_case() -> None:
-    options = {name for record in RECORDS.values() for name in rules(record)}
+    options = {name for record in RECORDS.values() for name in options_of(record)}
 
     assert QUIRKS.keys() | HARMLESS.keys() == options
     assert not QUIRKS.keys() & HARMLESS.keys()

@@ -30,7 +30,7 @@ from pin_exporter.simulator import (
     open_socket,
     serve,
 )
-from pin_exporter.simulator.option import rules
+from pin_exporter.simulator.options import options_of
 from tests.simulator.harness import Clock
 from tests.support.samples import account_at
 from tests.support.service import Answering, credentials, page, pool_over, row
@@ -120,7 +120,7 @@ def diagnosed_simulator(
     """Diagnose a simulated account with these options. On sockets its own time is real."""
     clock = DoctorClock()
     records = {
-        kind: record(**{name: value for name, value in options.items() if name in rules(record)})
+        kind: record(**{name: value for name, value in options.items() if name in options_of(record)})
         for kind, record in RECORDS.items()
     }
     simulated = SimulatedAccount("a", pins=pins, clock=clock.clock, **records)
