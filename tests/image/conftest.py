@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.image.store import Store
+from tests.image.store import Store
 from tests.image.containers import Container, run_container
 from tests.support.tools import do_without, require_tool
 
