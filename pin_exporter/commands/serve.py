@@ -111,7 +111,7 @@ def _is_unguarded(settings: Settings, web_config: WebConfig) -> bool:
 
 
 def _told_of(shard: Shard) -> dict[str, int]:
-    return {"shard": shard.number, "total_shards": shard.total} if shard.total > 1 else {}
+    return {"shard": shard.index, "total_shards": shard.total} if shard.total > 1 else {}
 
 
 def _tell_of_idleness(accounts: list[Account], shard: Shard) -> None:
