@@ -35,7 +35,7 @@ def check_versions(tag: str, package: str, chart: dict[str, str]) -> str:
 
 
 def release_notes(changelog: str, version: str) -> str:
-    """Return the changelog's section for a version, without its heading; ReleaseError if it is missing or empty."""
+    """Return a version's section of the changelog without its heading; ReleaseError if missing or empty."""
     section = re.search(
         rf"^## {re.escape(version)}(?: [^\n]*)?\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL
     )
