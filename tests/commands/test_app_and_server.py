@@ -19,8 +19,8 @@ from pin_exporter.commands.app import Web, run_exporter
 from pin_exporter.toolkit.errors import ListenError
 from pin_exporter.toolkit.web.server import listen, local_url, serve
 from tests.support.samples import account_at
+from tests.support.servers import StrangeServer, answer
 from tests.support.service import page, row
-from tests.support.strange_server import StrangeServer, answer
 
 Worker = Callable[[], Awaitable[None]]
 PATIENCE_SECONDS = 60.0
