@@ -133,8 +133,9 @@ grafana: $(VENV)/dev ## Generate the dashboard and the alert rules
 schema: $(VENV)/dev ## Generate the JSON Schema of the config file
 	$(BIN)/python -m dev.schema
 
-.PHONY: golden
-golden: $(VENV)/dev ## Write the golden files of the metrics again; review the difference
+.PHONY: metrics
+metrics: $(VENV)/dev ## Generate the tables of docs/metrics.md and the exposition that tests expect
+	$(BIN)/python -m dev.metrics
 	$(BIN)/python -m tests.metrics.golden
 
 .PHONY: chart

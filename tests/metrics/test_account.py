@@ -63,7 +63,7 @@ def samples_of(metrics: Iterable[Metric]) -> Samples:
 
 @FORMATS
 def test_the_exposition_of_two_accounts_is_that_of_the_golden_file(fmt: Format) -> None:
-    assert rendered(fmt) == GOLDEN[fmt].read_bytes().decode(), "run `make golden` and review the difference"
+    assert rendered(fmt) == GOLDEN[fmt].read_bytes().decode(), "run `make metrics` and review the difference"
 
 
 def test_the_client_librarys_parsers_read_the_same_samples_from_both_formats() -> None:
