@@ -14,9 +14,8 @@ from typing import Final
 
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.web.config_tls import read_tls_section
-from pin_exporter.toolkit.web.section import Section
 from pin_exporter.toolkit.web.tls import Tls
-from pin_exporter.toolkit.yaml_file import read_config_file
+from pin_exporter.toolkit.yaml_file import Section, read_config_file
 
 _BCRYPT: Final = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 _CHEAPEST: Final = 4
@@ -59,7 +58,7 @@ def read_web_config(path: Path, *, again: bool = False) -> WebConfig:
     """
     file = read_config_file(path, "basic_auth_users: {}", again=again)
     root = Section(file, (), file.values, [])
-    root.refuse_others("tls_server_config", "http_server_config", "basic_auth_users", "rate_limit")
+    root.refuse_unknown("tls_server_config", "http_server_config", "basic_auth_users", "rate_limit")
     tls = read_tls_section(root.section("tls_server_config"))
     headers = _read_http(root.section("http_server_config"))
     users = _read_users(root.section("basic_auth_users"))
@@ -76,11 +75,11 @@ def cost_of(bcrypt_hash: bytes) -> int:
 
 
 def _read_http(section: Section) -> Mapping[str, str]:
-    section.refuse_others("http2", "headers")
+    section.refuse_unknown("http2", "headers")
     if section.boolean("http2", default=False):
         section.problem("http2", "HTTP/2 is not supported: set false, or leave it out")
     headers = section.section("headers")
-    headers.refuse_others(*_HEADERS)
+    headers.refuse_unknown(*_HEADERS)
     chosen: dict[str, str] = {}
     for name, allowed in _HEADERS.items():
         value = headers.text(name)
@@ -100,8 +99,8 @@ def _read_users(section: Section) -> Mapping[bytes, bytes]:
     for name in section.values:
         if name.startswith("$2"):
             # Shown nowhere, as every hash.
-            whole = Section(section.file, section.place[:-1], {}, section.problems)
-            whole.problem(str(section.place[-1]), "a name looks like a hash: write `name: hash`")
+            whole = Section(section.file, section.path[:-1], {}, section.problems)
+            whole.problem(str(section.path[-1]), "a name looks like a hash: write `name: hash`")
             continue
         if ":" in name or not name.isprintable():
             section.problem(name, "a name with a colon or a control character can never log in")
@@ -117,7 +116,7 @@ def _read_users(section: Section) -> Mapping[bytes, bytes]:
 
 
 def _refuse_rate_limit(section: Section) -> None:
-    section.refuse_others("interval", "burst")
+    section.refuse_unknown("interval", "burst")
     interval, burst = section.text("interval"), section.text("burst")
     if interval is None and burst is None:
         return

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from pin_exporter.toolkit.files import open_plain
-from pin_exporter.toolkit.web.section import Section
 from pin_exporter.toolkit.web.tls import Tls, load_certificate, new_context, plain_san, trust_clients_of
+from pin_exporter.toolkit.yaml_file import Section
 
 _MAX_FILE_BYTES: Final = 2**20
 _KEYS: Final = (
@@ -68,7 +68,7 @@ class TlsSection:
 
 def read_tls_section(section: Section) -> TlsSection:
     """Read the section and all that it names; problems are noted there, and then there is no TLS either."""
-    section.refuse_others(*_KEYS)
+    section.refuse_unknown(*_KEYS)
     if not section.values:
         return TlsSection(None, ())
     problems_before = len(section.problems)

@@ -17,7 +17,6 @@ from pin_exporter.toolkit.web.limits import LIMIT_CONCURRENCY, ConnectionLimits
 from pin_exporter.toolkit.web.listener import Acceptor
 from pin_exporter.toolkit.web.middleware import ConfiguredHeadersWin, encoded
 from pin_exporter.toolkit.web.protocol import BoundedProtocol
-from pin_exporter.toolkit.web.target import WholeUrlsTaken
 from pin_exporter.toolkit.web.tls import Tls
 
 _BACKLOG: Final = 1_024
@@ -91,7 +90,7 @@ async def serve(
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     server = _Server(
         uvicorn.Config(
-            ConfiguredHeadersWin(WholeUrlsTaken(app), lambda: inbound.config().headers),
+            ConfiguredHeadersWin(app, lambda: inbound.config().headers),
             lifespan="off",
             log_config=None,
             access_log=False,

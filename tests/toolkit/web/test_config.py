@@ -232,7 +232,7 @@ MUTUAL = TLS + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file
         ),
         (
             TLS + "  client_allowed_sans: a\n",
-            "4: tls_server_config.client_allowed_sans: must be a list of words",
+            "4: tls_server_config.client_allowed_sans: must be a list of strings",
         ),
         (
             MUTUAL + "clients.crt\n  client_allowed_sans: []\n",
@@ -241,7 +241,7 @@ MUTUAL = TLS + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file
         ),
         (
             MUTUAL + "clients.crt\n  client_allowed_sans: ''\n",
-            "6: tls_server_config.client_allowed_sans: must be a list of words",
+            "6: tls_server_config.client_allowed_sans: must be a list of strings",
         ),
         (
             TLS + "  curve_preferences: [X25519, CurveP256]\n",
