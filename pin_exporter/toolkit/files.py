@@ -12,6 +12,15 @@ def open_plain(path: Path) -> BinaryIO:
     return open(path, "rb", opener=_opened)
 
 
+def signature(path: Path) -> object:
+    """Return a value that changes when the file, or what a symbolic link points to, is changed or replaced."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:
+        return str(error)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 def _opened(path: str, flags: int) -> int:
     opened = os.open(path, flags | os.O_NONBLOCK)
     mode = os.fstat(opened).st_mode
