@@ -12,7 +12,7 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 
 from pydantic import SecretStr
 
-from pin_exporter.toolkit.files import open_plain, signature
+from pin_exporter.toolkit.files import Signature, open_plain, signature
 
 DIRECT: Final = "direct"
 """The proxy URL that means none, whatever the environment says."""
@@ -30,9 +30,9 @@ class TlsFiles:
     client_cert_file: Path | None = None
     client_key_file: Path | None = None
 
-    def signature(self) -> tuple[object, ...]:
+    def signature(self) -> Signature:
         """Return what differs as soon as one of the files was changed or replaced."""
-        return tuple(signature(path) for _, path in self._given())
+        return signature(path for _, path in self._given())
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield the setting and one line without the path for each file that cannot be used."""

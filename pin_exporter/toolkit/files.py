@@ -3,8 +3,11 @@
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
+
+Signature = tuple[object, ...]
 
 
 def open_plain(path: Path) -> BinaryIO:
@@ -12,8 +15,12 @@ def open_plain(path: Path) -> BinaryIO:
     return open(path, "rb", opener=_opened)
 
 
-def signature(path: Path) -> object:
-    """Return a value that changes when the file, or what a symbolic link points to, is changed or replaced."""
+def signature(paths: Iterable[Path]) -> Signature:
+    """Return what differs as soon as one of the files is changed or replaced, also behind a symbolic link."""
+    return tuple(map(_signature_of, paths))
+
+
+def _signature_of(path: Path) -> object:
     try:
         found = path.stat()
     except (OSError, ValueError) as error:

@@ -1,6 +1,5 @@
 """Read the YAML configuration file into plain values, and remember where in the file each one stands."""
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from typing import Final, TypeVar
 
 import yaml
 
-from pin_exporter.toolkit.errors import SettingsError
+from pin_exporter.toolkit.errors import SettingsError, did_you_mean
 from pin_exporter.toolkit.files import open_plain
 
 _MAX_BYTES: Final = 4 * 2**20
@@ -83,10 +82,8 @@ class Section:
     def refuse_unknown(self, *known: str) -> None:
         """Add a problem for each key that is not known."""
         for name in self.values:
-            if name in known:
-                continue
-            close = difflib.get_close_matches(name, known, n=1)
-            self.problem(name, "is not a setting" + (f": did you mean {close[0]}?" if close else ""))
+            if name not in known:
+                self.problem(name, f"is not a setting{did_you_mean(name, known)}")
 
     def text(self, name: str) -> str | None:
         """Return the text of a key, None if it is missing or empty."""

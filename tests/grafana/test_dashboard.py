@@ -14,7 +14,7 @@ from dev.grafana.rules import rules_yaml
 from dev.grafana.series import ACCOUNT, EXPORTER, known_series
 from pin_exporter.metrics.families import ACCOUNT_FAMILIES
 from pin_exporter.toolkit.exposition.family import PREFIX, Type
-from tests.grafana.promql import Selector, nodes, selectors
+from tests.grafana.support.promql import Selector, nodes, selectors
 
 PUBLISHED = (ROOT / "grafana" / "dashboard.json").read_text(encoding="utf-8")
 DASHBOARD: dict[str, Any] = json.loads(PUBLISHED)

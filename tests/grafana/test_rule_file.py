@@ -15,7 +15,7 @@ from pin_exporter.api.errors import REASONS
 from pin_exporter.api.model import VOCABULARIES, Phase
 from pin_exporter.api.request_stats import Operation
 from pin_exporter.polling.snapshot import Collector
-from tests.grafana.promql import Selector, nodes, selectors
+from tests.grafana.support.promql import Selector, nodes, selectors
 from tests.support.tools import run_promtool
 
 RULES = yaml.safe_load(rules_yaml())["groups"][0]["rules"]

@@ -283,14 +283,14 @@ def test_a_table_tells_each_account_in_a_line() -> None:
     refused = replace(TOTALS_HEALTH, last_success_elapsed=None, reason="unauthorized", error="401")
     key_refused = UNTRIED.with_health(Collector.TOTALS, refused)
     assert result([outcome(whole)], "table", NOW).decode().splitlines() == [
-        "account   up  files    size  pinned  waiting  failed  removed  unknown  unpaid    age  inventory",
-        "archive  yes     10  400 MB       4        2       0        0        1       0  2 min  repaired",
+        "account   up  files     size  pinned  waiting  failed  removed  unknown  unpaid    age  inventory",
+        "archive  yes     10  381 MiB       4        2       0        0        1       0  2 min  repaired",
     ]
     # Closer together, where it would be too wide.
     assert result([outcome(whole), outcome(key_refused)], "table", NOW).decode().splitlines() == [
-        "account  up files   size pinned waiting failed removed unknown unpaid   age inventory",
-        "archive yes    10 400 MB      4       2      0       0       1      0 2 min repaired",
-        "website  no     -      -      -       -      -       -       -      -     - no data: unauthorized",
+        "account  up files    size pinned waiting failed removed unknown unpaid   age inventory",
+        "archive yes    10 381 MiB      4       2      0       0       1      0 2 min repaired",
+        "website  no     -       -      -       -      -       -       -      -     - no data: unauthorized",
     ]
     assert result([], "table", NOW) == b""
 
@@ -308,7 +308,7 @@ def test_a_table_of_large_accounts_fits_into_100_columns() -> None:
     assert max(len(header), len(numbers)) <= 100
     assert name == "n" * 63
     assert " ".join(numbers.split()) == (
-        "yes 9,999,999 123 TB 1,234,567 99,999 0 99,999 99,999 2 min inconsistent"
+        "yes 9,999,999 112 TiB 1,234,567 99,999 0 99,999 99,999 2 min inconsistent"
     )
 
 

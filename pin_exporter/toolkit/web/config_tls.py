@@ -67,7 +67,10 @@ class TlsSection:
 
 
 def read_tls_section(section: Section) -> TlsSection:
-    """Read the section and the files that it names. With a problem, which is added to the section, `tls` is None."""
+    """Read the section and the files that it names.
+
+    Problems are added to the section, and `tls` is None then.
+    """
     section.refuse_unknown(*KEYS)
     if not section.values:
         return TlsSection(None, ())
@@ -85,7 +88,7 @@ def read_tls_section(section: Section) -> TlsSection:
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """Reads values that are given as text or as the name of a file, relative to the folder of the web config."""
+    """Reads values given as text or as a file, whose path is relative to the folder of the web config."""
 
     section: Section
     contents: dict[Path, bytes]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pin_exporter.toolkit.clock import Clock
 from pin_exporter.toolkit.errors import SettingsError
-from pin_exporter.toolkit.files import signature
+from pin_exporter.toolkit.files import Signature, signature
 from pin_exporter.toolkit.log_throttle import LogThrottle
 from pin_exporter.toolkit.logs import EventLogger
 from pin_exporter.toolkit.threads import aside
@@ -29,8 +29,8 @@ class WebConfigWatcher:
         self._path = path
         self._clock = clock
         self._interval_seconds = interval_seconds
-        # None: load once more, because the files may have changed between the first loading and the first look.
-        self._signature: object = None
+        # None: load once more, for the files may have changed since they were first loaded.
+        self._signature: Signature | None = None
         self._problem = ""
         self._throttle = LogThrottle(clock.elapsed)
 
@@ -45,7 +45,7 @@ class WebConfigWatcher:
         path, before = self._path, self.config
         if path is None:
             return
-        current = await aside(lambda: [signature(each) for each in (path, *before.files)])
+        current = await aside(lambda: signature((path, *before.files)))
         if current == self._signature:
             return
         try:
@@ -65,7 +65,7 @@ class WebConfigWatcher:
         self.is_current = True
 
     def _failed(self, problem: str) -> None:
-        """Log the problem, at once and then hourly; load again at every look, for its cause may be elsewhere."""
+        """Log the problem, at once and then hourly. Load again at every look: the cause may be elsewhere."""
         self._signature = None
         times = self._throttle.happened(new=problem != self._problem)
         self._problem = problem

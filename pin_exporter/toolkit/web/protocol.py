@@ -74,7 +74,7 @@ class BoundedProtocol(H11Protocol):
         self._update_timers()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP with the configured headers, but never in the middle of another response."""
+        """Answer what is not HTTP, with the configured headers, but not in the middle of another response."""
         if self._is_busy() or self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.abort()
             return

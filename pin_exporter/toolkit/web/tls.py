@@ -125,7 +125,7 @@ def _reason(error: ssl.SSLError) -> str:
 
 @contextmanager
 def _as_file(content: bytes) -> Iterator[Path]:
-    """Yield a path to content in memory, because the ssl module only reads files; not on a disk if possible."""
+    """Yield a path to content in memory: the ssl module reads only files. Not on a disk if possible."""
     if hasattr(os, "memfd_create"):
         with os.fdopen(os.memfd_create("pem"), "wb", buffering=0) as file:
             file.write(content)

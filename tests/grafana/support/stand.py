@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 
 from dev.grafana.project import ROOT
-from tests.grafana.grafana import View
+from tests.grafana.support.grafana import View
 from tests.support.processes import RunningPrometheus, RunningSimulator, wait_for
 
 DASHBOARD: Final[Mapping[str, Any]] = json.loads(

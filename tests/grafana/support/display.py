@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from dev.grafana.project import ROOT
-from tests.grafana.grafana import Answer, Panel, View
+from tests.grafana.support.grafana import Answer, Panel, View
 from tests.support.tools import do_without, require_tool
 
 _RENDER = ROOT / "dev" / "render"

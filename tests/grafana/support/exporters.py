@@ -8,8 +8,8 @@ from dev.grafana.series import known_series
 from pin_exporter.api.request_stats import REREAD
 from pin_exporter.polling.snapshot import Collector
 from pin_exporter.toolkit.exposition.family import PREFIX
-from tests.grafana.signals import NO_TROUBLE, Signal, Trouble, counts, keeps_up, steady, values
-from tests.grafana.signals import vanishes as vanishing
+from tests.grafana.support.signals import NO_TROUBLE, Signal, Trouble, counts, keeps_up, steady, values
+from tests.grafana.support.signals import vanishes as vanishing
 
 GIB: Final = 2**30
 ACCOUNT: Final = "main"
