@@ -133,6 +133,10 @@ grafana: $(VENV)/dev ## Generate the dashboard and the alert rules
 schema: $(VENV)/dev ## Generate the JSON Schema of the config file
 	$(BIN)/python -m dev.schema
 
+.PHONY: golden
+golden: $(VENV)/dev ## Write the golden files of the metrics again; review the difference
+	$(BIN)/python -m tests.metrics.golden
+
 .PHONY: chart
 chart: $(VENV)/dev ## Generate the chart's metadata, schema, README tables and copies
 	$(BIN)/python -m dev.chart

@@ -20,12 +20,12 @@ from pin_exporter.api.errors import PollError
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.web import create_app
 from pin_exporter.config.accounts import Account
+from pin_exporter.metrics.account import account_renderer
 from pin_exporter.metrics.exporter import LOG_EVENTS
 from pin_exporter.polling.manager import PollerManager
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
 from pin_exporter.status.pages import Pages
 from pin_exporter.status.routes import status_routes
-from pin_exporter.toolkit.exposition.renderer import Renderer
 from pin_exporter.toolkit.logs import configure_logging
 from tests.support.clocks import FakeClock
 from tests.support.samples import account_at
@@ -211,7 +211,7 @@ class FailingRun:
     async def _read_pages(self, when: str) -> None:
         assert self.exporter is not None
         app = create_app(
-            Renderer(self.exporter.snapshots, CollectorRegistry(), self.clock.elapsed),
+            account_renderer(self.exporter.snapshots, CollectorRegistry(), self.clock.elapsed),
             telemetry_path="/metrics",
             unready=self.exporter.unready,
             problems=lambda: (),

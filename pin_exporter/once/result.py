@@ -7,6 +7,7 @@ from typing import Final
 
 from pin_exporter import __version__
 from pin_exporter.api.model import Verdict
+from pin_exporter.metrics.account import account_textfile
 from pin_exporter.metrics.exporter import build_info_alone
 from pin_exporter.once.gap import gap_of
 from pin_exporter.once.polling import Polled
@@ -14,7 +15,6 @@ from pin_exporter.once.table import as_table
 from pin_exporter.status.report import AccountReport, Report, account_report
 from pin_exporter.status.report_parts import Now
 from pin_exporter.toolkit.display_text import escaped
-from pin_exporter.toolkit.exposition.renderer import textfile
 from pin_exporter.toolkit.units import counted
 
 _COMPARE: Final = "run pin-exporter doctor, and compare with the AIOZ Pin dashboard"
@@ -68,7 +68,7 @@ def remarks(polled: Sequence[Polled]) -> Iterator[str]:
 
 
 def _prometheus(polled: Sequence[Polled], _: Now) -> bytes:
-    return textfile(((each.snapshot, each.fresh) for each in polled), build_info_alone())
+    return account_textfile(((each.snapshot, each.fresh) for each in polled), build_info_alone())
 
 
 def _json(polled: Sequence[Polled], now: Now) -> bytes:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pin_exporter.metrics.families import ACCOUNT_FAMILIES
+from pin_exporter.metrics.account import ACCOUNT_FAMILIES
 from tests.grafana.support.exporters import GIB, HERE, UP, Exporter, Key, healthy_account, healthy_target, key
 from tests.grafana.support.promtool import Group, run_rules
 from tests.grafana.support.signals import NO_TROUBLE, Signal, Trouble, changes, steady
@@ -10,7 +10,7 @@ from tests.grafana.support.signals import NO_TROUBLE, Signal, Trouble, changes, 
 DAY = 1_440
 # What an exporter shows before its first poll, where it differs from later.
 AT_FIRST: dict[str, float | None] = {
-    **{family.name: None for family in ACCOUNT_FAMILIES if family.cached},
+    **{family.name: None for family in ACCOUNT_FAMILIES if family.source},
     "aiozpin_up": 0,
     "aiozpin_last_success_timestamp_seconds": 0,
     "aiozpin_last_attempt_timestamp_seconds": 0,

@@ -20,6 +20,7 @@ from pin_exporter.api.model import Phase, Totals, Verdict
 from pin_exporter.commands.cli import main
 from pin_exporter.config.flags import FORMAT_NAMES
 from pin_exporter.inventory.counter import PinTotals
+from pin_exporter.metrics.account import account_textfile
 from pin_exporter.metrics.exporter import build_info_alone
 from pin_exporter.once.command import run_once
 from pin_exporter.once.output import check_output, write_file
@@ -30,7 +31,6 @@ from pin_exporter.polling.snapshot import AccountSnapshot, Collector
 from pin_exporter.status.report import report
 from pin_exporter.status.report_parts import Now
 from pin_exporter.toolkit.errors import OutputError
-from pin_exporter.toolkit.exposition.renderer import textfile
 from pin_exporter.toolkit.sharding import Shard
 from tests.polling.test_poller import Polled, restless
 from tests.support.environment import clean
@@ -228,7 +228,7 @@ def test_metrics_are_those_of_accounts_and_what_is_running() -> None:
 
 
 def test_histograms_in_a_textfile_have_a_count_and_a_sum_or_node_exporter_would_make_them_up() -> None:
-    text = textfile([(FULL, set(Collector))], build_info_alone()).decode()
+    text = account_textfile([(FULL, frozenset(Collector))], build_info_alone()).decode()
     for name, count, total in (
         ("aiozpin_pin_size_bytes", 7, 400_005_120),
         ("aiozpin_unfinished_pin_age_seconds", 2, 36_300.5),
