@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from pin_exporter import __version__
 from pin_exporter.commands import healthcheck
-from pin_exporter.commands.serve import check_settings, run_as_configured
+from pin_exporter.commands.serve import check_config, run_serve
 from pin_exporter.config.dotenv import load_env_file
 from pin_exporter.config.flags import (
     add_flag,
@@ -77,13 +77,13 @@ def _serve(parsed: argparse.Namespace) -> int:
     load_env_file(Path(".env"))
     flags = flags_given(parsed)
     if parsed.config_check:
-        accounts = check_settings(flags)
+        accounts = check_config(flags)
         _fail(0, unknown_variable_problems())
         told = ", ".join(accounts) or "none belongs to this shard"
         with suppress(BrokenPipeError):  # who reads no further knows enough
             write_text(f"the settings are good; accounts: {told}\n")
         return 0
-    run_as_configured(flags)
+    run_serve(flags)
     return 0
 
 

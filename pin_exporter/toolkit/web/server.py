@@ -7,7 +7,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -52,7 +52,8 @@ async def serve(
     stop = asyncio.Event()
     _handle_signals(stop.set, on_hangup)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_run_for_ever(worker), name=name) for name, worker in workers.items()]
+        tasks: list[asyncio.Task[Any]] = []
+        tasks += [group.create_task(_run_for_ever(worker), name=name) for name, worker in workers.items()]
         tasks.append(group.create_task(acceptor.run(sockets), name="accept"))
         tasks.append(group.create_task(stop.wait(), name="stop"))
         serving = group.create_task(server.serve(sockets=[]), name="serve")
