@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from pin_exporter.api.errors import PollError
 from pin_exporter.api.transport import HttpClients
-from pin_exporter.commands.web import create_app
+from pin_exporter.commands.app import create_app
 from pin_exporter.config.accounts import Account
 from pin_exporter.metrics.account import account_renderer
 from pin_exporter.metrics.exporter import LOG_EVENTS

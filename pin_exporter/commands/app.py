@@ -34,7 +34,7 @@ from pin_exporter.toolkit.logs import LogEventCounter
 from pin_exporter.toolkit.sharding import ALONE, Shard
 from pin_exporter.toolkit.web.config import WebConfig
 from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
-from pin_exporter.toolkit.web.limits import Refusals
+from pin_exporter.toolkit.web.limits import Connections
 from pin_exporter.toolkit.web.server import Workers, serve
 
 _REALM: Final = "pin-exporter"
@@ -75,8 +75,8 @@ async def run_app(
     """
     clock = SystemClock()
     web_config = WebConfigWatcher(web.config_file, web.config, clock)
-    refusals = Refusals()
-    metrics = ExporterMetrics(shard, log_events, web_config, refusals)
+    connections = Connections(web_config)
+    metrics = ExporterMetrics(shard, log_events, web_config, connections.refusals)
     async with clients:
         manager = PollerManager(accounts, clients, clock, random.Random())
         reloader = ConfigReloader(load_accounts, manager, metrics, clock)
@@ -102,8 +102,7 @@ async def run_app(
                 "garbage collector": partial(keep_collections_short, clock.sleep),
                 **(workers or {}),
             },
-            web_config=web_config,
-            refusals=refusals,
+            connections=connections,
             realm=_REALM,
             on_hangup=reloader.request,
         )

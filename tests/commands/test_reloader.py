@@ -1,27 +1,37 @@
 import asyncio
 import logging
+import random
 import threading
 from collections.abc import Callable, Sequence
 
 import pytest
 
+from pin_exporter.api.transport import HttpClients
+from pin_exporter.commands.reloader import ConfigReloader
 from pin_exporter.config.accounts import Account
+from pin_exporter.metrics.exporter import ExporterMetrics
+from pin_exporter.polling.manager import PollerManager
 from pin_exporter.toolkit.errors import SettingsError
-from pin_exporter.toolkit.reloader import Reloader
+from tests.support.clocks import FakeClock
+from tests.support.logged import events
 from tests.support.samples import account_at
 
 ONE = account_at("https://api.test/api")
+WRONG = SettingsError(["config.yml:3: is wrong", "config.yml:4: too"])
+SUCCESSFUL = "aiozpin_exporter_config_last_reload_successful"
+SUCCESS_AT = "aiozpin_exporter_config_last_reload_success_timestamp_seconds"
 
 
-class Recorded:
-    """A reloader whose configuration is what the test says, and what came of it."""
+class Reloaded:
+    """A reloader whose configuration is, one after the other, what the test says."""
 
     def __init__(self, *outcomes: Sequence[Account] | SettingsError) -> None:
         self.outcomes = list(outcomes)
-        self.applied: list[Sequence[Account]] = []
-        self.noted: list[bool] = []
         self.threads: set[int] = set()
-        self.reloader = Reloader(self._load, self.applied.append, self._note)
+        self.clock = FakeClock()
+        self.metrics = ExporterMetrics()
+        self.manager = PollerManager([], HttpClients(), self.clock, random.Random(1))
+        self.reloader = ConfigReloader(self._load, self.manager, self.metrics, self.clock)
 
     def _load(self) -> Sequence[Account]:
         self.threads.add(threading.get_ident())
@@ -30,78 +40,87 @@ class Recorded:
             raise outcome
         return outcome
 
-    def _note(self, *, accepted: bool) -> None:
-        self.noted.append(accepted)
+    def reload(self) -> Sequence[str]:
+        return asyncio.run(self.reloader.reload())
+
+    @property
+    def polled(self) -> list[str]:
+        return list(self.manager.pollers())
+
+    @property
+    def state(self) -> tuple[float | None, float | None]:
+        """Whether the last reload succeeded, and when one did so last."""
+        registry = self.metrics.registry
+        return registry.get_sample_value(SUCCESSFUL), registry.get_sample_value(SUCCESS_AT)
 
 
-def test_a_good_configuration_is_put_into_force() -> None:
-    recorded = Recorded([ONE])
-    assert asyncio.run(recorded.reloader.reload()) == ()
-    assert recorded.applied == [[ONE]]
-    assert recorded.noted == [True]
+def test_the_start_counts_as_a_reload() -> None:
+    reloaded = Reloaded()
+    assert reloaded.state == (1, reloaded.clock.wall())
 
 
-def test_a_bad_one_changes_nothing_and_one_line_says_what_is_wrong(caplog: pytest.LogCaptureFixture) -> None:
-    recorded = Recorded(SettingsError(["config.yml:3: is wrong", "config.yml:4: too"]))
-    with caplog.at_level(logging.ERROR):
-        problems = asyncio.run(recorded.reloader.reload())
-    assert problems == ("config.yml:3: is wrong", "config.yml:4: too")
-    assert recorded.applied == []
-    assert recorded.noted == [False]
-    (logged,) = caplog.records
-    assert vars(logged)["error"] == "config.yml:3: is wrong; config.yml:4: too"
+def test_a_good_configuration_is_in_force_afterwards(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    reloaded = Reloaded([ONE])
+    reloaded.clock.now += 10
+    assert reloaded.reload() == ()
+    assert reloaded.polled == [ONE.name]
+    assert reloaded.state == (1, reloaded.clock.wall())
+    assert events(caplog) == ["config_reloaded"]
+    assert vars(caplog.records[0])["accounts"] == 1
 
 
-def test_what_is_wrong_a_thousand_times_takes_no_long_line(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.ERROR):
-        problems = asyncio.run(Recorded(SettingsError(["wrong"] * 1_000)).reloader.reload())
-    assert len(problems) == 1_000
+def test_a_bad_one_changes_nothing_and_its_problems_are_returned_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reloaded = Reloaded([ONE], WRONG)
+    reloaded.reload()
+    before = reloaded.clock.wall()
+    reloaded.clock.now += 10
+    assert reloaded.reload() == WRONG.problems
+    assert reloaded.polled == [ONE.name]
+    assert reloaded.state == (0, before)
+    assert events(caplog) == ["config_reload_failed"]
+    assert vars(caplog.records[0])["error"] == str(WRONG)
+
+
+def test_a_thousand_problems_make_no_long_line(caplog: pytest.LogCaptureFixture) -> None:
+    assert len(Reloaded(SettingsError(["wrong"] * 1_000)).reload()) == 1_000
     assert len(vars(caplog.records[0])["error"]) < 100
 
 
-def test_what_cannot_be_put_into_force_is_refused_as_well() -> None:
-    recorded = Recorded([ONE])
-
-    def refuse(accounts: Sequence[Account]) -> None:
-        raise SettingsError([f"account {accounts[0].name}: cannot read the file"])
-
-    reloader = Reloader(recorded._load, refuse, recorded._note)
-    assert asyncio.run(reloader.reload()) == (f"account {ONE.name}: cannot read the file",)
-    assert recorded.noted == [False]
+def test_loading_does_not_block_the_event_loop() -> None:
+    reloaded = Reloaded([])
+    reloaded.reload()
+    assert threading.get_ident() not in reloaded.threads
 
 
-def test_reading_does_not_hold_up_the_loop() -> None:
-    recorded = Recorded([ONE])
-    asyncio.run(recorded.reloader.reload())
-    assert threading.get_ident() not in recorded.threads
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    while not is_so():  # noqa: ASYNC110 - what is waited for happens on another thread
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - what is waited for happens on another thread
         await asyncio.sleep(0)
 
 
-def test_who_asks_twice_at_once_gets_one_reload_and_who_asks_later_another() -> None:
-    recorded = Recorded([ONE], [])
+def test_two_requests_at_once_are_one_reload_and_a_later_one_is_another() -> None:
+    reloaded = Reloaded([ONE], [])
 
     async def work() -> None:
-        running = asyncio.create_task(recorded.reloader.run())
-        recorded.reloader.ask()
-        recorded.reloader.ask()
-        await until(lambda: len(recorded.applied) == 1)
-        recorded.reloader.ask()
-        await until(lambda: len(recorded.applied) == 2)
+        running = asyncio.create_task(reloaded.reloader.run())
+        reloaded.reloader.request()
+        reloaded.reloader.request()
+        await until(lambda: reloaded.polled == [ONE.name])
+        assert len(reloaded.outcomes) == 1
+        reloaded.reloader.request()
+        await until(lambda: reloaded.polled == [])
         running.cancel()
 
     asyncio.run(asyncio.wait_for(work(), 20))
-    assert recorded.applied == [[ONE], []]
 
 
 def test_reloads_follow_one_another() -> None:
-    recorded = Recorded([ONE], SettingsError(["wrong"]), [])
+    reloaded = Reloaded([ONE], WRONG, [])
 
-    async def work() -> None:
-        await asyncio.gather(*(recorded.reloader.reload() for _ in range(3)))
+    async def work() -> list[Sequence[str]]:
+        return await asyncio.gather(*(reloaded.reloader.reload() for _ in range(3)))
 
-    asyncio.run(work())
-    assert recorded.noted == [True, False, True]
+    assert asyncio.run(work()) == [(), WRONG.problems, ()]
+    assert reloaded.polled == []

@@ -73,10 +73,10 @@ class Connections:
     `waiting` holds those that wait for their client, the longest first.
     """
 
-    def __init__(self, web_config: WebConfigWatcher, refusals: Refusals, limits: Limits) -> None:
+    def __init__(self, web_config: WebConfigWatcher, limits: Limits | None = None) -> None:
         self.web_config = web_config
-        self.refusals = refusals
-        self.limits = limits
+        self.limits = limits or Limits()
+        self.refusals = Refusals()
         self.handshakes: set[Connection] = set()
         self.open: set[Connection] = set()
         self.waiting: dict[Connection, None] = {}

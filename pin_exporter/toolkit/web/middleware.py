@@ -8,16 +8,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pin_exporter.toolkit.web.auth import BasicAuth
 from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
-from pin_exporter.toolkit.web.limits import Limits, Refusal, Refusals
+from pin_exporter.toolkit.web.limits import Connections, Refusal, Refusals
 
 
-def wrap(
-    app: ASGIApp, web_config: WebConfigWatcher, refusals: Refusals, limits: Limits, *, realm: str
-) -> ASGIApp:
+def wrap(app: ASGIApp, connections: Connections, *, realm: str) -> ASGIApp:
     """Return the application inside its middleware. A request passes the last one first."""
-    app = BasicAuth(app, web_config, refusals, realm=realm)
-    app = RequestLimit(app, refusals, limits.requests)
-    return ResponseHeaders(app, web_config)
+    app = BasicAuth(app, connections.web_config, connections.refusals, realm=realm)
+    app = RequestLimit(app, connections.refusals, connections.limits.requests)
+    return ResponseHeaders(app, connections.web_config)
 
 
 def encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

@@ -13,8 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from pin_exporter.toolkit.web import middleware
-from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
-from pin_exporter.toolkit.web.limits import Connections, Limits, Refusals
+from pin_exporter.toolkit.web.limits import Connections
 from pin_exporter.toolkit.web.listener import Acceptor
 from pin_exporter.toolkit.web.protocol import BoundedProtocol
 
@@ -29,21 +28,18 @@ async def serve(
     sockets: Sequence[socket.socket],
     workers: Workers,
     *,
-    web_config: WebConfigWatcher,
-    refusals: Refusals,
+    connections: Connections,
     realm: str,
     on_hangup: Callable[[], None],
-    limits: Limits | None = None,
 ) -> None:
     """Serve `app` on `sockets` and run the workers until SIGTERM or SIGINT.
 
-    `on_hangup` is called on SIGHUP. `realm` is what browsers show when they ask for a password. A worker that
-    raises or returns has a bug: it ends everything, and its error is raised in an exception group.
+    `connections` has the web config and the limits. `realm` is what browsers show when they ask for a
+    password. `on_hangup` is called on SIGHUP. A worker that raises or returns has a bug: it ends everything,
+    and its error is raised in an exception group.
     """
     _raise_limit_of_open_files()
-    limits = limits or Limits()
-    connections = Connections(web_config, refusals, limits)
-    server = _uvicorn(middleware.wrap(app, web_config, refusals, limits, realm=realm))
+    server = _uvicorn(middleware.wrap(app, connections, realm=realm))
     await server.on_tick(0)  # or the first responses would have no Date header
     new_protocol = partial(
         BoundedProtocol, connections, config=server.config, server_state=server.server_state, app_state={}
