@@ -36,7 +36,7 @@ def known_series() -> Mapping[str, tuple[str, ...]]:
     """Return the labels, without those of the target, by the name of each series that can be scraped."""
     ours = {name: labels for family in ACCOUNT_FAMILIES for name, labels in _series_of(family)}
     metrics = ExporterMetrics()
-    metrics.config_read(at=1.0, accepted=True)
+    metrics.config_loaded(succeeded=True, at=1.0)
     of_process = {
         sample.name: tuple(sample.labels)
         for metric in metrics.registry.collect()

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from pin_exporter import PROGRAM
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.reloader import ConfigReloader
 from pin_exporter.config.accounts import Account
@@ -37,7 +38,6 @@ from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
 from pin_exporter.toolkit.web.limits import Connections
 from pin_exporter.toolkit.web.server import Workers, serve
 
-_REALM: Final = "pin-exporter"
 _COMPRESS_IN_THREAD_FROM_BYTES: Final = 256 * 2**10
 _GZIP_LEVEL: Final = 4
 
@@ -103,7 +103,7 @@ async def run_app(
                 **(workers or {}),
             },
             connections=connections,
-            realm=_REALM,
+            realm=PROGRAM,
             on_hangup=reloader.request,
         )
 

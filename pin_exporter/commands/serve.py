@@ -5,7 +5,7 @@ from typing import Final
 
 import uvloop
 
-from pin_exporter import __version__
+from pin_exporter import PROGRAM, __version__
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.app import WebOptions, run_app
 from pin_exporter.config.accounts import Account, shard_of, usable_accounts, warn_of_plain_http
@@ -21,7 +21,7 @@ from pin_exporter.toolkit.web.listener import listen, local_url
 from pin_exporter.toolkit.web.server import hangups_held
 
 _log: Final = EventLogger("pin_exporter")
-_OPEN_PORT: Final = "the web config file enables neither TLS nor basic auth: anyone can read the metrics"
+_OPEN_PORT: Final = "enables neither TLS nor basic auth: anyone can read the metrics"
 
 
 @hangups_held()
@@ -65,7 +65,7 @@ def check_config(flags: Mapping[str, object]) -> list[str]:
         more = [problem for problem in _web_config_problems(flags) if problem not in error.problems]
         raise SettingsError([*error.problems, *more]) from None
     if configuration.leaves_port_open:
-        print_error(f"{configuration.settings.web_config_file}: {_OPEN_PORT}")
+        print_error(PROGRAM, f"{configuration.settings.web_config_file}: {_OPEN_PORT}")
     return [account.name for account in configuration.accounts]
 
 
@@ -110,7 +110,11 @@ class Configuration:
                 "basic auth is enabled without TLS: set tls_server_config, or terminate TLS in front",
             )
         if self.leaves_port_open:
-            _log.warning("web_config_open", _OPEN_PORT, file=str(self.settings.web_config_file))
+            _log.warning(
+                "web_config_open",
+                f"the web config file {_OPEN_PORT}",
+                file=str(self.settings.web_config_file),
+            )
         _log.info(
             "starting",
             "starting",

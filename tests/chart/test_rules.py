@@ -114,10 +114,10 @@ def test_an_additional_group_is_not_a_template(each_helm: Helm) -> None:
     [
         (
             {"alerts": {"AIOZPinBalanceExausted": {"enabled": False}}},
-            "there is no alert AIOZPinBalanceExausted; there are ",
+            "unknown alert AIOZPinBalanceExausted; known are ",
         ),
-        ({"thresholds": {"stuck": 1}}, "there is no threshold stuck; there are stale_warning_intervals, "),
-        ({"additionalGroups": [{"name": SHIPPED[0]["name"], "rules": []}]}, "another group has the name"),
+        ({"thresholds": {"stuck": 1}}, "unknown threshold stuck; known are stale_warning_intervals, "),
+        ({"additionalGroups": [{"name": SHIPPED[0]["name"], "rules": []}]}, "duplicate name"),
         ({"alerts": {"AIOZPinBalanceExhausted": {"severty": "page"}}}, "severty"),
     ],
 )

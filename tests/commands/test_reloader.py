@@ -40,32 +40,32 @@ class Reloaded:
             raise outcome
         return outcome
 
-    def reload(self) -> Sequence[str]:
-        return asyncio.run(self.reloader.reload())
+    def reload(self) -> list[str]:
+        return list(asyncio.run(self.reloader.reload()))
 
     @property
     def polled(self) -> list[str]:
         return list(self.manager.pollers())
 
     @property
-    def state(self) -> tuple[float | None, float | None]:
+    def state(self) -> list[float | None]:
         """Whether the last reload succeeded, and when one did so last."""
         registry = self.metrics.registry
-        return registry.get_sample_value(SUCCESSFUL), registry.get_sample_value(SUCCESS_AT)
+        return [registry.get_sample_value(SUCCESSFUL), registry.get_sample_value(SUCCESS_AT)]
 
 
 def test_the_start_counts_as_a_reload() -> None:
     reloaded = Reloaded()
-    assert reloaded.state == (1, reloaded.clock.wall())
+    assert reloaded.state == [1, reloaded.clock.wall()]
 
 
 def test_a_good_configuration_is_in_force_afterwards(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     reloaded = Reloaded([ONE])
     reloaded.clock.now += 10
-    assert reloaded.reload() == ()
+    assert reloaded.reload() == []
     assert reloaded.polled == [ONE.name]
-    assert reloaded.state == (1, reloaded.clock.wall())
+    assert reloaded.state == [1, reloaded.clock.wall()]
     assert events(caplog) == ["config_reloaded"]
     assert vars(caplog.records[0])["accounts"] == 1
 
@@ -77,9 +77,9 @@ def test_a_bad_one_changes_nothing_and_its_problems_are_returned_and_logged(
     reloaded.reload()
     before = reloaded.clock.wall()
     reloaded.clock.now += 10
-    assert reloaded.reload() == WRONG.problems
+    assert reloaded.reload() == [*WRONG.problems]
     assert reloaded.polled == [ONE.name]
-    assert reloaded.state == (0, before)
+    assert reloaded.state == [0, before]
     assert events(caplog) == ["config_reload_failed"]
     assert vars(caplog.records[0])["error"] == str(WRONG)
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from coloraide import Color
 
-from pin_exporter.simulator.names import HOSTILE_NAMES
+from pin_exporter.simulator import HOSTILE_NAMES
 from tests.e2e.hostile import HostileServer, listing
 from tests.support.browser import Browser, chromium
 from tests.support.processes import RunningExporter, exporter, running, simulator, wait_for
@@ -232,7 +232,7 @@ def test_the_simulator_has_names_to_try_the_page_with() -> None:
 def test_the_demonstration_says_on_every_page_that_it_is_one() -> None:
     command = [sys.executable, "-m", "pin_exporter", "demo", "--web.listen-address=127.0.0.1:0"]
     with running(command) as process:
-        url = process.wait_for_line(r"^overview +(\S+)/$")[1]
+        url = process.wait_for_line(r"^status page +(\S+)/$")[1]
         process.wait_for_line("event=poll_succeeded")
         for path in ("/", "/accounts/nft-drops"):
             assert "nothing real is contacted" in httpx.get(url + path).text

@@ -87,7 +87,8 @@ def test_every_reason_of_a_refusal_is_counted_from_0() -> None:
 
     name = "aiozpin_exporter_web_refusals_total"
     counts = {
-        labels["reason"]: metrics.registry.get_sample_value(name, labels) for labels in labels_of(metrics, name)
+        labels["reason"]: metrics.registry.get_sample_value(name, dict(labels))
+        for labels in labels_of(metrics, name)
     }
     assert counts == {reason.value: float(reason is Refusal.SLOW) for reason in Refusal}
 

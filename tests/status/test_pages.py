@@ -18,7 +18,7 @@ from pin_exporter.api.model import Phase
 from pin_exporter.inventory.counter import PinTotals
 from pin_exporter.inventory.problem_pins import NotedPin, ProblemPins
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector, PollRecord
-from pin_exporter.simulator.names import HOSTILE_NAMES
+from pin_exporter.simulator import HOSTILE_NAMES
 from pin_exporter.status.account import detail
 from pin_exporter.status.pages import Pages, bar_widths, style_sheet
 from pin_exporter.status.report import report

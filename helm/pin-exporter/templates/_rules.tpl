@@ -43,18 +43,18 @@ stands in braces is for Prometheus.
 {{- end }}
 {{- range keys $changes | sortAlpha }}
 {{- if not (has . $names) }}
-{{- fail (printf "prometheusRule.alerts: there is no alert %s; there are %s" . (uniq $alerts | join ", ")) }}
+{{- fail (printf "prometheusRule.alerts: unknown alert %s; known are %s" . (uniq $alerts | join ", ")) }}
 {{- end }}
 {{- end }}
 {{- range keys $numbers | sortAlpha }}
 {{- if not (has . $thresholds) }}
-{{- fail (printf "prometheusRule.thresholds: there is no threshold %s; there are %s" . (join ", " $thresholds)) }}
+{{- fail (printf "prometheusRule.thresholds: unknown threshold %s; known are %s" . (join ", " $thresholds)) }}
 {{- end }}
 {{- end }}
 {{- range $additional := $values.additionalGroups }}
 {{- range $group := $groups }}
 {{- if eq $additional.name $group.name }}
-{{- fail (printf "prometheusRule.additionalGroups: another group has the name %s: give each its own" $group.name) }}
+{{- fail (printf "prometheusRule.additionalGroups: duplicate name %s: group names must be unique" $group.name) }}
 {{- end }}
 {{- end }}
 {{- end }}
