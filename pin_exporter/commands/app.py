@@ -32,7 +32,7 @@ from pin_exporter.toolkit.exposition.renderer import Renderer
 from pin_exporter.toolkit.exposition.single_flight import SingleFlight
 from pin_exporter.toolkit.gc_tuning import keep_collections_short
 from pin_exporter.toolkit.logs import LogEventCounter
-from pin_exporter.toolkit.sharding import ALONE, Shard
+from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard
 from pin_exporter.toolkit.web.config import WebConfig
 from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
 from pin_exporter.toolkit.web.limits import Connections
@@ -65,7 +65,7 @@ async def run_app(
     *,
     load_accounts: Callable[[], Sequence[Account]],
     log_events: LogEventCounter | None = None,
-    shard: Shard = ALONE,
+    shard: Shard = SINGLE_SHARD,
     workers: Workers | None = None,
 ) -> None:
     """Poll the accounts of a shard and serve their metrics until SIGTERM or SIGINT, then close the clients.

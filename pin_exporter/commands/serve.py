@@ -134,7 +134,7 @@ class Configuration:
 
     def _shard_fields(self) -> dict[str, int]:
         shard = self.shard
-        return {"shard": shard.number, "total_shards": shard.total} if shard.total > 1 else {}
+        return {"shard": shard.index, "total_shards": shard.total} if shard.total > 1 else {}
 
 
 def _web_config(settings: Settings) -> WebConfig:

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from pin_exporter import __version__
 from pin_exporter.metrics import EXPORTER_PREFIX
 from pin_exporter.toolkit.logs import LogEvent, LogEventCounter
-from pin_exporter.toolkit.sharding import ALONE, Shard
+from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard
 from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
 from pin_exporter.toolkit.web.limits import Refusal, Refusals
 
@@ -81,7 +81,7 @@ class ExporterMetrics:
 
     def __init__(
         self,
-        shard: Shard = ALONE,
+        shard: Shard = SINGLE_SHARD,
         log_events: LogEventCounter | None = None,
         web_config: WebConfigWatcher | None = None,
         refusals: Refusals | None = None,
@@ -96,7 +96,7 @@ class ExporterMetrics:
             EXPORTER_PREFIX + "shard",
             "Number of this shard, from 0 on. Alone, 0.",
             registry=self.registry,
-        ).set(shard.number)
+        ).set(shard.index)
         Gauge(
             EXPORTER_PREFIX + "total_shards",
             "How many shards the accounts are divided among. Without shards, 1.",

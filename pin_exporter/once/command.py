@@ -15,7 +15,7 @@ from pin_exporter.once.progress import show_progress
 from pin_exporter.once.result import failures, remarks, result
 from pin_exporter.polling.poll_log import POLL_LOG
 from pin_exporter.polling.poller import AccountPoller
-from pin_exporter.status.report_parts import Now
+from pin_exporter.status.report import Now
 from pin_exporter.toolkit.clock import SystemClock
 from pin_exporter.toolkit.logs import configure_plain_logging
 from pin_exporter.toolkit.output import (
@@ -26,7 +26,7 @@ from pin_exporter.toolkit.output import (
     write_file,
     write_standard_output,
 )
-from pin_exporter.toolkit.signals import end_on_signals, run_until_stopped
+from pin_exporter.toolkit.signals import exit_on_signals, run_until_stopped
 
 
 def run_once(flags: Mapping[str, object], *, form: str, output: Path | None) -> int:
@@ -35,7 +35,7 @@ def run_once(flags: Mapping[str, object], *, form: str, output: Path | None) -> 
     `flags` are settings given as such. Raises SettingsError, OutputError, and an exception group for a bug.
     A signal that asks to stop ends it by SystemExit, with 128 and its number.
     """
-    end_on_signals()
+    exit_on_signals()
     configure_plain_logging(PROGRAM, without=POLL_LOG)
     output = None if output == Path("-") else output
     settings = load_settings(flags)

@@ -6,7 +6,7 @@ import pytest
 
 from pin_exporter import __version__
 from pin_exporter.metrics.exporter import ExporterMetrics
-from pin_exporter.toolkit.sharding import ALONE, Shard
+from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard
 from pin_exporter.toolkit.web.config import WebConfig
 from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
 from pin_exporter.toolkit.web.limits import Refusal, Refusals
@@ -103,7 +103,7 @@ def test_the_web_config_counts_as_reloaded_while_it_is_current() -> None:
         assert registry.get_sample_value(name) == is_current
 
 
-@pytest.mark.parametrize(("shard", "number", "total"), [(ALONE, 0, 1), (Shard(2, 5), 2, 5)])
+@pytest.mark.parametrize(("shard", "number", "total"), [(SINGLE_SHARD, 0, 1), (Shard(2, 5), 2, 5)])
 def test_the_shard_is_always_told(shard: Shard, number: int, total: int) -> None:
     registry = ExporterMetrics(shard).registry
 

@@ -24,8 +24,7 @@ from pin_exporter.once.polling import Polled as Outcome
 from pin_exporter.once.polling import poll_account
 from pin_exporter.once.result import FORMATS, failures, remarks, result
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
-from pin_exporter.status.report import report
-from pin_exporter.status.report_parts import Now
+from pin_exporter.status.report import Now, report
 from pin_exporter.toolkit.sharding import Shard
 from tests.polling.test_poller import Polled, restless
 from tests.support.environment import clean
