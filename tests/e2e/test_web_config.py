@@ -86,7 +86,7 @@ def test_the_example_of_the_page_works_with_curl_and_with_prometheus(tmp_path: P
         health = here.replace("/metrics", "/-/healthy")
         assert curl(health, "--cacert", "ca.crt", *certificate, cwd=tmp_path)[0] == 200
         assert curl(health, "--cacert", "ca.crt", cwd=tmp_path)[0] == 0
-        assert "this port speaks https" in curl(health.replace("https", "http"))[1]
+        assert "requires HTTPS" in curl(health.replace("https", "http"))[1]
 
 
 def test_a_certificate_that_is_renewed_while_prometheus_scrapes_costs_no_scrape(
