@@ -8,7 +8,6 @@ import random
 import traceback
 import types
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from urllib.parse import quote
 
 import httpx
@@ -240,16 +239,16 @@ class FailingRun:
 def hostile_account(name: str, base_url: str) -> Account:
     """Return an account at a server, or at one behind it if it is a proxy."""
     proxy = base_url.replace("//", f"//{PROXY_USER}:{quote(PROXY_PASSWORD, safe='')}@")
-    return replace(
-        account_at(base_url),
-        name=name,
-        api_key=SecretStr(API_KEY),
-        secret_key=SecretStr(SECRET_KEY),
-        poll_interval=1.0,
-        requests_per_minute=60_000,
-        proxy_url=SecretStr(proxy) if name in PROXIES else None,
-        request_timeout=0.3,
-    )
+    different = {
+        "name": name,
+        "api_key": SecretStr(API_KEY),
+        "secret_key": SecretStr(SECRET_KEY),
+        "poll_interval": 1.0,
+        "requests_per_minute": 60_000,
+        "proxy_url": SecretStr(proxy) if name in PROXIES else None,
+        "request_timeout": 0.3,
+    }
+    return account_at(base_url).model_copy(update=different)
 
 
 def test_a_run_that_fails_in_every_way_shows_the_keys_nowhere(capfd: pytest.CaptureFixture[str]) -> None:

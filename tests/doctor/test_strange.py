@@ -123,7 +123,9 @@ def test_a_host_without_anybody_listening_is_a_problem() -> None:
 def test_what_to_do_about_a_proxy_is_said_of_the_proxy() -> None:
     async def work() -> Diagnosis:
         async with HttpClients() as clients:
-            account = replace(account_at("https://api.test/api"), proxy_url=SecretStr("http://127.0.0.1:1"))
+            account = account_at("https://api.test/api").model_copy(
+                update={"proxy_url": SecretStr("http://127.0.0.1:1")}
+            )
             return await examined(account, clients, DoctorClock(), lambda _: None)
 
     (errors,) = (finding for finding in asyncio.run(work()).findings if finding.check == "errors")

@@ -18,14 +18,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from pin_exporter import __version__
 from pin_exporter.api.model import Phase, Totals, Verdict
 from pin_exporter.commands.cli import main
-from pin_exporter.config.flags import FORMAT_NAMES
 from pin_exporter.inventory.counter import PinTotals
 from pin_exporter.metrics.exporter import build_info_alone
 from pin_exporter.once.command import run_once
 from pin_exporter.once.output import check_output, write_file
 from pin_exporter.once.polling import Polled as Outcome
 from pin_exporter.once.polling import poll_account
-from pin_exporter.once.result import FORMATS, failures, remarks, result
+from pin_exporter.once.result import failures, remarks, result
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
 from pin_exporter.status.report import report
 from pin_exporter.status.report_parts import Now
@@ -209,10 +208,6 @@ def test_how_many_rows_were_read_can_be_seen_while_they_are() -> None:
     polled.poll(Collector.INVENTORY)
     assert seen == [0, 100, 190, 280, 370]
     assert polled.poller.rows_read == 0
-
-
-def test_each_format_of_the_command_line_can_be_written() -> None:
-    assert tuple(FORMATS) == FORMAT_NAMES
 
 
 def test_metrics_are_those_of_accounts_and_what_is_running() -> None:
