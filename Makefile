@@ -133,6 +133,10 @@ grafana: $(VENV)/dev ## Generate the dashboard and the alert rules
 settings: $(VENV)/dev ## Generate the tables, the example and the JSON schema of the settings
 	$(BIN)/python -m dev.settings
 
+.PHONY: golden
+golden: $(VENV)/dev ## Write the golden files of the metrics again; review the difference
+	$(BIN)/python -m tests.metrics.golden
+
 .PHONY: chart
 chart: $(VENV)/dev ## Generate the chart's metadata, schema, README tables and copies
 	$(BIN)/python -m dev.chart

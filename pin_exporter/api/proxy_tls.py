@@ -12,7 +12,7 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 
 from pydantic import SecretStr
 
-from pin_exporter.toolkit.files import open_plain
+from pin_exporter.toolkit.files import Signature, open_plain, signature
 
 DIRECT: Final = "direct"
 """The proxy URL that means none, whatever the environment says."""
@@ -30,9 +30,9 @@ class TlsFiles:
     client_cert_file: Path | None = None
     client_key_file: Path | None = None
 
-    def signature(self) -> tuple[object, ...]:
+    def signature(self) -> Signature:
         """Return what differs as soon as one of the files was changed or replaced."""
-        return tuple(_state(path) for _, path in self._given())
+        return signature(path for _, path in self._given())
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield the setting and one line without the path for each file that cannot be used."""
@@ -154,11 +154,3 @@ def _show(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
 def _refuse_to_ask() -> str:
     """Stand in for the question on the terminal that the TLS library would ask."""
     raise ValueError("the key is encrypted: give one without a password")
-
-
-def _state(path: Path) -> object:
-    try:
-        found = path.stat()
-    except (OSError, ValueError) as error:
-        return str(error)
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -9,13 +9,13 @@ from pathlib import Path
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.web import create_app
 from pin_exporter.config.accounts import Account
+from pin_exporter.metrics.account import account_renderer
 from pin_exporter.metrics.exporter import ExporterMetrics
 from pin_exporter.polling.manager import PollerManager
 from pin_exporter.polling.watchdog import Watchdog
 from pin_exporter.status.pages import Pages
 from pin_exporter.status.routes import status_routes
 from pin_exporter.toolkit.clock import SystemClock
-from pin_exporter.toolkit.exposition.renderer import Renderer
 from pin_exporter.toolkit.gc_tuning import keep_collections_short
 from pin_exporter.toolkit.logs import LogEventCounter
 from pin_exporter.toolkit.reloader import Reloader
@@ -71,7 +71,7 @@ async def run_exporter(
     async with clients:
         exporter = PollerManager(accounts, clients, clock, random.Random())
         reloader = Reloader(lambda: exporter.read_keys(reload()), exporter.poll, note)
-        exposition = Renderer(exporter.snapshots, process.registry, clock.elapsed)
+        exposition = account_renderer(exporter.snapshots, process.registry, clock.elapsed)
         liveness = Watchdog(lambda: exporter.pollers().values(), clock.elapsed)
         app = create_app(
             exposition,

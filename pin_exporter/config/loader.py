@@ -1,6 +1,5 @@
 """Load the settings from flags, environment and config file, and report all problems at once."""
 
-import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,9 @@ from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource
 
 from pin_exporter.config.checks import Problem, joint_problems, key_problems
-from pin_exporter.config.names import FILE_SETTINGS, FLAGS, LONGEST_NAME, variable_of
+from pin_exporter.config.names import FILE_SETTINGS, FLAGS, variable_of
 from pin_exporter.config.settings import AccountEntry, KeySettings, Settings
-from pin_exporter.toolkit.errors import SettingsError
+from pin_exporter.toolkit.errors import SettingsError, did_you_mean
 from pin_exporter.toolkit.yaml_file import ConfigFile, Place, read_config_file
 
 _MESSAGES: Final = {
@@ -155,9 +154,7 @@ def _problem(path: Place, kind: str, message: str) -> Problem:
 
 def _unknown(path: Place) -> Problem:
     known = Settings.model_fields if len(path) == 1 else AccountEntry.model_fields
-    close = difflib.get_close_matches(str(path[-1])[:LONGEST_NAME], known, n=1)
-    hint = f": did you mean {close[0]}?" if close else ""
-    return Problem(path, f"is not a setting{hint}", is_unknown=True)
+    return Problem(path, f"is not a setting{did_you_mean(str(path[-1]), known)}", is_unknown=True)
 
 
 def _misplaced(sources: _Sources) -> list[Problem]:

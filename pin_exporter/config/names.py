@@ -1,7 +1,6 @@
 """Names of settings: as flags, as environment variables, and what was meant by a misspelt one."""
 
 import argparse
-import difflib
 import os
 import re
 from collections.abc import Collection, Iterable
@@ -9,10 +8,8 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from pin_exporter.config.settings import ENV_PREFIX, Flag, Settings
-from pin_exporter.toolkit.errors import SettingsError
+from pin_exporter.toolkit.errors import SettingsError, did_you_mean
 
-LONGEST_NAME: Final = 80
-"""Of a longer name, no more is compared with those that there are."""
 FILE_SETTINGS: Final = frozenset(
     name for name, field in Settings.model_fields.items() if Path in get_args(field.annotation)
 )
@@ -81,9 +78,8 @@ def unknown_flag(flag: str, known: Collection[str]) -> str:
     setting = flag.removeprefix("--").replace(".", "_").replace("-", "_")
     if setting in Settings.model_fields and (setting not in FLAGS or FLAGS[setting].name not in known):
         return f"unknown flag {flag}: set {variable_of(setting)} in the environment instead"
-    close = [FLAGS[setting].name] if setting in FLAGS else difflib.get_close_matches(flag, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else "settings without a flag are environment variables"
-    return f"unknown flag {flag}: {hint}"
+    hint = did_you_mean(FLAGS[setting].name if setting in FLAGS else flag, known)
+    return f"unknown flag {flag}{hint or ': settings without a flag are environment variables'}"
 
 
 def unknown_variables() -> list[str]:
@@ -103,9 +99,8 @@ def unknown_variable_problems() -> list[str]:
     """Return a line for each environment variable with our prefix that sets nothing."""
     problems = []
     for variable in unknown_variables():
-        name = variable.removeprefix(ENV_PREFIX).lower()[:LONGEST_NAME]
-        close = difflib.get_close_matches(name, Settings.model_fields, n=1)
-        hint = f": did you mean {variable_of(close[0])}?" if close else ""
+        known = [name.upper() for name in Settings.model_fields]
+        hint = did_you_mean(variable.removeprefix(ENV_PREFIX), known, prefix=ENV_PREFIX)
         problems.append(f"{variable}: is not a setting and has no effect{hint}")
     return problems
 

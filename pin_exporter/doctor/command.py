@@ -11,7 +11,6 @@ from typing import Final
 
 from pin_exporter.api.client import PinClient
 from pin_exporter.api.credentials import Credentials, ReloadingCredentials
-from pin_exporter.api.decode import one_line
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.config.accounts import Account, accounts_of
@@ -24,6 +23,7 @@ from pin_exporter.doctor.network import look_at_path
 from pin_exporter.doctor.plan import MAX_REQUESTS
 from pin_exporter.doctor.report import WIDEST, as_json, as_text
 from pin_exporter.toolkit.clock import Clock, SystemClock
+from pin_exporter.toolkit.display_text import one_line
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.output import check_standard_output, is_watched, write_text
 from pin_exporter.toolkit.signals import run_until_stopped

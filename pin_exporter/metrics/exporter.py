@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from pin_exporter import __version__
-from pin_exporter.toolkit.exposition.family import EXPORTER_PREFIX
+from pin_exporter.metrics import EXPORTER_PREFIX
 from pin_exporter.toolkit.logs import LogEvent, LogEventCounter
 from pin_exporter.toolkit.sharding import ALONE, Shard
 

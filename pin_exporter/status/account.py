@@ -7,7 +7,7 @@ from pin_exporter.inventory.problem_pins import NotedPin
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
 from pin_exporter.status.report import AccountReport, account_report
 from pin_exporter.status.report_parts import Now
-from pin_exporter.status.runbooks import OUT_OF_MONEY, PINS_FAILED, PINS_STUCK, runbook_url
+from pin_exporter.status.runbooks import BALANCE_EXHAUSTED, PINS_FAILED, PINS_STUCK, runbook_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _attention(snapshot: AccountSnapshot, account: AccountReport, now: Now) -> A
 
     return AttentionReport(
         failed=listed(inventory.pins_in(Phase.FAILED), PINS_FAILED, noted.failed),
-        out_of_money=listed(inventory.out_of_money_pins, OUT_OF_MONEY, noted.out_of_money),
+        out_of_money=listed(inventory.out_of_money_pins, BALANCE_EXHAUSTED, noted.out_of_money),
         in_progress=listed(inventory.pins_in(Phase.IN_PROGRESS), PINS_STUCK, noted.in_progress),
     )
 

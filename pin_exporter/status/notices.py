@@ -9,7 +9,7 @@ from pin_exporter.polling.snapshot import KEY_REASONS, Collector
 from pin_exporter.status import runbooks
 from pin_exporter.status.report_parts import CollectorReport, InventoryReport
 from pin_exporter.status.runbooks import runbook_url
-from pin_exporter.toolkit.display_text import duration_text, number_text
+from pin_exporter.toolkit.units import format_duration, format_number
 
 
 class Level(StrEnum):
@@ -47,7 +47,7 @@ def notices_of(
     if inventory:
         found += _of_inventory(inventory)
     if totals and size_limit_bytes is not None and totals.size > size_limit_bytes:
-        found.append(_notice(Level.WARNING, "The size limit is passed.", runbooks.LIMIT_SOON))
+        found.append(_notice(Level.WARNING, "The size limit is passed.", runbooks.SIZE_LIMIT_NEARING))
     levels = list(Level)
     return tuple(sorted(found, key=lambda notice: levels.index(notice.level)))
 
@@ -56,7 +56,7 @@ def _of_collector(collector: CollectorReport) -> Iterator[Problem]:
     is_totals = collector.collector is Collector.TOTALS
     polled = "The poll of the totals" if is_totals else "The inventory"
     hidden = "files and size are not shown" if is_totals else "pins and their states are not shown"
-    age = None if collector.age_seconds is None else duration_text(collector.age_seconds)
+    age = None if collector.age_seconds is None else format_duration(collector.age_seconds)
     if collector.reason:
         if collector.fresh:
             outcome = f"what is shown is from {age} ago"
@@ -79,7 +79,7 @@ def _of_inventory(inventory: InventoryReport) -> Iterator[Problem]:
     failed, unknown = inventory.pins_in(Phase.FAILED), inventory.pins_in(Phase.UNKNOWN)
     if inventory.out_of_money_pins:
         told = f"{_pins(inventory.out_of_money_pins)} dropped because the balance ran out."
-        yield _notice(Level.CRITICAL, told, runbooks.OUT_OF_MONEY)
+        yield _notice(Level.CRITICAL, told, runbooks.BALANCE_EXHAUSTED)
     if failed:
         yield _notice(Level.WARNING, f"{_pins(failed)} given up: not held by AIOZ Pin.", runbooks.PINS_FAILED)
     if inventory.stuck_pins:
@@ -94,13 +94,13 @@ def _of_inventory(inventory: InventoryReport) -> Iterator[Problem]:
         yield _notice(Level.INFO, told, runbooks.UNKNOWN_STATUS)
     if inventory.unaccounted:
         relation = "more" if inventory.unaccounted > 0 else "fewer"
-        told = f"The API reports {number_text(abs(inventory.unaccounted))} files {relation} than it lists."
+        told = f"The API reports {format_number(abs(inventory.unaccounted))} files {relation} than it lists."
         # Of a list that changes, some may have come or gone between two pages.
         level = Level.WARNING if inventory.verdict is Verdict.CONSISTENT else Level.INFO
-        yield _notice(level, told, runbooks.COUNTS_DISAGREE)
+        yield _notice(level, told, runbooks.COUNT_MISMATCH)
     if inventory.malformed:
-        told = f"{number_text(inventory.malformed)} rows of the list could not be read and are not counted."
-        yield _notice(Level.WARNING, told, runbooks.COUNTS_DISAGREE)
+        told = f"{format_number(inventory.malformed)} rows of the list could not be read and are not counted."
+        yield _notice(Level.WARNING, told, runbooks.COUNT_MISMATCH)
 
 
 def _notice(level: Level, text: str, alert: str) -> Problem:
@@ -108,4 +108,4 @@ def _notice(level: Level, text: str, alert: str) -> Problem:
 
 
 def _pins(number: int, one: str = "was", several: str = "were") -> str:
-    return f"1 pin {one}" if number == 1 else f"{number_text(number)} pins {several}"
+    return f"1 pin {one}" if number == 1 else f"{format_number(number)} pins {several}"

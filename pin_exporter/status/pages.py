@@ -1,5 +1,6 @@
 """Write the status pages: reports as HTML, in which everything from outside is escaped."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -9,8 +10,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pin_exporter.status.account import Detail
 from pin_exporter.status.report import Report
 from pin_exporter.status.runbooks import documents_url
-from pin_exporter.toolkit import display_text as shown
+from pin_exporter.toolkit import display_text, units
 
+_MIN_WIDTH: Final = 1.0
 _loader: Final = PackageLoader("pin_exporter.status")
 _environment: Final = Environment(
     loader=_loader,
@@ -60,13 +62,22 @@ def _datetime(at: float) -> str:
         return ""
 
 
+def bar_widths(shares: Iterable[float]) -> list[float]:
+    """Return the widths of a bar's parts, 100 in total; parts that are not empty can be seen."""
+    shares = list(shares)
+    narrow = [0 < share < _MIN_WIDTH / 100 for share in shares]
+    wide = sum(share for share, small in zip(shares, narrow, strict=True) if not small)
+    scale = (100 - _MIN_WIDTH * sum(narrow)) / wide if wide else 0.0
+    return [_MIN_WIDTH if small else share * scale for share, small in zip(shares, narrow, strict=True)]
+
+
 _environment.filters |= {
-    "bar_widths": shown.bar_widths,
-    "date": shown.date_text,
+    "bar_widths": bar_widths,
+    "date": units.format_date,
     "datetime": _datetime,
-    "duration": shown.duration_text,
-    "number": shown.number_text,
-    "pieces": shown.pieces,
-    "share": shown.share_text,
-    "size": shown.size_text,
+    "duration": units.format_duration,
+    "number": units.format_number,
+    "pieces": display_text.pieces,
+    "share": units.format_percent,
+    "size": units.format_size,
 }

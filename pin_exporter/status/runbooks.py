@@ -9,11 +9,11 @@ from typing import Final
 
 from pin_exporter.api.errors import REASONS
 
-COUNTS_DISAGREE: Final = "AIOZPinCountsDisagree"
+COUNT_MISMATCH: Final = "AIOZPinCountMismatch"
 DATA_STALE: Final = "AIOZPinDataStale"
 INVENTORY_INCONSISTENT: Final = "AIOZPinInventoryInconsistent"
-LIMIT_SOON: Final = "AIOZPinLimitSoon"
-OUT_OF_MONEY: Final = "AIOZPinOutOfMoney"
+SIZE_LIMIT_NEARING: Final = "AIOZPinSizeLimitNearing"
+BALANCE_EXHAUSTED: Final = "AIOZPinBalanceExhausted"
 PINS_FAILED: Final = "AIOZPinPinsFailed"
 PINS_STUCK: Final = "AIOZPinPinsStuck"
 UNKNOWN_STATUS: Final = "AIOZPinUnknownStatus"

@@ -9,10 +9,11 @@ import pytest
 from pin_exporter.api.errors import REASONS
 from pin_exporter.api.model import VOCABULARIES, Phase
 from pin_exporter.api.request_stats import Operation
+from pin_exporter.metrics import PREFIX
+from pin_exporter.metrics.account import ACCOUNT_FAMILIES
 from pin_exporter.metrics.exporter import ExporterMetrics
-from pin_exporter.metrics.families import ACCOUNT_FAMILIES
 from pin_exporter.polling.snapshot import Collector
-from pin_exporter.toolkit.exposition.family import PREFIX, Type
+from pin_exporter.toolkit.exposition.family import Type
 from tests.support.tools import run_promtool
 
 PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
@@ -65,7 +66,7 @@ def exported() -> list[Row]:
             family.name,
             names.get(family.type, family.type.value),
             ("account", *family.labels),
-            family.cached.value if family.cached else "",
+            family.source or "",
         )
         for family in ACCOUNT_FAMILIES
     ]

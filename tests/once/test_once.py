@@ -19,6 +19,7 @@ from pin_exporter import __version__
 from pin_exporter.api.model import Phase, Totals, Verdict
 from pin_exporter.commands.cli import main
 from pin_exporter.inventory.counter import PinTotals
+from pin_exporter.metrics.account import account_textfile
 from pin_exporter.metrics.exporter import build_info_alone
 from pin_exporter.once.command import run_once
 from pin_exporter.once.output import check_output, write_file
@@ -29,7 +30,6 @@ from pin_exporter.polling.snapshot import AccountSnapshot, Collector
 from pin_exporter.status.report import report
 from pin_exporter.status.report_parts import Now
 from pin_exporter.toolkit.errors import OutputError
-from pin_exporter.toolkit.exposition.renderer import textfile
 from pin_exporter.toolkit.sharding import Shard
 from tests.polling.test_poller import Polled, restless
 from tests.support.environment import clean
@@ -223,7 +223,7 @@ def test_metrics_are_those_of_accounts_and_what_is_running() -> None:
 
 
 def test_histograms_in_a_textfile_have_a_count_and_a_sum_or_node_exporter_would_make_them_up() -> None:
-    text = textfile([(FULL, set(Collector))], build_info_alone()).decode()
+    text = account_textfile([(FULL, frozenset(Collector))], build_info_alone()).decode()
     for name, count, total in (
         ("aiozpin_pin_size_bytes", 7, 400_005_120),
         ("aiozpin_unfinished_pin_age_seconds", 2, 36_300.5),
@@ -278,14 +278,14 @@ def test_a_table_tells_each_account_in_a_line() -> None:
     refused = replace(TOTALS_HEALTH, last_success_elapsed=None, reason="unauthorized", error="401")
     key_refused = UNTRIED.with_health(Collector.TOTALS, refused)
     assert result([outcome(whole)], "table", NOW).decode().splitlines() == [
-        "account   up  files    size  pinned  waiting  failed  removed  unknown  unpaid    age  inventory",
-        "archive  yes     10  400 MB       4        2       0        0        1       0  2 min  repaired",
+        "account   up  files     size  pinned  waiting  failed  removed  unknown  unpaid    age  inventory",
+        "archive  yes     10  381 MiB       4        2       0        0        1       0  2 min  repaired",
     ]
     # Closer together, where it would be too wide.
     assert result([outcome(whole), outcome(key_refused)], "table", NOW).decode().splitlines() == [
-        "account  up files   size pinned waiting failed removed unknown unpaid   age inventory",
-        "archive yes    10 400 MB      4       2      0       0       1      0 2 min repaired",
-        "website  no     -      -      -       -      -       -       -      -     - no data: unauthorized",
+        "account  up files    size pinned waiting failed removed unknown unpaid   age inventory",
+        "archive yes    10 381 MiB      4       2      0       0       1      0 2 min repaired",
+        "website  no     -       -      -       -      -       -       -      -     - no data: unauthorized",
     ]
     assert result([], "table", NOW) == b""
 
@@ -303,7 +303,7 @@ def test_a_table_of_large_accounts_fits_into_100_columns() -> None:
     assert max(len(header), len(numbers)) <= 100
     assert name == "n" * 63
     assert " ".join(numbers.split()) == (
-        "yes 9,999,999 123 TB 1,234,567 99,999 0 99,999 99,999 2 min inconsistent"
+        "yes 9,999,999 112 TiB 1,234,567 99,999 0 99,999 99,999 2 min inconsistent"
     )
 
 

@@ -8,10 +8,11 @@ from prometheus_client import CollectorRegistry
 
 from pin_exporter.api.errors import REASONS
 from pin_exporter.api.model import Verdict
+from pin_exporter.metrics.account import account_renderer
 from pin_exporter.polling.poller import AccountPoller
 from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.polling.snapshot import Collector, Health, PollRecord
-from pin_exporter.toolkit.exposition.renderer import Format, Renderer
+from pin_exporter.toolkit.exposition.encoder import Format
 from tests.support.clocks import FakeClock
 from tests.support.logged import event, events
 from tests.support.service import Service, page, pin_lister, row
@@ -41,7 +42,9 @@ class Polled:
         self.poller = AccountPoller(
             "a", lister, cadence, self.clock, page_size=PAGE_SIZE, pages_in_flight=1, size_limit_bytes=9
         )
-        self._exposition = Renderer(lambda: [self.poller.snapshot], CollectorRegistry(), self.clock.elapsed)
+        self._exposition = account_renderer(
+            lambda: [self.poller.snapshot], CollectorRegistry(), self.clock.elapsed
+        )
 
     def health(self, collector: Collector = Collector.TOTALS) -> Health:
         return self.poller.snapshot.health[collector]

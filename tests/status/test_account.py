@@ -36,7 +36,7 @@ def test_each_list_says_how_many_there_are_which_and_where_help_is() -> None:
     assert told is not None
     assert (told.failed.total, told.out_of_money.total, told.in_progress.total) == (51, 3, 1)
     assert told.failed.runbook_url == runbook_url("AIOZPinPinsFailed")
-    assert told.out_of_money.runbook_url == runbook_url("AIOZPinOutOfMoney")
+    assert told.out_of_money.runbook_url == runbook_url("AIOZPinBalanceExhausted")
     assert told.in_progress.runbook_url == runbook_url("AIOZPinPinsStuck")
     assert dataclasses.astuple(told.failed.pins[0]) == (
         *("name", "bafy", "id-f", "failed"),

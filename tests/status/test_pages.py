@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from coloraide import Color
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dev.grafana.colours import PHASE_COLOURS
 from dev.grafana.project import ROOT
@@ -18,7 +20,7 @@ from pin_exporter.inventory.problem_pins import NotedPin, ProblemPins
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector, PollRecord
 from pin_exporter.simulator.names import HOSTILE_NAMES
 from pin_exporter.status.account import detail
-from pin_exporter.status.pages import Pages, style_sheet
+from pin_exporter.status.pages import Pages, bar_widths, style_sheet
 from pin_exporter.status.report import report
 from pin_exporter.status.report_parts import Now
 from pin_exporter.status.runbooks import documents_url, runbook_url
@@ -254,3 +256,13 @@ def test_what_pip_installs_has_every_template_and_its_source_nothing_else(tmp_pa
     assert templates <= names
     beside = {name for name in names if not name.startswith("pin_exporter/")}
     assert beside - {".gitignore", "PKG-INFO"} == {"CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml"}
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=5, max_size=5))
+def test_a_bar_is_full_and_its_parts_can_be_seen(pins: list[int]) -> None:
+    total = sum(pins)
+    widths = bar_widths(number / total if total else 0.0 for number in pins)
+    for number, width in zip(pins, widths, strict=True):
+        assert (width == 0) == (number == 0)
+        assert not number or width > 0.9
+    assert sum(widths) == pytest.approx(100 if total else 0)

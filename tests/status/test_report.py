@@ -10,11 +10,12 @@ from prometheus_client import CollectorRegistry
 
 from pin_exporter.api.model import Phase, Totals, Verdict
 from pin_exporter.inventory.counter import PinTotals
+from pin_exporter.metrics.account import account_renderer
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
 from pin_exporter.status.report import AccountReport, account_report, report
 from pin_exporter.status.report_parts import CollectorReport, Now
 from pin_exporter.status.runbooks import runbook_url
-from pin_exporter.toolkit.exposition.renderer import Format, Renderer
+from pin_exporter.toolkit.exposition.encoder import Format
 from tests.support.clocks import FakeClock
 from tests.support.samples import COUNTED, FULL, HOSTILE_WORD, INVENTORY, NOW_ELAPSED, TOTALS_HEALTH, UNTRIED
 
@@ -36,7 +37,7 @@ def collector(name: Collector, snapshot: AccountSnapshot = FULL, now: Now = NOW)
 
 def exposed(snapshot: AccountSnapshot, elapsed: float) -> dict[str, float]:
     clock = FakeClock(elapsed=elapsed)
-    exposition = Renderer(lambda: [snapshot], CollectorRegistry(), clock.elapsed)
+    exposition = account_renderer(lambda: [snapshot], CollectorRegistry(), clock.elapsed)
     text = asyncio.run(exposition.render(Format.TEXT)).decode()
     lines = (line.rpartition(" ") for line in text.split("\n") if line and not line.startswith("#"))
     return {name: float(value) for name, _, value in lines}

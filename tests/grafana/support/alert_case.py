@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus
 
-from dev.grafana.alert import Alert
+from dev.grafana.alert import Alert, Severity
 from dev.grafana.panels import UID
 from dev.grafana.project import DOCUMENTS
 from dev.grafana.rules import ALERTS
@@ -26,7 +26,8 @@ class Case:
     expression sees it; `forgotten_after`: how long after its end the expression still does; `every`: from
     evaluation to evaluation. `blip` is the longest trouble that nobody hears of, `along` names alerts that
     fire for the same trouble, and `one_is_enough` says whether the trouble of one replica counts while
-    another sees none. An alert with two ways to it has two cases; `way` names the second.
+    another sees none. An alert with two ways to it has two cases; `way` names the second. `severities`, for
+    an alert that has several, are those that fire; the case is about the last.
     """
 
     alert: str
@@ -44,6 +45,7 @@ class Case:
     every: int = 1
     thresholds: Mapping[str, str] = field(default_factory=dict)
     way: str = ""
+    severities: tuple[Severity, ...] = ()
 
     def __str__(self) -> str:
         """Name the case as failures tell it."""
@@ -52,8 +54,19 @@ class Case:
     @property
     def rule(self) -> Alert:
         """The alert itself."""
-        (rule,) = (each for each in ALERTS if each.name == self.alert)
-        return rule
+        return self.rules[-1]
+
+    @property
+    def rules(self) -> tuple[Alert, ...]:
+        """The alerts of the name that fire for the trouble."""
+        named = [each for each in ALERTS if each.name == self.alert]
+        assert self.severities or len(named) == 1
+        return tuple(each for each in named if each.severity in (self.severities or (each.severity,)))
+
+    @property
+    def matchers(self) -> str:
+        """What selects the alert's series."""
+        return f'alertname="{self.alert}",severity="{self.rule.severity}"'
 
     @property
     def on_instance(self) -> bool:
@@ -90,18 +103,21 @@ class Case:
             labels={**HERE, **place},
         )
 
-    def told(self, exporter: Exporter) -> dict[str, Any]:
-        """Return the alert that the trouble of this exporter brings about."""
+    def told(self, exporter: Exporter) -> list[dict[str, Any]]:
+        """Return the alerts of the name that the trouble of this exporter brings about."""
+        return [self._told(exporter, rule) for rule in self.rules]
+
+    def _told(self, exporter: Exporter, rule: Alert) -> dict[str, Any]:
         kept = {name: value for name, value in exporter.labels.items() if name != "instance"}
         labels = {**kept, "account": exporter.account, **self.labels}
         if not self.rule.on_account:
             labels = {**(exporter.labels if self.on_instance else kept), **self.labels}
         query = f"?var-account={quote_plus(exporter.account)}" if self.rule.on_account else ""
         return {
-            "exp_labels": {**labels, "severity": self.rule.severity.value},
+            "exp_labels": {**labels, "severity": rule.severity.value},
             "exp_annotations": {
                 "summary": self.summary.format(**labels),
-                "description": self._expanded(self.rule.description, labels),
+                "description": self._expanded(rule.description, labels),
                 "runbook_url": f"{DOCUMENTS}/runbooks/{self.alert}.md",
                 "dashboard_url": f"/d/{UID}{query}",
             },

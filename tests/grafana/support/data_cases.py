@@ -18,7 +18,7 @@ def _growing(minute: int, trouble: Trouble) -> float:
 
 DATA_CASES: Final = (
     Case(
-        "AIOZPinOutOfMoney",
+        "AIOZPinBalanceExhausted",
         {key("pins", status="unpinOutOfMoney", phase="removed"): changes(0, 3)},
         "3 pins of account {account} were dropped for lack of funds",
     ),
@@ -43,7 +43,7 @@ DATA_CASES: Final = (
         "A pin of account {account} has been in progress for 8d 0h 15m 0s",
     ),
     Case(
-        "AIOZPinNothingNew",
+        "AIOZPinNoNewPins",
         {key("newest_pin_timestamp_seconds"): keeps_up(600, stops=True)},
         "Nothing was pinned in account {account} for 6h 16m 0s",
         # The newest pin is 11 minutes old as the trouble begins.
@@ -51,10 +51,10 @@ DATA_CASES: Final = (
         noticed_after=350,
         every=5,
         one_is_enough=False,
-        thresholds={"nothing_new_seconds": "21600"},
+        thresholds={"no_new_pins_seconds": "21600"},
     ),
     Case(
-        "AIOZPinLimitSoon",
+        "AIOZPinSizeLimitNearing",
         {key("size_bytes"): _growing},
         "Account {account} is about to pass its size limit, or has passed it",
         shown="1.107Ti",
@@ -64,7 +64,7 @@ DATA_CASES: Final = (
         every=15,
     ),
     Case(
-        "AIOZPinLimitSoon",
+        "AIOZPinSizeLimitNearing",
         {key("size_bytes"): changes(850 * GIB, 1024 * GIB)},
         "Account {account} is about to pass its size limit, or has passed it",
         shown="1Ti",

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 
 from dev.grafana.series import known_series
 from pin_exporter.api.request_stats import REREAD
+from pin_exporter.metrics import PREFIX
 from pin_exporter.polling.snapshot import Collector
-from pin_exporter.toolkit.exposition.family import PREFIX
 from tests.grafana.support.signals import NO_TROUBLE, Signal, Trouble, counts, keeps_up, steady, values
 from tests.grafana.support.signals import vanishes as vanishing
 

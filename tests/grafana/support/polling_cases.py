@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from dev.grafana.alert import Severity
 from tests.grafana.support.alert_case import Case
 from tests.grafana.support.exporters import RELOADED, TOTAL_SHARDS, UP, WEB_RELOADED, key
 from tests.grafana.support.signals import changes, counts, keeps_up
@@ -50,21 +51,23 @@ POLLING_CASES: Final = (
     Case(
         "AIOZPinDataStale",
         {key("last_success_timestamp_seconds", **_INVENTORY): keeps_up(stops=True)},
-        "Data of account {account} are stale: no inventory poll succeeds",
+        "The inventory data of account {account} are stale",
         labels=_INVENTORY,
         shown="6m 0s",
         noticed_after=3,
         one_is_enough=False,
+        severities=(Severity.WARNING,),
     ),
     Case(
-        "AIOZPinDataVeryStale",
+        "AIOZPinDataStale",
         {key("last_success_timestamp_seconds", **_INVENTORY): keeps_up(stops=True)},
-        "Account {account} goes unwatched: no inventory poll succeeded for long",
+        "The inventory data of account {account} are stale",
         labels=_INVENTORY,
         shown="15m 0s",
         noticed_after=12,
-        along=("AIOZPinDataStale",),
         one_is_enough=False,
+        severities=(Severity.WARNING, Severity.CRITICAL),
+        way="for long",
     ),
     Case(
         "AIOZPinCredentialsRejected",
@@ -76,7 +79,7 @@ POLLING_CASES: Final = (
         labels={"reason": "unauthorized"},
     ),
     Case(
-        "AIOZPinFilesUnreadable",
+        "AIOZPinCredentialFilesUnreadable",
         {key("file_read_failures_total", files="keys"): counts(0, 2)},
         "The files with the keys of account {account} cannot be read again",
         labels={"files": "keys"},
@@ -111,14 +114,14 @@ POLLING_CASES: Final = (
         every=5,
     ),
     Case(
-        "AIOZPinCountsDisagree",
+        "AIOZPinCountMismatch",
         {key("inventory_unaccounted_files"): changes(0, -2)},
         "2 pins of account {account} are reported and not counted, or the other way round",
         before=5,
         every=5,
     ),
     Case(
-        "AIOZPinCountsDisagree",
+        "AIOZPinCountMismatch",
         {key("inventory_malformed_pins"): changes(0, 3)},
         "3 pins of account {account} are reported and not counted, or the other way round",
         before=5,

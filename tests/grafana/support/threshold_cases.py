@@ -22,6 +22,7 @@ class Moved(NamedTuple):
     above: Mapping[Key, Signal]
     until: int
     every: int = 1
+    severity: str = ".+"
 
 
 def _last_success(seconds_ago: float) -> dict[Key, Signal]:
@@ -50,9 +51,15 @@ def _growing_from(gib: int) -> dict[Key, Signal]:
 
 
 MOVED: Final = (
-    Moved("stale_intervals", "5", "AIOZPinDataStale", _last_success(300), _last_success(330), 20),
+    Moved("stale_warning_intervals", "5", "AIOZPinDataStale", _last_success(300), _last_success(330), 20),
     Moved(
-        "very_stale_intervals", "20", "AIOZPinDataVeryStale", _last_success(1_200), _last_success(1_230), 40
+        "stale_critical_intervals",
+        "20",
+        "AIOZPinDataStale",
+        _last_success(1_200),
+        _last_success(1_230),
+        40,
+        severity="critical",
     ),
     Moved(
         "poll_failure_ratio",
@@ -84,9 +91,9 @@ MOVED: Final = (
         20,
     ),
     Moved(
-        "out_of_money_pins",
+        "balance_exhausted_pins",
         "5",
-        "AIOZPinOutOfMoney",
+        "AIOZPinBalanceExhausted",
         _pins("unpinOutOfMoney", "removed", 5),
         _pins("unpinOutOfMoney", "removed", 6),
         10,
@@ -108,27 +115,27 @@ MOVED: Final = (
         20,
     ),
     Moved(
-        "limit_level_ratio",
+        "size_limit_level_ratio",
         "0.95",
-        "AIOZPinLimitSoon",
+        "AIOZPinSizeLimitNearing",
         _growing_from(950),
         _growing_from(960),
         1_530,
         every=15,
     ),
     Moved(
-        "limit_forecast_seconds",
+        "size_limit_forecast_seconds",
         "604800",
-        "AIOZPinLimitSoon",
+        "AIOZPinSizeLimitNearing",
         _growing_from(900),
         _growing_from(920),
         1_530,
         every=15,
     ),
     Moved(
-        "uncounted_files",
+        "count_mismatch_files",
         "3",
-        "AIOZPinCountsDisagree",
+        "AIOZPinCountMismatch",
         {key("inventory_unaccounted_files"): steady(-3), key("inventory_malformed_pins"): steady(3)},
         {key("inventory_unaccounted_files"): steady(-3), key("inventory_malformed_pins"): steady(4)},
         90,
@@ -136,9 +143,9 @@ MOVED: Final = (
     ),
 )
 NOTHING_NEW: Final = Moved(
-    "nothing_new_seconds",
+    "no_new_pins_seconds",
     "21600",
-    "AIOZPinNothingNew",
+    "AIOZPinNoNewPins",
     {key("newest_pin_timestamp_seconds"): keeps_up(6 * 3_600)},
     {key("newest_pin_timestamp_seconds"): keeps_up(6.1 * 3_600)},
     20,
