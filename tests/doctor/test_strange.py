@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -38,7 +37,8 @@ CASES: dict[str, Behaviour] = {
 def examine(behaviour: Behaviour, timeout_seconds: float, name: str = "a") -> Diagnosis:
     async def work() -> Diagnosis:
         async with StrangeServer(behaviour).listening() as server, HttpClients() as clients:
-            account = replace(hostile_account(name, server.base_url()), request_timeout=timeout_seconds)
+            hostile = hostile_account(name, server.base_url())
+            account = hostile.model_copy(update={"request_timeout": timeout_seconds})
             return await examined(account, clients, DoctorClock(), lambda _: None)
 
     return asyncio.run(work())
