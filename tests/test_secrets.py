@@ -27,7 +27,7 @@ from pin_exporter.status.pages import Pages
 from pin_exporter.status.routes import status_routes
 from pin_exporter.toolkit.logs import configure_logging
 from tests.support.clocks import FakeClock
-from tests.support.samples import account_at
+from tests.support.samples import account_at, varied
 from tests.support.service import API_KEY, SECRET_KEY, page, row
 from tests.support.strange_server import (
     Behaviour,
@@ -237,16 +237,16 @@ class FailingRun:
 def hostile_account(name: str, base_url: str) -> Account:
     """Return an account at a server, or at one behind it if it is a proxy."""
     proxy = base_url.replace("//", f"//{PROXY_USER}:{quote(PROXY_PASSWORD, safe='')}@")
-    different = {
-        "name": name,
-        "api_key": SecretStr(API_KEY),
-        "secret_key": SecretStr(SECRET_KEY),
-        "poll_interval": 1.0,
-        "requests_per_minute": 60_000,
-        "proxy_url": SecretStr(proxy) if name in PROXIES else None,
-        "request_timeout": 0.3,
-    }
-    return account_at(base_url).model_copy(update=different)
+    return varied(
+        account_at(base_url),
+        name=name,
+        api_key=SecretStr(API_KEY),
+        secret_key=SecretStr(SECRET_KEY),
+        poll_interval=1.0,
+        requests_per_minute=60_000,
+        proxy_url=SecretStr(proxy) if name in PROXIES else None,
+        request_timeout=0.3,
+    )
 
 
 def test_a_run_that_fails_in_every_way_shows_the_keys_nowhere(capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from pin_exporter import __version__
+from pin_exporter import PROGRAM, __version__
 from pin_exporter.commands import healthcheck
 from pin_exporter.commands.serve import check_settings, run_as_configured
 from pin_exporter.config.dotenv import load_env_file
@@ -22,7 +22,7 @@ from pin_exporter.config.names import (
 from pin_exporter.metrics.exporter import LOG_EVENTS
 from pin_exporter.toolkit.errors import ListenError, OutputError, SettingsError
 from pin_exporter.toolkit.logs import EventLogger, configure_logging
-from pin_exporter.toolkit.output import print_error, write_text
+from pin_exporter.toolkit.output import print_error, write_standard_output
 
 _log = EventLogger("pin_exporter")
 
@@ -32,7 +32,7 @@ _EPILOG: Final = """\
 Without a command, serve is meant: see `pin-exporter serve --help` for its flags.
 
 exit statuses: 0 stopped as asked, 1 a bug, 2 wrong settings or flags, 3 an address that cannot be listened on
-(healthcheck: 0 healthy, 1 not, 2 wrong flags; doctor: 0 no problem, 1 a problem, 2 wrong settings;
+(healthcheck: 0 healthy, 1 not, 2 wrong flags; doctor: 0 no problem, 1 problems found, 2 wrong settings;
 once: 0 everything polled and proven, 1 not everything, 2 wrong settings or output; these and --config.check:
 129, 130 and 143 hung up, interrupted and terminated before they were done)
 """
@@ -78,7 +78,7 @@ def _serve(parsed: argparse.Namespace) -> int:
         _fail(0, unknown_variable_problems())
         told = ", ".join(accounts) or "none belongs to this shard"
         with suppress(BrokenPipeError):  # who reads no further knows enough
-            write_text(f"the settings are good; accounts: {told}\n")
+            write_standard_output(f"the settings are good; accounts: {told}\n")
         return 0
     run_as_configured(flags)
     return 0
@@ -112,7 +112,9 @@ def _doctor(parsed: argparse.Namespace) -> int:
     from pin_exporter.doctor.command import run_doctor  # noqa: PLC0415 - only where it is wanted
 
     load_env_file(Path(".env"))
-    status = run_doctor(flags_given(parsed), name=parsed.doctor_account, json=parsed.json)
+    status = run_doctor(
+        flags_given(parsed), name=parsed.doctor_account, json=parsed.json, verbose=parsed.verbose
+    )
     return _fail(status, unknown_variable_problems())
 
 
@@ -170,7 +172,9 @@ _COMMANDS: Final[Mapping[str, _Command]] = {
     "once": _Command("Poll the accounts once, and print their metrics.", _add_once_flags, _once),
     "simulate": _Command("Simulate the AIOZ Pin API.", _add_simulate_flags, _simulate),
     "demo": _Command("Serve made-up accounts from the simulator, to look around.", _add_demo_flags, _demo),
-    "doctor": _Command("Examine the accounts in at most 30 requests each.", _add_doctor_flags, _doctor),
+    "doctor": _Command(
+        "Diagnose accounts, using at most 30 API requests per account.", _add_doctor_flags, _doctor
+    ),
     "healthcheck": _Command(
         "Ask the exporter that runs here whether it is healthy.", healthcheck.add_flags, healthcheck.run
     ),
@@ -209,5 +213,5 @@ def _flags_of(command: str) -> list[str]:
 
 def _fail(status: int, problems: Iterable[str]) -> int:
     for problem in problems:
-        print_error(problem)
+        print_error(PROGRAM, problem)
     return status

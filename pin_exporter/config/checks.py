@@ -7,9 +7,8 @@ from pathlib import Path
 
 from pin_exporter.api.credentials import KeyFile
 from pin_exporter.api.proxy_tls import TlsFiles
-from pin_exporter.config.accounts import applied, shard_of
+from pin_exporter.config.accounts import applied, shard_of, shard_of_values
 from pin_exporter.config.settings import AccountEntry, KeySettings, Settings
-from pin_exporter.toolkit.sharding import shard_of_values
 from pin_exporter.toolkit.yaml_file import Place
 
 SpelledAs = Callable[[str, Place], str]

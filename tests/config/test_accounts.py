@@ -6,8 +6,9 @@ from pydantic import SecretStr
 
 from pin_exporter.api.credentials import KeyFile
 from pin_exporter.api.proxy_tls import Route, TlsFiles
-from pin_exporter.config.accounts import Account, accounts_of, warn_of_plain_http
+from pin_exporter.config.accounts import Account, accounts_of, shard_of_values, warn_of_plain_http
 from pin_exporter.config.settings import Settings
+from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard
 from tests.support.environment import clean
 from tests.support.logged import events
 
@@ -66,3 +67,18 @@ def test_keys_that_a_proxy_can_read_are_warned_of(
     environment.setenv("HTTP_PROXY", "http://proxy.test:3128")
     warn_of_plain_http(polled)
     assert events(caplog) == ["keys_sent_unencrypted"]
+
+
+@pytest.mark.parametrize(
+    ("values", "shard"),
+    [
+        ({}, SINGLE_SHARD),
+        ({"shard": "pod-2", "total_shards": "3"}, Shard(2, 3)),
+        ({"shard": 2}, SINGLE_SHARD),
+        ({"shard": "x", "total_shards": 3}, SINGLE_SHARD),
+        ({"shard": "2", "total_shards": "three"}, SINGLE_SHARD),
+        ({"shard": None, "total_shards": []}, SINGLE_SHARD),
+    ],
+)
+def test_invalid_shard_settings_mean_a_single_shard(values: dict[str, object], shard: Shard) -> None:
+    assert shard_of_values(values) == shard

@@ -16,7 +16,7 @@ from pin_exporter.polling.manager import PollerManager
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
 from pin_exporter.toolkit.errors import SettingsError
 from tests.support.clocks import FakeClock
-from tests.support.samples import account_at
+from tests.support.samples import account_at, varied
 from tests.support.service import Service, served_by
 
 START = 1_000.0
@@ -48,8 +48,7 @@ class _Clients(HttpClients):
 
 
 def account(name: str, **more: object) -> Account:
-    alone = account_at("https://api.test/api")
-    return alone.model_copy(update={"name": name, "pages_in_flight": 1, **more})
+    return varied(account_at("https://api.test/api"), **{"name": name, "pages_in_flight": 1, **more})
 
 
 class Running:

@@ -91,7 +91,7 @@ NOW_ELAPSED = 1_010.0
 
 
 def account_at(base_url: str) -> Account:
-    """Return an account, to be varied by `model_copy`."""
+    """Return an account, to be changed by `varied`."""
     return Account(
         name="a",
         api_key=SecretStr("key"),
@@ -100,3 +100,8 @@ def account_at(base_url: str) -> Account:
         request_timeout=5.0,
         page_size=100,
     )
+
+
+def varied(account: Account, **changes: object) -> Account:
+    """Return the account with some values changed."""
+    return account.model_copy(update=changes)
