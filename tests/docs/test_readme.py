@@ -19,7 +19,7 @@ def anchors(document: Path) -> set[str]:
     "document",
     sorted(
         path.relative_to(ROOT).as_posix()
-        for pattern in ("*.md", "docs/**/*.md", "grafana/**/*.md")
+        for pattern in ("*.md", "docs/**/*.md", "grafana/**/*.md", "dev/*.md", "dev/*/README.md")
         for path in ROOT.glob(pattern)
     ),
 )

@@ -15,8 +15,8 @@ RULE_MUTANTS: Final = (
     Mutant(
         "a comparison turned round",
         "data_alerts.py",
-        "{per_account('max', series('files'))} < (1 -",
-        "{per_account('max', series('files'))} > (1 -",
+        "{_FILES} < (1 -",
+        "{_FILES} > (1 -",
     ),
     Mutant(
         "at least instead of more than",
@@ -40,7 +40,7 @@ RULE_MUTANTS: Final = (
     Mutant(
         "any removed pin is out of money",
         "data_alerts.py",
-        "_pins(Phase.REMOVED, _OUT_OF_MONEY)",
+        "_pins(Phase.REMOVED, _BALANCE_EXHAUSTED)",
         "_pins(Phase.REMOVED)",
     ),
     Mutant(
@@ -49,8 +49,8 @@ RULE_MUTANTS: Final = (
         "per_account('min', series('oldest_unfinished",
         "per_account('max', series('oldest_unfinished",
     ),
-    Mutant("forecast without level", "data_alerts.py", " and {SIZE} > {_LEVEL}", ""),
-    Mutant("forecast from a minute of history", "data_alerts.py", " and {_WATCHED_FOR_A_DAY})", ")"),
+    Mutant("forecast without level", "data_alerts.py", " and {_IS_NEAR_LIMIT}", ""),
+    Mutant("forecast from a minute of history", "data_alerts.py", " and {_HAS_A_DAY_OF_DATA})", ")"),
     Mutant("a limit reached in silence", "data_alerts.py", " or {SIZE} >= {_LIMIT}", ""),
     Mutant(
         "an hour's memory of files",
@@ -86,46 +86,46 @@ RULE_MUTANTS: Final = (
     Mutant(
         "any process that is down",
         "polling_alerts.py",
-        """f"up == 0 and on ({', '.join(EXPORTER)}) {_SEEN_THIS_WEEK}\"""",
+        'f"up == 0 and {on(EXPORTER)} {_SEEN_THIS_WEEK}"',
         'f"up == 0"',
     ),
     Mutant(
         "an absence that only a lone exporter has",
         "polling_alerts.py",
-        'f"absent({_SEEN_TODAY}) or group by ({_PLACE}) ({_SEEN_TODAY}) "',
-        'f"absent({_SEEN_TODAY}) or group by ({_PLACE}) ({_SEEN_TODAY}) == 2 "',
+        "{aggregate('group', JOB, _SEEN_TODAY)} ",
+        "{aggregate('group', JOB, _SEEN_TODAY)} == 2 ",
     ),
     Mutant(
         "replicas of a shard that pass for shards",
         "polling_alerts.py",
-        'count_values by ({_PLACE}) ("shard"',
-        'count_values by ({_PLACE}, instance) ("shard"',
+        'count_values by ({", ".join(JOB)}) ("shard"',
+        'count_values by ({", ".join(EXPORTER)}) ("shard"',
     ),
     Mutant(
         "a lone exporter that passes for a missing shard",
         "polling_alerts.py",
-        "{series('exporter_shard')} and on ({', '.join(EXPORTER)}) {_DIVIDED}))",
+        "{series('exporter_shard')} and {on(EXPORTER)} {_SHARDED}))",
         "{series('exporter_shard')}))",
     ),
     Mutant(
         "a shard that counts differently",
         "polling_alerts.py",
-        " or {_MOST_SHARDS} - min by ({_PLACE}) ({_DIVIDED}) > 0",
+        " or {_MOST_SHARDS} - {aggregate('min', JOB, _SHARDED)} > 0",
         "",
     ),
     Mutant(
         "a refused web configuration left out",
         "polling_alerts.py",
-        """f"{_refused('exporter_config_last_reload_successful', 'configuration')} or "
-        f"{_refused('exporter_web_config_last_reload_successful', 'web configuration')}",
+        """f"{_reload_failed('exporter_config_last_reload_successful', 'config file')} or "
+        f"{_reload_failed('exporter_web_config_last_reload_successful', 'web config')}",
 """,
-        """f"{_refused('exporter_config_last_reload_successful', 'configuration')}",
+        """f"{_reload_failed('exporter_config_last_reload_successful', 'config file')}",
 """,
     ),
     Mutant(
         "a file that was read again meanwhile",
         "polling_alerts.py",
-        ' or {_OLD_FILES} and {_SAME_ACCOUNT} {_REQUESTS} > 0"',
+        ' or {_READ_FAILURES} and {_SAME} {_REQUESTS} > 0"',
         '"',
     ),
     Mutant(
@@ -142,7 +142,7 @@ RULE_MUTANTS: Final = (
     ),
     Mutant(
         "time since the scrape counted as age of data",
-        "series.py",
+        "promql.py",
         'f"timestamp({selector}) - ({selector} > 0)"',
         'f"time() - ({selector} > 0)"',
     ),
@@ -155,8 +155,8 @@ RULE_MUTANTS: Final = (
     Mutant(
         "one window instead of two",
         "polling_alerts.py",
-        """f"{_failing(_OF_LATE)} and {_failing('2h')}\"""",
-        """f"{_failing(_OF_LATE)}\"""",
+        """f"{_failing(_OVER_AN_HOUR)} and {_failing('2h')}\"""",
+        """f"{_failing(_OVER_AN_HOUR)}\"""",
     ),
     Mutant(
         "busy accounts counted as failing",
