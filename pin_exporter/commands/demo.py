@@ -48,11 +48,6 @@ def run_demo(
             secret_key=checked_key(account.secret_key),
             base_url=api_url,
             poll_interval=_POLL_INTERVAL_SECONDS,
-            requests_per_minute=120,
-            request_timeout=10.0,
-            page_size=1_000,
-            pages_in_flight=4,
-            stale_after=None,
             size_limit=round(_HEADROOM * account.totals().size_bytes),
         )
         for account in simulator.accounts.values()

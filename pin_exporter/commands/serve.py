@@ -11,7 +11,7 @@ from pin_exporter.commands.app import WebOptions, run_app
 from pin_exporter.config.accounts import Account, shard_of, usable_accounts, warn_of_plain_http
 from pin_exporter.config.loader import load_settings, load_web_settings
 from pin_exporter.config.names import unknown_variables
-from pin_exporter.config.settings import Settings
+from pin_exporter.config.settings import FIXED_AT_START, Settings
 from pin_exporter.metrics.exporter import LOG_EVENTS
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.logs import EventLogger, configure_logging
@@ -151,6 +151,4 @@ def _web_config_problems(flags: Mapping[str, object]) -> Sequence[str]:
 
 
 def _changed_beside_accounts(old: Settings, new: Settings) -> Iterator[str]:
-    at_start = ("web_", "log_", "shard", "total_shards")
-    names = (name for name in Settings.model_fields if name.startswith(at_start))
-    return (name for name in names if getattr(old, name) != getattr(new, name))
+    return (name for name in sorted(FIXED_AT_START) if getattr(old, name) != getattr(new, name))
