@@ -13,10 +13,14 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 import pin_exporter
 from pin_exporter import __version__
 from pin_exporter.metrics.account import account_renderer
-from pin_exporter.metrics.exporter import LOG_EVENTS, REFUSALS, ExporterMetrics
+from pin_exporter.metrics.exporter import LOG_EVENTS, ExporterMetrics
 from pin_exporter.toolkit.exposition.encoder import Format
 from pin_exporter.toolkit.logs import EventLogger, LogEvent, LogEventCounter
 from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard
+from pin_exporter.toolkit.web.config import WebConfig
+from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
+from pin_exporter.toolkit.web.limits import Refusal, Refusals
+from tests.support.clocks import FakeClock
 
 PACKAGE = Path(pin_exporter.__file__).parent
 LEVELS = {"warning": "warning", "error": "error", "critical": "error"}
@@ -51,28 +55,27 @@ def test_a_failed_reload_leaves_the_time_of_the_last_successful_one() -> None:
     metrics = ExporterMetrics()
     successful, at = "config_last_reload_successful", "config_last_reload_success_timestamp_seconds"
     assert value(metrics, successful) == 0
-    metrics.config_read(at=5.5, accepted=True)
+    metrics.config_loaded(succeeded=True, at=5.5)
     assert (value(metrics, successful), value(metrics, at)) == (1, 5.5)
-    metrics.config_read(at=6.0, accepted=False)
+    metrics.config_loaded(succeeded=False, at=6.0)
     assert (value(metrics, successful), value(metrics, at)) == (0, 5.5)
 
 
-def test_the_web_config_is_current_until_reloading_it_fails() -> None:
-    metrics = ExporterMetrics()
-    values = [value(metrics, "web_config_last_reload_successful")]
-    for accepted in (False, True):
-        metrics.web_config_read(accepted=accepted)
-        values.append(value(metrics, "web_config_last_reload_successful"))
-    assert values == [1, 0, 1]
+def test_the_web_config_counts_as_reloaded_while_it_is_current() -> None:
+    assert value(ExporterMetrics(), "web_config_last_reload_successful") == 1
+    watcher = WebConfigWatcher(None, WebConfig(), FakeClock())
+    metrics = ExporterMetrics(web_config=watcher)
+    for is_current in (True, False, True):
+        watcher.is_current = is_current
+        assert value(metrics, "web_config_last_reload_successful") == is_current
 
 
 def test_refusals_are_counted_by_reason_from_0() -> None:
-    metrics = ExporterMetrics()
-    assert tuple(labels["reason"] for labels in labels_of(metrics, "web_refusals_total")) == REFUSALS
-    assert value(metrics, "web_refusals_total", {"reason": "slow"}) == 0
-    metrics.refused("slow")
-    assert value(metrics, "web_refusals_total", {"reason": "slow"}) == 1
-    assert value(metrics, "web_refusals_total", {"reason": "busy"}) == 0
+    refusals = Refusals()
+    metrics = ExporterMetrics(refusals=refusals)
+    refusals[Refusal.SLOW] += 1
+    counts = {reason: value(metrics, "web_refusals_total", {"reason": reason}) for reason in Refusal}
+    assert counts == {reason: float(reason is Refusal.SLOW) for reason in Refusal}
 
 
 @pytest.mark.parametrize(("shard", "index", "total"), [(SINGLE_SHARD, 0, 1), (Shard(2, 5), 2, 5)])
@@ -84,7 +87,7 @@ def test_the_shard_is_always_exported(shard: Shard, index: int, total: int) -> N
 def test_the_global_registry_is_not_used() -> None:
     before = {metric.name for metric in prometheus_client.REGISTRY.collect()}
     first, second = ExporterMetrics(), ExporterMetrics()
-    first.config_read(at=5.0, accepted=True)
+    first.config_loaded(succeeded=True, at=5.0)
     assert value(second, "config_last_reload_successful") == 0
     assert {metric.name for metric in prometheus_client.REGISTRY.collect()} == before
 
