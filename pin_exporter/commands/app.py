@@ -19,7 +19,7 @@ from pin_exporter.toolkit.clock import SystemClock
 from pin_exporter.toolkit.gc_tuning import keep_collections_short
 from pin_exporter.toolkit.logs import LogEventCounter
 from pin_exporter.toolkit.reloader import Reloader
-from pin_exporter.toolkit.sharding import ALONE, Shard
+from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard
 from pin_exporter.toolkit.web.auth import BasicAuth
 from pin_exporter.toolkit.web.config import WebConfig
 from pin_exporter.toolkit.web.config_watcher import WebConfigWatch
@@ -53,7 +53,7 @@ async def run_exporter(
     reload: Callable[[], Sequence[Account]],
     log_events: LogEventCounter | None = None,
     beside: Workers | None = None,
-    shard: Shard = ALONE,
+    shard: Shard = SINGLE_SHARD,
 ) -> None:
     """Poll the accounts and serve their metrics until SIGTERM or SIGINT.
 

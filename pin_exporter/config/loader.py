@@ -9,11 +9,11 @@ from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource
 
 from pin_exporter.api.credentials import KeyFile, checked_key
+from pin_exporter.config.accounts import shard_of_values
 from pin_exporter.config.checks import joint_problems
 from pin_exporter.config.names import flag_of, variable_of
 from pin_exporter.config.settings import AccountSettings, Settings
 from pin_exporter.toolkit.errors import SettingsError, did_you_mean
-from pin_exporter.toolkit.sharding import shard_of_values
 from pin_exporter.toolkit.yaml_file import ConfigFile, Place, read_config_file
 
 _KEYS: Final = ("api_key", "secret_key")

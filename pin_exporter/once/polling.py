@@ -11,7 +11,7 @@ from pin_exporter.config.accounts import Account
 from pin_exporter.polling.manager import PollerManager
 from pin_exporter.polling.poller import UNPROVEN_IN_A_ROW, AccountPoller
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
-from pin_exporter.status.report_parts import Now
+from pin_exporter.status.report import Now
 from pin_exporter.toolkit.clock import Clock
 
 

@@ -12,8 +12,7 @@ from pin_exporter.metrics.exporter import build_info_alone
 from pin_exporter.once.gap import gap_of
 from pin_exporter.once.polling import Polled
 from pin_exporter.once.table import as_table
-from pin_exporter.status.report import AccountReport, Report, account_report
-from pin_exporter.status.report_parts import Now
+from pin_exporter.status.report import AccountReport, Now, Report, account_report
 from pin_exporter.toolkit.display_text import escaped
 from pin_exporter.toolkit.units import counted
 

@@ -62,7 +62,7 @@ def _row(account: AccountReport, phases: Iterable[Phase]) -> Sequence[str]:
         _number(account.files),
         _NOTHING if account.size_bytes is None else format_size(account.size_bytes),
         *(_number(_pins(account, phase)) for phase in phases),
-        _number(inventory.out_of_money_pins if inventory else None),
+        _number(inventory.balance_exhausted_pins if inventory else None),
         _age(account),
         _proven(account),
     )

@@ -49,7 +49,7 @@ SCENES: Mapping[str, Scene] = {
     "never-allowed": Scene("unauthorized-rate=1", fires=REFUSED | NEVER),
     "broken": Scene(happens={"faults": {"server_error_rate": 1}}, fires=FAILING),
     "never-whole": Scene("not-json-rate=1", fires=NEVER),
-    "poor": Scene(happens={"run_out_of_money": 3}, fires={"AIOZPinBalanceExhausted"}),
+    "poor": Scene(happens={"exhaust_balance": 3}, fires={"AIOZPinBalanceExhausted"}),
     "failing-2023": Scene("vocabulary=2023", {"insert": 4, "fail": 3}, {"AIOZPinPinsFailed"}),
     "failing-2024": Scene("vocabulary=2024", {"insert": 4, "fail": 3}, {"AIOZPinPinsFailed"}),
     "strange": Scene("unknown-share=0.1", fires={"AIOZPinUnknownStatus"}),

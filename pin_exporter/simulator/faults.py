@@ -1,4 +1,4 @@
-"""Answer a request wrongly, in each of the ways that a network and a service can."""
+"""The responses of failing requests: every way in which a network or the service can fail."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,7 +9,7 @@ import msgspec
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from pin_exporter.simulator.behaviour import Faults
+from pin_exporter.simulator.options import Faults
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -17,7 +17,7 @@ _HTML = "<html><head><title>{title}</title></head><body><center><h1>{title}</h1>
 
 
 class Fault(StrEnum):
-    """What can go wrong with a request; each is also a field `<name>_rate` of `Faults`."""
+    """A fault of one request; each has a field `<name>_rate` in `Faults`."""
 
     TOO_MANY_REQUESTS = "too_many_requests"
     SERVER_ERROR = "server_error"
@@ -48,51 +48,50 @@ _ENVELOPES = {
 
 
 class JSON(Response):
-    """A JSON answer."""
+    """A JSON response."""
 
     media_type = "application/json; charset=utf-8"
 
     def render(self, content: object) -> bytes:
-        """Encode the content; bytes are taken for JSON already."""
+        """Encode the content; bytes are sent as they are."""
         return content if isinstance(content, bytes) else msgspec.json.encode(content)
 
 
 class _BlackHole(Response):
-    """No answer until the client leaves; logged with status 0."""
+    """No response until the client disconnects; logged with status 0."""
 
     def __init__(self) -> None:
         super().__init__(status_code=0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        await _wait_for_disconnect(receive)
 
 
 class _SlowBody(JSON):
-    """One byte of the body a second, until the client leaves."""
+    """One byte of the body per second, until the client disconnects."""
 
     def __init__(self, body: bytes, sleep: Sleep) -> None:
         super().__init__(body)
         self._sleep = sleep
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        left = asyncio.create_task(_wait_for_disconnect(receive))
+        disconnected = asyncio.create_task(_wait_for_disconnect(receive))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             for position in range(len(self.body)):
-                if left.done():
+                if disconnected.done():
                     return
                 await send(_part(bytes(self.body[position : position + 1])))
                 await self._sleep(1)
             await send(_part(b"", more=False))
         finally:
-            left.cancel()
+            disconnected.cancel()
 
 
 class _DroppedConnection(JSON):
     """Half of the body; then the server closes the connection.
 
-    Only an exception makes a server do so; in-process it reaches the client, as ConnectionResetError.
+    Only an exception makes the server do so; in the same process the client gets it, as ConnectionResetError.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,19 +101,19 @@ class _DroppedConnection(JSON):
 
 
 def envelope(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return an error as the API words it."""
+    """Return an error in the API's format."""
     return JSON({"status": "error", "message": message}, status, headers)
 
 
 def too_many_requests(faults: Faults, seconds: int, now: float) -> Response:
-    """Return a 429 that asks, in the chosen form, to wait for `seconds`."""
+    """Return a 429 that asks the client to wait for `seconds`."""
     texts = {"seconds": str(seconds), "date": formatdate(now + seconds, usegmt=True)}
     headers = {"Retry-After": texts[faults.retry_after]} if faults.retry_after in texts else None
     return envelope(429, "too many requests", headers)
 
 
-def faulty_response(fault: Fault, faults: Faults, now: float) -> Response | None:
-    """Return the answer for a fault that needs no page, else None."""
+def failed_page(fault: Fault, faults: Faults, now: float) -> Response | None:
+    """Return the response to a fault that replaces the page, else None."""
     if fault in _ENVELOPES:
         return envelope(*_ENVELOPES[fault])
     if fault is Fault.TOO_MANY_REQUESTS:
@@ -131,8 +130,8 @@ def faulty_response(fault: Fault, faults: Faults, now: float) -> Response | None
     return plain[fault]() if fault in plain else None
 
 
-def spoilt(fault: Fault | None, body: bytes, sleep: Sleep) -> Response:
-    """Return the page's JSON, spoilt by those faults that spoil a body."""
+def page_response(fault: Fault | None, body: bytes, sleep: Sleep) -> Response:
+    """Return the page's JSON, damaged if the fault affects the body."""
     if fault is Fault.TRUNCATED_JSON:
         return JSON(body[: len(body) // 2])
     if fault is Fault.SLOW_BODY:

@@ -1,4 +1,4 @@
-"""Derive what never changes about a pin from the seed and the pin's serial number."""
+"""The part of an account that never changes: each pin, derived from the seed and its serial number."""
 
 import hashlib
 import math
@@ -6,20 +6,20 @@ import random
 from array import array
 from functools import lru_cache
 
-from pin_exporter.simulator.behaviour import Population
+from pin_exporter.simulator.options import Population
 
 NANOSECONDS = 1_000_000_000
 HISTORY_NS = 2 * 365 * 86400 * NANOSECONDS
 TIE_GROUP = 16
-"""Rows that share one creation time at most."""
+"""Maximum number of rows with the same creation time."""
 
 _BITS_24 = 0xFFFFFF
 _SMALLEST, _LARGEST = 100, 50 * 10**9
 _SIZES = [round(_SMALLEST * math.exp(math.log(_LARGEST / _SMALLEST) * step / 65535)) for step in range(65536)]
 _BASE58 = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BASE32 = b"abcdefghijklmnopqrstuvwxyz234567"
-# Alphabets for single characters keep a CID decodable: the third of a v0 decides whether its bytes begin with
-# 0x12 0x20, the eighth of a v1 carries the end of its prefix, the last one two bits of padding.
+# Some characters need their own alphabet so that a CID decodes: the third of a v0 decides whether its bytes
+# begin with 0x12 0x20, the eighth of a v1 contains the end of its prefix, the last one two padding bits.
 _TO_BASE58, _TO_V0_THIRD, _TO_BASE32, _TO_V1_EIGHTH, _TO_V1_LAST = (
     bytes(alphabet[byte % len(alphabet)] for byte in range(256))
     for alphabet in (_BASE58, b"PQRSTUVWXYZabcde", _BASE32, b"abcdefgh", b"aeimquy4")
@@ -32,11 +32,11 @@ _KINDS = (
 )
 
 
-class Catalogue:
-    """The pins an account ever had, by serial number in order of creation.
+class Pins:
+    """All pins an account ever had, by serial number in order of creation.
 
-    Only one random word of 8 bytes is kept for each pin, so that a million pins start fast. Ids, CIDs, names
-    are computed when asked for.
+    Only one random 8-byte word is kept per pin, so that a million pins start fast. IDs, CIDs and names are
+    computed on demand.
     """
 
     def __init__(self, seed: str, pins: int, population: Population, now_ns: int) -> None:
@@ -76,13 +76,13 @@ class Catalogue:
         return self._first_ns + self._step_ns * serial + jitter_ns
 
     def stored_ns(self, serial: int) -> int:
-        """Return when the pin finished, some minutes after creation, if before the simulation began."""
+        """Return when the pin finished, some minutes after creation, if that was before the simulation."""
         created = self.created_ns(serial)
         delay = (self._words[serial] & 0xFFFF) * (NANOSECONDS // 100)
         return min(created + delay, max(self._now_ns, created))
 
     def removed_ns(self, serial: int) -> int:
-        """Return when the pin was removed if that was before the simulation began."""
+        """Return when the pin was removed, if that was before the simulation."""
         stored = self.stored_ns(serial)
         return stored + max(0, self._now_ns - stored) * (self._words[serial] & 0xFFFF) // 65536
 
@@ -93,11 +93,11 @@ class Catalogue:
         return serial
 
     def size_bytes(self, serial: int) -> int:
-        """Return the size of the content, the same for equal CIDs."""
+        """Return the size of the content; equal CIDs have equal sizes."""
         return _SIZES[self._words[self.content(serial)] & 0xFFFF]
 
     def is_by_cid(self, serial: int) -> bool:
-        """Return whether the pin was added by CID, not uploaded."""
+        """Return whether the pin was added by CID instead of uploaded."""
         return self._by_cid > 0 and int.from_bytes(self._digest(serial)[32:35]) < self._by_cid
 
     def is_directory(self, serial: int) -> bool:
@@ -108,7 +108,7 @@ class Catalogue:
         )
 
     def trait(self, serial: int, number: int) -> int:
-        """Return one of eight random bytes that belong to this pin, for small decisions."""
+        """Return one of eight random bytes of this pin, for small decisions."""
         return self._digest(serial)[38 + number]
 
     def row_id(self, serial: int) -> str:
@@ -120,7 +120,7 @@ class Catalogue:
         return _uuid(self._digest(serial)[16:32].hex())
 
     def cid(self, serial: int) -> str:
-        """Return a CID that decodes: version 0, or version 1 of a tree (bafy) or a raw block (bafk)."""
+        """Return a valid CID: version 0, or version 1 of a tree (bafy) or a raw block (bafk)."""
         content = self.content(serial)
         digest = self._digest(content)
         kind = digest[46] % 5
@@ -133,7 +133,7 @@ class Catalogue:
         return (prefix + eighth + digest[49:99].translate(_TO_BASE32) + last).decode()
 
     def metadata(self, serial: int, *, directory: bool = False) -> dict[str, object]:
-        """Return the pin's `metadata`: a name, for most files a type, for some pins the owner's own keys."""
+        """Return the pin's `metadata`: a name, a type for most files, custom key-values for some pins."""
         trait = self.trait(serial, 0)
         stem, suffix, media_type = _KINDS[trait % len(_KINDS)]
         metadata: dict[str, object] = {"name": f"{stem}-{serial:07d}{'' if directory else suffix}"}
@@ -144,7 +144,7 @@ class Catalogue:
         return metadata
 
     def _is_tied(self, serial: int) -> bool:
-        # Bounded groups bound the search for the row that sets the time.
+        # Groups are bounded, so that `created_ns` finds the first pin of a group fast.
         return serial % TIE_GROUP != 0 and self._words[serial] >> 40 < self._ties
 
     def _compute_digest(self, serial: int) -> bytes:
