@@ -133,9 +133,9 @@ format: $(VENV)/dev ## Format the code
 grafana: $(VENV)/dev ## Generate the dashboard and the alert rules
 	$(BIN)/python -m dev.grafana
 
-.PHONY: schema
-schema: $(VENV)/dev ## Generate the JSON Schema of the config file
-	$(BIN)/python -m dev.schema
+.PHONY: settings
+settings: $(VENV)/dev ## Generate the tables, the example and the JSON schema of the settings
+	$(BIN)/python -m dev.settings
 
 .PHONY: golden
 golden: $(VENV)/dev ## Write the golden files of the metrics again; review the difference

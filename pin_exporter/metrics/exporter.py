@@ -14,6 +14,8 @@ from pin_exporter import __version__
 from pin_exporter.metrics import EXPORTER_PREFIX
 from pin_exporter.toolkit.logs import LogEvent, LogEventCounter
 from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard
+from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
+from pin_exporter.toolkit.web.limits import Refusal, Refusals
 
 LOG_EVENTS: Final = (
     *(
@@ -37,9 +39,6 @@ LOG_EVENTS: Final = (
     ),
 )
 """Every warning and error that the package logs itself; a test holds the list against the code."""
-REFUSALS: Final = ("password", "busy", "handshake", "certificate", "slow", "crowded")
-"""Wrong or no password; too much at once; no TLS, or no good certificate; the certificate of somebody else; a
-client that kept the server waiting for too long, or when there was no room."""
 _REVISION_VARIABLE: Final = "PIN_EXPORTER_BUILD_REVISION"
 
 
@@ -80,8 +79,14 @@ class _Counts(Collector):
 class ExporterMetrics:
     """A registry of its own, filled with the client library's collectors and ours."""
 
-    def __init__(self, shard: Shard = SINGLE_SHARD, log_events: LogEventCounter | None = None) -> None:
-        """Show what `log_events` counts, or that nothing was."""
+    def __init__(
+        self,
+        shard: Shard = SINGLE_SHARD,
+        log_events: LogEventCounter | None = None,
+        web_config: WebConfigWatcher | None = None,
+        refusals: Refusals | None = None,
+    ) -> None:
+        """Show what the given objects count; without one, nothing was counted."""
         self.registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -103,8 +108,15 @@ class ExporterMetrics:
             _Counts("log_events", told, ("level", "event"), lambda: iter(counter.counts.items()))
         )
         told = "Connections and requests to the exporter that were refused."
-        self._refusals = {(reason,): 0 for reason in REFUSALS}
-        self.registry.register(_Counts("web_refusals", told, ("reason",), self._refusals.items))
+        refused = Refusals() if refusals is None else refusals
+        self.registry.register(
+            _Counts(
+                "web_refusals",
+                told,
+                ("reason",),
+                lambda: [((reason,), refused[reason]) for reason in Refusal],
+            )
+        )
         self._reloaded = Gauge(
             EXPORTER_PREFIX + "config_last_reload_successful",
             "1 if the configuration was accepted when it was read last, 0 if an older one is still in force.",
@@ -115,23 +127,14 @@ class ExporterMetrics:
             "When the configuration in force was read.",
             registry=self.registry,
         )
-        self._web_reloaded = Gauge(
+        Gauge(
             EXPORTER_PREFIX + "web_config_last_reload_successful",
             "1 if the web configuration in force is that of its files, 0 if they were refused.",
             registry=self.registry,
-        )
-        self._web_reloaded.set(1)
+        ).set_function(lambda: float(web_config is None or web_config.is_current))
 
-    def web_config_read(self, *, accepted: bool) -> None:
-        """Note whether the web configuration is in force as its files are now."""
-        self._web_reloaded.set(accepted)
-
-    def refused(self, reason: str) -> None:
-        """Count a connection or request that was refused, for one of REFUSALS."""
-        self._refusals[reason,] += 1
-
-    def config_read(self, *, at: float, accepted: bool) -> None:
-        """Note that the configuration was read at a time in Unix seconds, and whether it is in force now."""
-        self._reloaded.set(accepted)
-        if accepted:
+    def config_loaded(self, *, succeeded: bool, at: float) -> None:
+        """Record that the configuration was loaded, or could not be, at a time in Unix seconds."""
+        self._reloaded.set(succeeded)
+        if succeeded:
             self._reloaded_at.set(at)

@@ -5,8 +5,12 @@ import prometheus_client
 import pytest
 
 from pin_exporter import __version__
-from pin_exporter.metrics.exporter import REFUSALS, ExporterMetrics
+from pin_exporter.metrics.exporter import ExporterMetrics
 from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard
+from pin_exporter.toolkit.web.config import WebConfig
+from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
+from pin_exporter.toolkit.web.limits import Refusal, Refusals
+from tests.support.clocks import FakeClock
 
 LOADED = "aiozpin_exporter_config_last_reload_successful"
 LOADED_AT = "aiozpin_exporter_config_last_reload_success_timestamp_seconds"
@@ -43,7 +47,7 @@ def test_the_configuration_counts_as_loaded_once_it_was() -> None:
     metrics = ExporterMetrics()
     assert metrics.registry.get_sample_value(LOADED) == 0
 
-    metrics.config_read(at=1_750_000_000.5, accepted=True)
+    metrics.config_loaded(succeeded=True, at=1_750_000_000.5)
 
     assert metrics.registry.get_sample_value(LOADED) == 1
     assert metrics.registry.get_sample_value(LOADED_AT) == 1_750_000_000.5
@@ -51,9 +55,9 @@ def test_the_configuration_counts_as_loaded_once_it_was() -> None:
 
 def test_a_configuration_that_was_refused_leaves_the_time_of_the_last_good_one() -> None:
     metrics = ExporterMetrics()
-    metrics.config_read(at=5.0, accepted=True)
+    metrics.config_loaded(succeeded=True, at=5.0)
 
-    metrics.config_read(at=6.0, accepted=False)
+    metrics.config_loaded(succeeded=False, at=6.0)
 
     assert metrics.registry.get_sample_value(LOADED) == 0
     assert metrics.registry.get_sample_value(LOADED_AT) == 5
@@ -70,32 +74,33 @@ def test_each_registry_is_its_own_and_the_global_one_is_left_alone() -> None:
     before = {metric.name for metric in prometheus_client.REGISTRY.collect()}
 
     first, second = ExporterMetrics(), ExporterMetrics()
-    first.config_read(at=5.0, accepted=True)
+    first.config_loaded(succeeded=True, at=5.0)
 
     assert second.registry.get_sample_value(LOADED_AT) == 0
     assert {metric.name for metric in prometheus_client.REGISTRY.collect()} == before
 
 
-def test_refusals_are_counted_by_reason_from_0_on() -> None:
-    metrics = ExporterMetrics()
+def test_every_reason_of_a_refusal_is_counted_from_0() -> None:
+    refusals = Refusals()
+    metrics = ExporterMetrics(refusals=refusals)
+    refusals[Refusal.SLOW] += 1
+
     name = "aiozpin_exporter_web_refusals_total"
-    assert tuple(labels["reason"] for labels in labels_of(metrics, name)) == REFUSALS
-    assert metrics.registry.get_sample_value(name, {"reason": "slow"}) == 0
-
-    metrics.refused("slow")
-
-    assert metrics.registry.get_sample_value(name, {"reason": "slow"}) == 1
-    assert metrics.registry.get_sample_value(name, {"reason": "busy"}) == 0
+    counts = {
+        labels["reason"]: metrics.registry.get_sample_value(name, dict(labels))
+        for labels in labels_of(metrics, name)
+    }
+    assert counts == {reason.value: float(reason is Refusal.SLOW) for reason in Refusal}
 
 
-def test_the_web_configuration_is_good_until_it_is_refused() -> None:
-    metrics = ExporterMetrics()
+def test_the_web_config_counts_as_reloaded_while_it_is_current() -> None:
     name = "aiozpin_exporter_web_config_last_reload_successful"
-    assert metrics.registry.get_sample_value(name) == 1
-    metrics.web_config_read(accepted=False)
-    assert metrics.registry.get_sample_value(name) == 0
-    metrics.web_config_read(accepted=True)
-    assert metrics.registry.get_sample_value(name) == 1
+    assert ExporterMetrics().registry.get_sample_value(name) == 1
+    watcher = WebConfigWatcher(None, WebConfig(), FakeClock())
+    registry = ExporterMetrics(web_config=watcher).registry
+    for is_current in (True, False, True):
+        watcher.is_current = is_current
+        assert registry.get_sample_value(name) == is_current
 
 
 @pytest.mark.parametrize(("shard", "number", "total"), [(SINGLE_SHARD, 0, 1), (Shard(2, 5), 2, 5)])

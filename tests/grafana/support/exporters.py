@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from dev.grafana.series import known_series
+from dev.grafana.promql import known_series
 from pin_exporter.api.request_stats import REREAD
 from pin_exporter.metrics import PREFIX
 from pin_exporter.polling.snapshot import Collector
