@@ -98,6 +98,10 @@ cluster-test: $(VENV)/dev ## Install the chart in a Kubernetes control plane; ne
 mutants: $(VENV)/dev ## Check that the tests of dashboard and rules catch mistakes
 	$(BIN)/python -m dev.mutants $(ARGS)
 
+.PHONY: mutants-core
+mutants-core: $(VENV)/dev ## Check that the tests of the package's core catch mistakes, in about an hour
+	$(BIN)/python -m dev.mutants.core $(ARGS)
+
 SECONDS ?= 600
 
 .PHONY: fuzz
