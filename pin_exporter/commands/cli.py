@@ -92,7 +92,7 @@ def _once(parsed: argparse.Namespace) -> int:
 
     load_env_file(Path(".env"))
     output = None if parsed.output is None else Path(parsed.output)
-    status = run_once(flags_given(parsed), form=parsed.format, output=output)
+    status = run_once(flags_given(parsed), output_format=parsed.format, output=output)
     return _fail(status, unknown_variable_problems())
 
 
