@@ -1,5 +1,6 @@
 """Run `pin-exporter once`: poll all accounts, write the result, report what failed."""
 
+import argparse
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -8,7 +9,7 @@ from pin_exporter import PROGRAM
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.config.accounts import shard_of, usable_accounts, warn_of_plain_http
 from pin_exporter.config.loader import load_settings
-from pin_exporter.once.output import failures, remarks, result
+from pin_exporter.once.output import FORMATS, failures, remarks, result
 from pin_exporter.once.polling import poll_all
 from pin_exporter.polling.poll_log import POLL_LOG
 from pin_exporter.status.report import Now
@@ -23,6 +24,35 @@ from pin_exporter.toolkit.output import (
     write_standard_output,
 )
 from pin_exporter.toolkit.signals import exit_on_signals, run_until_stopped
+
+_EPILOG = """\
+Accounts, keys and request rates are configured as for serve. Failed polls are reported on standard error.
+exit statuses: 0 everything polled and complete, 1 something failed or is missing, 2 invalid configuration or
+output error, 129, 130 and 143 stopped by SIGHUP, SIGINT and SIGTERM
+"""
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own flags."""
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default=next(iter(FORMATS)),
+        help="Output format: metrics in the text format, a JSON object, or a table. (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        type=_output_file,
+        help="Write to a file, atomically and readable by others; - is standard output. (default: -)",
+    )
+    parser.epilog = _EPILOG
+
+
+def _output_file(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("is empty: name a file, or leave the flag out")
+    return Path(text)
 
 
 def run_once(flags: Mapping[str, object], *, output_format: str, output: Path | None) -> int:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from pin_exporter import __version__
 from pin_exporter.api.model import Phase, Verdict
 from pin_exporter.metrics.account import account_textfile
-from pin_exporter.metrics.exporter import build_info_alone
+from pin_exporter.metrics.exporter import build_info_registry
 from pin_exporter.once.polling import PolledAccount
 from pin_exporter.polling.snapshot import Collector
 from pin_exporter.status.report import AccountReport, Now, Report, account_report
@@ -95,7 +95,7 @@ def _mismatch(account: AccountReport) -> _Mismatch:
 
 
 def _prometheus(polled: Sequence[PolledAccount], _: Now) -> bytes:
-    return account_textfile(((each.snapshot, each.fresh) for each in polled), build_info_alone())
+    return account_textfile(((each.snapshot, each.fresh) for each in polled), build_info_registry())
 
 
 def _json(polled: Sequence[PolledAccount], now: Now) -> bytes:

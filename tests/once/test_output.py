@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pin_exporter import __version__
 from pin_exporter.api.model import Totals, Verdict
 from pin_exporter.metrics.account import account_textfile
-from pin_exporter.metrics.exporter import build_info_alone
+from pin_exporter.metrics.exporter import build_info_registry
 from pin_exporter.once.output import failures, remarks, result
 from pin_exporter.once.polling import PolledAccount
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
@@ -119,7 +119,7 @@ def test_the_metrics_are_those_of_the_accounts_and_the_version() -> None:
 
 
 def test_histograms_have_a_count_and_a_sum_because_node_exporter_adds_zeros_otherwise() -> None:
-    text = account_textfile([(FULL, frozenset(Collector))], build_info_alone()).decode()
+    text = account_textfile([(FULL, frozenset(Collector))], build_info_registry()).decode()
     for name, count, total in (
         ("aiozpin_pin_size_bytes", 7, 400_005_120),
         ("aiozpin_unfinished_pin_age_seconds", 2, 36_300.5),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dev.image.stand_in import local_python, make_stand_in, python_version
+from tests.image.stand_in import local_python, make_stand_in, python_version
 
 _ROOT: Final = Path(__file__).parents[2]
 _BASE: Final = "docker.io/library/python:3.13-slim"

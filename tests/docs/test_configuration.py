@@ -1,4 +1,4 @@
-"""The schema of the configuration file, and the example: held against each other and against the loader."""
+"""The reference of settings, the example of a config file and its schema, held against the code."""
 
 import json
 import re
@@ -12,18 +12,20 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from dev.schema.generate import NOT_IN_FILE, SCHEMA, schema_json
+from dev.settings.documents import EXAMPLE, README, REFERENCE, SCHEMA, documents
+from dev.settings.schema import NOT_IN_FILE
+from pin_exporter.commands.cli import main
 from pin_exporter.config.accounts import accounts_of
 from pin_exporter.config.loader import load_settings
-from pin_exporter.config.settings import AccountSettings, Settings
+from pin_exporter.config.names import FLAGS
+from pin_exporter.config.settings import ACCOUNT_KEYS, AccountEntry, Settings
 from pin_exporter.toolkit.errors import SettingsError
-from pin_exporter.toolkit.units import parse_duration
 from tests.support.certificates import Authority
-from tests.support.config_files import ACCOUNT_SETTINGS, SETTINGS, config_files
+from tests.support.config_files import config_files
 from tests.support.environment import clean
 
-EXAMPLE = SCHEMA.parent / "config.example.yml"
-ALONE = {"account", "api_key", "api_key_file", "secret_key", "secret_key_file", "client_key_file"}
+NEED_OTHERS = ACCOUNT_KEYS | {"client_key_file", "shard"}
+"""Settings that need others beside them."""
 KEYS = {"api_key": "k", "secret_key": "s"}
 SHAPE: dict[str, Any] = json.loads(SCHEMA.read_text(encoding="utf-8"))
 VALIDATOR = Draft7Validator(SHAPE)
@@ -56,23 +58,37 @@ def example(secrets: Path) -> str:
     return EXAMPLE.read_text(encoding="utf-8").replace("/run/secrets", str(secrets))
 
 
-def test_the_schema_is_what_the_generator_makes() -> None:
-    assert SCHEMA.read_text(encoding="utf-8") == schema_json(), "run `make schema`"
+@pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
+def test_a_document_agrees_with_the_settings(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == documents()[path], "run `make settings`"
 
 
-def test_the_schema_knows_every_setting_that_the_file_can_hold() -> None:
-    Draft7Validator.check_schema(SHAPE)
-    properties = SHAPE["properties"]
-    assert properties.keys() == Settings.model_fields.keys() - NOT_IN_FILE
-    assert properties["accounts"]["items"]["properties"].keys() == AccountSettings.model_fields.keys()
-    described = [*properties.values(), *properties["accounts"]["items"]["properties"].values()]
-    assert all(each["description"] for each in described)
+def test_every_setting_is_documented() -> None:
+    """Or the comments are gone by which `make settings` finds its tables."""
+    rows = {
+        path: re.findall(r"^\| `(\w+)` \|", path.read_text(), re.MULTILINE) for path in (REFERENCE, README)
+    }
+    assert sorted(rows[REFERENCE]) == sorted(Settings.model_fields)
+    assert {"api_key", "poll_interval"} <= set(rows[README])
+    text = EXAMPLE.read_text(encoding="utf-8")
+    shown = [*yaml.safe_load(text), *re.findall(r"^#(\w+): ", text, re.MULTILINE)]
+    assert sorted(shown) == sorted(Settings.model_fields.keys() - NOT_IN_FILE)
+    assert SHAPE["properties"].keys() == Settings.model_fields.keys() - NOT_IN_FILE
+    assert SHAPE["properties"]["accounts"]["items"]["properties"].keys() == AccountEntry.model_fields.keys()
 
 
-def test_the_example_begins_with_its_schema_for_editors() -> None:
+def test_serve_has_the_flags_of_the_reference(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    shown = set(re.findall(r"^  (--[a-z.-]+)", capsys.readouterr().out, re.MULTILINE))
+    assert shown - {"--config.check"} == {flag.name for flag in FLAGS.values()}
+
+
+def test_editors_find_the_schema_of_the_example() -> None:
     first = EXAMPLE.read_text(encoding="utf-8").splitlines()[0]
     assert first == f"# yaml-language-server: $schema={SCHEMA.name}"
     assert EXAMPLE.parent == SCHEMA.parent
+    Draft7Validator.check_schema(SHAPE)
 
 
 def test_the_example_loads_and_fits_the_schema(secrets: Path, tmp_path: Path) -> None:
@@ -81,28 +97,12 @@ def test_the_example_loads_and_fits_the_schema(secrets: Path, tmp_path: Path) ->
     assert not list(VALIDATOR.iter_errors(yaml.safe_load(example(secrets))))
 
 
-def test_the_example_shows_each_setting_of_the_file_once_with_its_default_or_commented_out() -> None:
-    text = EXAMPLE.read_text(encoding="utf-8")
-    shown = yaml.safe_load(text)
-    commented = re.findall(r"^#(\w+): ", text, re.MULTILINE)
-    assert sorted([*shown, *commented]) == sorted(Settings.model_fields.keys() - NOT_IN_FILE)
-    for name, value in shown.items():
-        if name == "accounts":
-            continue
-        default = Settings.model_fields[name].default
-        given = parse_duration(value) if isinstance(default, float) else value
-        assert given == (list(default) if isinstance(default, tuple) else default), name
-    for name in commented:
-        default = Settings.model_fields[name].default
-        assert default is None or f"#{name}: {default}\n" in text, name
-
-
 def test_each_line_that_is_commented_out_can_be_put_in(secrets: Path, tmp_path: Path) -> None:
     text = example(secrets)
     for name in re.findall(r"^#(\w+): ", text, re.MULTILINE):
         changed = re.sub(rf"^#({name}: )", r"\1", text, flags=re.MULTILINE)
         assert not list(VALIDATOR.iter_errors(yaml.safe_load(changed))), name
-        if name not in ALONE:
+        if name not in NEED_OTHERS:
             before, after = (load(tmp_path / "config.yml", each) for each in (text, changed))
             assert getattr(before, name) is None, name
             assert getattr(after, name) is not None, name
@@ -110,27 +110,22 @@ def test_each_line_that_is_commented_out_can_be_put_in(secrets: Path, tmp_path: 
 
 GOOD: list[dict[str, Any]] = [
     {},
-    KEYS,
-    {"api_key": 123456, "secret_key": "s"},
-    {**KEYS, "poll_interval": 60},
+    {**KEYS, "poll_interval": 60, "requests_per_minute": "60"},
     {**KEYS, "poll_interval": "60"},
     {**KEYS, "poll_interval": "1h30m"},
-    {**KEYS, "requests_per_minute": "60"},
-    {**KEYS, "stale_after": None},
+    {**KEYS, "poll_interval": None, "stale_after": None, "log_level": None, "accounts": None},
     {**KEYS, "size_limit": 500},
     {**KEYS, "size_limit": "1.5 TiB"},
     {**KEYS, "size_limit": 0.5},
     {**KEYS, "web_telemetry_path": "/-metrics"},
     {"api_key": " k ", "secret_key": 1.5},
-    {**KEYS, "web_enable_lifecycle": "Yes"},
+    {**KEYS, "web_enable_lifecycle": "Yes", "log_level": "WARNING"},
     {**KEYS, "web_enable_lifecycle": True},
-    {**KEYS, "log_level": "WARNING"},
     {**KEYS, "web_listen_address": ":1, [::1]:2"},
-    {**KEYS, "web_listen_address": [":1"]},
-    {**KEYS, "proxy_url": "direct"},
+    {**KEYS, "web_listen_address": [":1"], "proxy_url": "direct"},
     {
         "accounts": [
-            {"name": 7, **KEYS},
+            {"name": 7, **KEYS, "poll_interval": None},
             {"name": "b", **KEYS, "proxy_url": "http://a:b@c:1", "read_timeout": 1},
         ]
     },
@@ -139,31 +134,19 @@ BAD: list[object] = [
     [],
     "text",
     {"poll_intervall": 60},
+    {"unknown": None},
     {"config_file": "other.yml"},
-    {"poll_interval": "a minute"},
-    {"poll_interval": None},
-    {"poll_interval": 0},
-    {"poll_interval": 90_000},
-    {"poll_interval": True},
-    {"requests_per_minute": 1},
-    {"requests_per_minute": 1.5},
-    {"requests_per_minute": "many"},
+    *({"poll_interval": value} for value in ("a minute", 0, 90_000, True)),
+    *({"requests_per_minute": value} for value in (1, 1.5, "many")),
     {"page_size": [100]},
     {"size_limit": "big"},
-    {"web_enable_lifecycle": "maybe"},
+    *({"web_enable_lifecycle": value} for value in ("maybe", 2)),
     {"log_level": "loud"},
     {"log_format": {}},
-    {"web_enable_lifecycle": 2},
-    {"web_telemetry_path": "metrics"},
-    {"web_telemetry_path": "/-/metrics"},
-    {"web_telemetry_path": 1},
-    {"web_listen_address": "10242"},
-    {"web_listen_address": []},
-    {"web_listen_address": ["10242"]},
-    {"base_url": "api.example"},
-    {"base_url": True},
-    {"api_key": "two words"},
-    {"api_key": ""},
+    *({"web_telemetry_path": value} for value in ("metrics", "/-/metrics", 1)),
+    *({"web_listen_address": value} for value in ("10242", [], ["10242"])),
+    *({"base_url": value} for value in ("api.example", True)),
+    *({"api_key": value} for value in ("two words", "")),
     {"proxy_url": "socks5://127.0.0.1:1"},
     {"account": "a b"},
     {"accounts": {"name": "a"}},
@@ -175,14 +158,14 @@ BAD: list[object] = [
 
 
 @pytest.mark.parametrize("values", GOOD, ids=json.dumps)
-def test_good_files_fit_the_schema(values: dict[str, Any], tmp_path: Path) -> None:
+def test_a_good_file_fits_the_schema(values: dict[str, Any], tmp_path: Path) -> None:
     assert not list(VALIDATOR.iter_errors(values))
     if values:
         load(tmp_path / "config.yml", json.dumps(values))
 
 
 @pytest.mark.parametrize("values", BAD, ids=json.dumps)
-def test_bad_files_do_not_fit_the_schema(values: object, tmp_path: Path) -> None:
+def test_a_bad_file_does_not_fit_the_schema(values: object, tmp_path: Path) -> None:
     assert list(VALIDATOR.iter_errors(values))
     more = {**KEYS, **values} if isinstance(values, dict) and "accounts" not in values else values
     with pytest.raises(SettingsError):
@@ -191,7 +174,7 @@ def test_bad_files_do_not_fit_the_schema(values: object, tmp_path: Path) -> None
 
 @given(values=config_files() | config_files(good=True))
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_what_the_loader_takes_fits_the_schema(values: dict[str, Any], tmp_path: Path) -> None:
+def test_what_the_loader_accepts_fits_the_schema(values: dict[str, Any], tmp_path: Path) -> None:
     try:
         load(tmp_path / "config.yml", json.dumps(values))
     except SettingsError:
@@ -199,19 +182,12 @@ def test_what_the_loader_takes_fits_the_schema(values: dict[str, Any], tmp_path:
     assert not list(VALIDATOR.iter_errors(values))
 
 
-@pytest.mark.parametrize(
-    ("names", "strategies"),
-    [(Settings.model_fields, SETTINGS), (AccountSettings.model_fields, ACCOUNT_SETTINGS)],
-)
-def test_made_up_files_try_every_setting(names: dict[str, object], strategies: dict[str, object]) -> None:
-    assert names.keys() - NOT_IN_FILE == strategies.keys()
-
-
 @given(data=st.data())
-def test_made_up_files_are_often_good(data: st.DataObject) -> None:
+def test_generated_files_are_often_good(data: st.DataObject) -> None:
     """Without this, the test above could pass by never seeing a file that loads."""
     values = data.draw(config_files(good=True))
     with pytest.MonkeyPatch.context() as patch:
         clean(patch)
-        settings = Settings(**{**values, "accounts": tuple(values["accounts"])})
+        known = {name: value for name, value in values.items() if value is not None}
+        settings = Settings(**{**known, "accounts": tuple(values["accounts"])})
     assert settings.accounts or settings.api_key

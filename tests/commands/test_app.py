@@ -8,16 +8,20 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from pin_exporter.commands.web import create_app
+from pin_exporter.api.transport import HttpClients
+from pin_exporter.commands.app import WebOptions, create_app, run_app
 from pin_exporter.metrics.account import account_renderer
 from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.pages import Pages
 from pin_exporter.status.routes import status_routes
+from pin_exporter.toolkit.web.listener import listen, local_url
 from tests.support.clocks import FakeClock
 from tests.support.documents import Document
-from tests.support.samples import FULL, NOW_ELAPSED, UNTRIED
+from tests.support.samples import FULL, NOW_ELAPSED, UNTRIED, account_at
+from tests.support.servers import StrangeServer, answer
+from tests.support.service import page, row
 
-# As these send them, the last when it is told to prefer the text format.
+# The headers of these releases, the last if it is configured to prefer the text format.
 PROMETHEUS_2_42 = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
@@ -156,53 +160,49 @@ def test_names_that_match_nothing_leave_an_empty_exposition() -> None:
     assert ask("/metrics?name[]=up", {"accept": "application/openmetrics-text"}).text == "# EOF\n"
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready"])
-def test_head_answers_like_get_without_a_body(path: str) -> None:
+PATHS = ("/", "/metrics", "/-/healthy", "/-/ready")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_head_is_answered_like_get_without_a_body(path: str) -> None:
     full, head = ask(path), ask(path, method="HEAD")
 
-    assert head.status_code == 200
-    assert head.content == b""
+    assert (head.status_code, head.content) == (200, b"")
     assert dict(head.headers) == dict(full.headers)
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready"])
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
-def test_other_methods_are_refused_with_those_allowed(path: str, method: str) -> None:
-    response = ask(path, method=method)
-
-    assert response.status_code == 405
-    assert {allowed.strip() for allowed in response.headers["allow"].split(",")} == {"GET", "HEAD"}
+@pytest.mark.parametrize("path", PATHS)
+def test_other_methods_are_refused_with_those_allowed(path: str) -> None:
+    for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+        response = ask(path, method=method)
+        assert response.status_code == 405
+        assert {allowed.strip() for allowed in response.headers["allow"].split(",")} == {"GET", "HEAD"}
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["/metrics/", "/metric", "/Metrics", "/metrics/x", "/-/", "/-/ready/", "/-/healthy/", "/x"],
+    "path", ["/metrics/", "/metric", "/Metrics", "/metrics/x", "/-/", "/-/ready/", "/-/healthy/", "/x"]
 )
 def test_any_other_path_is_not_found_and_nobody_is_redirected(path: str) -> None:
     assert ask(path).status_code == 404
 
 
-def test_an_exporter_of_which_a_part_is_stuck_is_not_healthy_and_says_which() -> None:
-    response = ask("/-/healthy", problems=["account a: totals: stuck", "and 3 more"])
+def test_the_exporter_is_healthy_unless_a_poller_is_stuck() -> None:
+    healthy = ask("/-/healthy", unready=["archive"])
+    stuck = ask("/-/healthy", problems=["account a: stuck", "and 3 more"])
 
-    assert (response.status_code, response.text) == (503, "account a: totals: stuck\nand 3 more\n")
-
-
-def test_the_exporter_is_healthy_whatever_the_accounts_are() -> None:
-    response = ask("/-/healthy", unready=["archive"])
-
-    assert (response.status_code, response.text) == (200, "healthy\n")
+    assert (healthy.status_code, healthy.text) == (200, "healthy\n")
+    assert (stuck.status_code, stuck.text) == (503, "account a: stuck\nand 3 more\n")
 
 
-def test_the_exporter_is_ready_once_no_account_waits_for_its_first_poll() -> None:
+def test_the_exporter_is_ready_once_every_account_was_polled() -> None:
     waiting = ask("/-/ready", unready=["archive", "website"])
-    done = ask("/-/ready")
+    ready = ask("/-/ready")
 
     assert (waiting.status_code, waiting.text) == (503, "not polled yet: archive, website\n")
-    assert (done.status_code, done.text) == (200, "ready\n")
+    assert (ready.status_code, ready.text) == (200, "ready\n")
 
 
-def test_the_overview_links_to_everything_there_is() -> None:
+def test_the_overview_links_to_every_page() -> None:
     links = [link for link in Document(ask("/").text).links if not link.startswith("http")]
     paths = [urljoin("http://exporter/", link).removeprefix("http://exporter") for link in links]
     assert {"/metrics", "/-/healthy", "/-/ready", "/?format=json", "/accounts/archive"} <= set(paths)
@@ -216,20 +216,53 @@ def test_the_pages_escape_the_path_of_the_metrics() -> None:
     assert "<script>" not in page
 
 
-def test_a_path_with_two_slashes_leads_to_no_other_host() -> None:
+def test_a_path_with_two_slashes_does_not_link_to_another_host() -> None:
     (link,) = [
         link for link in Document(ask("/", telemetry_path="//x.invalid/m").text).links if "invalid" in link
     ]
     assert urljoin("http://exporter/", link).startswith("http://exporter/")
 
 
-def test_metrics_may_live_at_another_path() -> None:
+def test_the_path_of_the_metrics_can_be_another() -> None:
     assert "aiozpin_up{" in ask("/custom.path/m", telemetry_path="/custom.path/m").text
     assert ask("/customXpath/m", telemetry_path="/custom.path/m").status_code == 404
     assert ask("/metrics", telemetry_path="/custom.path/m").status_code == 404
     assert 'href="./custom.path/m"' in ask("/", telemetry_path="/custom.path/m").text
-
-
-def test_metrics_may_take_the_place_of_the_overview() -> None:
     assert "aiozpin_up{" in ask("/", telemetry_path="/").text
     assert "archive</h1>" in ask("/accounts/archive", telemetry_path="/").text
+
+
+class _DoneError(Exception):
+    """Ends a run from inside."""
+
+
+def test_the_running_app_polls_and_serves_on_all_its_sockets() -> None:
+    sockets = [listen("127.0.0.1:0"), listen("[::1]:0")]
+    seen: list[str] = []
+
+    async def look() -> None:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            for url in map(local_url, sockets):
+                while (await client.get(f"{url}/-/ready")).status_code != 200:  # noqa: ASYNC110 - over HTTP
+                    await asyncio.sleep(0.01)
+                seen.append((await client.get(f"{url}/telemetry")).text)
+        raise _DoneError
+
+    async def work() -> None:
+        async with StrangeServer(answer("200 OK", page([row(1), row(2)]))).listening() as server:
+            accounts = [account_at(server.base_url())]
+            await run_app(
+                accounts,
+                HttpClients(),
+                WebOptions(sockets, "/telemetry"),
+                load_accounts=lambda: accounts,
+                workers={"look": look},
+            )
+
+    with pytest.raises(ExceptionGroup) as caught:
+        asyncio.run(asyncio.wait_for(work(), 60))
+    assert caught.group_contains(_DoneError)
+    assert len(seen) == 2
+    for text in seen:
+        assert 'aiozpin_files{account="a"} 2.0' in text
+        assert "aiozpin_exporter_build_info{" in text
