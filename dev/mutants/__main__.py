@@ -5,7 +5,6 @@ fast ones first. The result is written to docs/mutants.md.
 """
 
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from dev.grafana.project import ROOT
 from dev.mutants.dashboard import DASHBOARD_MUTANTS
 from dev.mutants.mutant import Mutant
 from dev.mutants.rules import RULE_MUTANTS
+from dev.mutants.tree import copy_tree
 
 MUTANTS: Final = (*DASHBOARD_MUTANTS, *RULE_MUTANTS)
 _STAGES: Final = (
@@ -66,7 +66,7 @@ def _caught_by(mutant: Mutant | None) -> str | None:
     """Return what failed because of the mutant, or None."""
     with tempfile.TemporaryDirectory() as name:
         tree = Path(name)
-        _copy_to(tree)
+        copy_tree(tree)
         if mutant:
             module, text = _mutated(mutant, tree)
             module.write_text(text, encoding="utf-8")
@@ -94,23 +94,6 @@ def _mutated(mutant: Mutant, tree: Path) -> tuple[Path, str]:
             f"{mutant.mistake}: the original occurs {text.count(mutant.old)} times in {mutant.module}"
         )
     return module, text.replace(mutant.old, mutant.new)
-
-
-def _copy_to(tree: Path) -> None:
-    """Copy the files that git does not ignore."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"],  # noqa: S607
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file():
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, tree / name)
-    if (ROOT / "dev" / "render" / "node_modules").exists():
-        (tree / "dev" / "render" / "node_modules").symlink_to(ROOT / "dev" / "render" / "node_modules")
 
 
 def _run(tree: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
