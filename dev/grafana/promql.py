@@ -45,7 +45,7 @@ def known_series() -> Mapping[str, tuple[str, ...]]:
     """Return the labels of each series that can be scraped, by name, without those of the target."""
     of_accounts = {name: labels for family in ACCOUNT_FAMILIES for name, labels in _series_of(family)}
     metrics = ExporterMetrics()
-    metrics.config_read(at=1.0, accepted=True)
+    metrics.config_loaded(succeeded=True, at=1.0)
     of_exporter = {
         sample.name: tuple(sample.labels)
         for metric in metrics.registry.collect()

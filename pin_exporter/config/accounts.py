@@ -1,61 +1,28 @@
-"""The accounts of a shard, each with everything that is set for it."""
+"""The accounts of a shard, each with everything that applies to it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pydantic import SecretStr
 
-from pin_exporter.api.credentials import KeyFile, checked_key
+from pin_exporter.api.credentials import KeyFile
 from pin_exporter.api.proxy_tls import Route, TlsFiles
 from pin_exporter.api.transport import HttpClients
-from pin_exporter.config.settings import AccountSettings, Settings
+from pin_exporter.config.settings import AccountEntry, AccountSettings, Settings
 from pin_exporter.config.types import is_exposed
 from pin_exporter.toolkit.logs import EventLogger
 from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard, parse_shard_index
 
 _log: Final = EventLogger(__name__)
 
-_SHARED_FIELDS: Final = (
-    "base_url",
-    "poll_interval",
-    "requests_per_minute",
-    "request_timeout",
-    "connect_timeout",
-    "read_timeout",
-    "proxy_url",
-    "ca_file",
-    "client_cert_file",
-    "client_key_file",
-    "page_size",
-    "pages_in_flight",
-    "stale_after",
-    "size_limit",
-)
 
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One account with everything that is set for it. Durations in seconds, sizes in bytes."""
+class Account(AccountSettings):
+    """An account with its name, where its keys are, and the account settings that apply to it."""
 
     name: str
     api_key: SecretStr | KeyFile
     secret_key: SecretStr | KeyFile
-    base_url: str
-    poll_interval: float
-    requests_per_minute: int
-    request_timeout: float
-    page_size: int
-    pages_in_flight: int
-    stale_after: float | None
-    size_limit: int | None
-    connect_timeout: float = 10.0
-    read_timeout: float | None = None
-    proxy_url: SecretStr | None = None
-    ca_file: Path | None = None
-    client_cert_file: Path | None = None
-    client_key_file: Path | None = None
 
     @property
     def route(self) -> Route:
@@ -69,7 +36,7 @@ def shard_of(settings: Settings) -> Shard:
 
 
 def shard_of_values(values: Mapping[str, object]) -> Shard:
-    """Return the shard in settings that are not checked yet; the single one if they are invalid."""
+    """Return the shard in settings that are not validated yet; the single one if they are invalid."""
     try:
         return Shard(parse_shard_index(str(values["shard"])), int(str(values["total_shards"])))
     except (KeyError, ValueError):
@@ -77,7 +44,7 @@ def shard_of_values(values: Mapping[str, object]) -> Shard:
 
 
 def accounts_of(settings: Settings, shard: Shard | None = None) -> Iterator[Account]:
-    """Yield the accounts of a shard: that of the top level if it has keys, then the list's.
+    """Yield the accounts of a shard: that of the top level if it has keys, then those of `accounts`.
 
     The shard is that of the settings unless another is given.
     """
@@ -89,29 +56,30 @@ def accounts_of(settings: Settings, shard: Shard | None = None) -> Iterator[Acco
             yield _account(entry.name, entry, settings)
 
 
-def in_force(own: AccountSettings | Settings, shared: Settings) -> dict[str, Any]:
-    """Return what an account can set for itself, taken from the top level where it does not."""
-    given = {field: getattr(own, field) for field in _SHARED_FIELDS}
-    chosen = {field: getattr(shared, field) if value is None else value for field, value in given.items()}
+def applied(own: AccountEntry | Settings, top_level: Settings) -> AccountSettings:
+    """Return the settings that apply to an account: its own, or else those of the top level."""
+    values = {
+        name: getattr(own if name in own.model_fields_set else top_level, name)
+        for name in AccountSettings.model_fields
+    }
     if own.client_cert_file:
-        chosen["client_key_file"] = own.client_key_file  # a certificate brings its own key
-    return chosen
+        values["client_key_file"] = own.client_key_file  # a certificate brings its own key
+    return AccountSettings.model_construct(**values)
 
 
-def _account(name: str, own: AccountSettings | Settings, shared: Settings) -> Account:
-    return Account(
+def _account(name: str, own: AccountEntry | Settings, top_level: Settings) -> Account:
+    return Account.model_construct(
         name=name,
         api_key=_key(own.api_key, own.api_key_file),
         secret_key=_key(own.secret_key, own.secret_key_file),
-        **in_force(own, shared),
+        **dict(applied(own, top_level)),
     )
 
 
 def _key(text: SecretStr | None, path: Path | None) -> SecretStr | KeyFile:
-    if text is not None:
-        return checked_key(text.get_secret_value())
-    assert path is not None, "settings were loaded without a key"  # noqa: S101
-    return KeyFile(path)
+    key = KeyFile(path) if path else text
+    assert key is not None, "settings were loaded without a key"  # noqa: S101
+    return key
 
 
 def usable_accounts(settings: Settings, clients: HttpClients, shard: Shard) -> list[Account]:

@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from dev.grafana.alert import Alert, Severity
-from dev.grafana.project import DOCUMENTS, REPOSITORY, ROOT
 from dev.grafana.promql import ACCOUNT, EXPORTER, known_series
 from dev.grafana.recordings import RECORDINGS
 from dev.grafana.rules import ALERTS, rules_yaml
 from dev.grafana.thresholds import RECORD, THRESHOLDS
+from dev.project import DOCUMENTS, REPOSITORY, ROOT
 from pin_exporter.metrics import PREFIX
 from tests.grafana.support.promql import Selector, nodes, selectors
 from tests.support.tools import require_tool, run_promtool

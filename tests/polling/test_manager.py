@@ -16,6 +16,7 @@ from pin_exporter.polling.manager import PollerManager
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
 from pin_exporter.toolkit.errors import SettingsError
 from tests.support.clocks import FakeClock
+from tests.support.samples import account_at, varied
 from tests.support.service import Service, served_by
 
 START = 1_000.0
@@ -47,20 +48,7 @@ class _Clients(HttpClients):
 
 
 def account(name: str, **more: object) -> Account:
-    given: dict[str, object] = {
-        "api_key": SecretStr("key"),
-        "secret_key": SecretStr("secret"),
-        "base_url": "https://api.test/api",
-        "poll_interval": 60.0,
-        "requests_per_minute": 120,
-        "request_timeout": 5.0,
-        "page_size": 100,
-        "pages_in_flight": 1,
-        "stale_after": None,
-        "size_limit": None,
-        **more,
-    }
-    return Account(name=name, **given)  # type: ignore[arg-type]
+    return varied(account_at("https://api.test/api"), **{"name": name, "pages_in_flight": 1, **more})
 
 
 class Running:
