@@ -107,6 +107,10 @@ class PinClient:
         """
         return await self._asked(query, self._credentials(), lambda _: None, answer)
 
+    def page_of(self, response: ApiResponse) -> Page:
+        """Return the page in a complete response. Raises a PollError if there is none."""
+        return self._page(response, self._credentials())
+
     async def _asked(
         self,
         query: Mapping[str, str | int],
