@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.toolkit.display_text import first_lines
 
 _LOOK_SECONDS: Final = 15.0
 _LONGEST_GAP_SECONDS: Final = 60.0
@@ -56,8 +57,7 @@ class Watchdog:
             for (account, collector), seen in self._seen.items()
             if seen.silent_seconds > seen.allowed_seconds
         ]
-        more = len(stuck) - _MOST_TOLD
-        return [*stuck[:_MOST_TOLD], f"and {more} more"] if more > 0 else stuck
+        return first_lines(stuck, _MOST_TOLD)
 
     def _look(self) -> None:
         now = self._elapsed()
