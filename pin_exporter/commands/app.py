@@ -70,7 +70,7 @@ async def run_exporter(
     note(accepted=True)
     async with clients:
         exporter = PollerManager(accounts, clients, clock, random.Random())
-        reloader = Reloader(lambda: exporter.read_keys(reload()), exporter.poll, note)
+        reloader = Reloader(reload, exporter.apply_config, note)
         exposition = Renderer(exporter.snapshots, process.registry, clock.elapsed)
         liveness = Watchdog(lambda: exporter.pollers().values(), clock.elapsed)
         app = create_app(

@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from pin_exporter.api.credentials import KeyFile, checked_key
+from pin_exporter.api.credentials import CredentialSource
 from pin_exporter.api.proxy_tls import Route, TlsFiles
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.config.settings import AccountSettings, Settings
 from pin_exporter.config.types import is_exposed
+from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.logs import EventLogger
 from pin_exporter.toolkit.sharding import Shard
 
@@ -40,8 +41,7 @@ class Account:
     """One account with everything that is set for it. Durations in seconds, sizes in bytes."""
 
     name: str
-    api_key: SecretStr | KeyFile
-    secret_key: SecretStr | KeyFile
+    credentials: CredentialSource
     base_url: str
     poll_interval: float
     requests_per_minute: int
@@ -71,7 +71,8 @@ def shard_of(settings: Settings) -> Shard:
 def accounts_of(settings: Settings, shard: Shard | None = None) -> Iterator[Account]:
     """Yield the accounts of a shard: that of the top level if it has keys, then the list's.
 
-    The shard is that of the settings unless another is given.
+    The shard is that of the settings unless another is given. Raises SettingsError if a key file cannot be
+    read.
     """
     shard = shard or shard_of(settings)
     if (settings.api_key or settings.api_key_file) and shard.owns(settings.account):
@@ -91,19 +92,15 @@ def in_force(own: AccountSettings | Settings, shared: Settings) -> dict[str, Any
 
 
 def _account(name: str, own: AccountSettings | Settings, shared: Settings) -> Account:
-    return Account(
-        name=name,
-        api_key=_key(own.api_key, own.api_key_file),
-        secret_key=_key(own.secret_key, own.secret_key_file),
-        **in_force(own, shared),
-    )
-
-
-def _key(text: SecretStr | None, path: Path | None) -> SecretStr | KeyFile:
-    if text is not None:
-        return checked_key(text.get_secret_value())
-    assert path is not None, "settings were loaded without a key"  # noqa: S101
-    return KeyFile(path)
+    settings = in_force(own, shared)
+    api_key, secret_key = own.api_key or own.api_key_file, own.secret_key or own.secret_key_file
+    assert api_key is not None is not secret_key, "loading the settings ensures both keys"  # noqa: S101
+    proxy_secrets = Route(proxy_url=settings["proxy_url"]).secrets()
+    try:
+        credentials = CredentialSource(api_key, secret_key, account=name, others=proxy_secrets)
+    except ValueError as error:  # a file that was readable when the settings were checked
+        raise SettingsError([f"account {name}: {error}"]) from None
+    return Account(name=name, credentials=credentials, **settings)
 
 
 def usable_accounts(settings: Settings, clients: HttpClients, shard: Shard) -> list[Account]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource
 
-from pin_exporter.api.credentials import KeyFile, checked_key
+from pin_exporter.api.credentials import read_key_file
 from pin_exporter.config.checks import joint_problems
 from pin_exporter.config.names import LONGEST_NAME, flag_of, variable_of
 from pin_exporter.config.settings import AccountSettings, Settings
@@ -155,8 +155,8 @@ def _pair_problems(values: Mapping[str, object], place: Place, sources: _Sources
             yield f"{where}: {key} and {key}_file are both given: leave one out"
         elif not text and not path:
             yield f"{where}: is missing: give it or {key}_file"
-        elif isinstance(path or text, str | Path) and (own or not path):  # the library tells of others
+        elif isinstance(path, str | Path) and path and own:  # the type of a key checks its text
             try:
-                KeyFile(Path(str(path))).read() if path else checked_key(str(text))
+                read_key_file(Path(path))
             except ValueError as error:
                 yield f"{where}: {error}"

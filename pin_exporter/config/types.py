@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema
 from pydantic_settings import NoDecode
 
+from pin_exporter.api.credentials import checked_key
 from pin_exporter.api.proxy_tls import DIRECT
 from pin_exporter.toolkit.sharding import ORDINAL_PATTERN, ordinal
 from pin_exporter.toolkit.units import parse_duration, parse_size
@@ -32,6 +33,11 @@ def _check_name(name: object) -> object:
     if isinstance(name, str) and _NAME.fullmatch(name):
         return name
     raise ValueError("must be 1 to 63 letters, digits, '.', '_' or '-', and begin with a letter or digit")
+
+
+def _check_key(key: object) -> object:
+    # An empty key counts as missing, which is reported together with the other keys.
+    return checked_key(key) if isinstance(key, str) and key else key
 
 
 def _check_base_url(url: object) -> object:
@@ -136,7 +142,7 @@ Size = Annotated[
 ]
 BaseUrl = Annotated[str, BeforeValidator(_check_base_url), _form(_URL)]
 ProxyUrl = Annotated[SecretStr, BeforeValidator(_check_proxy_url), _form(f"{DIRECT}|{_URL}")]
-Key = Annotated[SecretStr, _form(r"\s*[!-~]+\s*")]
+Key = Annotated[SecretStr, BeforeValidator(_check_key), _form(r"\s*[!-~]+\s*")]
 AccountName = Annotated[str, BeforeValidator(_check_name), _form(_NAME.pattern)]
 ListenAddresses = Annotated[
     tuple[str, ...],

@@ -1,10 +1,11 @@
 """Send the doctor's questions by the exporter's own client, and read what comes back."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from pin_exporter.api.client import MAX_BODY_BYTES, PinClient
-from pin_exporter.api.credentials import Credentials, CredentialSource
+from pin_exporter.api.client import PinClient
+from pin_exporter.api.credentials import Credentials
 from pin_exporter.api.errors import PollError
 from pin_exporter.api.status_errors import ApiResponse
 from pin_exporter.doctor.examination import Ask
@@ -15,14 +16,14 @@ from pin_exporter.toolkit.clock import Clock
 MAX_TIMEOUT_SECONDS: Final = 10.0
 
 
-def asking(api: PinClient, credentials: CredentialSource, clock: Clock) -> Ask:
+def asking(api: PinClient, credentials: Callable[[], Credentials], clock: Clock) -> Ask:
     """Return a way to ask questions, which raises nothing: every failure is a reply."""
 
     async def ask(question: Question) -> Reply:
         answer, error = ApiResponse(), None
         began = clock.elapsed()
         try:
-            await api.ask(question.parameters(), answer)
+            await api.send(question.parameters(), answer)
         except PollError as raised:
             error = raised
         asked = Reply(question, began, clock.elapsed() - began, clock.wall())
@@ -31,7 +32,7 @@ def asking(api: PinClient, credentials: CredentialSource, clock: Clock) -> Ask:
     return ask
 
 
-def swapped(credentials: CredentialSource) -> CredentialSource:
+def swapped(credentials: Callable[[], Credentials]) -> Callable[[], Credentials]:
     """Return the keys the other way round."""
 
     def source() -> Credentials:
@@ -42,5 +43,11 @@ def swapped(credentials: CredentialSource) -> CredentialSource:
 
 
 def _received(answer: ApiResponse, error: PollError | None) -> Received:
-    cut = len(answer.body) > MAX_BODY_BYTES
-    return Received(answer.status, answer.headers, bytes(answer.body), answer.location, error, cut=cut)
+    return Received(
+        answer.status,
+        answer.headers,
+        bytes(answer.body),
+        answer.location,
+        error,
+        cut=answer.is_too_large,
+    )

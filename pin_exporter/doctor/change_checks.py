@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise, takewhile
 from typing import Final
 
-from pin_exporter.api.model import Phase, Pin, is_out_of_money
+from pin_exporter.api.model import Phase, Pin, is_balance_exhausted
 from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
 from pin_exporter.doctor.reply import Purpose, Reply
@@ -79,7 +79,7 @@ def _moves(evidence: Evidence) -> Counter[str]:
 
 
 def _move(before: Pin, after: Pin) -> str:
-    if is_out_of_money(after.status or ""):
+    if is_balance_exhausted(after.status or ""):
         return _LOST
     return {
         Phase.PINNED: "finished",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from pin_exporter.api.errors import MAY_BE_TOO_MUCH
+from pin_exporter.api.errors import PAGE_SIZE_REJECTIONS
 from pin_exporter.doctor.evidence import Evidence, is_plain
 from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
 from pin_exporter.doctor.reply import Purpose, Reply
@@ -24,7 +24,7 @@ def is_too_much(reply: Reply) -> bool:
 
 def is_refusal(reply: Reply) -> bool:
     """Return whether a request was refused for what it asks for."""
-    return reply.status in MAY_BE_TOO_MUCH
+    return reply.status in PAGE_SIZE_REJECTIONS
 
 
 def is_trial(reply: Reply) -> bool:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from pin_exporter.api.decode import decode_page, error_message, one_line, without_keys
+from pin_exporter.api.decode import decode_page, error_message, one_line, redact_page
 from pin_exporter.api.errors import MalformedError, PollError, TooLargeError
 from pin_exporter.api.model import Page
 from pin_exporter.api.status_errors import retry_after_seconds
@@ -67,7 +67,7 @@ def read_reply(asked: Reply, received: Received, redact: Redact) -> Reply:
 def _page(received: Received, redact: Redact) -> Page:
     if received.cut:
         raise TooLargeError("the answer is larger than any page should be: lower page_size")
-    return without_keys(decode_page(received.body, redact), redact)
+    return redact_page(decode_page(received.body, redact), redact)
 
 
 def _known(headers: Mapping[str, str], redact: Redact) -> dict[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from pin_exporter.api.decode import one_line
-from pin_exporter.api.model import VOCABULARIES, Phase, Pin, is_out_of_money, phase_of
+from pin_exporter.api.model import VOCABULARIES, Phase, Pin, is_balance_exhausted, phase_of
 from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
 from pin_exporter.doctor.reply import Shape
@@ -102,7 +102,7 @@ def _states(pins: list[Pin]) -> Iterator[Finding]:
     if failed := phases[Phase.FAILED]:
         told = f"{failed} of {len(pins)} pins seen have failed"
         yield note("failed", told, "see docs/runbooks: the alert on failed pins will tell of them")
-    lost = sum(is_out_of_money(pin.status or "") for pin in pins)
+    lost = sum(is_balance_exhausted(pin.status or "") for pin in pins)
     if lost:
         told = f"{lost} of {len(pins)} pins seen were dropped because the balance ran out"
         yield note("out_of_money", told, "if that is not long ago: top up the account; see docs/runbooks")

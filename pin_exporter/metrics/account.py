@@ -6,9 +6,9 @@ The names are the public interface. `docs/metrics.md` describes them; a test hol
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-from pin_exporter.api.model import Verdict
+from pin_exporter.api.model import Collector, Verdict
 from pin_exporter.inventory.counter import AGE_BOUNDS, SIZE_BOUNDS, Counted, Inventory
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.toolkit.exposition.family import (
     PREFIX,
     Buckets,

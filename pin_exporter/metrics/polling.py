@@ -33,9 +33,14 @@ def _failures(snapshot: AccountSnapshot) -> Iterator[Value]:
             yield (collector.value, reason), failures
 
 
+def _requests(snapshot: AccountSnapshot) -> Iterator[Value]:
+    for (collector, code), requests in snapshot.request_stats.requests.items():
+        yield (collector.operation, code), requests
+
+
 def _request_durations(snapshot: AccountSnapshot) -> Iterator[Buckets]:
-    for operation, (counts, total) in snapshot.traffic.durations.items():
-        yield (operation.value,), cumulative(DURATION_BOUNDS, counts), total
+    for collector, (counts, total) in snapshot.request_stats.durations.items():
+        yield (collector.operation,), cumulative(DURATION_BOUNDS, counts), total
 
 
 def _health(name: str, text: str, values: Numbers, *labels: str, kind: Type = Type.GAUGE) -> Family:
@@ -91,7 +96,7 @@ POLLING_FAMILIES: Final[Sequence[Family]] = (
     _health(
         PREFIX + "api_requests_total",
         "Requests to the API, by HTTP status; error where there was no complete answer.",
-        lambda s: (((operation.value, code), n) for (operation, code), n in s.traffic.requests.items()),
+        _requests,
         "operation",
         "code",
         kind=Type.COUNTER,
@@ -106,26 +111,26 @@ POLLING_FAMILIES: Final[Sequence[Family]] = (
     _health(
         PREFIX + "api_retries_total",
         "Requests to the API that were made again, by the reason why.",
-        lambda snapshot: (((reason,), retries) for reason, retries in snapshot.traffic.retries.items()),
+        lambda snapshot: (((reason,), retries) for reason, retries in snapshot.request_stats.retries.items()),
         "reason",
         kind=Type.COUNTER,
     ),
     _health(
         PREFIX + "api_throttled_seconds_total",
         "Time waited before requests to the API, for the own request budget and for Retry-After.",
-        single(lambda snapshot: snapshot.traffic.throttled_seconds),
+        single(lambda snapshot: snapshot.request_stats.throttled_seconds),
         kind=Type.COUNTER,
     ),
     _health(
         PREFIX + "api_response_bytes_total",
         "Bytes received from the API in bodies, after decompression.",
-        single(lambda snapshot: snapshot.traffic.response_bytes),
+        single(lambda snapshot: snapshot.request_stats.response_bytes),
         kind=Type.COUNTER,
     ),
     _health(
         PREFIX + "file_read_failures_total",
         "Requests to the API with older keys or certificates, because their files could not be read again.",
-        lambda snapshot: (((files,), times) for files, times in snapshot.traffic.stale.items()),
+        lambda snapshot: (((files,), times) for files, times in snapshot.request_stats.stale.items()),
         "files",
         kind=Type.COUNTER,
     ),

@@ -4,8 +4,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+from pin_exporter.api.model import Collector
 from pin_exporter.polling.poller import AccountPoller
-from pin_exporter.polling.snapshot import Collector
 from pin_exporter.toolkit.clock import Clock
 
 _PAUSE_SECONDS: Final = 0.1

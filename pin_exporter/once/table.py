@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from pin_exporter.api.model import Phase
+from pin_exporter.api.model import Collector, Phase
 from pin_exporter.once.gap import gap_of
-from pin_exporter.polling.snapshot import Collector
 from pin_exporter.status.report import AccountReport, Report
 from pin_exporter.toolkit.display_text import duration_text, number_text, size_text
 

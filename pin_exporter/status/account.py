@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from pin_exporter.api.model import Phase, Verdict
-from pin_exporter.inventory.problem_pins import NotedPin
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.api.model import Collector, Phase, Verdict
+from pin_exporter.inventory.problem_pins import ProblemPin
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.report import AccountReport, account_report
 from pin_exporter.status.report_parts import Now
 from pin_exporter.status.runbooks import OUT_OF_MONEY, PINS_FAILED, PINS_STUCK, runbook_url
@@ -82,20 +82,20 @@ def _attention(snapshot: AccountSnapshot, account: AccountReport, now: Now) -> A
     inventory = account.inventory
     if inventory is None or snapshot.counted is None:
         return None
-    noted = snapshot.counted.inventory.attention
+    noted = snapshot.counted.inventory.problem_pins
 
-    def listed(total: int, alert: str, pins: tuple[NotedPin, ...]) -> PinList:
+    def listed(total: int, alert: str, pins: tuple[ProblemPin, ...]) -> PinList:
         # Where there are too many words, some pins are counted under another.
         return PinList(max(total, len(pins)), runbook_url(alert), tuple(_pin(pin, now) for pin in pins))
 
     return AttentionReport(
         failed=listed(inventory.pins_in(Phase.FAILED), PINS_FAILED, noted.failed),
-        out_of_money=listed(inventory.out_of_money_pins, OUT_OF_MONEY, noted.out_of_money),
+        out_of_money=listed(inventory.out_of_money_pins, OUT_OF_MONEY, noted.balance_exhausted),
         in_progress=listed(inventory.pins_in(Phase.IN_PROGRESS), PINS_STUCK, noted.in_progress),
     )
 
 
-def _pin(pin: NotedPin, now: Now) -> PinReport:
+def _pin(pin: ProblemPin, now: Now) -> PinReport:
     return PinReport(
         name=pin.name,
         cid=pin.cid,

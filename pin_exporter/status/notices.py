@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from pin_exporter.api.model import Phase, Totals, Verdict
-from pin_exporter.polling.snapshot import KEY_REASONS, Collector
+from pin_exporter.api.model import Collector, Phase, Totals, Verdict
+from pin_exporter.polling.snapshot import KEY_REASONS
 from pin_exporter.status import runbooks
 from pin_exporter.status.report_parts import CollectorReport, InventoryReport
 from pin_exporter.status.runbooks import runbook_url

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.api.model import Collector
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.notices import Problem, notices_of
 from pin_exporter.status.report_parts import (
     CollectorReport,

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-from pin_exporter.api.model import Phase, Verdict, is_out_of_money
+from pin_exporter.api.model import Collector, Phase, Verdict, is_balance_exhausted
 from pin_exporter.inventory.counter import AGE_BOUNDS, Inventory
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.runbooks import BY_REASON, DATA_STALE, runbook_url
 
 _STUCK_SECONDS: Final = 604_800
@@ -129,7 +129,7 @@ def inventory_report(snapshot: AccountSnapshot) -> InventoryReport | None:
         pins=inventory.pins,
         size_bytes=inventory.size,
         out_of_money_pins=sum(
-            held.pins for (status, _), held in inventory.by_status.items() if is_out_of_money(status)
+            held.pins for (status, _), held in inventory.by_status.items() if is_balance_exhausted(status)
         ),
         stuck_pins=sum(inventory.age_counts[AGE_BOUNDS.index(_STUCK_SECONDS) + 1 :]),
         verdict=counted.verdict,

@@ -8,6 +8,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from pin_exporter.api.credentials import Credentials
 from pin_exporter.api.proxy_tls import Route, TlsFiles
 from pin_exporter.config.accounts import accounts_of
 from pin_exporter.config.loader import load_settings, load_web_settings
@@ -81,11 +82,8 @@ def test_keys_in_the_environment_are_enough(environment: pytest.MonkeyPatch) -> 
 
     (account,) = accounts_of(load_settings({}))
 
-    assert (account.name, account.api_key, account.secret_key) == (
-        "default",
-        SecretStr("k3y"),
-        SecretStr("s3cr3t"),
-    )
+    assert account.name == "default"
+    assert account.credentials.current() == Credentials(SecretStr("k3y"), SecretStr("s3cr3t"))
 
 
 def test_an_account_of_the_environment_joins_those_of_the_file(
@@ -145,7 +143,7 @@ accounts:
     assert "config.yml:10: accounts[1].requests_per_minute: must be a whole number" in told
     assert "config.yml:11: accounts[2]: must be a mapping with a name and keys" in told
     assert "config.yml:4: accounts[0].secret_key: is missing: give it or secret_key_file" in told
-    assert "PIN_EXPORTER_SECRET_KEY: the key holds white space, control or non-ASCII characters" in told
+    assert "PIN_EXPORTER_SECRET_KEY: the key contains white space, control or non-ASCII characters" in told
     assert "--log.level: must be 'debug', 'info', 'warning' or 'error'" in told
 
 
@@ -218,11 +216,11 @@ def test_a_file_cannot_name_another(path: Path) -> None:
         ),
         (
             {"api_key": "k", "secret_key_file": "{empty}"},
-            ["PIN_EXPORTER_SECRET_KEY_FILE: the file holds no key: the key is empty"],
+            ["PIN_EXPORTER_SECRET_KEY_FILE: the file contains no valid key: the key is empty"],
         ),
         (
             {"api_key": '"k3y"', "secret_key": "s"},
-            ["PIN_EXPORTER_API_KEY: the key begins and ends with a quotation mark: leave the quotes out"],
+            ["PIN_EXPORTER_API_KEY: the key is enclosed in quotation marks: remove them"],
         ),
         ({"api_key": " ", "secret_key": "s"}, ["PIN_EXPORTER_API_KEY: the key is empty"]),
         (
@@ -455,8 +453,8 @@ def test_a_file_for_tls_is_judged_where_it_is_set_and_told_of_once(path: Path, t
             f"- {{name: b, {keys}}}\n- {{name: c, ca_file: {tmp_path}/missing, {keys}}}\n",
         )
     assert list(caught.value.problems) == [
-        f"{path}:2: client_key_file: is given without client_cert_file",
-        f"{path}:1: ca_file: the file holds no certificates in PEM form",
+        f"{path}:2: client_key_file: requires client_cert_file",
+        f"{path}:1: ca_file: the file contains no PEM certificates",
         f"{path}:6: accounts[2].ca_file: cannot read the file: No such file or directory",
     ]
     assert str(tmp_path / "text") not in str(caught.value)

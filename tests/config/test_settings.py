@@ -3,10 +3,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from pin_exporter.api.credentials import KeyFile
+from pin_exporter.api.credentials import Credentials
 from pin_exporter.config.accounts import accounts_of, warn_of_plain_http
 from pin_exporter.config.settings import AccountSettings, Settings
 from pin_exporter.config.types import is_exposed
+from pin_exporter.toolkit.errors import SettingsError
 from tests.support.environment import clean
 
 
@@ -173,7 +174,7 @@ def test_the_account_of_the_top_level_comes_before_those_of_the_list() -> None:
     accounts = list(accounts_of(settings(account="a", api_key="1", secret_key="2", accounts=entries)))
 
     assert [account.name for account in accounts] == ["a", "b"]
-    assert [account.api_key for account in accounts] == [SecretStr("1"), SecretStr("3")]
+    assert [account.credentials.last.api_key for account in accounts] == [SecretStr("1"), SecretStr("3")]
 
 
 def test_without_keys_the_top_level_is_no_account_but_lends_its_settings() -> None:
@@ -195,11 +196,20 @@ def test_without_keys_the_top_level_is_no_account_but_lends_its_settings() -> No
     assert (own.poll_interval, own.size_limit, own.page_size) == (300, 0, 50)
 
 
-def test_keys_are_given_as_text_or_as_files_that_are_read_later() -> None:
-    (account,) = accounts_of(settings(api_key=" 1\n", secret_key_file="/run/secrets/key"))
+def test_keys_are_given_as_text_or_as_files_that_are_read_for_each_request(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("2\n")
+    (account,) = accounts_of(settings(api_key=" 1\n", secret_key_file=file))
+    assert account.credentials.current() == Credentials(SecretStr("1"), SecretStr("2"))
+    file.write_text("3")
+    assert account.credentials.current() == Credentials(SecretStr("1"), SecretStr("3"))
 
-    assert account.api_key == SecretStr("1")
-    assert account.secret_key == KeyFile(Path("/run/secrets/key"))
+
+def test_a_key_file_that_is_gone_since_the_settings_were_checked_is_a_problem_of_its_account(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(SettingsError, match="account default: secret_key_file: cannot read the file"):
+        list(accounts_of(settings(api_key="1", secret_key_file=tmp_path / "gone")))
 
 
 def test_neither_settings_nor_accounts_show_their_keys() -> None:

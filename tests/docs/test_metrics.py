@@ -7,11 +7,9 @@ from typing import NamedTuple
 import pytest
 
 from pin_exporter.api.errors import REASONS
-from pin_exporter.api.model import VOCABULARIES, Phase
-from pin_exporter.api.request_stats import Operation
+from pin_exporter.api.model import VOCABULARIES, Collector, Phase
 from pin_exporter.metrics.exporter import ExporterMetrics
 from pin_exporter.metrics.families import ACCOUNT_FAMILIES
-from pin_exporter.polling.snapshot import Collector
 from pin_exporter.toolkit.exposition.family import PREFIX, Type
 from tests.support.tools import run_promtool
 
@@ -103,7 +101,9 @@ def test_each_status_word_is_listed_with_its_phase() -> None:
     assert listed == [{word: phase.value for word, phase in words.items()} for words in VOCABULARIES]
 
 
-@pytest.mark.parametrize(("label", "values"), [("collector", Collector), ("operation", Operation)])
+@pytest.mark.parametrize(
+    ("label", "values"), [("collector", list(Collector)), ("operation", [c.operation for c in Collector])]
+)
 def test_the_values_of_collector_and_operation_are_those_of_the_code(
     label: str, values: Sequence[str]
 ) -> None:

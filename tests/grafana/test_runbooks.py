@@ -59,7 +59,7 @@ LOGGED: tuple[str, ...] = (
     "web_config_reload_failed",
     "key_file_unreadable",
     "certificates_unusable",
-    "the file holds no key",
+    "the file contains no valid key",
 )
 LOGGED += ("the API sends the same page for different offsets", "the list does not end")
 

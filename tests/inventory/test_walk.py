@@ -33,8 +33,8 @@ class Walked(NamedTuple):
         return numbers(self.rows)
 
 
-def walk_over(fetch: Callable[[int, int], Page], limit: int, told_files: int | None = None) -> Walked:
-    walked = Walked(Walk(told_files=told_files), [])
+def walk_over(fetch: Callable[[int, int], Page], limit: int, totals_files: int | None = None) -> Walked:
+    walked = Walked(Walk(totals_files=totals_files), [])
     while not walked.walk.done:
         offset = walked.walk.next_offset
         walked.rows.extend(walked.walk.accept(offset, limit, fetch(offset, limit)))
@@ -95,14 +95,14 @@ def test_pages_overlap_by_ten_rows_and_a_full_last_page_is_checked() -> None:
 @pytest.mark.parametrize("files", [1, 10, 99])
 def test_a_page_that_holds_all_files_that_another_request_told_of_ends_the_walk_at_once(files: int) -> None:
     pins = PinList(list(range(files)))
-    walk_over(pins.page, 100, told_files=files)
+    walk_over(pins.page, 100, totals_files=files)
     assert pins.requests == [(0, 100)]
 
 
-@pytest.mark.parametrize("told_files", [None, 1, 5_000])
+@pytest.mark.parametrize("totals_files", [None, 1, 5_000])
 @pytest.mark.parametrize("before", [False, True])
 def test_totals_that_are_those_of_the_page_do_not_end_the_walk_with_the_first(
-    told_files: int | None, before: bool
+    totals_files: int | None, before: bool
 ) -> None:
     pins = PinList(list(range(1_000)), largest_page=333)
 
@@ -110,7 +110,7 @@ def test_totals_that_are_those_of_the_page_do_not_end_the_walk_with_the_first(
         page = pins.page(offset, limit)
         return Page(Totals(len(page.rows) + before * offset, 0), page.rows)
 
-    assert walk_over(fetch, 1_000, told_files).numbers == list(range(1_000))
+    assert walk_over(fetch, 1_000, totals_files).numbers == list(range(1_000))
     assert 3 < len(pins.requests) < 8
 
 
@@ -182,7 +182,7 @@ def test_a_limit_that_the_server_ignores_does_no_harm() -> None:
 @pytest.mark.parametrize("count", [101, 110, 115, 150, 5_000])
 def test_an_offset_that_the_server_ignores_raises(count: int, largest_page: int | None) -> None:
     pins = PinList(list(range(count)), largest_page=largest_page)
-    with pytest.raises(InconsistentError, match=r"the same page for different offsets|than it can be read"):
+    with pytest.raises(InconsistentError, match="the same page for different offsets"):
         walk_over(lambda _, limit: pins.page(0, limit), 100)
 
 

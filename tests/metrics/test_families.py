@@ -3,11 +3,11 @@ from dataclasses import replace
 
 import pytest
 
-from pin_exporter.api.model import Verdict
+from pin_exporter.api.model import Collector, Verdict
 from pin_exporter.api.request_stats import RequestStats
 from pin_exporter.inventory.counter import Counted
 from pin_exporter.metrics.families import ACCOUNT_FAMILIES
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.toolkit.exposition.family import PREFIX, Type
 from tests.support.oracle import metric
 from tests.support.samples import COUNTED, FULL, HOSTILE_WORD, INVENTORY, UNTRIED
@@ -210,7 +210,8 @@ def test_request_durations_have_one_histogram_for_each_operation() -> None:
     assert ends == [("totals", 9), ("list", 15)]
     assert sums == [("totals", 0.875), ("list", 103.5)]
     assert (
-        metric(FAMILIES["api_request_duration_seconds"], replace(FULL, traffic=RequestStats())).samples == []
+        metric(FAMILIES["api_request_duration_seconds"], replace(FULL, request_stats=RequestStats())).samples
+        == []
     )
 
 

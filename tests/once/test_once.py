@@ -16,7 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pin_exporter import __version__
-from pin_exporter.api.model import Phase, Totals, Verdict
+from pin_exporter.api.model import Collector, Phase, Totals, Verdict
 from pin_exporter.commands.cli import main
 from pin_exporter.config.flags import FORMAT_NAMES
 from pin_exporter.inventory.counter import PinTotals
@@ -26,7 +26,7 @@ from pin_exporter.once.output import check_output, write_file
 from pin_exporter.once.polling import Polled as Outcome
 from pin_exporter.once.polling import poll_account
 from pin_exporter.once.result import FORMATS, failures, remarks, result
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.report import report
 from pin_exporter.status.report_parts import Now
 from pin_exporter.toolkit.errors import OutputError

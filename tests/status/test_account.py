@@ -2,10 +2,10 @@ import dataclasses
 import json
 from dataclasses import replace
 
-from pin_exporter.api.model import Phase, Verdict
+from pin_exporter.api.model import Collector, Phase, Verdict
 from pin_exporter.inventory.counter import PinTotals
-from pin_exporter.inventory.problem_pins import NotedPin, ProblemPins
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector, PollRecord
+from pin_exporter.inventory.problem_pins import ProblemPin, ProblemPins
+from pin_exporter.polling.snapshot import AccountSnapshot, PollRecord
 from pin_exporter.status.account import detail
 from pin_exporter.status.report import account_report
 from pin_exporter.status.report_parts import Now
@@ -13,8 +13,8 @@ from pin_exporter.status.runbooks import runbook_url
 from tests.support.samples import COUNTED, FULL, INVENTORY, NOW_ELAPSED, UNTRIED
 
 NOW = Now(NOW_ELAPSED, 1_750_000_010.5)
-FAILED = NotedPin("id-f", "name", "bafy", "failed", NOW.wall - 60, 7)
-QUEUED = NotedPin("id-q", None, None, None, None, None)
+FAILED = ProblemPin("id-f", "name", "bafy", "failed", NOW.wall - 60, 7)
+QUEUED = ProblemPin("id-q", None, None, None, None, None)
 
 
 def attended(attention: ProblemPins) -> AccountSnapshot:
@@ -22,7 +22,7 @@ def attended(attention: ProblemPins) -> AccountSnapshot:
         ("failed", Phase.FAILED): PinTotals(51, 0),
         ("unpinOutOfMoney", Phase.REMOVED): PinTotals(3, 0),
     }
-    inventory = replace(INVENTORY, by_status=by_status, attention=attention)
+    inventory = replace(INVENTORY, by_status=by_status, problem_pins=attention)
     return replace(FULL, counted=replace(COUNTED, inventory=inventory))
 
 
@@ -50,7 +50,7 @@ def test_a_list_of_pins_whose_word_is_counted_under_other_is_not_said_to_be_empt
     inventory = replace(
         INVENTORY,
         by_status={("other", Phase.REMOVED): PinTotals(1, 0)},
-        attention=ProblemPins((), (dropped,)),
+        problem_pins=ProblemPins((), (dropped,)),
     )
     told = detail(replace(FULL, counted=replace(COUNTED, inventory=inventory)), NOW, "").attention
     assert told is not None

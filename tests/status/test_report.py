@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from pin_exporter.api.model import Phase, Totals, Verdict
+from pin_exporter.api.model import Collector, Phase, Totals, Verdict
 from pin_exporter.inventory.counter import PinTotals
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.report import AccountReport, account_report, report
 from pin_exporter.status.report_parts import CollectorReport, Now
 from pin_exporter.status.runbooks import runbook_url

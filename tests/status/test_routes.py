@@ -8,8 +8,9 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from pin_exporter.inventory.problem_pins import NotedPin, ProblemPins
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.api.model import Collector
+from pin_exporter.inventory.problem_pins import ProblemPin, ProblemPins
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.pages import Pages
 from pin_exporter.status.report import Report
 from pin_exporter.status.routes import status_routes
@@ -138,8 +139,8 @@ def test_a_style_sheet_is_sent_as_one() -> None:
 
 
 def test_half_a_surrogate_pair_anywhere_is_shown_and_costs_nothing() -> None:
-    noted = NotedPin("\ud800", "\udfff", "\ud800", "\ud800", None, None)
-    inventory = replace(INVENTORY, attention=ProblemPins((noted,), (noted,), (noted,)))
+    noted = ProblemPin("\ud800", "\udfff", "\ud800", "\ud800", None, None)
+    inventory = replace(INVENTORY, problem_pins=ProblemPins((noted,), (noted,), (noted,)))
     health = dict.fromkeys(Collector, TOTALS_HEALTH.failed("tls", "\ud800"))
     odd = replace(FULL, account="a", health=health, counted=replace(COUNTED, inventory=inventory))
     for path in ("/", "/accounts/a"):

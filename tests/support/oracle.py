@@ -14,7 +14,8 @@ from prometheus_client.core import (
 from prometheus_client.openmetrics import exposition as openmetrics_format
 from prometheus_client.registry import Collector as MetricSource
 
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.api.model import Collector
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.toolkit.exposition.family import Family, Type
 
 

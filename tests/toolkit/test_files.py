@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pin_exporter.api.credentials import KeyFile
+from pin_exporter.api.credentials import read_key_file
 from pin_exporter.api.proxy_tls import TlsFiles
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.files import open_plain
@@ -39,7 +39,7 @@ def test_a_pipe_is_refused_at_once_also_where_somebody_may_write_to_it(pipe: Pat
 
 def test_nothing_that_is_read_again_waits_for_a_pipe(pipe: Path) -> None:
     with pytest.raises(ValueError, match=TOLD):
-        KeyFile(pipe).read()
+        read_key_file(pipe)
     with pytest.raises(SettingsError, match=TOLD):
         read_config_file(pipe, again=True)
     assert list(TlsFiles(ca_file=pipe).problems()) == [("ca_file", f"cannot read the file: {TOLD}")]

@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 
 from prometheus_client.utils import floatToGoString
 
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.api.model import Collector
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.toolkit.exposition.family import Family, Type
 
 _PLAIN_BELOW: Final = 1_000_000

@@ -9,7 +9,8 @@ from typing import Final
 
 from prometheus_client.utils import floatToGoString
 
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.api.model import Collector
+from pin_exporter.polling.snapshot import AccountSnapshot
 
 PREFIX: Final = "aiozpin_"
 EXPORTER_PREFIX: Final = PREFIX + "exporter_"

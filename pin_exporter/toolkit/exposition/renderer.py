@@ -10,8 +10,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client import exposition as text_format
 from prometheus_client.openmetrics import exposition as openmetrics_format
 
+from pin_exporter.api.model import Collector
 from pin_exporter.metrics.families import ACCOUNT_FAMILIES
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.toolkit.exposition.encoder import AccountEncoder, Row
 
 _EOF: Final = b"# EOF\n"

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pin_exporter.api.model import Collector
 from pin_exporter.metrics.families import ACCOUNT_FAMILIES
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.toolkit.exposition.encoder import AccountEncoder
 from pin_exporter.toolkit.exposition.family import Family, Type, cumulative
 from tests.support.oracle import encoded

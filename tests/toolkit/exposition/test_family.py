@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from prometheus_client.core import Metric
 
-from pin_exporter.polling.snapshot import Collector
+from pin_exporter.api.model import Collector
 from pin_exporter.toolkit.exposition.family import Family, Type, cumulative, single
 from tests.support.oracle import metric as metric_of
 from tests.support.samples import FULL

@@ -14,8 +14,8 @@ from prometheus_client.core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from pin_exporter.api.request_stats import Operation
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.api.model import Collector
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.toolkit.exposition.renderer import Format, Renderer
 from tests.support.clocks import FakeClock
 from tests.support.samples import COUNTED, FULL, HOSTILE_WORD, NOW_ELAPSED, TRAFFIC, UNTRIED
@@ -169,19 +169,19 @@ def test_several_names_select_all_of_their_families_for_all_accounts() -> None:
     assert 'aiozpin_up{account="archive"} 1.0\naiozpin_up{account="website"} 0.0\n' in rendered
 
 
-class Watched(UserDict[tuple[Operation, str], int]):
+class Watched(UserDict[tuple[Collector, str], int]):
     """Request counts that tell how often they were encoded."""
 
     encoded = 0
 
-    def items(self) -> ItemsView[tuple[Operation, str], int]:
+    def items(self) -> ItemsView[tuple[Collector, str], int]:
         self.encoded += 1
         return super().items()
 
 
 def watched(account: str) -> tuple[AccountSnapshot, Watched]:
     requests = Watched(TRAFFIC.requests)
-    return replace(FULL, account=account, traffic=replace(TRAFFIC, requests=requests)), requests
+    return replace(FULL, account=account, request_stats=replace(TRAFFIC, requests=requests)), requests
 
 
 def test_only_accounts_that_changed_are_encoded_again() -> None:
@@ -317,7 +317,7 @@ def test_what_nobody_asks_for_any_more_is_forgotten() -> None:
     async def leave_alone() -> None:
         await one.render(Format.TEXT)
         await clock.run_until(clock.now + 3_600, lambda: one.keep_ready(clock.sleep))
-        snapshots[0] = replace(FULL, account="moving", traffic=replace(TRAFFIC, requests=later))
+        snapshots[0] = replace(FULL, account="moving", request_stats=replace(TRAFFIC, requests=later))
         await clock.run_until(clock.now + 3_600, lambda: one.keep_ready(clock.sleep))
 
     asyncio.run(leave_alone())
