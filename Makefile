@@ -1,39 +1,118 @@
-# Each target sets up what it needs; once that is done, a repeated run starts at once.
+# Each target installs what it needs, once.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
-# The first Python from 3.11 on; another can be named: make test PYTHON=python3.13
+# The first Python 3.11+ that is found. Choose another: make test PYTHON=python3.13
 PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell \
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := python -m pip install --quiet --disable-pip-version-check
 SOURCES := pin_exporter tests dev
 
+# Tools that Go builds. Both Helms use the same Kubernetes libraries, so that Go compiles those only once.
+TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pin-exporter
+HELM := $(TOOLS)/helm-v4.3.0/helm
+HELMS := $(TOOLS)/helm-v3.22.0/helm $(HELM)
+OPERATORS := $(TOOLS)/prometheus-operator-v0.60.1 $(TOOLS)/prometheus-operator-v0.85.0
+COMPOSE := $(TOOLS)/compose-go-v2.16.2/cmd
+ACTIONLINT := $(TOOLS)/actionlint-v1.7.12/actionlint
+KUBERNETES := $(shell sed -n 's|^\tk8s.io/kubernetes \(v[^ ]*\).*|\1|p' dev/cluster/go.mod)
+CONTROL_PLANE := $(TOOLS)/kubernetes-$(KUBERNETES)
+
+##@ Use
+
 .PHONY: help
-help: ## Show the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+help: ## Show this help
+	@awk -F ':.*## ' '/^##@/ {printf "\n%s:\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' \
+		$(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(VENV)/run ## Run the exporter: on your accounts if anything is set (.env is read), else on the simulator
+run: $(VENV)/run ## Run the exporter: on your account if one is configured, else on the simulator
 	@if { env; cat .env 2>/dev/null; } | sed -nE "s/^[[:space:]]*(export[[:space:]]+)?'?(PIN_EXPORTER_)/\2/p" \
 			| grep -qvE '^PIN_EXPORTER_(WEB|LOG)_' \
 		|| [ -n "$(findstring --config,$(ARGS))" ]; \
 	then exec $(BIN)/python -m pin_exporter serve $(ARGS); \
 	else exec $(BIN)/python -m pin_exporter demo $(ARGS); fi
 
+# What the image says about itself. The time is the commit's, so that the same commit gives the same image.
+ENGINE ?= docker
+IMAGE ?= pin-exporter
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' pin_exporter/__init__.py)
+SOURCE = $(shell sed -n 's/^Repository = "\(.*\)"/\1/p' pyproject.toml)
+REVISION = $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)
+EPOCH = $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
+CREATED = $(or $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null),unknown)
+
+.PHONY: image
+image: ## Build the container image; ENGINE=podman for Podman
+	$(ENGINE) build --tag $(IMAGE) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
+		--build-arg SOURCE=$(SOURCE) --build-arg SOURCE_DATE_EPOCH=$(EPOCH) \
+		--build-arg CREATED=$(CREATED) $(ARGS) .
+
+##@ Test
+
+# Most tests wait for processes and timers: more workers than cores.
+JOBS ?= $(shell echo $$(( 2 * $$(nproc 2>/dev/null || echo 2) )))
+PYTEST = pytest --numprocesses=$(JOBS) --dist=worksteal
+# Tests of the package only, which need no other programs.
+CORE := -m "not slow" tests --ignore=tests/chart --ignore=tests/cluster --ignore=tests/e2e --ignore=tests/fuzz \
+	--ignore=tests/grafana --ignore=tests/image
+
 .PHONY: test
-test: $(VENV)/dev ## Run all tests, with coverage
+test: $(VENV)/dev ## Run the tests (about 4 minutes); ARGS="-k walk" selects some
+	$(BIN)/python -m $(PYTEST) -m "not slow and not image and not cluster" $(ARGS)
+
+.PHONY: test-all
+test-all: lint test test-slow test-lowest coverage image-test ## Run all tests (about 20 minutes); CONTRIBUTING.md lists what they need
+
+.PHONY: test-slow
+test-slow: $(VENV)/dev chart-tools compose-tools render ## Run the slow tests: chart, compose, dashboard over time, long proofs
+	$(BIN)/python -m $(PYTEST) -m slow $(ARGS)
+
+.PHONY: test-core
+test-core: $(VENV)/dev ## Run the tests of the package only
+	$(BIN)/python -m $(PYTEST) $(CORE) $(ARGS)
+
+.PHONY: test-lowest
+test-lowest: .venv-lowest/ready ## Run the tests of the package with the oldest allowed dependencies
+	.venv-lowest/bin/python -m $(PYTEST) $(CORE) $(ARGS)
+
+.PHONY: coverage
+coverage: $(VENV)/dev ## Check the branch coverage of the tests of the package
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage run -m $(PYTEST) $(CORE)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-.PHONY: test-core
-test-core: $(VENV)/dev ## Run the tests of the package alone, without coverage, end-to-end ones and those that take long
-	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/chart --ignore=tests/grafana \
-		--ignore=tests/fuzz --ignore=tests/docs/test_compose.py --ignore=tests/polling/test_soak.py \
-		--ignore=tests/inventory/test_walk_stateful.py $(ARGS)
+.PHONY: image-test
+image-test: $(VENV)/dev ## Build and run the image without a registry; needs root, buildah, runc, podman, mmdebstrap
+	$(BIN)/python -m pytest -m image tests/image $(ARGS)
+
+.PHONY: cluster-test
+cluster-test: $(VENV)/dev ## Install the chart in a Kubernetes control plane; needs cluster-tools and etcd
+	$(BIN)/python -m pytest -m cluster tests/cluster $(ARGS)
+
+.PHONY: mutants
+mutants: $(VENV)/dev ## Check that the tests of dashboard and rules catch mistakes
+	$(BIN)/python -m dev.mutants $(ARGS)
+
+SECONDS ?= 600
+
+.PHONY: fuzz
+fuzz: $(VENV)/dev ## Feed generated files and responses to the parsers for ten minutes, or SECONDS
+	$(BIN)/python -m tests.fuzz --seconds=$(SECONDS) $(ARGS)
+
+.PHONY: soak
+soak: $(VENV)/dev ## Run real processes under faults for ten minutes and watch their memory
+	$(BIN)/python -m tests.bench.soak $(ARGS)
+
+.PHONY: bench
+bench: $(VENV)/dev ## Measure speed and memory
+	$(BIN)/python -m tests.bench $(ARGS)
+
+##@ Develop
 
 .PHONY: lint
 lint: $(VENV)/dev ## Check style and types
@@ -47,161 +126,118 @@ format: $(VENV)/dev ## Format the code
 	$(BIN)/ruff format $(SOURCES)
 
 .PHONY: grafana
-grafana: $(VENV)/dev ## Make the dashboard and the alert rules anew
+grafana: $(VENV)/dev ## Generate the dashboard and the alert rules
 	$(BIN)/python -m dev.grafana
 
 .PHONY: schema
-schema: $(VENV)/dev ## Make the JSON Schema of the configuration file anew
+schema: $(VENV)/dev ## Generate the JSON Schema of the config file
 	$(BIN)/python -m dev.schema
 
+.PHONY: golden
+golden: $(VENV)/dev ## Write the golden files of the metrics again; review the difference
+	$(BIN)/python -m tests.metrics.golden
+
 .PHONY: chart
-chart: $(VENV)/dev ## Make the generated files of the Helm chart anew
+chart: $(VENV)/dev ## Generate the chart's metadata, schema, README tables and copies
 	$(BIN)/python -m dev.chart
 
-# Both Helms use the same libraries of Kubernetes, so that Go has to compile those only once.
-TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pin-exporter
-HELM := v4.3.0
-HELMS := v3.22.0 $(HELM)
-OPERATORS := v0.60.1 v0.85.0
+.PHONY: picture
+picture: dev/render/node_modules/.package-lock.json ## Draw the dashboard's picture from PROMETHEUS=http://…
+	node dev/render/picture.mjs --dashboard grafana/dashboard.json --prometheus $(PROMETHEUS) \
+		--var price=0.004 --from now-1h --to now --width 1400 --theme dark --output grafana/dashboard.png
+
+.PHONY: lock
+lock: $(VENV)/dev ## Update the locks from pyproject.toml
+	$(LOCK) --upgrade pyproject.toml --output-file requirements/run.txt
+	$(LOCK) --upgrade --group build --output-file requirements/build.txt
+	$(LOCK) --upgrade pyproject.toml --group dev --constraint requirements/run.txt \
+		--constraint requirements/build.txt --output-file requirements/dev.txt
+	$(LOCK) --upgrade --resolution lowest-direct pyproject.toml --group build --group test \
+		--output-file requirements/lowest.txt
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url
+
+.PHONY: clean
+clean: ## Remove everything that make installed or built
+	rm -rf $(VENV) .venv-lowest .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist dev/render/node_modules
+
+##@ Release
+
+.PHONY: package
+package: $(VENV)/dev ## Build the Python package
+	$(BIN)/python -m hatchling build
+
+.PHONY: chart-package
+chart-package: $(VENV)/dev $(HELM) ## Pack the chart into dist/, reproducibly
+	mkdir -p dist
+	$(BIN)/python -m dev.chart.package $(HELM) dist $(or $(SOURCE_DATE_EPOCH),$(EPOCH))
+
+.PHONY: release-notes
+release-notes: $(VENV)/dev ## Check that TAG=vX.Y.Z can be released; write dist/notes.md
+	mkdir -p dist
+	$(BIN)/python -m dev.release "$(TAG)" > dist/notes.md
+
+.PHONY: workflows-lint
+workflows-lint: $(VENV)/dev $(ACTIONLINT) ## Check the GitHub workflows, offline; needs Go
+	$(ACTIONLINT) .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet --persona=pedantic .github
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+
+##@ Tools of the tests
 
 .PHONY: chart-tools
-chart-tools: $(HELMS:%=$(TOOLS)/helm-%/helm) $(OPERATORS:%=$(TOOLS)/prometheus-operator-%) ## Build what the chart's tests need, with Go
+chart-tools: $(HELMS) $(OPERATORS) ## Build both Helms and fetch the Prometheus operator's CRDs; needs Go
+
+.PHONY: compose-tools
+compose-tools: $(COMPOSE) ## Build the part of Docker Compose that reads compose.yaml; needs Go
+
+.PHONY: cluster-tools
+cluster-tools: chart-tools $(CONTROL_PLANE) ## Build a Kubernetes control plane; needs Go and 16 minutes of CPU
+
+.PHONY: render
+render: dev/render/node_modules/.package-lock.json ## Install Grafana's published components; needs npm
+
+dev/render/node_modules/.package-lock.json: dev/render/package-lock.json
+	npm ci --silent --prefix dev/render
+	@touch $@
 
 $(TOOLS)/helm-%/helm:
 	CGO_ENABLED=0 GOBIN=$(@D) go install helm.sh/helm/$(firstword $(subst ., ,$*))/cmd/helm@$*
 
-# The definitions of the Prometheus operator's kinds come with the source of its module.
+# The CRDs come with the source of the operator's module.
 $(TOOLS)/prometheus-operator-%:
 	mkdir -p $@.new
 	install -m 644 "$$(go mod download -json github.com/prometheus-operator/prometheus-operator@$* \
 		| sed -n 's/^\t"Dir": "\(.*\)",$$/\1/p')"/example/prometheus-operator-crd/*.yaml $@.new
 	mv $@.new $@
 
-.PHONY: chart-package
-chart-package: $(VENV)/dev $(TOOLS)/helm-$(HELM)/helm ## Pack the Helm chart into dist/, the same bytes for the same commit
-	mkdir -p dist
-	$(BIN)/python -m dev.chart.package $(TOOLS)/helm-$(HELM)/helm dist \
-		$(or $(SOURCE_DATE_EPOCH),$(EPOCH))
+$(TOOLS)/compose-go-%/cmd:
+	CGO_ENABLED=0 GOBIN=$(@D) go install github.com/compose-spec/compose-go/v2/cmd@$*
 
-KUBERNETES := $(shell sed -n 's|^\tk8s.io/kubernetes \(v[^ ]*\).*|\1|p' dev/cluster/go.mod)
-CONTROL_PLANE := $(TOOLS)/kubernetes-$(KUBERNETES)
-
-.PHONY: cluster-tools
-cluster-tools: chart-tools $(CONTROL_PLANE) ## Build API server and controllers of Kubernetes, with Go and much time
+$(TOOLS)/actionlint-%/actionlint:
+	GOBIN=$(@D) go install github.com/rhysd/actionlint/cmd/actionlint@$*
 
 $(CONTROL_PLANE):
 	CGO_ENABLED=0 GOBIN=$@.new go -C dev/cluster install -trimpath \
 		-ldflags="-s -w -X k8s.io/component-base/version.gitVersion=$(KUBERNETES)" tool
 	mv $@.new $@
 
-.PHONY: cluster-test
-cluster-test: $(VENV)/dev ## Install the chart in a control plane of Kubernetes; needs cluster-tools and etcd-server
-	$(BIN)/python -m pytest -m cluster tests/cluster $(ARGS)
-
-.PHONY: mutants
-mutants: $(VENV)/dev ## See that the tests of dashboard and rules catch mistakes
-	$(BIN)/python -m dev.mutants $(ARGS)
-
-COMPOSE_GO := v2.16.2
-
-.PHONY: compose-tools
-compose-tools: $(TOOLS)/compose-go-$(COMPOSE_GO)/cmd ## Build what the tests of compose.yaml need, with Go
-
-# The part of Docker Compose that reads such files.
-$(TOOLS)/compose-go-%/cmd:
-	CGO_ENABLED=0 GOBIN=$(@D) go install github.com/compose-spec/compose-go/v2/cmd@$*
-
-# What the image says about itself. The time is the commit's, so that the same commit gives the same image.
-ENGINE ?= docker
-IMAGE ?= pin-exporter
-VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' pin_exporter/__init__.py)
-SOURCE = $(shell sed -n 's/^Repository = "\(.*\)"/\1/p' pyproject.toml)
-REVISION = $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)
-EPOCH = $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
-CREATED = $(or $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null),unknown)
-
-.PHONY: image
-image: ## Build the container image with Docker, or with ENGINE=podman
-	$(ENGINE) build --tag $(IMAGE) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
-		--build-arg SOURCE=$(SOURCE) --build-arg SOURCE_DATE_EPOCH=$(EPOCH) \
-		--build-arg CREATED=$(CREATED) $(ARGS) .
-
-.PHONY: image-test
-image-test: $(VENV)/dev ## Build the image on a stand-in for its base and run it; needs root, buildah, runc, podman
-	$(BIN)/python -m pytest -m image tests/image $(ARGS)
-
-.PHONY: picture
-picture: dev/render/node_modules/.package-lock.json ## Draw the picture anew from PROMETHEUS=http://…, which has scraped `make run`
-	node dev/render/picture.mjs --dashboard grafana/dashboard.json --prometheus $(PROMETHEUS) \
-		--var price=0.004 --from now-1h --to now --width 1400 --theme dark --output grafana/dashboard.png
-
-# Grafana's own code, for who has Node.js: what tests and the picture look at the dashboard with.
-.PHONY: render
-render: dev/render/node_modules/.package-lock.json
-
-dev/render/node_modules/.package-lock.json: dev/render/package-lock.json
-	npm ci --silent --prefix dev/render
-	@touch $@
-
-.PHONY: bench
-bench: $(VENV)/dev ## Measure speed and memory
-	$(BIN)/python -m tests.bench $(ARGS)
-
-.PHONY: soak
-soak: $(VENV)/dev ## Run real processes for ten minutes under faults, and watch their memory
-	$(BIN)/python -m tests.bench.soak $(ARGS)
-
-SECONDS ?= 600
-
-.PHONY: fuzz
-fuzz: $(VENV)/dev ## Make up files and answers for ten minutes, or SECONDS, and see that no traceback comes of them
-	$(BIN)/python -m tests.fuzz --seconds=$(SECONDS) $(ARGS)
-
-ACTIONLINT := $(TOOLS)/actionlint-v1.7.12/actionlint
-
-.PHONY: workflows-lint
-workflows-lint: $(VENV)/dev $(ACTIONLINT) ## Check the workflows of GitHub, without asking GitHub
-	$(ACTIONLINT) .github/workflows/*.yml
-	$(BIN)/zizmor --offline --quiet --persona=pedantic .github
-	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
-
-$(TOOLS)/actionlint-%/actionlint:
-	GOBIN=$(@D) go install github.com/rhysd/actionlint/cmd/actionlint@$*
-
-.PHONY: package
-package: $(VENV)/dev ## Build the package from which pip installs
-	$(BIN)/python -m hatchling build
-
-.PHONY: release-notes
-release-notes: $(VENV)/dev ## Check that TAG, such as v1.2.3, can be released, and write dist/notes.md
-	mkdir -p dist
-	$(BIN)/python -m dev.release "$(TAG)" > dist/notes.md
-
-.PHONY: lock
-lock: $(VENV)/dev ## Make the locks anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--upgrade pyproject.toml --output-file requirements/run.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--upgrade --group build --output-file requirements/build.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--upgrade pyproject.toml --group dev --constraint requirements/run.txt --constraint requirements/build.txt \
-		--output-file requirements/dev.txt
-
-.PHONY: clean
-clean: ## Remove what the targets made
-	rm -rf $(VENV) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist dev/render/node_modules
-
 $(VENV)/python:
-	@test -n "$(PYTHON)" || { echo "make: no Python from 3.11 on was found; name one: make PYTHON=/usr/bin/python3.12" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11+ found; name one: make PYTHON=/usr/bin/python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
 $(VENV)/run: $(VENV)/python requirements/run.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/$(PIP) --require-hashes -r requirements/run.txt
 	@touch $@
 
 $(VENV)/dev: $(VENV)/run requirements/dev.txt pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/$(PIP) --require-hashes -r requirements/dev.txt
+	$(BIN)/$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-lowest/ready: requirements/lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/$(PIP) --require-hashes -r $<
+	.venv-lowest/bin/$(PIP) --no-deps --no-build-isolation .
 	@touch $@

@@ -24,12 +24,12 @@ from pin_exporter.api.proxy_tls import Route
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.web import create_app
 from pin_exporter.config.accounts import Account
+from pin_exporter.metrics.account import account_renderer
 from pin_exporter.metrics.exporter import LOG_EVENTS
 from pin_exporter.polling.manager import PollerManager
 from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.pages import Pages
 from pin_exporter.status.routes import status_routes
-from pin_exporter.toolkit.exposition.renderer import Renderer
 from pin_exporter.toolkit.logs import configure_logging
 from tests.support.clocks import FakeClock
 from tests.support.samples import account_at
@@ -121,9 +121,7 @@ HOSTILE: dict[str, Behaviour] = {
     ),
     "reset": then_reset(message("200 OK", BOTH.encode(), length=999)),
     "silence": silence,
-    "percent": told("400 Bad Request", f"signature of {quote(BOTH, safe='')} {quote(quote(BOTH)).lower()}"),
-    "broken-by-lines": told("400 Bad Request", "\\n".join(BOTH)),
-    "broken-by-nothing": told("500 No", "\\u0000".join(API_KEY) + "\u200b".join(SECRET_KEY)),
+    "percent": told("400 Bad Request", f"signature of {quote(BOTH, safe='')} {quote(BOTH).lower()}"),
     "host": answer("302 Found", b"", f"Location: http://{SECRET_KEY}.evil.test/"),
     "user": answer("302 Found", b"", f"Location: https://{SECRET_KEY}@login.test/"),
     "percent-host": answer("302 Found", b"", f"Location: https://{quote(SECRET_KEY, safe='')}.test/"),
@@ -215,7 +213,7 @@ class FailingRun:
     async def _read_pages(self, when: str) -> None:
         assert self.exporter is not None
         app = create_app(
-            Renderer(self.exporter.snapshots, CollectorRegistry(), self.clock.elapsed),
+            account_renderer(self.exporter.snapshots, CollectorRegistry(), self.clock.elapsed),
             telemetry_path="/metrics",
             unready=self.exporter.unready,
             problems=lambda: (),

@@ -10,8 +10,8 @@ from dev.grafana.thresholds import threshold
 from pin_exporter.api.model import Phase
 
 _LIMIT: Final = per_account("max", series("size_limit_bytes"))
-_LEVEL: Final = f"{threshold('limit_level_ratio')} * {_LIMIT}"
-_FORECAST: Final = f"predict_linear({SIZE}[7d], {threshold('limit_forecast_seconds')})"
+_LEVEL: Final = f"{threshold('size_limit_level_ratio')} * {_LIMIT}"
+_FORECAST: Final = f"predict_linear({SIZE}[7d], {threshold('size_limit_forecast_seconds')})"
 # A range, because a single moment a day ago may be one at which the exporter was being replaced.
 _WATCHED_FOR_A_DAY: Final = f"present_over_time({SIZE}[1d] offset 1d)"
 
@@ -28,8 +28,8 @@ def _pins(phase: Phase, *matchers: str, by: Sequence[str] = ()) -> str:
 
 DATA_ALERTS: Final = (
     Alert(
-        "AIOZPinOutOfMoney",
-        f"{_pins(Phase.REMOVED, _OUT_OF_MONEY)} > {threshold('out_of_money_pins')}",
+        "AIOZPinBalanceExhausted",
+        f"{_pins(Phase.REMOVED, _OUT_OF_MONEY)} > {threshold('balance_exhausted_pins')}",
         "5m",
         Severity.CRITICAL,
         '{{ $value | printf "%.0f" }} pins of account {{ $labels.account }} were dropped for lack of funds',
@@ -65,9 +65,9 @@ DATA_ALERTS: Final = (
         "take very long; a CID that nobody provides is never found.",
     ),
     Alert(
-        "AIOZPinNothingNew",
+        "AIOZPinNoNewPins",
         f"time() - {per_account('max', series('newest_pin_timestamp_seconds'))} > "
-        f"{threshold('nothing_new_seconds')}",
+        f"{threshold('no_new_pins_seconds')}",
         "15m",
         Severity.WARNING,
         "Nothing was pinned in account {{ $labels.account }} for {{ $value | humanizeDuration }}",
@@ -75,7 +75,7 @@ DATA_ALERTS: Final = (
         "pinned them may have stopped.",
     ),
     Alert(
-        "AIOZPinLimitSoon",
+        "AIOZPinSizeLimitNearing",
         f"({_FORECAST} > {_LIMIT} and {SIZE} > {_LEVEL} and {_WATCHED_FOR_A_DAY}) or {SIZE} >= {_LIMIT}",
         "1h",
         Severity.WARNING,

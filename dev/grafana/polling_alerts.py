@@ -32,6 +32,7 @@ _REQUESTS: Final = f"sum without (operation, code) (increase({_FOR_TOTALS}[15m])
 _OF_NEWEST_REQUESTS: Final = f"{_OLD_FILES} > 0 or {_OLD_FILES} and {_SAME_ACCOUNT} {_REQUESTS} > 0"
 _UNCOUNTED: Final = per_account("max", f"abs({series('inventory_unaccounted_files')})")
 _UNREADABLE: Final = per_account("max", series("inventory_malformed_pins"))
+_TOLERATED_MISMATCH: Final = threshold("count_mismatch_files")
 _CODE_429: Final = 'code="429"'
 # Polls that are an hour apart, and scrapes between them, never leave this window empty: a share of nothing is
 # no number, and an alert on it would end and begin anew with each poll.
@@ -127,22 +128,23 @@ POLLING_ALERTS: Final = (
     ),
     Alert(
         "AIOZPinDataStale",
-        _older_than("stale_intervals"),
+        _older_than("stale_warning_intervals"),
         "2m",
         Severity.WARNING,
-        "Data of account {{ $labels.account }} are stale: no {{ $labels.collector }} poll succeeds",
-        "The last success of the {{ $labels.collector }} is {{ $value | humanizeDuration }} ago. Unless "
-        "stale_after is set to more, the data are shown no longer, and alerts on them cannot fire. "
-        "aiozpin_poll_failures_total names the reason.",
+        "The {{ $labels.collector }} data of account {{ $labels.account }} are stale",
+        "The last successful {{ $labels.collector }} poll was {{ $value | humanizeDuration }} ago. The "
+        "exporter drops data older than stale_after, and then alerts on the data cannot fire. "
+        "aiozpin_poll_failures_total has the reason.",
     ),
     Alert(
-        "AIOZPinDataVeryStale",
-        _older_than("very_stale_intervals"),
+        "AIOZPinDataStale",
+        _older_than("stale_critical_intervals"),
         "2m",
         Severity.CRITICAL,
-        "Account {{ $labels.account }} goes unwatched: no {{ $labels.collector }} poll succeeded for long",
-        "The last success of the {{ $labels.collector }} is {{ $value | humanizeDuration }} ago. Whether "
-        "anything is lost in the meantime, nobody knows. aiozpin_poll_failures_total names the reason.",
+        "The {{ $labels.collector }} data of account {{ $labels.account }} are stale",
+        "The last successful {{ $labels.collector }} poll was {{ $value | humanizeDuration }} ago. The "
+        "account is not being monitored: data loss would go unnoticed. aiozpin_poll_failures_total has the "
+        "reason.",
     ),
     Alert(
         "AIOZPinCredentialsRejected",
@@ -159,7 +161,7 @@ POLLING_ALERTS: Final = (
         "it belongs elsewhere, or it may not list pins. No data come until there is a good one.",
     ),
     Alert(
-        "AIOZPinFilesUnreadable",
+        "AIOZPinCredentialFilesUnreadable",
         per_account(
             "max",
             f"last_over_time(({_OF_NEWEST_REQUESTS})[30h:10m]) and {_SAME_ACCOUNT} {series('up')}",
@@ -195,8 +197,8 @@ POLLING_ALERTS: Final = (
         "size are right.",
     ),
     Alert(
-        "AIOZPinCountsDisagree",
-        f"{_UNCOUNTED} > {threshold('uncounted_files')} or {_UNREADABLE} > {threshold('uncounted_files')}",
+        "AIOZPinCountMismatch",
+        f"{_UNCOUNTED} > {_TOLERATED_MISMATCH} or {_UNREADABLE} > {_TOLERATED_MISMATCH}",
         "1h",
         Severity.WARNING,
         '{{ $value | printf "%.0f" }} pins of account {{ $labels.account }} are reported and not counted, or '

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
+from pin_exporter.metrics import EXPORTER_PREFIX, PREFIX
+from pin_exporter.metrics.account import ACCOUNT_FAMILIES, ACCOUNT_LABEL
 from pin_exporter.metrics.exporter import ExporterMetrics
-from pin_exporter.metrics.families import ACCOUNT_FAMILIES
-from pin_exporter.toolkit.exposition.family import EXPORTER_PREFIX, PREFIX, Family, Type
+from pin_exporter.polling.snapshot import AccountSnapshot
+from pin_exporter.toolkit.exposition.family import Family, Type
 
 EXPORTER: Final = ("cluster", "namespace", "job", "instance")
 """What one exporter is told by. Prometheus leaves out those labels that a target does not have."""
@@ -44,8 +46,8 @@ def known_series() -> Mapping[str, tuple[str, ...]]:
     return {**dict.fromkeys(_ON_LINUX, ()), **of_process, **ours}
 
 
-def _series_of(family: Family) -> list[tuple[str, tuple[str, ...]]]:
-    labels = ("account", *family.labels)
+def _series_of(family: Family[AccountSnapshot]) -> list[tuple[str, tuple[str, ...]]]:
+    labels = (ACCOUNT_LABEL, *family.labels)
     suffixes = _HISTOGRAM_SUFFIXES.get(family.type, ("",))
     return [(family.name + suffix, (*labels, "le") if suffix == "_bucket" else labels) for suffix in suffixes]
 

@@ -61,14 +61,14 @@ RULE_MUTANTS: Final = (
     Mutant(
         "a backup alert for everybody",
         "thresholds.py",
-        '"nothing_new_seconds", "Inf"',
-        '"nothing_new_seconds", "86400"',
+        '"no_new_pins_seconds", "Inf"',
+        '"no_new_pins_seconds", "86400"',
     ),
     Mutant(
         "critical before warning",
         "thresholds.py",
-        '"very_stale_intervals", "12"',
-        '"very_stale_intervals", "2"',
+        '"stale_critical_intervals", "12"',
+        '"stale_critical_intervals", "2"',
     ),
     Mutant("stuck too soon", "thresholds.py", '"stuck_seconds", "604800"', '"stuck_seconds", "6048"'),
     Mutant(

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from pin_exporter.toolkit.files import open_plain
 from pin_exporter.toolkit.log_throttle import LogThrottle
 from pin_exporter.toolkit.logs import EventLogger
-from pin_exporter.toolkit.redaction import may_hold, redacted, secrets_among
+from pin_exporter.toolkit.redaction import may_contain, redacted
 
 _log = EventLogger(__name__)
 
@@ -39,17 +39,15 @@ class Credentials:
 
     def redact(self, text: str) -> str:
         """Return text from outside without any secret, in case the server echoes one."""
-        return redacted(
-            text, secrets_among([*self._keys(), *(other.get_secret_value() for other in self.others)])
-        )
+        return redacted(text, [*self._keys(), *(other.get_secret_value() for other in self.others)])
 
     def redact_keys(self, text: str) -> str:
         """Return text of a pin without either key. A proxy's password may be an ordinary word and stays."""
-        return redacted(text, secrets_among(self._keys()))
+        return redacted(text, self._keys())
 
     def may_occur_in(self, body: bytes | bytearray) -> bool:
         """Return whether either key may be in JSON from outside."""
-        return may_hold(body, secrets_among(self._keys()))
+        return may_contain(body, self._keys())
 
     def _keys(self) -> tuple[str, str]:
         return self.api_key.get_secret_value(), self.secret_key.get_secret_value()

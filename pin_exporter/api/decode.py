@@ -10,9 +10,9 @@ import msgspec
 
 from pin_exporter.api.errors import MalformedError, TooLargeError
 from pin_exporter.api.model import Metadata, Page, Pin, Totals
+from pin_exporter.toolkit.display_text import one_line
 
 _Row = TypeVar("_Row")
-_MESSAGE_LENGTH: Final = 200
 _MAX_ROWS: Final = 20_000
 _MAX_ESCAPES: Final = 200_000
 _MAX_COMMAS: Final = 20 * _MAX_ROWS
@@ -72,13 +72,6 @@ def error_message(body: bytes | bytearray, redact: Callable[[str], str] = str) -
     except _UNREADABLE:
         return None
     return one_line(redact(envelope.message)) if isinstance(envelope.message, str) else None
-
-
-def one_line(text: str) -> str:
-    """Return text from outside as at most 200 printable characters on one line."""
-    printable = "".join(char if char.isprintable() else " " for char in text[: 4 * _MESSAGE_LENGTH])
-    joined = " ".join(printable.split())
-    return joined if len(joined) <= _MESSAGE_LENGTH else joined[: _MESSAGE_LENGTH - 1] + "…"
 
 
 def redact_page(page: Page, redact: Callable[[str], str]) -> Page:

@@ -12,7 +12,7 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 
 from pydantic import SecretStr
 
-from pin_exporter.toolkit.files import open_plain
+from pin_exporter.toolkit.files import Signature, open_plain, signature
 
 DIRECT: Final = "direct"
 """The value of proxy_url for no proxy, whatever the environment says."""
@@ -32,9 +32,9 @@ class TlsFiles:
     client_cert_file: Path | None = None
     client_key_file: Path | None = None
 
-    def signature(self) -> tuple[object, ...]:
+    def signature(self) -> Signature:
         """Return a value that changes as soon as one of the files is changed or replaced."""
-        return tuple(_state(path) for _, path in self._configured())
+        return signature(path for _, path in self._configured())
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield the setting and one line, without the path, for each file that cannot be used."""
@@ -155,11 +155,3 @@ def _load_certificate(context: ssl.SSLContext, certificate: Path, key: Path | No
 def _refuse_to_prompt() -> str:
     """Replace the prompt for a password that the TLS library would show on the terminal."""
     raise ValueError("the key is encrypted: use one without a password")
-
-
-def _state(path: Path) -> object:
-    try:
-        found = path.stat()
-    except (OSError, ValueError) as error:
-        return str(error)
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

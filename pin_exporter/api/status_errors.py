@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 from urllib.parse import urlsplit
 
-from pin_exporter.api.decode import error_message, one_line
+from pin_exporter.api.decode import error_message
 from pin_exporter.api.errors import (
     ClientError,
     ForbiddenError,
@@ -20,6 +20,7 @@ from pin_exporter.api.errors import (
     ServerError,
     UnauthorizedError,
 )
+from pin_exporter.toolkit.display_text import one_line
 from pin_exporter.toolkit.redaction import REDACTED
 
 _MAX_HEADERS: Final = 100

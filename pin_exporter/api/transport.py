@@ -13,9 +13,9 @@ from urllib.request import getproxies_environment
 import httpx
 
 from pin_exporter import __version__
-from pin_exporter.api.decode import one_line
 from pin_exporter.api.pool import MAX_CONNECTIONS, Pool
 from pin_exporter.api.proxy_tls import Route
+from pin_exporter.toolkit.display_text import one_line
 from pin_exporter.toolkit.errors import SettingsError
 
 _LIMITS: Final = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=20)

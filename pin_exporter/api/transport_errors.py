@@ -6,8 +6,8 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 
-from pin_exporter.api.decode import one_line
 from pin_exporter.api.errors import ConnectionFailedError, PollError, RequestTimeoutError, TlsError
+from pin_exporter.toolkit.display_text import one_line
 
 _CA: Final = "set ca_file to the certificate of the CA that signed it"
 _EXPIRED: Final = "it is expired or not yet valid: have it renewed, and check this machine's clock"

@@ -9,17 +9,17 @@ from pathlib import Path
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.web import create_app
 from pin_exporter.config.accounts import Account
+from pin_exporter.metrics.account import account_renderer
 from pin_exporter.metrics.exporter import ExporterMetrics
 from pin_exporter.polling.manager import PollerManager
 from pin_exporter.polling.watchdog import Watchdog
 from pin_exporter.status.pages import Pages
 from pin_exporter.status.routes import status_routes
 from pin_exporter.toolkit.clock import SystemClock
-from pin_exporter.toolkit.exposition.renderer import Renderer
 from pin_exporter.toolkit.gc_tuning import keep_collections_short
 from pin_exporter.toolkit.logs import LogEventCounter
 from pin_exporter.toolkit.reloader import Reloader
-from pin_exporter.toolkit.sharding import ALONE, Shard
+from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard
 from pin_exporter.toolkit.web.auth import BasicAuth
 from pin_exporter.toolkit.web.config import WebConfig
 from pin_exporter.toolkit.web.config_watcher import WebConfigWatch
@@ -53,7 +53,7 @@ async def run_exporter(
     reload: Callable[[], Sequence[Account]],
     log_events: LogEventCounter | None = None,
     beside: Workers | None = None,
-    shard: Shard = ALONE,
+    shard: Shard = SINGLE_SHARD,
 ) -> None:
     """Poll the accounts and serve their metrics until SIGTERM or SIGINT.
 
@@ -71,7 +71,7 @@ async def run_exporter(
     async with clients:
         exporter = PollerManager(accounts, clients, clock, random.Random())
         reloader = Reloader(reload, exporter.apply_config, note)
-        exposition = Renderer(exporter.snapshots, process.registry, clock.elapsed)
+        exposition = account_renderer(exporter.snapshots, process.registry, clock.elapsed)
         liveness = Watchdog(lambda: exporter.pollers().values(), clock.elapsed)
         app = create_app(
             exposition,

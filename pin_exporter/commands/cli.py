@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from pin_exporter import __version__
+from pin_exporter import PROGRAM, __version__
 from pin_exporter.commands import healthcheck
 from pin_exporter.commands.serve import check_settings, run_as_configured
 from pin_exporter.config.dotenv import load_env_file
@@ -25,7 +25,7 @@ from pin_exporter.config.names import unknown_variable_problems
 from pin_exporter.metrics.exporter import LOG_EVENTS
 from pin_exporter.toolkit.errors import ListenError, OutputError, SettingsError
 from pin_exporter.toolkit.logs import EventLogger, configure_logging
-from pin_exporter.toolkit.output import print_error, write_text
+from pin_exporter.toolkit.output import print_error, write_standard_output
 
 _log = EventLogger("pin_exporter")
 
@@ -81,7 +81,7 @@ def _serve(parsed: argparse.Namespace) -> int:
         _fail(0, unknown_variable_problems())
         told = ", ".join(accounts) or "none belongs to this shard"
         with suppress(BrokenPipeError):  # who reads no further knows enough
-            write_text(f"the settings are good; accounts: {told}\n")
+            write_standard_output(f"the settings are good; accounts: {told}\n")
         return 0
     run_as_configured(flags)
     return 0
@@ -183,5 +183,5 @@ def _flags_of(command: str) -> list[str]:
 
 def _fail(status: int, problems: Iterable[str]) -> int:
     for problem in problems:
-        print_error(problem)
+        print_error(PROGRAM, problem)
     return status

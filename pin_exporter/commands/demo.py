@@ -61,9 +61,11 @@ def run_demo(
     url = local_url(sockets[0], web_config.scheme)
     sys.stdout.write(
         f"pin-exporter demo: {_NOTE}\n"
-        f"metrics    {url}{telemetry_path}\n"
-        f"overview   {url}/\n"
-        f"simulator  {api_url}/pinning/pins/ (controls: {api_url.removesuffix('/api')}/control/accounts)\n"
+        f"metrics      {url}{telemetry_path}\n"
+        f"status page  {url}/\n"
+        f"simulator    {api_url}/pinning/pins/\n"
+        f"control API  {api_url.removesuffix('/api')}/control/accounts\n"
+        "Press Ctrl-C to stop.\n"
     )
     sys.stdout.flush()
     uvloop.run(

@@ -5,7 +5,7 @@ from typing import Final
 
 import uvloop
 
-from pin_exporter import __version__
+from pin_exporter import PROGRAM, __version__
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.app import Web, run_exporter
 from pin_exporter.config.accounts import Account, shard_of, usable_accounts, warn_of_plain_http
@@ -33,7 +33,7 @@ def check_settings(flags: Mapping[str, object]) -> list[str]:
         raise SettingsError([*error.problems, *more]) from None
     names = [account.name for account in usable_accounts(settings, HttpClients(), shard_of(settings))]
     if _is_unguarded(settings, _web_config(settings)):
-        print_error(f"{settings.web_config_file}: {_UNGUARDED}")
+        print_error(PROGRAM, f"{settings.web_config_file}: {_UNGUARDED}")
     return names
 
 
@@ -111,7 +111,7 @@ def _is_unguarded(settings: Settings, web_config: WebConfig) -> bool:
 
 
 def _told_of(shard: Shard) -> dict[str, int]:
-    return {"shard": shard.number, "total_shards": shard.total} if shard.total > 1 else {}
+    return {"shard": shard.index, "total_shards": shard.total} if shard.total > 1 else {}
 
 
 def _tell_of_idleness(accounts: list[Account], shard: Shard) -> None:

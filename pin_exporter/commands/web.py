@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.toolkit.exposition.negotiation import accepts_gzip, choose_format
 from pin_exporter.toolkit.exposition.renderer import Renderer
 from pin_exporter.toolkit.exposition.single_flight import SingleFlight
@@ -19,7 +20,7 @@ _GZIP_LEVEL: Final = 4
 
 
 def create_app(
-    exposition: Renderer,
+    exposition: Renderer[AccountSnapshot],
     *,
     telemetry_path: str,
     unready: Callable[[], Sequence[str]],
@@ -66,7 +67,7 @@ def create_app(
     return app
 
 
-def _metrics(exposition: Renderer) -> Callable[[Request], Awaitable[Response]]:
+def _metrics(exposition: Renderer[AccountSnapshot]) -> Callable[[Request], Awaitable[Response]]:
     """Return the endpoint of the metrics. Who asks for the same at the same time shares one answer."""
     together: SingleFlight[object, bytes] = SingleFlight()
 

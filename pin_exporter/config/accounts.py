@@ -1,6 +1,6 @@
 """The accounts of a shard, each with everything that is set for it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,7 @@ from pin_exporter.config.settings import AccountSettings, Settings
 from pin_exporter.config.types import is_exposed
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.logs import EventLogger
-from pin_exporter.toolkit.sharding import Shard
+from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard, parse_shard_index
 
 _log: Final = EventLogger(__name__)
 
@@ -66,6 +66,14 @@ class Account:
 def shard_of(settings: Settings) -> Shard:
     """Return which shard this process is; without sharding, the only one."""
     return Shard(settings.shard or 0, settings.total_shards)
+
+
+def shard_of_values(values: Mapping[str, object]) -> Shard:
+    """Return the shard in settings that are not checked yet; the single one if they are invalid."""
+    try:
+        return Shard(parse_shard_index(str(values["shard"])), int(str(values["total_shards"])))
+    except (KeyError, ValueError):
+        return SINGLE_SHARD
 
 
 def accounts_of(settings: Settings, shard: Shard | None = None) -> Iterator[Account]:

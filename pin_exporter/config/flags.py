@@ -1,13 +1,12 @@
 """The command line's flags for settings: each has the setting's name, description and variable."""
 
 import argparse
-import difflib
 from collections.abc import Collection
 from typing import Any, Final
 
 from pin_exporter.config.names import flag_of, variable_of
 from pin_exporter.config.settings import Settings
-from pin_exporter.toolkit.errors import SettingsError
+from pin_exporter.toolkit.errors import SettingsError, did_you_mean
 
 FORMAT_NAMES: Final = ("prometheus", "json", "table")
 """What once can write; beginning with what it writes unless told otherwise."""
@@ -111,6 +110,5 @@ def unknown_flag(flag: str, known: Collection[str]) -> str:
         return (
             f"unknown flag {flag}: the setting is {variable_of(setting)} in the environment, not a flag here"
         )
-    close = [flag_of(setting)] if is_setting else difflib.get_close_matches(flag, known, n=1)
-    meant = f"did you mean {close[0]}?" if close else "settings without a flag are environment variables"
-    return f"unknown flag {flag}: {meant}"
+    hint = did_you_mean(flag_of(setting) if is_setting else flag, known)
+    return f"unknown flag {flag}{hint or ': settings without a flag are environment variables'}"

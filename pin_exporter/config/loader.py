@@ -1,6 +1,5 @@
 """Load the settings: flags over environment over file over defaults, and every problem in one go."""
 
-import difflib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,11 @@ from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource
 
 from pin_exporter.api.credentials import read_key_file
+from pin_exporter.config.accounts import shard_of_values
 from pin_exporter.config.checks import joint_problems
-from pin_exporter.config.names import LONGEST_NAME, flag_of, variable_of
+from pin_exporter.config.names import flag_of, variable_of
 from pin_exporter.config.settings import AccountSettings, Settings
-from pin_exporter.toolkit.errors import SettingsError
-from pin_exporter.toolkit.sharding import shard_of_values
+from pin_exporter.toolkit.errors import SettingsError, did_you_mean
 from pin_exporter.toolkit.yaml_file import ConfigFile, Place, read_config_file
 
 _KEYS: Final = ("api_key", "secret_key")
@@ -91,8 +90,7 @@ class _Sources:
         told = _TOLD.get(kind, told)
         if kind == "extra_forbidden":
             known = Settings.model_fields if len(place) == 1 else AccountSettings.model_fields
-            close = difflib.get_close_matches(str(place[-1])[:LONGEST_NAME], known, n=1)
-            told = "is not a setting" + (f": did you mean {close[0]}?" if close else "")
+            told = f"is not a setting{did_you_mean(str(place[-1]), known)}"
         elif place == ("accounts",):
             told = "must be a list, whose entries begin with `- name:`"
         told = told.removeprefix("Value error, ").replace("Input should be", "must be")

@@ -1,14 +1,12 @@
 """What a setting is called as a flag and as a variable, and which variables are misspelt."""
 
-import difflib
 import os
 import re
 from typing import Final
 
 from pin_exporter.config.settings import ENV_PREFIX, Settings
+from pin_exporter.toolkit.errors import did_you_mean
 
-LONGEST_NAME: Final = 80
-"""Of a longer name, no more is compared with those that there are."""
 _PLAIN_FLAGS: Final = {"shard": "--shard", "total_shards": "--total-shards"}
 _SERVICE_VARIABLE: Final = re.compile(r"_SERVICE_HOST|_SERVICE_PORT(_\w+)?|_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?")
 
@@ -45,10 +43,10 @@ def unknown_variable_problems() -> list[str]:
     """Return a line for each environment variable with our prefix that sets nothing."""
     problems = []
     for variable in unknown_variables():
-        name = variable.removeprefix(ENV_PREFIX).lower()[:LONGEST_NAME]
-        close = difflib.get_close_matches(name, Settings.model_fields, n=1)
-        meant = f": did you mean {variable_of(close[0])}?" if close else ""
-        problems.append(f"{variable}: is not a setting and has no effect{meant}")
+        name = variable.removeprefix(ENV_PREFIX)
+        known = [field.upper() for field in Settings.model_fields]
+        hint = did_you_mean(name, known, prefix=ENV_PREFIX)
+        problems.append(f"{variable}: is not a setting and has no effect{hint}")
     return problems
 
 

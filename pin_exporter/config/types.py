@@ -10,7 +10,7 @@ from pydantic_settings import NoDecode
 
 from pin_exporter.api.credentials import checked_key
 from pin_exporter.api.proxy_tls import DIRECT
-from pin_exporter.toolkit.sharding import ORDINAL_PATTERN, ordinal
+from pin_exporter.toolkit.sharding import SHARD_INDEX_PATTERN, parse_shard_index
 from pin_exporter.toolkit.units import parse_duration, parse_size
 
 DEFAULT_BASE_URL: Final = "https://api.aiozpin.network/api"
@@ -111,7 +111,7 @@ def _check_size(value: Any) -> int:
 
 
 def _check_shard(value: object) -> int:
-    return ordinal(str(value))
+    return parse_shard_index(str(value))
 
 
 def _lower(value: object) -> object:
@@ -160,7 +160,7 @@ TelemetryPath = Annotated[str, BeforeValidator(_check_telemetry_path), _form(_PA
 ShardNumber = Annotated[
     int,
     BeforeValidator(_check_shard),
-    _form(rf"\s*{ORDINAL_PATTERN}\s*", type=["integer", "string"], minimum=0),
+    _form(rf"\s*{SHARD_INDEX_PATTERN}\s*", type=["integer", "string"], minimum=0),
 ]
 TotalShards = Annotated[int, Field(ge=1, le=10_000)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]

@@ -6,11 +6,11 @@ from typing import Final
 
 from pin_exporter.doctor.cost_checks import cost_of
 from pin_exporter.doctor.evidence import Evidence
-from pin_exporter.doctor.findings import Suggestion, counted
+from pin_exporter.doctor.findings import Suggestion
 from pin_exporter.doctor.limit_checks import is_trial, page_rows
 from pin_exporter.doctor.rate_headers import requests_per_minute
 from pin_exporter.polling.schedule import PollSchedule
-from pin_exporter.toolkit.display_text import duration_text
+from pin_exporter.toolkit.units import counted, format_duration
 
 _SMALLEST_PAGE: Final = 10
 _LARGEST_PAGE: Final = 5_000
@@ -57,7 +57,7 @@ def _page_size(evidence: Evidence) -> Iterator[Suggestion]:
     larger = _larger_page(evidence)
     now, then = cost_of(evidence, setup.page_size), cost_of(evidence, larger)
     if now and then and larger > setup.page_size and now.interval > max(setup.poll_interval, then.interval):
-        often, rarely = duration_text(then.interval), duration_text(now.interval)
+        often, rarely = format_duration(then.interval), format_duration(now.interval)
         why = f"larger pages are honoured: an inventory every {often}, not {rarely}"
         yield Suggestion("page_size", larger, why)
 

@@ -7,9 +7,10 @@ from typing import Final
 
 from pin_exporter.api.model import Phase, Pin, is_balance_exhausted
 from pin_exporter.doctor.evidence import Evidence
-from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
+from pin_exporter.doctor.findings import Finding, note, ok, problem
 from pin_exporter.doctor.reply import Purpose, Reply
 from pin_exporter.doctor.row_checks import phase
+from pin_exporter.toolkit.units import counted
 
 _ENDS: Final = (Purpose.PINNED, Purpose.PINNED_LATER)
 _LOST: Final = "lost"

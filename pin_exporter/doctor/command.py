@@ -10,8 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from pin_exporter.api.client import PinClient
-from pin_exporter.api.credentials import Credentials
-from pin_exporter.api.decode import one_line
+from pin_exporter.api.credentials import Credentials, ReloadingCredentials
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.config.accounts import Account, accounts_of
@@ -24,8 +23,9 @@ from pin_exporter.doctor.network import look_at_path
 from pin_exporter.doctor.plan import MAX_REQUESTS
 from pin_exporter.doctor.report import WIDEST, as_json, as_text
 from pin_exporter.toolkit.clock import Clock, SystemClock
+from pin_exporter.toolkit.display_text import one_line
 from pin_exporter.toolkit.errors import SettingsError
-from pin_exporter.toolkit.output import check_standard_output, is_watched, write_text
+from pin_exporter.toolkit.output import check_standard_output, is_terminal, write_standard_output
 from pin_exporter.toolkit.signals import run_until_stopped
 
 _NOT_WANTED: Final = 130
@@ -58,17 +58,17 @@ def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool) -> 
     if not chosen:
         names = ", ".join(account.name for account in accounts)
         raise SettingsError([f"--account: no account is called so: the names are {names}"])
-    colour = is_watched(sys.stdout) and not os.environ.get("NO_COLOR")
+    colour = is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
     width = shutil.get_terminal_size((WIDEST, 0)).columns
 
     def tell(diagnosis: Diagnosis) -> None:
         if not json:
-            write_text(as_text(diagnosis, colour=colour, width=width))
+            write_standard_output(as_text(diagnosis, colour=colour, width=width))
 
     try:
         diagnoses = run_until_stopped(_examined(chosen, tell))
         if json:
-            write_text(as_json(diagnoses))
+            write_standard_output(as_json(diagnoses))
     except BrokenPipeError:
         return _NOT_WANTED
     return int(any(diagnosis.problems for diagnosis in diagnoses))
@@ -83,7 +83,7 @@ async def _examined(accounts: Sequence[Account], tell: Callable[[Diagnosis], Non
             try:
                 diagnoses.append(await examined(account, clients, clock, _progress(account.name)))
             finally:
-                if is_watched(sys.stderr):
+                if is_terminal(sys.stderr):
                     sys.stderr.write("\r\x1b[K")
                     sys.stderr.flush()
             tell(diagnoses[-1])
@@ -93,8 +93,17 @@ async def _examined(accounts: Sequence[Account], tell: Callable[[Diagnosis], Non
 async def examined(
     account: Account, clients: HttpClients, clock: Clock, progress: Callable[[int], None]
 ) -> Diagnosis:
-    """Examine one account. Raises SettingsError for a URL that cannot be used."""
-    credentials = account.credentials.current
+    """Examine one account. Raises SettingsError for a key or a URL that cannot be used."""
+    try:
+        credentials = ReloadingCredentials(
+            account.api_key,
+            account.secret_key,
+            account=account.name,
+            elapsed=clock.elapsed,
+            others=account.route.secrets(),
+        )
+    except ValueError as error:
+        raise SettingsError([f"account {account.name}: {error}"]) from None
     timeout = min(account.request_timeout, MAX_TIMEOUT_SECONDS)
     timeouts = Timeouts(timeout, account.connect_timeout, account.read_timeout)
     pool = clients.for_url(account.base_url, account.route)
@@ -149,7 +158,7 @@ def _safe(diagnosis: Diagnosis, redact: Callable[[str], str]) -> Diagnosis:
 
 def _progress(account: str) -> Callable[[int], None]:
     """Return what shows on a terminal how far the examination is, and nowhere else."""
-    if not is_watched(sys.stderr):
+    if not is_terminal(sys.stderr):
         return lambda _: None
 
     def show(requests: int) -> None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from statistics import median
 
 from pin_exporter.doctor.evidence import Evidence
-from pin_exporter.doctor.findings import Finding, counted, note, ok
+from pin_exporter.doctor.findings import Finding, note, ok
 from pin_exporter.doctor.limit_checks import page_rows, plain_pages
 from pin_exporter.inventory.walk import MIN_OVERLAP
 from pin_exporter.polling.schedule import PollSchedule
-from pin_exporter.toolkit.display_text import duration_text, size_text
+from pin_exporter.toolkit.units import counted, format_duration, format_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,15 @@ def check_cost(evidence: Evidence) -> Iterator[Finding]:
     if cost is None:
         return
     setup = evidence.setup
-    totals_every, every = duration_text(setup.poll_interval), duration_text(cost.interval)
+    totals_every, every = format_duration(setup.poll_interval), format_duration(cost.interval)
     yield ok(
         "walk",
         f"an inventory of {cost.files} files takes {counted(cost.requests, 'request')} of {cost.page_rows} "
-        f"rows, about {duration_text(cost.seconds)} and {size_text(cost.body_bytes)}",
+        f"rows, about {format_duration(cost.seconds)} and {format_size(cost.body_bytes)}",
     )
     told = (
         f"totals every {totals_every}, inventories every {every}, which go stale after "
-        f"{duration_text(cost.stale_after)}"
+        f"{format_duration(cost.stale_after)}"
     )
     if cost.interval > setup.poll_interval:
         action = "it takes more requests than half of requests_per_minute allows in one interval"

@@ -51,8 +51,3 @@ def note(check: str, what: str, action: str) -> Finding:
 def problem(check: str, what: str, action: str) -> Finding:
     """Return a finding that needs to be put right."""
     return Finding(check, Mark.PROBLEM, what, action)
-
-
-def counted(number: int, unit: str) -> str:
-    """Return a number with its unit, in the plural unless it is 1."""
-    return f"{number} {unit}{'' if number == 1 else 's'}"

@@ -5,8 +5,9 @@ from typing import Final, NamedTuple
 
 from pin_exporter.api.errors import PAGE_SIZE_REJECTIONS
 from pin_exporter.doctor.evidence import Evidence, is_plain
-from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
+from pin_exporter.doctor.findings import Finding, note, ok, problem
 from pin_exporter.doctor.reply import Purpose, Reply
+from pin_exporter.toolkit.units import counted
 
 _DOCUMENTED_DEFAULT: Final = 10
 

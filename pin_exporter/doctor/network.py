@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from pin_exporter.api.decode import one_line
 from pin_exporter.doctor.evidence import NetworkPath
 from pin_exporter.doctor.reply import authority
 from pin_exporter.toolkit.clock import Clock
+from pin_exporter.toolkit.display_text import one_line
 
 _MAX_ADDRESSES: Final = 6
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}

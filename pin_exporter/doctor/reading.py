@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from pin_exporter.api.decode import decode_page, error_message, one_line, redact_page
+from pin_exporter.api.decode import decode_page, error_message, without_keys
 from pin_exporter.api.errors import MalformedError, PollError, TooLargeError
 from pin_exporter.api.model import Page
 from pin_exporter.api.status_errors import retry_after_seconds
 from pin_exporter.doctor.rate_headers import is_rate_header
 from pin_exporter.doctor.reply import Reply, Shape, authority
+from pin_exporter.toolkit.display_text import one_line
 from pin_exporter.toolkit.redaction import REDACTED
 
 _KNOWN_HEADERS: Final = frozenset(

@@ -9,7 +9,8 @@ from typing import Any, Final
 import yaml
 
 from pin_exporter.doctor.diagnosis import Diagnosis
-from pin_exporter.doctor.findings import Finding, Mark, Suggestion, counted
+from pin_exporter.doctor.findings import Finding, Mark, Suggestion
+from pin_exporter.toolkit.units import counted
 
 _COLOURS: Final = {Mark.OK: "32", Mark.NOTE: "33", Mark.PROBLEM: "31"}
 _MARK_WIDTH: Final = max(map(len, Mark))

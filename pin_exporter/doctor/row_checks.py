@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from pin_exporter.api.decode import one_line
 from pin_exporter.api.model import VOCABULARIES, Phase, Pin, is_balance_exhausted, phase_of
 from pin_exporter.doctor.evidence import Evidence
-from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
+from pin_exporter.doctor.findings import Finding, note, ok, problem
 from pin_exporter.doctor.reply import Shape
+from pin_exporter.toolkit.display_text import one_line
+from pin_exporter.toolkit.units import counted
 
 _MAX_WORDS: Final = 12
 _MAX_WORD_LENGTH: Final = 64

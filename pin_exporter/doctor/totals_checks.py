@@ -5,9 +5,10 @@ from typing import Final
 
 from pin_exporter.api.model import Pin
 from pin_exporter.doctor.evidence import Evidence, totals_stood_still
-from pin_exporter.doctor.findings import AGAIN_WHEN_STILL, Finding, counted, note, ok, problem
+from pin_exporter.doctor.findings import AGAIN_WHEN_STILL, Finding, note, ok, problem
 from pin_exporter.doctor.limit_checks import cap_of
 from pin_exporter.doctor.reply import Purpose, Reply
+from pin_exporter.toolkit.units import counted
 
 _LOOK: Final = (
     "compare with the AIOZ Pin dashboard; aiozpin_inventory_unaccounted_files will show the difference"

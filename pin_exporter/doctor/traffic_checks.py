@@ -6,10 +6,11 @@ from statistics import median
 from typing import Final
 
 from pin_exporter.doctor.evidence import Evidence
-from pin_exporter.doctor.findings import Finding, counted, note, ok, problem
+from pin_exporter.doctor.findings import Finding, note, ok, problem
 from pin_exporter.doctor.limit_checks import is_trial
 from pin_exporter.doctor.rate_headers import is_rate_header
 from pin_exporter.doctor.reply import Reply, is_redirect
+from pin_exporter.toolkit.units import counted
 
 _SLOW_SECONDS: Final = 1.0
 _JITTER_SECONDS: Final = 0.5

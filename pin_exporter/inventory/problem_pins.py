@@ -6,6 +6,7 @@ from itertools import count
 from typing import Final
 
 from pin_exporter.api.model import Phase, Pin, is_balance_exhausted
+from pin_exporter.toolkit.display_text import shortened
 
 MOST_PINS: Final = 50
 MAX_TEXT_LENGTH: Final = 200
@@ -87,14 +88,10 @@ def _dated(pin: Pin) -> float | None:
 
 def _problem_pin(pin: Pin) -> ProblemPin:
     return ProblemPin(
-        id=_cut(pin.id),
-        name=pin.name and _cut(pin.name),
-        cid=pin.cid and _cut(pin.cid),
-        status=pin.status and _cut(pin.status),
+        id=shortened(pin.id, MAX_TEXT_LENGTH),
+        name=pin.name and shortened(pin.name, MAX_TEXT_LENGTH),
+        cid=pin.cid and shortened(pin.cid, MAX_TEXT_LENGTH),
+        status=pin.status and shortened(pin.status, MAX_TEXT_LENGTH),
         date_pinned=_dated(pin),
         size=pin.size,
     )
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= MAX_TEXT_LENGTH else text[: MAX_TEXT_LENGTH - 1] + "…"

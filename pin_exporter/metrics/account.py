@@ -1,175 +1,214 @@
-"""The metrics with an account's data: what was counted, and how far the count is proven.
+"""The metrics of an account: what it holds, as of the last successful poll, and how polling goes.
 
-The names are the public interface. `docs/metrics.md` describes them; a test holds both against each other.
+To add a metric, add a family here or in `polling`, and a row to `docs/metrics.md`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
+from prometheus_client import CollectorRegistry
+
 from pin_exporter.api.model import Collector, Verdict
 from pin_exporter.inventory.counter import AGE_BOUNDS, SIZE_BOUNDS, Counted, Inventory
+from pin_exporter.metrics import PREFIX
+from pin_exporter.metrics.polling import POLLING_FAMILIES
 from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.toolkit.exposition.family import (
-    PREFIX,
     Buckets,
     Family,
-    Numbers,
+    Target,
     Type,
     Value,
+    Values,
     cumulative,
     single,
 )
+from pin_exporter.toolkit.exposition.renderer import Renderer, render_textfile
+
+ACCOUNT_LABEL: Final = "account"
 
 
-def _of_counted(number: Callable[[Counted], float | None]) -> Numbers:
+def _cached(text: str, collector: Collector) -> str:
+    """Return a HELP text that also says where to see the age of the data."""
+    return f'{text} Cached since {PREFIX}last_success_timestamp_seconds{{collector="{collector}"}}.'
+
+
+def _gauge(
+    name: str, text: str, collector: Collector, values: Values[AccountSnapshot], *labels: str
+) -> Family[AccountSnapshot]:
+    text = _cached(text, collector)
+    return Family(PREFIX + name, Type.GAUGE, text, labels, values, source=collector)
+
+
+def _histogram(name: str, text: str, buckets: Callable[[Inventory], Buckets]) -> Family[AccountSnapshot]:
+    def series(snapshot: AccountSnapshot) -> Iterator[Buckets]:
+        if snapshot.counted:
+            yield buckets(snapshot.counted.inventory)
+
+    text = _cached(text, Collector.INVENTORY)
+    return Family(PREFIX + name, Type.GAUGE_HISTOGRAM, text, buckets=series, source=Collector.INVENTORY)
+
+
+def _counted(number: Callable[[Counted], float | None]) -> Values[AccountSnapshot]:
     return single(lambda snapshot: number(snapshot.counted) if snapshot.counted else None)
 
 
-def _of_inventory(values: Callable[[Inventory], Iterable[Value]]) -> Numbers:
+def _inventory(values: Callable[[Inventory], Iterable[Value]]) -> Values[AccountSnapshot]:
     return lambda snapshot: values(snapshot.counted.inventory) if snapshot.counted else ()
 
 
-def _pin_sizes(snapshot: AccountSnapshot) -> Iterator[Buckets]:
-    if snapshot.counted:
-        inventory = snapshot.counted.inventory
-        yield (), cumulative(SIZE_BOUNDS, inventory.size_counts), inventory.size
+def _pins_by_kind(inventory: Inventory) -> Iterator[Value]:
+    for kind, pins in inventory.by_kind.items():
+        pinned = "true" if kind.pinned else "false"
+        source = "cid" if kind.by_cid else "upload"
+        yield (pinned, source, "directory" if kind.directory else "file"), pins
 
 
-def _unfinished_ages(snapshot: AccountSnapshot) -> Iterator[Buckets]:
-    if snapshot.counted:
-        inventory = snapshot.counted.inventory
-        yield (), cumulative(AGE_BOUNDS, inventory.age_counts), inventory.age_sum_seconds
-
-
-def _data(name: str, text: str, collector: Collector, values: Numbers, *labels: str) -> Family:
-    """Describe a gauge with data of the account, cached from a collector's last success."""
-    return Family(name, Type.GAUGE, text, labels, values, cached=collector)
-
-
-DATA_FAMILIES: Final[Sequence[Family]] = (
-    _data(
-        PREFIX + "files",
-        "Files that the API reports for the account (totals.files), whatever their status.",
+TOTALS_FAMILIES: Final[Sequence[Family[AccountSnapshot]]] = (
+    _gauge(
+        "files",
+        "Number of files in the account as reported by the API.",
         Collector.TOTALS,
         single(lambda snapshot: snapshot.totals.files if snapshot.totals else None),
     ),
-    _data(
-        PREFIX + "size_bytes",
-        "Bytes that the API reports for the account (totals.size).",
+    _gauge(
+        "size_bytes",
+        "Size of the account in bytes as reported by the API.",
         Collector.TOTALS,
         single(lambda snapshot: snapshot.totals.size if snapshot.totals else None),
     ),
     Family(
         PREFIX + "size_limit_bytes",
         Type.GAUGE,
-        "Bytes that the account may hold, as configured; absent when not configured.",
-        (),
-        single(lambda snapshot: snapshot.size_limit_bytes),
+        "Configured size limit of the account in bytes; absent if not configured.",
+        values=single(lambda snapshot: snapshot.size_limit_bytes),
     ),
-    _data(
-        PREFIX + "pins",
-        "Distinct pins counted, by the API's own status word and by what it comes down to.",
+)
+
+INVENTORY_FAMILIES: Final[Sequence[Family[AccountSnapshot]]] = (
+    _gauge(
+        "pins",
+        "Number of pins by API status and normalized phase.",
         Collector.INVENTORY,
-        _of_inventory(lambda i: (((word, phase), held.pins) for (word, phase), held in i.by_status.items())),
+        _inventory(lambda i: ((status, held.pins) for status, held in i.by_status.items())),
         "status",
         "phase",
     ),
-    _data(
-        PREFIX + "stored_bytes",
-        "Sum of the sizes of the distinct pins counted; a pin without a size counts as 0.",
+    _gauge(
+        "stored_bytes",
+        "Total size of pins in bytes by API status and normalized phase; a pin without a size counts as 0.",
         Collector.INVENTORY,
-        _of_inventory(lambda i: (((word, phase), held.size) for (word, phase), held in i.by_status.items())),
+        _inventory(lambda i: ((status, held.size) for status, held in i.by_status.items())),
         "status",
         "phase",
     ),
-    _data(
-        PREFIX + "sub_hash_pins",
-        "Distinct pins counted, by sub_hash_status; none where the API gives none.",
+    _gauge(
+        "sub_hash_pins",
+        "Number of pins by sub_hash_status; none if the API sends no such status.",
         Collector.INVENTORY,
-        _of_inventory(lambda i: (((word,), pins) for word, pins in i.by_sub_hash_status.items())),
+        _inventory(lambda i: (((word,), pins) for word, pins in i.by_sub_hash_status.items())),
         "sub_hash_status",
     ),
-    _data(
-        PREFIX + "pins_by_kind",
-        "Distinct pins counted, by whether the API calls them pinned, how they came, and what they are.",
+    _gauge(
+        "pins_by_kind",
+        "Number of pins by whether the API reports them as pinned, by source and by kind.",
         Collector.INVENTORY,
-        _of_inventory(
-            lambda i: (
-                (
-                    (
-                        "true" if kind.pinned else "false",
-                        "cid" if kind.by_cid else "upload",
-                        "directory" if kind.directory else "file",
-                    ),
-                    pins,
-                )
-                for kind, pins in i.by_kind.items()
-            )
-        ),
+        _inventory(_pins_by_kind),
         "pinned",
         "source",
         "kind",
     ),
-    _data(
-        PREFIX + "unique_cids",
-        "Distinct CIDs among the pins counted.",
+    _gauge(
+        "unique_cids",
+        "Number of distinct CIDs among the pins.",
         Collector.INVENTORY,
-        _of_counted(lambda counted: counted.inventory.unique_cids),
+        _counted(lambda counted: counted.inventory.unique_cids),
     ),
-    _data(
-        PREFIX + "duplicate_cid_size_bytes",
-        "Bytes held by the second and later pins of a CID.",
+    _gauge(
+        "duplicate_cid_size_bytes",
+        "Total size in bytes of all pins of a CID except its first.",
         Collector.INVENTORY,
-        _of_counted(lambda counted: counted.inventory.duplicate_size_bytes),
+        _counted(lambda counted: counted.inventory.duplicate_size_bytes),
     ),
-    Family(
-        PREFIX + "pin_size_bytes",
-        Type.GAUGE_HISTOGRAM,
-        "Sizes of the distinct pins counted; a pin without a size counts as 0.",
-        buckets=_pin_sizes,
-        cached=Collector.INVENTORY,
+    _histogram(
+        "pin_size_bytes",
+        "Size of pins in bytes; a pin without a size counts as 0.",
+        lambda i: ((), cumulative(SIZE_BOUNDS, i.size_counts), i.size),
     ),
-    Family(
-        PREFIX + "unfinished_pin_age_seconds",
-        Type.GAUGE_HISTOGRAM,
-        "Ages of the pins in progress at the end of the walk, since date_pinned.",
-        buckets=_unfinished_ages,
-        cached=Collector.INVENTORY,
+    _histogram(
+        "unfinished_pin_age_seconds",
+        "Age of pins in progress in seconds, from date_pinned to the end of the inventory.",
+        lambda i: ((), cumulative(AGE_BOUNDS, i.age_counts), i.age_sum_seconds),
     ),
-    _data(
-        PREFIX + "oldest_unfinished_pin_timestamp_seconds",
-        "date_pinned of the oldest pin in progress; absent when there is none.",
+    _gauge(
+        "oldest_unfinished_pin_timestamp_seconds",
+        "Oldest date_pinned of the pins in progress, as Unix time; absent if none is in progress.",
         Collector.INVENTORY,
-        _of_counted(lambda counted: counted.inventory.oldest_unfinished_at),
+        _counted(lambda counted: counted.inventory.oldest_unfinished_at),
     ),
-    _data(
-        PREFIX + "newest_pin_timestamp_seconds",
-        "Newest date_pinned of all pins; absent when there is none.",
+    _gauge(
+        "newest_pin_timestamp_seconds",
+        "Newest date_pinned of all pins, as Unix time; absent if there are no pins.",
         Collector.INVENTORY,
-        _of_counted(lambda counted: counted.inventory.newest_at),
+        _counted(lambda counted: counted.inventory.newest_at),
     ),
-    _data(
-        PREFIX + "inventory_consistent",
-        "1 if nothing moved while the last inventory was taken; 0 if something did, see docs/metrics.md.",
+    _gauge(
+        "inventory_consistent",
+        "1 if the list of pins did not change during the last inventory, 0 if it did.",
         Collector.INVENTORY,
-        _of_counted(lambda counted: counted.verdict is Verdict.CONSISTENT),
+        _counted(lambda counted: counted.verdict is Verdict.CONSISTENT),
     ),
-    _data(
-        PREFIX + "inventory_requests",
-        "API requests that the last inventory took.",
+    _gauge(
+        "inventory_requests",
+        "Number of API requests that the last inventory took.",
         Collector.INVENTORY,
-        _of_counted(lambda counted: counted.requests),
+        _counted(lambda counted: counted.requests),
     ),
-    _data(
-        PREFIX + "inventory_unaccounted_files",
-        "Files that the API reported at the end of the last inventory, minus the pins counted.",
+    _gauge(
+        "inventory_unaccounted_files",
+        "Number of files reported by the API at the end of the last inventory, minus the number of pins.",
         Collector.INVENTORY,
-        _of_counted(lambda counted: counted.unaccounted_files),
+        _counted(lambda counted: counted.unaccounted_files),
     ),
-    _data(
-        PREFIX + "inventory_malformed_pins",
-        "Rows left out of the last inventory because they could not be read.",
+    _gauge(
+        "inventory_malformed_pins",
+        "Number of rows that the last inventory did not count because they could not be parsed.",
         Collector.INVENTORY,
-        _of_counted(lambda counted: counted.inventory.malformed),
+        _counted(lambda counted: counted.inventory.malformed),
     ),
 )
+
+ACCOUNT_FAMILIES: Final = (*TOTALS_FAMILIES, *INVENTORY_FAMILIES, *POLLING_FAMILIES)
+
+
+def account_renderer(
+    snapshots: Callable[[], Iterable[AccountSnapshot]],
+    registry: CollectorRegistry,
+    elapsed: Callable[[], float],
+) -> Renderer[AccountSnapshot]:
+    """Return the renderer of all metrics: those of accounts, and those of the exporter in `registry`.
+
+    `snapshots` returns the newest snapshot of each account. `elapsed` reads the clock that data age by.
+    """
+
+    def targets() -> Iterator[Target[AccountSnapshot]]:
+        now = elapsed()
+        return (_target(snapshot, snapshot.fresh(now)) for snapshot in snapshots())
+
+    return Renderer(ACCOUNT_FAMILIES, ACCOUNT_LABEL, targets, registry, elapsed)
+
+
+def account_textfile(
+    accounts: Iterable[tuple[AccountSnapshot, frozenset[Collector]]], registry: CollectorRegistry
+) -> bytes:
+    """Return the metrics for node_exporter's textfile collector.
+
+    Each account comes with the collectors whose data are fresh.
+    """
+    return render_textfile(
+        ACCOUNT_FAMILIES, ACCOUNT_LABEL, (_target(*account) for account in accounts), registry
+    )
+
+
+def _target(snapshot: AccountSnapshot, fresh: frozenset[Collector]) -> Target[AccountSnapshot]:
+    return Target(snapshot.account, snapshot, fresh)

@@ -11,9 +11,9 @@ from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from pin_exporter import __version__
-from pin_exporter.toolkit.exposition.family import EXPORTER_PREFIX
+from pin_exporter.metrics import EXPORTER_PREFIX
 from pin_exporter.toolkit.logs import LogEvent, LogEventCounter
-from pin_exporter.toolkit.sharding import ALONE, Shard
+from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard
 
 LOG_EVENTS: Final = (
     *(
@@ -80,7 +80,7 @@ class _Counts(Collector):
 class ExporterMetrics:
     """A registry of its own, filled with the client library's collectors and ours."""
 
-    def __init__(self, shard: Shard = ALONE, log_events: LogEventCounter | None = None) -> None:
+    def __init__(self, shard: Shard = SINGLE_SHARD, log_events: LogEventCounter | None = None) -> None:
         """Show what `log_events` counts, or that nothing was."""
         self.registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self.registry)
@@ -91,7 +91,7 @@ class ExporterMetrics:
             EXPORTER_PREFIX + "shard",
             "Number of this shard, from 0 on. Alone, 0.",
             registry=self.registry,
-        ).set(shard.number)
+        ).set(shard.index)
         Gauge(
             EXPORTER_PREFIX + "total_shards",
             "How many shards the accounts are divided among. Without shards, 1.",

@@ -1,23 +1,31 @@
-"""The metrics on polling itself: always current, whatever the account's data are."""
+"""The metrics about polling an account: always current, even when the account's data are stale."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from pin_exporter.api.request_stats import DURATION_BOUNDS
+from pin_exporter.metrics import PREFIX
 from pin_exporter.polling.snapshot import AccountSnapshot, Health
 from pin_exporter.toolkit.exposition.family import (
-    PREFIX,
     Buckets,
     Family,
-    Numbers,
     Type,
     Value,
+    Values,
     cumulative,
     single,
 )
 
 
-def _by_collector(number: Callable[[Health], float | None]) -> Numbers:
+def _gauge(name: str, text: str, values: Values[AccountSnapshot], *labels: str) -> Family[AccountSnapshot]:
+    return Family(PREFIX + name, Type.GAUGE, text, labels, values)
+
+
+def _counter(name: str, text: str, values: Values[AccountSnapshot], *labels: str) -> Family[AccountSnapshot]:
+    return Family(PREFIX + name, Type.COUNTER, text, labels, values)
+
+
+def _by_collector(number: Callable[[Health], float | None]) -> Values[AccountSnapshot]:
     def values(snapshot: AccountSnapshot) -> Iterator[Value]:
         for collector, health in snapshot.health.items():
             value = number(health)
@@ -43,95 +51,77 @@ def _request_durations(snapshot: AccountSnapshot) -> Iterator[Buckets]:
         yield (collector.operation,), cumulative(DURATION_BOUNDS, counts), total
 
 
-def _health(name: str, text: str, values: Numbers, *labels: str, kind: Type = Type.GAUGE) -> Family:
-    """Describe a gauge or counter on polling itself, always current."""
-    return Family(name, kind, text, labels, values)
-
-
-POLLING_FAMILIES: Final[Sequence[Family]] = (
-    _health(
-        PREFIX + "up",
-        "1 if the newest poll of the totals succeeded, 0 if it failed or there was none.",
+POLLING_FAMILIES: Final[Sequence[Family[AccountSnapshot]]] = (
+    _gauge(
+        "up",
+        "1 if the last poll of the totals succeeded, 0 if it failed or there was none yet.",
         single(lambda snapshot: snapshot.up),
     ),
-    _health(
-        PREFIX + "last_success_timestamp_seconds",
-        "When the collector's last successful poll ended; 0 before the first.",
+    _gauge(
+        "last_success_timestamp_seconds",
+        "End of the last successful poll, as Unix time; 0 before the first.",
         _by_collector(lambda health: health.last_success_at),
         "collector",
     ),
-    _health(
-        PREFIX + "last_attempt_timestamp_seconds",
-        "When the collector's last poll ended, whether it succeeded or not; 0 before the first.",
+    _gauge(
+        "last_attempt_timestamp_seconds",
+        "End of the last poll, successful or not, as Unix time; 0 before the first.",
         _by_collector(lambda health: health.last_attempt_at),
         "collector",
     ),
-    _health(
-        PREFIX + "poll_interval_seconds",
-        "The interval in force; that of the inventory grows with the account.",
+    _gauge(
+        "poll_interval_seconds",
+        "Current time between polls in seconds; for the inventory it grows with the number of pins.",
         _by_collector(lambda health: health.interval_seconds),
         "collector",
     ),
-    _health(
-        PREFIX + "poll_duration_seconds",
-        "How long the collector's last poll took, waiting included; absent before the first.",
+    _gauge(
+        "poll_duration_seconds",
+        "Duration of the last poll in seconds, including all waits; absent before the first.",
         _by_collector(lambda health: health.duration_seconds),
         "collector",
     ),
-    _health(
-        PREFIX + "polls_total",
-        "Polls, whether they succeeded or not.",
+    _counter(
+        "polls_total",
+        "Number of polls, successful or not.",
         _by_collector(lambda health: health.polls),
         "collector",
-        kind=Type.COUNTER,
     ),
-    _health(
-        PREFIX + "poll_failures_total",
-        "Polls that failed, by reason.",
-        _failures,
-        "collector",
-        "reason",
-        kind=Type.COUNTER,
-    ),
-    _health(
-        PREFIX + "api_requests_total",
-        "Requests to the API, by HTTP status; error where there was no complete answer.",
+    _counter("poll_failures_total", "Number of failed polls by reason.", _failures, "collector", "reason"),
+    _counter(
+        "api_requests_total",
+        "Number of API requests, including retries, by HTTP status; error if no full response arrived.",
         _requests,
         "operation",
         "code",
-        kind=Type.COUNTER,
     ),
     Family(
         PREFIX + "api_request_duration_seconds",
         Type.HISTOGRAM,
-        "Duration of requests to the API, from connecting to the last byte.",
+        "Duration of API requests in seconds, from connecting to the last byte of the response.",
         ("operation",),
         buckets=_request_durations,
     ),
-    _health(
-        PREFIX + "api_retries_total",
-        "Requests to the API that were made again, by the reason why.",
+    _counter(
+        "api_retries_total",
+        "Number of API requests that were retried, by reason.",
         lambda snapshot: (((reason,), retries) for reason, retries in snapshot.request_stats.retries.items()),
         "reason",
-        kind=Type.COUNTER,
     ),
-    _health(
-        PREFIX + "api_throttled_seconds_total",
-        "Time waited before requests to the API, for the own request budget and for Retry-After.",
+    _counter(
+        "api_throttled_seconds_total",
+        "Time in seconds that API requests waited because of requests_per_minute or Retry-After.",
         single(lambda snapshot: snapshot.request_stats.throttled_seconds),
-        kind=Type.COUNTER,
     ),
-    _health(
-        PREFIX + "api_response_bytes_total",
-        "Bytes received from the API in bodies, after decompression.",
+    _counter(
+        "api_response_bytes_total",
+        "Size of API response bodies in bytes, after decompression.",
         single(lambda snapshot: snapshot.request_stats.response_bytes),
-        kind=Type.COUNTER,
     ),
-    _health(
-        PREFIX + "file_read_failures_total",
-        "Requests to the API with older keys or certificates, because their files could not be read again.",
-        lambda snapshot: (((files,), times) for files, times in snapshot.request_stats.stale.items()),
+    _counter(
+        "file_read_failures_total",
+        "Number of API requests made with outdated keys or certificates because reading their files failed.",
+        lambda snapshot: (((files,), requests) for files, requests in snapshot.request_stats.stale.items()),
         "files",
-        kind=Type.COUNTER,
     ),
 )

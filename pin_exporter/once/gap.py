@@ -23,9 +23,9 @@ def gap_of(account: AccountReport) -> Gap:
     inventory = account.inventory
     if inventory is None or inventory.verdict is Verdict.INCONSISTENT:
         return Gap()
-    reported = inventory.pins + inventory.unaccounted
+    reported = inventory.pins + inventory.unaccounted_files
     files = reported if account.files is None else account.files
-    listed = inventory.pins + inventory.malformed
+    listed = inventory.pins + inventory.malformed_pins
     return Gap(
-        max(0, min(reported, files) - listed), inventory.malformed, max(0, listed - max(reported, files))
+        max(0, min(reported, files) - listed), inventory.malformed_pins, max(0, listed - max(reported, files))
     )

@@ -7,14 +7,14 @@ from typing import Final
 
 from pin_exporter import __version__
 from pin_exporter.api.model import Verdict
+from pin_exporter.metrics.account import account_textfile
 from pin_exporter.metrics.exporter import build_info_alone
 from pin_exporter.once.gap import gap_of
 from pin_exporter.once.polling import Polled
 from pin_exporter.once.table import as_table
-from pin_exporter.status.report import AccountReport, Report, account_report
-from pin_exporter.status.report_parts import Now
-from pin_exporter.toolkit.display_text import number_text, pieces
-from pin_exporter.toolkit.exposition.renderer import textfile
+from pin_exporter.status.report import AccountReport, Now, Report, account_report
+from pin_exporter.toolkit.display_text import escaped
+from pin_exporter.toolkit.units import counted
 
 _COMPARE: Final = "run pin-exporter doctor, and compare with the AIOZ Pin dashboard"
 
@@ -36,24 +36,25 @@ def failures(polled: Sequence[Polled]) -> Iterator[str]:
             if health.reason is not None:
                 failed.setdefault(f"{health.reason}: {health.error}", []).append(collector)
         for told, collectors in failed.items():
-            yield _line(f"account {snapshot.account}: {' and '.join(collectors)}: {told}")
+            yield escaped(f"account {snapshot.account}: {' and '.join(collectors)}: {told}")
         for collector, health in snapshot.health.items():
             if health.reason is None and health.polls and collector not in fresh:
-                yield _line(
+                yield escaped(
                     f"account {snapshot.account}: {collector}: too old by the time the account was done: "
                     "raise stale_after or requests_per_minute"
                 )
-        counted = snapshot.counted
-        if counted and counted.verdict is Verdict.INCONSISTENT:
-            yield _line(
+        walked = snapshot.counted
+        if walked and walked.verdict is Verdict.INCONSISTENT:
+            yield escaped(
                 f"account {snapshot.account}: inventory: inconsistent: the list changed too fast to prove "
-                f"that the {counted.inventory.pins} pins shown are all: raise requests_per_minute, page_size"
+                f"that the {walked.inventory.pins} pins shown are all: raise requests_per_minute, page_size"
             )
         gap = gap_of(account_report(snapshot, each.ended))
-        lacks = [f"the API reports {_counted(gap.missing, 'file')} more than it lists"] if gap.missing else []
-        lacks += [f"{_counted(gap.unreadable, 'row')} could not be read"] if gap.unreadable else []
+        lacks = [f"the API reports {counted(gap.missing, 'file')} more than it lists"] if gap.missing else []
+        lacks += [f"{counted(gap.unreadable, 'row')} could not be read"] if gap.unreadable else []
         if lacks:
-            yield _line(f"account {snapshot.account}: inventory: incomplete: {', '.join(lacks)}: {_COMPARE}")
+            missing = ", ".join(lacks)
+            yield escaped(f"account {snapshot.account}: inventory: incomplete: {missing}: {_COMPARE}")
 
 
 def remarks(polled: Sequence[Polled]) -> Iterator[str]:
@@ -61,12 +62,12 @@ def remarks(polled: Sequence[Polled]) -> Iterator[str]:
     for each in polled:
         extra = gap_of(account_report(each.snapshot, each.ended)).extra
         if extra:
-            told = f"the API lists {_counted(extra, 'row')} more than it reports files"
-            yield _line(f"account {each.snapshot.account}: inventory: {told}: {_COMPARE}")
+            told = f"the API lists {counted(extra, 'row')} more than it reports files"
+            yield escaped(f"account {each.snapshot.account}: inventory: {told}: {_COMPARE}")
 
 
 def _prometheus(polled: Sequence[Polled], _: Now) -> bytes:
-    return textfile(((each.snapshot, each.fresh) for each in polled), build_info_alone())
+    return account_textfile(((each.snapshot, each.fresh) for each in polled), build_info_alone())
 
 
 def _json(polled: Sequence[Polled], now: Now) -> bytes:
@@ -97,11 +98,3 @@ def _account(polled: Polled, now: Now) -> AccountReport:
         for each in report.collectors
     )
     return replace(report, collectors=tuple(collectors))
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number_text(number)} {thing}{'' if number == 1 else 's'}"
-
-
-def _line(text: str) -> str:
-    return "".join(piece.text for piece in pieces(text))

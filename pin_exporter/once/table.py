@@ -6,7 +6,7 @@ from typing import Final
 from pin_exporter.api.model import Collector, Phase
 from pin_exporter.once.gap import gap_of
 from pin_exporter.status.report import AccountReport, Report
-from pin_exporter.toolkit.display_text import duration_text, number_text, size_text
+from pin_exporter.toolkit.units import format_duration, format_number, format_size
 
 _WIDTH: Final = 100
 _GAP: Final = "  "
@@ -59,9 +59,9 @@ def _row(account: AccountReport, phases: Iterable[Phase]) -> Sequence[str]:
         account.account,
         "yes" if account.up else "no",
         _number(account.files),
-        _NOTHING if account.size_bytes is None else size_text(account.size_bytes),
+        _NOTHING if account.size_bytes is None else format_size(account.size_bytes),
         *(_number(_pins(account, phase)) for phase in phases),
-        _number(inventory.out_of_money_pins if inventory else None),
+        _number(inventory.balance_exhausted_pins if inventory else None),
         _age(account),
         _proven(account),
     )
@@ -72,13 +72,13 @@ def _pins(account: AccountReport, phase: Phase) -> int | None:
 
 
 def _number(number: int | None) -> str:
-    return _NOTHING if number is None else number_text(number)
+    return _NOTHING if number is None else format_number(number)
 
 
 def _age(account: AccountReport) -> str:
     """Return how old the oldest of what is shown is, in its largest unit."""
     ages = [each.age_seconds for each in account.collectors if each.fresh and each.age_seconds is not None]
-    return " ".join(duration_text(max(ages)).split()[:2]) if ages else _NOTHING
+    return " ".join(format_duration(max(ages)).split()[:2]) if ages else _NOTHING
 
 
 def _proven(account: AccountReport) -> str:
@@ -87,8 +87,8 @@ def _proven(account: AccountReport) -> str:
         return f"no data: {_why(account)}"
     gap = gap_of(account)
     if gap.missing:
-        return f"{number_text(gap.missing)} missing"
-    return f"{number_text(gap.unreadable)} unreadable" if gap.unreadable else account.inventory.verdict
+        return f"{format_number(gap.missing)} missing"
+    return f"{format_number(gap.unreadable)} unreadable" if gap.unreadable else account.inventory.verdict
 
 
 def _why(account: AccountReport) -> str:

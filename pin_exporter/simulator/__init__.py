@@ -1,16 +1,17 @@
-"""Simulate the AIOZ Pin list API, for tests in the same process and as a command."""
+"""A simulated AIOZ Pin list API, for tests in the same process, `pin-exporter simulate` and the demo."""
 
 from pin_exporter.simulator.account import SimulatedAccount
-from pin_exporter.simulator.app import RequestRecord, Simulator
-from pin_exporter.simulator.behaviour import Behaviour, Churn, Faults, Population
-from pin_exporter.simulator.fault import Fault
-from pin_exporter.simulator.ledger import Totals
+from pin_exporter.simulator.app import RequestRecord, Simulator, base_url, open_socket, serve
+from pin_exporter.simulator.faults import Fault
+from pin_exporter.simulator.listing import HOSTILE_NAMES
+from pin_exporter.simulator.options import Behaviour, Churn, Faults, Population
 from pin_exporter.simulator.presets import demo_accounts
 from pin_exporter.simulator.query import Query
-from pin_exporter.simulator.server import base_url, open_socket, serve
-from pin_exporter.simulator.truth import Tally, Truth
+from pin_exporter.simulator.state import Totals
+from pin_exporter.simulator.truth import Truth
 
 __all__ = [
+    "HOSTILE_NAMES",
     "Behaviour",
     "Churn",
     "Fault",
@@ -20,7 +21,6 @@ __all__ = [
     "RequestRecord",
     "SimulatedAccount",
     "Simulator",
-    "Tally",
     "Totals",
     "Truth",
     "base_url",

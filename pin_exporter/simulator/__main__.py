@@ -1,4 +1,4 @@
-"""Make `python -m pin_exporter.simulator` run the simulator."""
+"""Run the simulator: `python -m pin_exporter.simulator`."""
 
 import sys
 

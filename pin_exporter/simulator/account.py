@@ -1,29 +1,29 @@
-"""Be one account: its pins, how they change, and the pages of its list."""
+"""One simulated account: its pins, how they change, and the pages of its list."""
 
+import base64
+import hashlib
+import math
 import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, get_args
 
-from pin_exporter.simulator.behaviour import Behaviour, Churn, Faults, Population
-from pin_exporter.simulator.catalogue import NANOSECONDS, Catalogue
-from pin_exporter.simulator.churn import Event, Schedule
-from pin_exporter.simulator.keys import fake_key
-from pin_exporter.simulator.ledger import Ledger, Totals, Where
 from pin_exporter.simulator.listing import Listing
-from pin_exporter.simulator.option import changed
+from pin_exporter.simulator.options import Behaviour, Churn, Faults, Population, changed
+from pin_exporter.simulator.pins import NANOSECONDS, Pins
 from pin_exporter.simulator.query import Query
-from pin_exporter.simulator.row import build_row
+from pin_exporter.simulator.state import PinStates, State, Totals, Where
 from pin_exporter.simulator.truth import Truth, count
-from pin_exporter.simulator.vocabulary import State
+
+Event = Literal["insert", "complete", "fail", "unpin", "bulk_unpin", "balance_exhausted"]
 
 
 class SimulatedAccount:
-    """An account of `pins` pins that looks the same for the same name, seed, population and clock.
+    """An account with `pins` pins, determined by its name, seed, population and clock.
 
-    Keys default to ones derived from name and seed. `clock` returns Unix seconds. With the default `churn` an
-    account changes only by its methods: `where` says which rows to take, and they return how many they took.
+    The default keys are derived from name and seed. `clock` returns Unix seconds. With the default `churn` an
+    account changes only by its methods: `where` selects the pins, and the number of changed pins is returned.
     """
 
     def __init__(  # noqa: PLR0913  # every one is a keyword with a default
@@ -42,8 +42,8 @@ class SimulatedAccount:
     ) -> None:
         self.name = name
         self.seed = seed
-        self.api_key = api_key or fake_key(name, seed, "key", 24)
-        self.secret_key = secret_key or fake_key(name, seed, "secret", 44)
+        self.api_key = api_key or _fake_key(name, seed, "key", 24)
+        self.secret_key = secret_key or _fake_key(name, seed, "secret", 44)
         self.revoked = False
         self.behaviour = behaviour or Behaviour()
         self.churn = churn or Churn()
@@ -51,21 +51,21 @@ class SimulatedAccount:
         self._clock = clock
         self._now = clock()
         identity, population = f"{seed}/{name}", population or Population()
-        self._catalogue = Catalogue(identity, pins, population, self._now_ns)
-        self._ledger = Ledger(self._catalogue, population, random.Random(f"{identity}/states"))
-        self._listing = Listing(self._catalogue, self._ledger)
+        self._pins = Pins(identity, pins, population, self._now_ns)
+        self._states = PinStates(self._pins, population, random.Random(f"{identity}/states"))
+        self._listing = Listing(self._pins, self._states)
         self._churn_rng = random.Random(f"{identity}/churn")
         self._rng = random.Random(f"{identity}/changes")
-        self._schedule = Schedule(self.churn, self._churn_rng, self._now)
+        self._schedule = _Schedule(self.churn, self._churn_rng, self._now)
         self._paused = False
         self._pages = 0
         self._forget_removed()
 
     def __len__(self) -> int:
-        return len(self._ledger.order)
+        return len(self._states.order)
 
     def advance(self, now: float | None = None) -> None:
-        """Let happen what is due up to `now`, by default the clock's time; never goes back."""
+        """Apply the churn due up to `now`, by default the clock's time; an earlier time has no effect."""
         now = self._clock() if now is None else now
         if now <= self._now:
             return
@@ -74,7 +74,7 @@ class SimulatedAccount:
         else:
             for moment, event in self._schedule.due(now):
                 self._now = moment
-                self._happen(event)
+                self._apply(event)
         self._now = now
 
     def pause(self) -> None:
@@ -83,7 +83,7 @@ class SimulatedAccount:
         self._paused = True
 
     def resume(self) -> None:
-        """Go on with churn from the clock's time."""
+        """Resume churn from the clock's time."""
         self.advance()
         self._paused = False
 
@@ -93,9 +93,9 @@ class SimulatedAccount:
         return self._paused
 
     def insert(self, n: int = 1) -> int:
-        """Add new pins, in progress, at the end of the list by creation time."""
+        """Add new pins, in progress."""
         for _ in range(n):
-            self._ledger.append(self._catalogue.append(self._now_ns))
+            self._states.append(self._pins.append(self._now_ns))
         return n
 
     def complete(self, n: int = 1, where: Where = "newest") -> int:
@@ -103,16 +103,16 @@ class SimulatedAccount:
         return self._change(n, where, State.IN_PROGRESS, State.DONE, self._rng)
 
     def fail(self, n: int = 1, where: Where = "newest") -> int:
-        """Let pins in progress fail."""
+        """Make pins in progress fail."""
         return self._change(n, where, State.IN_PROGRESS, State.FAILED, self._rng)
 
     def unpin(self, n: int = 1, where: Where = "random") -> int:
-        """Unpin finished pins; they leave the list if the behaviour says so."""
+        """Unpin finished pins; `unpinned_rows` decides whether they stay in the list."""
         return self._change(n, where, State.DONE, State.UNPINNED, self._rng)
 
-    def run_out_of_money(self, n: int = 1, where: Where = "oldest") -> int:
-        """Drop finished pins because the balance ran out."""
-        return self._change(n, where, State.DONE, State.OUT_OF_MONEY, self._rng)
+    def exhaust_balance(self, n: int = 1, where: Where = "oldest") -> int:
+        """Remove finished pins because the balance is exhausted."""
+        return self._change(n, where, State.DONE, State.BALANCE_EXHAUSTED, self._rng)
 
     def set_behaviour(self, **changes: Any) -> None:
         """Change fields of `behaviour`; ValueError for an unknown name or a bad value."""
@@ -131,23 +131,23 @@ class SimulatedAccount:
         self.faults = changed(self.faults, changes)
 
     def rotate_keys(self, api_key: str, secret_key: str) -> None:
-        """Replace the keys; the old ones stop to work."""
+        """Replace the keys; the old ones stop working."""
         self.api_key, self.secret_key, self.revoked = api_key, secret_key, False
 
     def totals(self, pinned: bool | None = None) -> Totals:
-        """Return the running totals, without the behaviour's falsifications."""
-        return self._ledger.totals(pinned)
+        """Return the running totals, without `files_offset` and `size_offset`."""
+        return self._states.totals(pinned)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield every listed row, oldest first, as the API would send it."""
-        return (build_row(row, self._catalogue, self._ledger, self.behaviour) for row in self._ledger.order)
+        return (self._listing.row(serial, self.behaviour) for serial in self._states.order)
 
     def truth(self, *, with_ids: bool = False) -> Truth:
-        """Return what an exact count of the list must give, counted row by row."""
+        """Return the exact totals of the list, counted row by row."""
         return count(self.rows(), with_ids=with_ids)
 
     def page(self, query: Query) -> dict[str, Any]:
-        """Return the `data` of the answer to `query`, from the account as it is now."""
+        """Return the `data` of the response to `query`, from the current state."""
         behaviour = self.behaviour
         self._pages += 1
         limit = query.limit or behaviour.default_limit
@@ -156,10 +156,10 @@ class SimulatedAccount:
         nulls = round(behaviour.null_share * 256)
         pins: list[dict[str, Any] | None] = []
         for serial in self._listing.page(query, swap_ties=behaviour.ties_swap and self._pages % 2 == 0):
-            pins.append(build_row(serial, self._catalogue, self._ledger, behaviour))
-            if nulls and self._catalogue.trait(serial, 3) < nulls:
+            pins.append(self._listing.row(serial, behaviour))
+            if nulls and self._pins.trait(serial, 3) < nulls:
                 pins.append(None)
-        totals = self._ledger.totals(query.pinned if behaviour.totals_follow_filter else None)
+        totals = self._states.totals(query.pinned if behaviour.totals_follow_filter else None)
         return {
             "totals": {
                 "files": totals.files + behaviour.files_offset,
@@ -169,14 +169,14 @@ class SimulatedAccount:
         }
 
     def stored_bytes(self) -> int:
-        """Return the bytes held for the pins: some 29 for each pin that the account ever had."""
-        return self._ledger.stored_bytes()
+        """Return the memory held for the pins, in bytes: about 29 per pin that the account ever had."""
+        return self._states.stored_bytes()
 
     @property
     def _now_ns(self) -> int:
         return round(self._now * NANOSECONDS)
 
-    def _happen(self, event: Event) -> None:
+    def _apply(self, event: Event) -> None:
         rng = self._churn_rng
         if event == "insert":
             self.insert(int(not 0 < self.churn.max_pins <= len(self)))
@@ -189,22 +189,64 @@ class SimulatedAccount:
         elif event == "bulk_unpin":
             self._change(self.churn.bulk_unpin_size, "oldest", State.DONE, State.UNPINNED, rng)
         else:
-            self._change(1, "oldest", State.DONE, State.OUT_OF_MONEY, rng)
+            self._change(1, "oldest", State.DONE, State.BALANCE_EXHAUSTED, rng)
 
     def _change(self, n: int, where: Where, old: State, new: State, rng: random.Random) -> int:
         serials = []
-        times = self._ledger.pinned_ns if new is State.DONE else self._ledger.unpinned_ns
+        times = self._states.pinned_ns if new is State.DONE else self._states.unpinned_ns
         for _ in range(n):
-            serial = self._ledger.find(old, where, rng)
+            serial = self._states.find(old, where, rng)
             if serial is None:
                 break
-            self._ledger.change(serial, new)
+            self._states.change(serial, new)
             times[serial] = self._now_ns
             serials.append(serial)
-        if new in (State.UNPINNED, State.OUT_OF_MONEY) and self.behaviour.unpinned_rows == "drop":
-            self._ledger.drop(serials)
+        if new in (State.UNPINNED, State.BALANCE_EXHAUSTED) and self.behaviour.unpinned_rows == "drop":
+            self._states.drop(serials)
         return len(serials)
 
     def _forget_removed(self) -> None:
         if self.behaviour.unpinned_rows == "drop":
-            self._ledger.drop(list(self._ledger.removed()))
+            self._states.drop(list(self._states.removed()))
+
+
+class _Schedule:
+    """Random times of each kind of event at its rate; the same for a seed however often `due` is called."""
+
+    def __init__(self, churn: Churn, rng: random.Random, now: float) -> None:
+        self._rng = rng
+        self._per_second: dict[Event, float] = {}
+        self._next: dict[Event, float] = {}
+        self.set_rates(churn, now)
+
+    def set_rates(self, churn: Churn, now: float) -> None:
+        """Use these rates from `now`."""
+        for event in get_args(Event):
+            rate = getattr(churn, f"{event}_rate") / 60
+            if rate != self._per_second.get(event):
+                self._per_second[event] = rate
+                self._next[event] = now + self._gap(rate)
+
+    def due(self, now: float) -> Iterator[tuple[float, Event]]:
+        """Yield the events up to `now`, in order."""
+        while True:
+            event = min(self._next, key=self._next.__getitem__)
+            moment = self._next[event]
+            if moment > now:
+                return
+            self._next[event] = moment + self._gap(self._per_second[event])
+            yield moment, event
+
+    def postpone(self, seconds: float) -> None:
+        """Postpone every event, after a pause."""
+        for event in self._next:
+            self._next[event] += seconds
+
+    def _gap(self, per_second: float) -> float:
+        return self._rng.expovariate(per_second) if per_second else math.inf
+
+
+def _fake_key(name: str, seed: int, kind: str, length: int) -> str:
+    """Return a recognizably fake key: `sim`, then letters and digits, 86 characters at most."""
+    digest = hashlib.sha512(f"{seed}/{name}/{kind}".encode()).digest()
+    return f"sim{base64.b64encode(digest, altchars=b'xy').decode()}"[:length]

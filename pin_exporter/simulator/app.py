@@ -1,18 +1,21 @@
-"""Serve accounts over HTTP as the AIOZ Pin list API does."""
+"""The list API over HTTP, with its keys, rate limit and faults, and the server that runs it."""
 
 import asyncio
+import contextlib
 import json
 import math
 import random
+import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import repeat
 from secrets import compare_digest
 from typing import Any
 
 import msgspec
+import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -21,7 +24,14 @@ from starlette.routing import Route
 
 from pin_exporter.simulator.account import SimulatedAccount
 from pin_exporter.simulator.control import control_routes
-from pin_exporter.simulator.fault import Fault, Sleep, envelope, faulty_response, spoilt, too_many_requests
+from pin_exporter.simulator.faults import (
+    Fault,
+    Sleep,
+    envelope,
+    failed_page,
+    page_response,
+    too_many_requests,
+)
 from pin_exporter.simulator.query import Query, parse_query
 
 PATH = "/api/pinning/pins/"
@@ -30,9 +40,9 @@ _WINDOW_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One request to the list as tests want to see it.
+    """One request to the list.
 
-    None is an `account` with a wrong key and an `offset` or `limit` not read; `status` 0 is no answer.
+    `account` is None if the keys are wrong, `offset` and `limit` if not read; `status` 0 means no response.
     """
 
     time: float
@@ -44,9 +54,9 @@ class RequestRecord:
 
 
 class Simulator:
-    """The simulated API: an ASGI application, `app`, and the log of its last requests, `requests`.
+    """The simulated API: an ASGI application, `app`, and a log of its latest requests, `requests`.
 
-    `clock` returns Unix seconds and must be the accounts' own; `seed` decides which requests fail by rate.
+    `clock` returns Unix seconds and must be the accounts' clock; `seed` decides which requests fail by rate.
     """
 
     def __init__(
@@ -78,16 +88,16 @@ class Simulator:
         self.app.router.redirect_slashes = False
 
     def fail_next(self, account: str, fault: Fault, count: int = 1, *, skip: int = 0) -> None:
-        """Let the next `count` requests of an account fail, after `skip` good ones.
+        """Make `count` requests of an account fail, after `skip` good ones.
 
-        Calls queue up. Requests turned away by the rate limit do not count.
+        Calls queue up. Requests rejected by the rate limit do not count.
         """
         queue = self._next[account]
         queue.extend(repeat(None, skip))
         queue.extend(repeat(Fault(fault), count))
 
     def clear_faults(self, account: str) -> None:
-        """Forget the faults on demand that have not happened yet."""
+        """Discard the queued faults."""
         self._next[account].clear()
 
     async def _list(self, request: Request) -> Response:
@@ -107,27 +117,27 @@ class Simulator:
         query: Query | None = None
         try:
             query = parse_query(request.query_params)
-            response = self._answer(account, query, fault)
+            response = self._respond(account, query, fault)
         except ValueError as error:
             response = envelope(400, str(error))
         self._log(account, query, fault, response.status_code)
         return response
 
-    def _answer(self, account: SimulatedAccount, query: Query, fault: Fault | None) -> Response:
+    def _respond(self, account: SimulatedAccount, query: Query, fault: Fault | None) -> Response:
         now = self._clock()
         account.advance(now)
-        response = faulty_response(fault, account.faults, now) if fault else None
+        response = failed_page(fault, account.faults, now) if fault else None
         if response is not None:
             return response
         data = account.page(query)
         if fault is Fault.DUPLICATE_PAGE:
             data["pins"] = self._last_pins.get(account.name, data["pins"])
         self._last_pins[account.name] = data["pins"]
-        answer = {"data": data, "status": "success"}
-        # Only the slower encoder can send half a surrogate pair.
+        content = {"data": data, "status": "success"}
+        # Only the slower encoder can send a lone surrogate.
         hostile = account.behaviour.names == "hostile"
-        body = json.dumps(answer).encode() if hostile else msgspec.json.encode(answer)
-        return spoilt(fault, body, self._sleep)
+        body = json.dumps(content).encode() if hostile else msgspec.json.encode(content)
+        return page_response(fault, body, self._sleep)
 
     def _authenticate(self, request: Request) -> SimulatedAccount | None:
         key = request.headers.get("pinning_api_key", "").encode()
@@ -178,3 +188,58 @@ async def _redirect(request: Request) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     return envelope(status, {404: "not found", 405: "method not allowed"}.get(status, "error"))
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to its caller."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def open_socket(address: str) -> socket.socket:
+    """Return a socket that listens on `host:port`, where port 0 selects a free one.
+
+    Raises ValueError for a bad address and OSError if listening fails. Clients can connect at once.
+    """
+    host, separator, port = address.rpartition(":")
+    if not (separator and port.isascii() and port.isdigit() and int(port) < 65536):
+        raise ValueError(f"listen address must be host:port, not {address!r}")
+    host = host.removeprefix("[").removesuffix("]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, int(port)), family=family, backlog=1024)
+
+
+def base_url(sock: socket.socket) -> str:
+    """Return the URL for clients on this machine; like the real one it ends in `/api`."""
+    host, port = sock.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/api"
+
+
+async def serve(simulator: Simulator, sock: socket.socket, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, then end within about a second even if requests are open; closes the socket.
+
+    Touches neither signals nor logging, so that it can run as a task beside others.
+    """
+    server = _Server(
+        uvicorn.Config(
+            simulator.app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    watcher = asyncio.create_task(_stop_when_set(server, stop))
+    try:
+        await server.serve(sockets=[sock])
+    finally:
+        watcher.cancel()
+
+
+async def _stop_when_set(server: uvicorn.Server, stop: asyncio.Event) -> None:
+    await stop.wait()
+    server.should_exit = True

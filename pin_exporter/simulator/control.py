@@ -1,4 +1,4 @@
-"""Change running accounts over HTTP, outside the simulated API's own paths."""
+"""The control API: inspect and change the accounts of a running simulator over HTTP."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pin_exporter.simulator.fault import JSON, Fault, envelope
-from pin_exporter.simulator.ledger import Where
-from pin_exporter.simulator.option import changed
+from pin_exporter.simulator.faults import JSON, Fault, envelope
+from pin_exporter.simulator.options import changed
+from pin_exporter.simulator.state import Where
 
 if TYPE_CHECKING:
     from pin_exporter.simulator.account import SimulatedAccount
     from pin_exporter.simulator.app import Simulator
 
 CONTROL_HELP = """\
-While it runs, the simulator is changed over HTTP, without keys:
-  GET  /control/accounts               names, totals and settings of all accounts
-  GET  /control/accounts/NAME/truth    an exact count of the list, row by row; ?ids=true adds all ids
-  POST /control/accounts/NAME          a JSON object with any of
-    "behaviour", "churn", "faults"     objects with options as above, with underscores
-    "next"                             faults on demand: [{"fault": NAME, "count": 1, "skip": 0}, ...],
-                                       where skip is a number of good answers before
-    "clear_next"                       true forgets the faults on demand
-    "insert", "complete", "fail", "unpin", "run_out_of_money"
+A running simulator is controlled over HTTP, without keys:
+  GET  /control/accounts               names, totals and options of all accounts
+  GET  /control/accounts/NAME/truth    exact totals of the list, counted row by row; ?ids=true adds all IDs
+  POST /control/accounts/NAME          change the account; the body is a JSON object with any of
+    "behaviour", "churn", "faults"     objects with the options above, spelled with underscores
+    "next"                             faults of the next requests, after `skip` good responses:
+                                       [{"fault": NAME, "count": 1, "skip": 0}, ...]
+    "clear_next"                       true discards the queued faults
+    "insert", "complete", "fail", "unpin", "exhaust_balance"
                                        a number of pins, or {"n": 5, "where": "oldest"|"newest"|"random"}
-    "paused"                           true stops churn, false lets it go on
-    "revoked"                          true stops the keys from working, false lets them work again
+    "paused"                           true pauses churn, false resumes it
+    "revoked"                          true revokes the keys, false restores them
     "keys"                             {"api_key": ..., "secret_key": ...} replaces the keys
-It answers with the account's state, or 400 and changes nothing.
+The response is the account's new state, or a 400 if nothing was changed because the request is invalid.
 """
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
@@ -65,14 +65,14 @@ class _Change(msgspec.Struct, forbid_unknown_fields=True):
     complete: _Count | _Some = 0
     fail: _Count | _Some = 0
     unpin: _Count | _Some = 0
-    run_out_of_money: _Count | _Some = 0
+    exhaust_balance: _Count | _Some = 0
     paused: bool | None = None
     revoked: bool | None = None
     keys: _Keys | None = None
 
 
 def control_routes(simulator: Simulator) -> list[Route]:
-    """Return the routes of the control path."""
+    """Return the routes of the control API."""
 
     async def accounts(request: Request) -> Response:
         for account in simulator.accounts.values():
@@ -127,7 +127,7 @@ def _apply(simulator: Simulator, account: SimulatedAccount, wanted: _Change) -> 
         (account.complete, wanted.complete),
         (account.fail, wanted.fail),
         (account.unpin, wanted.unpin),
-        (account.run_out_of_money, wanted.run_out_of_money),
+        (account.exhaust_balance, wanted.exhaust_balance),
     ):
         if isinstance(some, int):
             act(some)

@@ -1,32 +1,85 @@
-"""Cut a page out of an account's list, in any of the documented orders."""
+"""The list as the API sends it: the documented orders, pages, and rows with their status words."""
 
 from array import array
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import groupby
+from typing import Any, Literal
 
-from pin_exporter.simulator.catalogue import TIE_GROUP, Catalogue
-from pin_exporter.simulator.ledger import Ledger
+from pin_exporter.simulator.options import Behaviour
+from pin_exporter.simulator.pins import NANOSECONDS, TIE_GROUP, Pins
 from pin_exporter.simulator.query import Query, SortBy
-from pin_exporter.simulator.vocabulary import PINNED
+from pin_exporter.simulator.state import PINNED, REMOVED, SIZED, PinStates, State
+
+NEVER = "0001-01-01T00:00:00Z"
+NIL_UUID = "00000000-0000-0000-0000-000000000000"
+HOSTILE_NAMES = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "{{ 7 * 7 }}{% raw %}",
+    "&lt;b&gt; &amp;amp; </td></table></html>",
+    "invoice\u202egnp.exe",
+    "\u2067right to left\u2069 and \u200fback",
+    "zero\u200bwidth\u200d\ufeff\u2060",
+    "nul\x00bell\x07escape\x1b[31m",
+    "half a pair \ud800 alone",
+    "two\nlines\r\n\u2028and\ttabs",
+    "Z" + "\u0300\u0301\u0302\u0303\u0304\u0305\u0306" * 20 + "algo",
+    "x" * 10_000,
+    "קובץ גיבוי 12.zip",
+    "نسخة احتياطية.tar",
+    "family 👩‍👩‍👧 flag 🇨🇭 heart ❤️",
+    "   ",
+    "",
+)
+"""Pin names that try to break whatever displays them."""
+
+Vocabulary = Literal["2023", "2024"]
+
+_STATES = {state.value: state for state in State}
+_UPLOAD_IN_PROGRESS = {"2023": ("PENDING", "PROCESSING"), "2024": ("queued", "pinning")}
+_BY_CID_IN_PROGRESS = {
+    "2023": ("RETRIEVAL", "PROCESSING_RETRIEVAL"),
+    "2024": ("retrieval", "processingRetrieval"),
+}
+# For each state the word of an upload and of a pin by CID. The 2023 documentation has no word for a removed
+# pin: its status stays DONE and `pinned` turns false.
+_FINAL: dict[Vocabulary, dict[State, tuple[str, str]]] = {
+    "2023": {
+        State.DONE: ("DONE", "DONE"),
+        State.FAILED: ("FAILED", "FAILED_RETRIEVE"),
+        State.UNPINNED: ("DONE", "DONE"),
+        State.BALANCE_EXHAUSTED: ("DONE", "DONE"),
+        State.COLLECTED: ("DONE", "DONE"),
+    },
+    "2024": {
+        State.DONE: ("pinned", "doneRetrieval"),
+        State.FAILED: ("failed", "retrieveFailed"),
+        State.UNPINNED: ("unpinNormally", "unpinNormally"),
+        State.BALANCE_EXHAUSTED: ("unpinOutOfMoney", "unpinOutOfMoney"),
+        State.COLLECTED: ("gcDone", "gcDone"),
+    },
+}
 
 
 class Listing:
-    """The orders of one account's list.
+    """The list of one account, in any order.
 
-    The default, every row by creation time, is the ledger's own order and costs nothing. Another is sorted on
-    demand and kept until the ledger changes.
+    The default order, every row by creation time, is maintained by the states and costs nothing. Any other
+    order is sorted on demand and kept until the states change.
     """
 
-    def __init__(self, catalogue: Catalogue, ledger: Ledger) -> None:
-        self._catalogue = catalogue
-        self._ledger = ledger
-        self._version = ledger.version
+    def __init__(self, pins: Pins, states: PinStates) -> None:
+        self._pins = pins
+        self._states = states
+        self._version = states.version
         self._sorted: dict[tuple[bool | None, SortBy], array[int]] = {}
 
     def page(self, query: Query, *, swap_ties: bool) -> Sequence[int]:
-        """Return the serial numbers of the rows from `offset` on, `limit` at most.
+        """Return the serial numbers of the rows that the query asks for.
 
-        `swap_ties` reverses every run of rows with the same creation time, in the order by `created_at` only.
+        `swap_ties` reverses every run of rows with the same creation time when sorted by `created_at`.
         """
         order = self._order(query.pinned, query.sort_by)
         first, last = query.offset, min(query.offset + query.limit, len(order))
@@ -38,32 +91,114 @@ class Listing:
         page = self._swapped(order, first, last) if swapped else order[first:last]
         return page[::-1] if query.descending else page
 
+    def row(self, serial: int, behaviour: Behaviour) -> dict[str, Any]:
+        """Return one row, its fields in the documented order."""
+        pins = self._pins
+        state = _STATES[self._states.states[serial]]
+        has_size = state in SIZED
+        by_cid = pins.is_by_cid(serial)
+        vocabulary = behaviour.vocabulary
+        if vocabulary == "mixed":
+            vocabulary = "2023" if pins.trait(serial, 1) & 1 else "2024"
+        directory = pins.is_directory(serial)
+        cid = pins.cid(serial)
+        size = pins.size_bytes(serial)
+        metadata = pins.metadata(serial, directory=directory)
+        if behaviour.names == "hostile":
+            metadata["name"] = HOSTILE_NAMES[serial % len(HOSTILE_NAMES)]
+        row: dict[str, Any] = {
+            "id": pins.row_id(serial),
+            "file_record_id": pins.record_id(serial) if has_size else NIL_UUID,
+            "root_hash": cid,
+            "cid": cid,
+            "size": str(size) if behaviour.size_as_string else size,
+            "user_id": pins.user_id,
+            "date_pinned": self._date_pinned(serial, has_size),
+            "date_unpinned": self._date_unpinned(serial, state),
+            "pinned": state in PINNED,
+            "is_pin_by_hash": by_cid,
+            "sub_hash_status": "",
+            "is_dir": directory,
+            "metadata": metadata,
+            "status": behaviour.unknown_word,
+        }
+        if not has_size:
+            del row["size"]
+        if by_cid:
+            del row["sub_hash_status"]
+        else:
+            row["sub_hash_status"] = _sub_hash_word(state, vocabulary)
+        if state is not State.UNKNOWN:
+            started = bool(pins.trait(serial, 2) & 1)
+            row["status"] = _status_word(state, vocabulary, by_cid=by_cid, started=started)
+        if behaviour.include_created_at:
+            row["created_at"] = _rfc3339(pins.created_ns(serial), digits=6)
+            row["updated_at"] = row["date_pinned"] if row["date_unpinned"] == NEVER else row["date_unpinned"]
+        return row
+
     def _order(self, pinned: bool | None, sort_by: SortBy) -> "array[int]":
         if pinned is None and sort_by == "created_at":
-            return self._ledger.order
-        if self._version != self._ledger.version:
+            return self._states.order
+        if self._version != self._states.version:
             self._sorted.clear()
-            self._version = self._ledger.version
+            self._version = self._states.version
         if (pinned, sort_by) not in self._sorted:
             self._sorted[pinned, sort_by] = self._sort(pinned, sort_by)
         return self._sorted[pinned, sort_by]
 
     def _sort(self, pinned: bool | None, sort_by: SortBy) -> "array[int]":
-        states = self._ledger.states
-        serials = [s for s in self._ledger.order if pinned is None or (states[s] in PINNED) is pinned]
+        states = self._states.states
+        serials = [s for s in self._states.order if pinned is None or (states[s] in PINNED) is pinned]
         if sort_by == "size":
-            serials.sort(key=self._catalogue.size_bytes)
+            serials.sort(key=self._pins.size_bytes)
         elif sort_by == "name":
             serials.sort(key=self._name)
         return array("I", serials)
 
     def _name(self, serial: int) -> str:
-        return str(self._catalogue.metadata(serial, directory=self._catalogue.is_directory(serial))["name"])
+        return str(self._pins.metadata(serial, directory=self._pins.is_directory(serial))["name"])
 
     def _swapped(self, order: "array[int]", first: int, last: int) -> list[int]:
-        # A run of ties may cross the page's edge: look at as many rows around the page as a run can have.
+        # A run of ties can cross the page's edge: include as many rows around the page as a run can have.
         start = max(0, first - TIE_GROUP)
         rows: list[int] = []
-        for _, ties in groupby(order[start : last + TIE_GROUP], key=self._catalogue.created_ns):
+        for _, ties in groupby(order[start : last + TIE_GROUP], key=self._pins.created_ns):
             rows.extend(reversed(list(ties)))
         return rows[first - start : last - start]
+
+    def _date_pinned(self, serial: int, has_size: bool) -> str:
+        if not has_size:
+            return _rfc3339(self._pins.created_ns(serial), digits=9)
+        return _rfc3339(self._states.pinned_ns[serial] or self._pins.stored_ns(serial), digits=6)
+
+    def _date_unpinned(self, serial: int, state: State) -> str:
+        if state not in REMOVED:
+            return NEVER
+        return _rfc3339(self._states.unpinned_ns[serial] or self._pins.removed_ns(serial), digits=6)
+
+
+def _status_word(state: State, vocabulary: Vocabulary, *, by_cid: bool, started: bool) -> str:
+    """Return the `status`; `started` picks the second of the two words for a pin in progress."""
+    if state is State.IN_PROGRESS:
+        return (_BY_CID_IN_PROGRESS if by_cid else _UPLOAD_IN_PROGRESS)[vocabulary][started]
+    return _FINAL[vocabulary][state][by_cid]
+
+
+def _sub_hash_word(state: State, vocabulary: Vocabulary) -> str:
+    """Return the `sub_hash_status` of an upload: its blocks are in progress, failed or done."""
+    if state is State.IN_PROGRESS:
+        return _UPLOAD_IN_PROGRESS[vocabulary][0]
+    return _FINAL[vocabulary][State.FAILED if state is State.FAILED else State.DONE][0]
+
+
+def _rfc3339(time_ns: int, *, digits: Literal[6, 9]) -> str:
+    seconds, fraction = divmod(time_ns, NANOSECONDS)
+    days, second = divmod(seconds, 86400)
+    if digits == 6:
+        fraction //= 1000
+    return f"{_day(days)}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}.{fraction:0{digits}}Z"
+
+
+@lru_cache(maxsize=1024)
+def _day(days: int) -> str:
+    return datetime.fromtimestamp(days * 86400, UTC).date().isoformat()

@@ -1,16 +1,16 @@
-"""Describe the three accounts of the demonstration."""
+"""The three accounts of the demo."""
 
 import time
 from collections.abc import Callable
 
 from pin_exporter.simulator.account import SimulatedAccount
-from pin_exporter.simulator.behaviour import Behaviour, Churn, Faults, Population
+from pin_exporter.simulator.options import Behaviour, Churn, Faults, Population
 
 
 def demo_accounts(seed: int = 1, clock: Callable[[], float] = time.time) -> list[SimulatedAccount]:
-    """Return accounts that keep a dashboard moving for minutes and stay of bounded size for weeks."""
+    """Return accounts that change within minutes and stay bounded for weeks."""
     faults = Faults(requests_per_minute=180, latency_seconds=0.05, latency_jitter_seconds=0.1)
-    # Healthy: grows by some 3,900 pins a day, to 20,000.
+    # Healthy: grows by about 3,900 pins per day, up to 20,000.
     media_archive = SimulatedAccount(
         "media-archive",
         pins=4000,
@@ -22,7 +22,7 @@ def demo_accounts(seed: int = 1, clock: Callable[[], float] = time.time) -> list
         faults=faults,
         clock=clock,
     )
-    # Troubled: retrievals fail or never end, and one status word is unknown. Inserts stop at 6,000.
+    # Problems: retrievals fail or never end, and one status is unknown. Inserts stop at 6,000.
     nft_drops = SimulatedAccount(
         "nft-drops",
         pins=2500,
@@ -47,13 +47,13 @@ def demo_accounts(seed: int = 1, clock: Callable[[], float] = time.time) -> list
         faults=faults,
         clock=clock,
     )
-    # Out of money: loses a pin a minute, for some eight days.
+    # Balance exhausted: loses one pin per minute, for about eight days.
     old_backups = SimulatedAccount(
         "old-backups",
         pins=12_000,
         seed=seed,
         population=Population(removed_share=0.05, failed_share=0.003, directory_share=0.2),
-        churn=Churn(out_of_money_rate=1.0),
+        churn=Churn(balance_exhausted_rate=1.0),
         faults=faults,
         clock=clock,
     )

@@ -1,4 +1,4 @@
-"""Read the query of a list request."""
+"""The query of a list request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _PINNED = {"all": None, "true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which part of the list is asked for; `pinned` None is all, `limit` 0 the API's default."""
+    """The requested part of the list; `pinned` None means all, `limit` 0 the API's default."""
 
     offset: int = 0
     limit: int = 0
@@ -22,9 +22,9 @@ class Query:
 
 
 def parse_query(parameters: Mapping[str, str]) -> Query:
-    """Return the query; an absent or empty parameter has its default, an unknown one is ignored.
+    """Return the query; absent or empty parameters have their defaults, unknown ones are ignored.
 
-    Raises ValueError, in one line, for a value that the documentation does not list.
+    Raises ValueError, in one line, for an undocumented value.
     """
     _check_metadata(parameters.get("metadata", ""))
     sort_by: SortBy = "created_at"
@@ -57,7 +57,7 @@ def _choice(parameters: Mapping[str, str], name: str, words: tuple[str, ...]) ->
 
 
 def _check_metadata(text: str) -> None:
-    # The official client sends metadata=null; what a filter does is undocumented, so it does nothing.
+    # The official client sends metadata=null. What a filter does is undocumented, so it is ignored.
     try:
         value = msgspec.json.decode(text) if text else None
     except msgspec.DecodeError:

@@ -1,1 +1,1 @@
-"""Pages for people, and the same as JSON."""
+"""The status pages: how accounts are doing, for people and as JSON."""

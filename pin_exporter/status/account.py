@@ -1,18 +1,17 @@
-"""Say of one account which pins need attention and how the last polls went; pure."""
+"""Report on one account in full: with the pins that have problems, and the last polls; pure."""
 
 from dataclasses import dataclass
 
 from pin_exporter.api.model import Collector, Phase, Verdict
 from pin_exporter.inventory.problem_pins import ProblemPin
 from pin_exporter.polling.snapshot import AccountSnapshot
-from pin_exporter.status.report import AccountReport, account_report
-from pin_exporter.status.report_parts import Now
-from pin_exporter.status.runbooks import OUT_OF_MONEY, PINS_FAILED, PINS_STUCK, runbook_url
+from pin_exporter.status.report import AccountReport, Now, account_report
+from pin_exporter.status.runbooks import BALANCE_EXHAUSTED, PINS_FAILED, PINS_STUCK, runbook_url
 
 
 @dataclass(frozen=True, slots=True)
 class PinReport:
-    """One pin. `date_pinned` in Unix seconds, `age_seconds` since then; `size_bytes` once it is known."""
+    """One pin. `date_pinned` in Unix seconds, `age_seconds` since then; a size is only known once pinned."""
 
     name: str | None
     cid: str | None
@@ -33,17 +32,17 @@ class PinList:
 
 
 @dataclass(frozen=True, slots=True)
-class AttentionReport:
-    """The pins that need a person: those that failed or were dropped last, those in progress longest."""
+class ProblemPinsReport:
+    """The newest pins that failed or were removed, and the oldest in progress."""
 
     failed: PinList
-    out_of_money: PinList
+    balance_exhausted: PinList
     in_progress: PinList
 
 
 @dataclass(frozen=True, slots=True)
 class PollReport:
-    """One poll that is over; `began_at` in Unix seconds."""
+    """One finished poll; `began_at` in Unix seconds."""
 
     began_at: float
     duration_seconds: float
@@ -62,35 +61,35 @@ class PollsReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Detail:
-    """All there is to know of one account; `attention` is None unless the inventory is fresh."""
+class AccountDetails:
+    """Everything known about one account; `problem_pins` is None unless the inventory is fresh."""
 
     version: str
     generated_at: float
     account: AccountReport
-    attention: AttentionReport | None
+    problem_pins: ProblemPinsReport | None
     polls: tuple[PollsReport, ...]
 
 
-def detail(snapshot: AccountSnapshot, now: Now, version: str) -> Detail:
+def account_details(snapshot: AccountSnapshot, now: Now, version: str) -> AccountDetails:
     """Report on one account in full."""
     account = account_report(snapshot, now)
-    return Detail(version, now.wall, account, _attention(snapshot, account, now), _polls(snapshot))
+    return AccountDetails(version, now.wall, account, _problem_pins(snapshot, account, now), _polls(snapshot))
 
 
-def _attention(snapshot: AccountSnapshot, account: AccountReport, now: Now) -> AttentionReport | None:
+def _problem_pins(snapshot: AccountSnapshot, account: AccountReport, now: Now) -> ProblemPinsReport | None:
     inventory = account.inventory
     if inventory is None or snapshot.counted is None:
         return None
     noted = snapshot.counted.inventory.problem_pins
 
     def listed(total: int, alert: str, pins: tuple[ProblemPin, ...]) -> PinList:
-        # Where there are too many words, some pins are counted under another.
+        # With too many different statuses, some of these pins are counted as `other`.
         return PinList(max(total, len(pins)), runbook_url(alert), tuple(_pin(pin, now) for pin in pins))
 
-    return AttentionReport(
+    return ProblemPinsReport(
         failed=listed(inventory.pins_in(Phase.FAILED), PINS_FAILED, noted.failed),
-        out_of_money=listed(inventory.out_of_money_pins, OUT_OF_MONEY, noted.balance_exhausted),
+        balance_exhausted=listed(inventory.balance_exhausted_pins, BALANCE_EXHAUSTED, noted.balance_exhausted),
         in_progress=listed(inventory.pins_in(Phase.IN_PROGRESS), PINS_STUCK, noted.in_progress),
     )
 

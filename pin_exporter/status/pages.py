@@ -1,16 +1,18 @@
-"""Write the status pages: reports as HTML, in which everything from outside is escaped."""
+"""Render reports as HTML pages; everything that comes from outside is escaped."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pin_exporter.status.account import Detail
+from pin_exporter.status.account import AccountDetails
 from pin_exporter.status.report import Report
 from pin_exporter.status.runbooks import documents_url
-from pin_exporter.toolkit import display_text as shown
+from pin_exporter.toolkit import display_text, units
 
+_MIN_WIDTH: Final = 1.0
 _loader: Final = PackageLoader("pin_exporter.status")
 _environment: Final = Environment(
     loader=_loader,
@@ -23,7 +25,7 @@ _environment: Final = Environment(
 
 
 class Pages:
-    """The pages of one exporter. `note` is shown on each of them, such as that all is made up."""
+    """The pages of one exporter. `note` is shown on each of them, such as that the data are simulated."""
 
     def __init__(self, telemetry_path: str, note: str | None = None) -> None:
         shared = {
@@ -31,20 +33,20 @@ class Pages:
             "note": note,
             "documents_url": documents_url(),
         }
-        # Read now, so that an upgrade on the disk does not change a process that runs.
+        # All templates are read now, so that an upgrade of the package does not change a running process.
         for name in _loader.list_templates():
             _environment.get_template(name)
-        # Links are relative, so that the pages also work below a path of a proxy.
+        # Links are relative, so that the pages also work behind a proxy that adds a path.
         self._overview = partial(_environment.get_template("overview.html").render, shared, root="./")
         self._account = partial(_environment.get_template("account.html").render, shared, root="../")
 
     def overview(self, report: Report) -> str:
-        """Return the page on all accounts."""
+        """Return the page about all accounts."""
         return self._overview(report=report)
 
-    def account(self, detail: Detail) -> str:
-        """Return the page on one account."""
-        return self._account(report=detail)
+    def account(self, details: AccountDetails) -> str:
+        """Return the page about one account."""
+        return self._account(report=details)
 
 
 def style_sheet() -> str:
@@ -52,8 +54,17 @@ def style_sheet() -> str:
     return _environment.get_template("style.css").render()
 
 
+def bar_widths(shares: Iterable[float]) -> list[float]:
+    """Return the widths of a bar's parts, 100 in total; parts that are not empty can be seen."""
+    shares = list(shares)
+    narrow = [0 < share < _MIN_WIDTH / 100 for share in shares]
+    wide = sum(share for share, small in zip(shares, narrow, strict=True) if not small)
+    scale = (100 - _MIN_WIDTH * sum(narrow)) / wide if wide else 0.0
+    return [_MIN_WIDTH if small else share * scale for share, small in zip(shares, narrow, strict=True)]
+
+
 def _datetime(at: float) -> str:
-    """Return Unix seconds as HTML wants them in an attribute, nothing for what no calendar has."""
+    """Return Unix seconds as the attribute of HTML, or nothing beyond the years of the calendar."""
     try:
         return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
     except (ValueError, OverflowError, OSError):
@@ -61,12 +72,12 @@ def _datetime(at: float) -> str:
 
 
 _environment.filters |= {
-    "bar_widths": shown.bar_widths,
-    "date": shown.date_text,
+    "bar_widths": bar_widths,
+    "date": units.format_date,
     "datetime": _datetime,
-    "duration": shown.duration_text,
-    "number": shown.number_text,
-    "pieces": shown.pieces,
-    "share": shown.share_text,
-    "size": shown.size_text,
+    "duration": units.format_duration,
+    "number": units.format_number,
+    "pieces": display_text.pieces,
+    "share": units.format_percent,
+    "size": units.format_size,
 }

@@ -1,4 +1,4 @@
-"""Serve the status pages: HTML for people, the same as JSON for programs."""
+"""Serve the status pages: HTML for people, the same reports as JSON for programs."""
 
 import asyncio
 import dataclasses
@@ -12,14 +12,13 @@ from starlette.routing import Route
 
 from pin_exporter import __version__
 from pin_exporter.polling.snapshot import AccountSnapshot
-from pin_exporter.status.account import Detail, detail
+from pin_exporter.status.account import AccountDetails, account_details
 from pin_exporter.status.pages import Pages, style_sheet
-from pin_exporter.status.report import Report, report
-from pin_exporter.status.report_parts import Now
+from pin_exporter.status.report import Now, Report, report
 from pin_exporter.toolkit.clock import Clock
 from pin_exporter.toolkit.exposition.negotiation import prefers_json
 
-_Told = TypeVar("_Told", Report, Detail)
+_AnyReport = TypeVar("_AnyReport", Report, AccountDetails)
 
 _HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -35,27 +34,27 @@ def status_routes(
     snapshots: Callable[[], Iterable[AccountSnapshot]], clock: Clock, pages: Pages
 ) -> list[Route]:
     """Return the routes of the pages. `snapshots` returns the newest snapshot of each account."""
-    one_at_a_time = asyncio.Lock()
+    lock = asyncio.Lock()
 
-    async def written(
-        request: Request, tell: Callable[[Now], _Told], page: Callable[[_Told], str]
+    async def respond(
+        request: Request, make: Callable[[Now], _AnyReport], page: Callable[[_AnyReport], str]
     ) -> Response:
-        # On another thread, because a thousand accounts take a while; it reads nothing that can change.
-        # One at a time, because the loop would have to wait for its turn among several.
-        async with one_at_a_time:
+        # In a thread, because a thousand accounts take a while; snapshots are immutable. One at a time,
+        # because several threads would keep the event loop waiting.
+        async with lock:
             now = Now(clock.elapsed(), clock.wall())
-            return await asyncio.to_thread(lambda: _response(request, tell(now), page))
+            return await asyncio.to_thread(lambda: _response(request, make(now), page))
 
     async def overview(request: Request) -> Response:
         newest = tuple(snapshots())
-        return await written(request, lambda now: report(newest, now, __version__), pages.overview)
+        return await respond(request, lambda now: report(newest, now, __version__), pages.overview)
 
     async def account(request: Request) -> Response:
         name = request.path_params["name"]
         snapshot = next((each for each in snapshots() if each.account == name), None)
         if snapshot is None:
-            return _guarded("there is no account of this name: / lists them all\n", "text/plain", 404)
-        return await written(request, lambda now: detail(snapshot, now, __version__), pages.account)
+            return _guarded("no account has this name; see / for all accounts\n", "text/plain", 404)
+        return await respond(request, lambda now: account_details(snapshot, now, __version__), pages.account)
 
     async def style(_: Request) -> Response:
         return _guarded(style_sheet(), "text/css")
@@ -63,15 +62,16 @@ def status_routes(
     return [Route("/", overview), Route("/accounts/{name}", account), Route("/style.css", style)]
 
 
-def _response(request: Request, told: _Told, page: Callable[[_Told], str]) -> Response:
+def _response(request: Request, made: _AnyReport, page: Callable[[_AnyReport], str]) -> Response:
     wanted = request.query_params.get("format")
     if wanted == "json" or (wanted is None and prefers_json(",".join(request.headers.getlist("accept")))):
-        text = json.dumps(dataclasses.asdict(told), ensure_ascii=True)
+        text = json.dumps(dataclasses.asdict(made), ensure_ascii=True)
         return _guarded(text + "\n", "application/json")
-    return _guarded(page(told), "text/html")
+    return _guarded(page(made), "text/html")
 
 
 def _guarded(text: str, media_type: str, status: int = 200) -> Response:
+    """Return a response with headers that forbid scripts, framing and caching."""
     response = Response(text, status, media_type=media_type)
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)

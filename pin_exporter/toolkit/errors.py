@@ -7,10 +7,12 @@ ExporterError
 └── TooManyChecksError    a password would have to wait too long to be checked
 """
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 _MAX_PROBLEMS_IN_TEXT: Final = 10
+_MAX_COMPARED_LENGTH: Final = 80
 
 
 class ExporterError(Exception):
@@ -40,3 +42,12 @@ class OutputError(ExporterError):
 
 class TooManyChecksError(ExporterError):
     """So many passwords are waiting to be checked that one more would wait too long."""
+
+
+def did_you_mean(name: str, known: Iterable[str], *, prefix: str = "") -> str:
+    """Return `: did you mean NAME?` with the known name that is most like a misspelt one, or nothing.
+
+    `prefix` is shown before the known name, and not compared.
+    """
+    close = difflib.get_close_matches(name[:_MAX_COMPARED_LENGTH], [*known], n=1)
+    return f": did you mean {prefix}{close[0]}?" if close else ""

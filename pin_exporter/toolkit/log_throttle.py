@@ -1,29 +1,29 @@
-"""Decide when a failure that repeats is told of: as it begins, and then once an hour with a count."""
+"""Limit how often a repeated failure is logged: when it starts, then once an hour with a count."""
 
 from collections.abc import Callable
 from typing import Final
 
-TOLD_EVERY_SECONDS: Final = 3_600.0
+_LOG_INTERVAL_SECONDS: Final = 3_600.0
 
 
 class LogThrottle:
-    """One failure that may go on. `elapsed` reads the clock."""
+    """Counts one kind of failure. `elapsed` reads a monotonic clock in seconds."""
 
     def __init__(self, elapsed: Callable[[], float]) -> None:
         self._elapsed = elapsed
-        self._told_at: float | None = None
-        self._since_told = 0
+        self._logged_at: float | None = None
+        self._count = 0
 
     def happened(self, *, new: bool) -> int | None:
-        """Count it; return how often it has happened since it was told of last, 1 for a `new` one.
+        """Count a failure; return the number of failures to log now, or None if it is not time to log.
 
-        None when it need not be told of again: it goes on, and the hour is not over.
+        A `new` failure is always logged. One that was logged elsewhere first is logged after an hour.
         """
         now = self._elapsed()
-        self._since_told = 1 if new else self._since_told + 1
-        if self._told_at is None:
-            self._told_at = now
-        if not new and now - self._told_at < TOLD_EVERY_SECONDS:
+        self._count = 1 if new else self._count + 1
+        if self._logged_at is None:
+            self._logged_at = now
+        if not new and now - self._logged_at < _LOG_INTERVAL_SECONDS:
             return None
-        times, self._told_at, self._since_told = self._since_told, now, 0
-        return times
+        count, self._logged_at, self._count = self._count, now, 0
+        return count

@@ -1,43 +1,108 @@
-"""Standard output, which may be closed, full, a pipe that nobody reads any more, or a terminal."""
+"""Write results to standard output or to a file, and errors to standard error."""
 
 import os
+import secrets
 import sys
+from pathlib import Path
 from typing import TextIO
 
 from pin_exporter.toolkit.errors import OutputError
 
 
-def is_watched(stream: TextIO | None) -> bool:
-    """Return whether a person may be watching, at a terminal that knows escape sequences."""
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether a stream is a terminal that understands escape sequences."""
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def check_standard_output() -> None:
-    """Raise OutputError if there is no standard output."""
+    """Raise OutputError if standard output is closed."""
     if sys.stdout is None:
-        raise OutputError("standard output is closed: open it")
+        raise OutputError("standard output is closed: redirect it to a file or a terminal")
 
 
-def write_text(text: str) -> None:
-    """Write text, whatever the encoding of standard output. Raises OutputError, or BrokenPipeError."""
+def write_standard_output(content: str | bytes) -> None:
+    """Write text in the encoding of standard output, or bytes. Raises OutputError, or BrokenPipeError."""
     check_standard_output()
-    encoding = sys.stdout.encoding or "utf-8"
+    if isinstance(content, str):
+        content = content.encode(sys.stdout.encoding or "utf-8", "backslashreplace")
     try:
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
     except OSError as error:
-        # What is left in the buffer would be written, and fail, once more when the process ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_rest(sys.stdout)
         if isinstance(error, BrokenPipeError):
             raise
         raise OutputError(f"standard output cannot be written: {error.strerror}") from None
 
 
-def print_error(message: str) -> None:
-    """Print one line to standard error as the command line does. Nobody reading it is not an error."""
+def print_error(program: str, message: str) -> None:
+    """Print `PROGRAM: message` to standard error, whether or not anybody reads it."""
     try:
-        sys.stderr.write(f"pin-exporter: {message}\n")
+        sys.stderr.write(f"{program}: {message}\n")
         sys.stderr.flush()
     except OSError:
-        # What is left in the buffer would fail once more when the process ends, and change its status.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        _discard_rest(sys.stderr)
+
+
+def check_file(path: Path) -> None:
+    """Raise OutputError if a file cannot be written, as far as that can be seen beforehand."""
+    try:
+        if _exists(path) and not path.is_file():
+            raise OutputError(f"{path}: is not a file: choose a file, or standard output")
+        temporary = _temporary_path(path)
+        try:
+            os.close(_create(temporary))
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise _write_error(path, error) from None
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Replace a file at once: readers see the previous content or all of the new one. Raises OutputError.
+
+    The umask decides who may read it. If the process is killed or the machine crashes, a hidden file whose
+    name ends in `.tmp` may stay in the directory.
+    """
+    try:
+        temporary = _temporary_path(path)
+        try:
+            with os.fdopen(_create(temporary), "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(os.path.realpath(path))
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise _write_error(path, error) from None
+
+
+def _discard_rest(stream: TextIO) -> None:
+    """Discard what is buffered: writing it would fail again at exit, and change the exit status."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _exists(path: Path) -> bool:
+    """Return whether a path exists. Unlike `Path.exists`, raises OSError if that cannot be determined."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _temporary_path(path: Path) -> Path:
+    """Return an unused path in the directory of the file that a path, or symbolic link, points to."""
+    # `Path.resolve` raises RuntimeError for links that lead in a circle.
+    return Path(os.path.realpath(path)).parent / f".{secrets.token_hex(8)}.tmp"
+
+
+def _create(path: Path) -> int:
+    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644)
+
+
+def _write_error(path: Path, error: OSError) -> OutputError:
+    hint = "choose a file in a directory with free space that this user may write to"
+    return OutputError(f"{path}: cannot be written: {error.strerror}: {hint}")

@@ -1,4 +1,4 @@
-"""End what is run once, in good order, when a signal asks for it."""
+"""Stop short-lived commands cleanly on SIGHUP, SIGINT and SIGTERM."""
 
 import asyncio
 import signal
@@ -11,29 +11,32 @@ T = TypeVar("T")
 _SIGNALS: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
-def end_on_signals() -> None:
-    """Raise SystemExit with 128 and the signal's number: files that are being written can be removed."""
+def exit_on_signals() -> None:
+    """Raise SystemExit with 128 + the signal's number, so that files being written are removed."""
 
-    def end(number: int, _: object) -> None:
+    def exit_process(number: int, _: object) -> None:
         raise SystemExit(128 + number)
 
-    for number in _heeded():
-        signal.signal(number, end)
+    for number in _handled_signals():
+        signal.signal(number, exit_process)
 
 
 def run_until_stopped(work: Coroutine[Any, Any, T]) -> T:
-    """Run it on a loop and return what it returns; a signal cancels it, and then ends as above."""
+    """Run a coroutine on a new event loop and return its result.
+
+    A signal cancels it and then raises SystemExit as `exit_on_signals` does.
+    """
     received: list[int] = []
 
     async def main() -> T:
-        this = asyncio.current_task()
-        assert this is not None  # noqa: S101 - for the type
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - for the type
 
         def stop(number: int) -> None:
             received.append(number)
-            this.cancel()
+            task.cancel()
 
-        for number in _heeded():
+        for number in _handled_signals():
             asyncio.get_running_loop().add_signal_handler(number, stop, number)
         return await work
 
@@ -44,10 +47,10 @@ def run_until_stopped(work: Coroutine[Any, Any, T]) -> T:
             raise
         raise SystemExit(128 + received[0]) from None
     finally:
-        # The loop has put the handlers back to those that leave things as they are.
-        end_on_signals()
+        # The event loop has replaced the handlers by the default ones.
+        exit_on_signals()
 
 
-def _heeded() -> list[signal.Signals]:
-    """Return the signals that ask to stop, without those that the caller has it ignore, as nohup does."""
+def _handled_signals() -> list[signal.Signals]:
+    """Return the signals that stop the process, without those it was started to ignore, as by nohup."""
     return [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]

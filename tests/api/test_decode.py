@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pin_exporter.api.decode import decode_page, error_message, one_line
+from pin_exporter.api.decode import decode_page, error_message
 from pin_exporter.api.errors import MalformedError
 from pin_exporter.api.model import MAX_INTEGER, Page, Pin, Totals
 
@@ -344,19 +344,6 @@ def test_looking_for_an_error_message_never_raises(body: bytes) -> None:
 def test_an_error_message_is_found_whatever_stands_beside_it() -> None:
     assert error_message(b'{"status":"error","message":" a\\tb ","data":null}') == "a b"
     assert error_message(b'{"status":"error"}') is None
-
-
-@given(st.text(st.characters(), max_size=1_000))
-def test_one_line_is_printable_and_short(text: str) -> None:
-    line = one_line(text)
-    assert line.isprintable()
-    assert len(line) <= 200
-    assert line == line.strip()
-
-
-def test_one_line_says_when_it_was_cut() -> None:
-    assert one_line("a" * 201) == "a" * 199 + "…"
-    assert one_line("a" * 200) == "a" * 200
 
 
 @pytest.mark.parametrize("element", ["{}", '{"id":"a"}', "null"])

@@ -11,7 +11,7 @@ from tests.support.tools import require_tool
 
 SHIPPED = read_yaml(CHART / "files" / "rules.yml")["groups"]
 RULES = [rule for group in SHIPPED for rule in group["rules"]]
-ALERTS = {rule["alert"]: rule for rule in RULES if "alert" in rule}
+ALERTS = {f"{rule['alert']}/{rule['labels']['severity']}": rule for rule in RULES if "alert" in rule}
 THRESHOLDS = {
     rule["labels"]["threshold"]: rule for rule in RULES if rule.get("record") == "aiozpin:alert_threshold"
 }
@@ -50,7 +50,20 @@ def test_prometheus_takes_the_rules(helm: Helm, path: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize("name", ALERTS)
 def test_each_alert_can_be_disabled_and_no_other_goes_with_it(helm: Helm, name: str) -> None:
     left = rules(helm, alerts={name: {"enabled": False}})
-    assert left == [rule for rule in RULES if rule.get("alert") != name]
+    assert left == [rule for rule in RULES if rule is not ALERTS[name]]
+
+
+def test_a_change_by_name_is_for_all_severities_and_one_by_severity_goes_before_it(helm: Helm) -> None:
+    stale = "AIOZPinDataStale"
+    assert not [
+        rule for rule in rules(helm, alerts={stale: {"enabled": False}}) if rule.get("alert") == stale
+    ]
+    changes = {stale: {"for": "1h"}, f"{stale}/critical": {"for": "2h", "severity": "page"}}
+    changed = [rule for rule in rules(helm, alerts=changes) if rule.get("alert") == stale]
+    assert [(rule["for"], rule["labels"]["severity"]) for rule in changed] == [
+        ("1h", "warning"),
+        ("2h", "page"),
+    ]
 
 
 def test_severity_time_and_labels_of_each_alert_can_be_changed(each_helm: Helm) -> None:
@@ -58,9 +71,8 @@ def test_severity_time_and_labels_of_each_alert_can_be_changed(each_helm: Helm) 
         name: {"severity": f"s{i}", "for": f"{i + 1}h", "labels": {"only": name}}
         for i, name in enumerate(ALERTS)
     }
-    changed = {rule["alert"]: rule for rule in rules(each_helm, alerts=changes) if "alert" in rule}
-    assert changed.keys() == ALERTS.keys()
-    for name, rule in changed.items():
+    changed = [rule for rule in rules(each_helm, alerts=changes) if "alert" in rule]
+    for name, rule in zip(ALERTS, changed, strict=True):
         assert rule["for"] == changes[name]["for"]
         assert rule["labels"] == {"severity": changes[name]["severity"], "only": name}
         assert rule["expr"] == ALERTS[name]["expr"]
@@ -68,8 +80,8 @@ def test_severity_time_and_labels_of_each_alert_can_be_changed(each_helm: Helm) 
 
 def test_each_threshold_can_be_changed(each_helm: Helm) -> None:
     numbers: dict[str, float | str] = {name: 1_000_000 + i for i, name in enumerate(THRESHOLDS)}
-    numbers["limit_level_ratio"] = 0.75
-    numbers["nothing_new_seconds"] = "Inf"
+    numbers["size_limit_level_ratio"] = 0.75
+    numbers["no_new_pins_seconds"] = "Inf"
     found = {
         rule["labels"]["threshold"]: rule["expr"]
         for rule in rules(each_helm, thresholds=numbers)
@@ -81,8 +93,8 @@ def test_each_threshold_can_be_changed(each_helm: Helm) -> None:
 @pytest.mark.parametrize("url", ["https://grafana.example.com", "https://grafana.example.com/"])
 def test_the_address_of_grafana_goes_before_the_path_of_the_dashboard(helm: Helm, url: str) -> None:
     alerts = [rule for rule in rules(helm, grafanaUrl=url) if "alert" in rule]
-    for rule in alerts:
-        path = ALERTS[rule["alert"]]["annotations"]["dashboard_url"]
+    for shipped, rule in zip(ALERTS.values(), alerts, strict=True):
+        path = shipped["annotations"]["dashboard_url"]
         assert rule["annotations"]["dashboard_url"] == f"https://grafana.example.com{path}"
 
 
@@ -101,12 +113,12 @@ def test_an_additional_group_is_not_a_template(each_helm: Helm) -> None:
     ("values", "told"),
     [
         (
-            {"alerts": {"AIOZPinOutOfMony": {"enabled": False}}},
-            "there is no alert AIOZPinOutOfMony; there are ",
+            {"alerts": {"AIOZPinBalanceExausted": {"enabled": False}}},
+            "unknown alert AIOZPinBalanceExausted; known are ",
         ),
-        ({"thresholds": {"stuck": 1}}, "there is no threshold stuck; there are stale_intervals, "),
-        ({"additionalGroups": [{"name": SHIPPED[0]["name"], "rules": []}]}, "another group has the name"),
-        ({"alerts": {"AIOZPinOutOfMoney": {"severty": "page"}}}, "severty"),
+        ({"thresholds": {"stuck": 1}}, "unknown threshold stuck; known are stale_warning_intervals, "),
+        ({"additionalGroups": [{"name": SHIPPED[0]["name"], "rules": []}]}, "duplicate name"),
+        ({"alerts": {"AIOZPinBalanceExhausted": {"severty": "page"}}}, "severty"),
     ],
 )
 def test_a_change_that_would_change_nothing_is_refused(helm: Helm, values: dict[str, Any], told: str) -> None:

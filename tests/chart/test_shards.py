@@ -139,7 +139,7 @@ def test_the_revision_that_kubernetes_puts_into_a_label_has_room(helm: Helm, nam
 
 
 def test_the_demonstration_cannot_be_divided(helm: Helm) -> None:
-    with pytest.raises(Exception, match=r"shards divide accounts, and those of demo\.enabled"):
+    with pytest.raises(Exception, match=r"shards must be 1 with demo\.enabled"):
         helm.template({"demo": {"enabled": True}, "shards": 2})
 
 

@@ -118,10 +118,10 @@ def test_a_certificate_that_the_configuration_names_itself_stays(helm: Helm) -> 
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"config": USERS, "existingSecret": "a"}, "web.config and web.existingSecret are both given"),
-        ({"tls": True}, "tell what is in web.existingSecret, which is missing"),
-        ({"config": INLINE, "clientCertificates": True}, "tell what is in web.existingSecret"),
-        ({"existingSecret": "a", "clientCertificates": True}, "web.clientCertificates needs TLS"),
+        ({"config": USERS, "existingSecret": "a"}, "web.config and web.existingSecret are both set"),
+        ({"tls": True}, "describe web.existingSecret, which is not set"),
+        ({"config": INLINE, "clientCertificates": True}, "describe web.existingSecret"),
+        ({"existingSecret": "a", "clientCertificates": True}, "web.clientCertificates requires TLS"),
     ],
 )
 def test_what_contradicts_itself_is_refused_in_a_sentence(

@@ -31,14 +31,15 @@ class Ended:
 
 def run(*arguments: str) -> Ended:
     """Run the command line in this process, as the entry point does."""
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
+    out, err = io.BytesIO(), io.StringIO()
+    with redirect_stdout(io.TextIOWrapper(out, "utf-8", write_through=True)), redirect_stderr(err):
         try:
             status = main(arguments)
         except SystemExit as ended:
             status = ended.code if isinstance(ended.code, int) else -1
+        written = out.getvalue().decode()
     assert "Traceback" not in err.getvalue()
-    return Ended(status, out.getvalue(), err.getvalue())
+    return Ended(status, written, err.getvalue())
 
 
 @pytest.fixture(autouse=True)

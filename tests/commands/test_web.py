@@ -9,10 +9,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from pin_exporter.commands.web import create_app
+from pin_exporter.metrics.account import account_renderer
 from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.pages import Pages
 from pin_exporter.status.routes import status_routes
-from pin_exporter.toolkit.exposition.renderer import Renderer
 from tests.support.clocks import FakeClock
 from tests.support.documents import Document
 from tests.support.samples import FULL, NOW_ELAPSED, UNTRIED
@@ -49,7 +49,7 @@ def ask(
 ) -> httpx.Response:
     clock = FakeClock(elapsed=NOW_ELAPSED)
     app = create_app(
-        Renderer(lambda: accounts, CollectorRegistry(), clock.elapsed),
+        account_renderer(lambda: accounts, CollectorRegistry(), clock.elapsed),
         telemetry_path=telemetry_path,
         unready=lambda: unready,
         problems=lambda: problems,
@@ -95,7 +95,7 @@ def test_many_who_ask_at_once_share_what_is_rendered_and_who_asks_later_sees_wha
         rendered += 1
         return accounts
 
-    exposition = Renderer(snapshots, CollectorRegistry(), FakeClock(elapsed=NOW_ELAPSED).elapsed)
+    exposition = account_renderer(snapshots, CollectorRegistry(), FakeClock(elapsed=NOW_ELAPSED).elapsed)
     app = create_app(exposition, telemetry_path="/metrics", unready=lambda: (), problems=lambda: ())
 
     async def ask_at_once() -> tuple[set[str], str]:

@@ -537,7 +537,7 @@ def test_problems_of_shards_are_told_where_they_are(path: Path, environment: pyt
     ]
     set_variables(environment, shard="pin-exporter-6c7b9-x2x2x")
     (told,) = problems(path, content, total_shards="0")[:1]
-    assert told.startswith("PIN_EXPORTER_SHARD: must be a number from 0 on")
+    assert told.startswith("PIN_EXPORTER_SHARD: must be a number of at least 0")
     assert "--total-shards: must be greater than or equal to 1" in problems(path, content, total_shards="0")
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from pin_exporter.api.errors import REASONS
 from pin_exporter.api.model import VOCABULARIES, Collector, Phase
+from pin_exporter.metrics import PREFIX
+from pin_exporter.metrics.account import ACCOUNT_FAMILIES
 from pin_exporter.metrics.exporter import ExporterMetrics
-from pin_exporter.metrics.families import ACCOUNT_FAMILIES
-from pin_exporter.toolkit.exposition.family import PREFIX, Type
+from pin_exporter.toolkit.exposition.family import Type
 from tests.support.tools import run_promtool
 
 PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
@@ -63,7 +64,7 @@ def exported() -> list[Row]:
             family.name,
             names.get(family.type, family.type.value),
             ("account", *family.labels),
-            family.cached.value if family.cached else "",
+            family.source or "",
         )
         for family in ACCOUNT_FAMILIES
     ]
@@ -101,9 +102,7 @@ def test_each_status_word_is_listed_with_its_phase() -> None:
     assert listed == [{word: phase.value for word, phase in words.items()} for words in VOCABULARIES]
 
 
-@pytest.mark.parametrize(
-    ("label", "values"), [("collector", list(Collector)), ("operation", [c.operation for c in Collector])]
-)
+@pytest.mark.parametrize(("label", "values"), [("collector", Collector), ("operation", Collector)])
 def test_the_values_of_collector_and_operation_are_those_of_the_code(
     label: str, values: Sequence[str]
 ) -> None:

@@ -32,7 +32,7 @@ from pin_exporter.simulator import (
     open_socket,
     serve,
 )
-from pin_exporter.simulator.option import rules
+from pin_exporter.simulator.options import options_of
 from tests.simulator.harness import Clock
 from tests.support.environment import clean, set_variables
 from tests.support.service import API_KEY, SECRET_KEY, InProcess, credentials
@@ -68,7 +68,7 @@ class DoctorClock:
 def account_with(clock: Clock, pins: int = 300, **options: Any) -> SimulatedAccount:
     """Return an account whose options are given by their names alone."""
     records = {
-        kind: record(**{name: value for name, value in options.items() if name in rules(record)})
+        kind: record(**{name: value for name, value in options.items() if name in options_of(record)})
         for kind, record in RECORDS.items()
     }
     return SimulatedAccount("a", pins=pins, clock=clock, **records)

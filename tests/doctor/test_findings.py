@@ -477,7 +477,7 @@ def test_a_large_account_is_examined_in_no_more_requests() -> None:
     lines = told(evidence)
 
     assert evidence.requests <= MAX_REQUESTS
-    assert has(lines, "ok limit: 10000 rows came in one page")
+    assert has(lines, "ok limit: 10,000 rows came in one page")
     assert has(lines, "ok files: the list ends where totals.files says, at 30000")
     assert has(lines, "ok size: the sizes of all 30000 rows add up")
 

@@ -189,7 +189,7 @@ def test_nulls_in_the_place_of_rows_are_no_shorter_pages() -> None:
     assert not has(lines, "note limit")
     assert has(lines, "ok default_limit")
     assert has(lines, "ok offset")
-    assert has(lines, "note nulls: 150 of 1500 rows of a page are null")
+    assert has(lines, "note nulls: 150 of 1,500 rows of a page are null")
 
 
 def test_odd_rows_are_counted_within_one_page() -> None:

@@ -12,7 +12,7 @@ from pin_exporter.doctor.advice import suggestions
 from pin_exporter.doctor.diagnosis import diagnose
 from pin_exporter.doctor.plan import MAX_REQUESTS
 from pin_exporter.simulator import Fault, Simulator
-from pin_exporter.simulator.option import rules
+from pin_exporter.simulator.options import options_of
 from tests.doctor.harness import RECORDS, examined_simulation, loaded, told
 
 BUSY = 600.0
@@ -66,7 +66,7 @@ QUIRKS: dict[str, Quirk] = {
     "bulk_unpin_size": Quirk(
         50, r"changes: .*\b[1-9]\d\d pins unpinned", {"bulk_unpin_rate": 20.0}, pins=1_000
     ),
-    "out_of_money_rate": Quirk(BUSY, r"problem out_of_money: \d+ pins dropped within \d+ s because"),
+    "balance_exhausted_rate": Quirk(BUSY, r"problem out_of_money: \d+ pins dropped within \d+ s because"),
     "max_pins": Quirk(300, r"ok changes: nothing changed", {"insert_rate": BUSY}),
     # what goes wrong
     "latency_seconds": Quirk(1.5, r"note latency: short answers take 1.50 s"),
@@ -132,7 +132,7 @@ def seen(lines: list[str], finding: str) -> bool:
 
 
 def test_every_option_of_the_simulator_has_a_case() -> None:
-    options = {name for record in RECORDS.values() for name in rules(record)}
+    options = {name for record in RECORDS.values() for name in options_of(record)}
     assert QUIRKS.keys() == options - {"names"}, "what owners call their pins is no quirk of the API"
 
 

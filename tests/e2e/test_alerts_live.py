@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from dev.grafana.rules import ALERTS
-from tests.grafana.promtool import changed
-from tests.grafana.stand import RULES, UNHURRIED, config_file, wait_for_calm
+from tests.grafana.support.promtool import changed
+from tests.grafana.support.stand import RULES, UNHURRIED, config_file, wait_for_calm
 from tests.support.processes import (
     RunningPrometheus,
     RunningSimulator,
@@ -22,9 +22,9 @@ from tests.support.processes import (
 )
 
 # With a poll a second on a machine that may be slow, three intervals are not long; and few requests are made.
-THRESHOLDS = {"stale_intervals": "15", "very_stale_intervals": "20", "rate_limited_ratio": "0.02"}
+THRESHOLDS = {"stale_warning_intervals": "15", "stale_critical_intervals": "20", "rate_limited_ratio": "0.02"}
 MIX = "by-cid-share=0.3,duplicate-share=0.1,directory-share=0.1"
-FAILING = {"AIOZPinPollErrorsHigh", "AIOZPinDataStale", "AIOZPinDataVeryStale"}
+FAILING = {"AIOZPinPollErrorsHigh", "AIOZPinDataStale warning", "AIOZPinDataStale critical"}
 NEVER = {"AIOZPinPollErrorsHigh", "AIOZPinNeverPolled"}
 REFUSED = {"AIOZPinCredentialsRejected"}
 ONE_429_IN_TEN = {"fault": "too_many_requests", "skip": 9}
@@ -49,7 +49,7 @@ SCENES: Mapping[str, Scene] = {
     "never-allowed": Scene("unauthorized-rate=1", fires=REFUSED | NEVER),
     "broken": Scene(happens={"faults": {"server_error_rate": 1}}, fires=FAILING),
     "never-whole": Scene("not-json-rate=1", fires=NEVER),
-    "poor": Scene(happens={"run_out_of_money": 3}, fires={"AIOZPinOutOfMoney"}),
+    "poor": Scene(happens={"exhaust_balance": 3}, fires={"AIOZPinBalanceExhausted"}),
     "failing-2023": Scene("vocabulary=2023", {"insert": 4, "fail": 3}, {"AIOZPinPinsFailed"}),
     "failing-2024": Scene("vocabulary=2024", {"insert": 4, "fail": 3}, {"AIOZPinPinsFailed"}),
     "strange": Scene("unknown-share=0.1", fires={"AIOZPinUnknownStatus"}),
@@ -57,8 +57,8 @@ SCENES: Mapping[str, Scene] = {
     "stuck-2024": Scene("vocabulary=2024,in-progress-share=0.1", fires={"AIOZPinPinsStuck"}),
     "dropping": Scene("unpinned-rows=drop", {"unpin": 30}, {"AIOZPinFilesDropped"}),
     "dropping-little": Scene("unpinned-rows=drop", {"unpin": 5}),
-    "full": Scene(fires={"AIOZPinLimitSoon"}, setting={"size_limit": "1MB"}),
-    "disagreeing": Scene(happens={"behaviour": {"files_offset": 2}}, fires={"AIOZPinCountsDisagree"}),
+    "full": Scene(fires={"AIOZPinSizeLimitNearing"}, setting={"size_limit": "1MB"}),
+    "disagreeing": Scene(happens={"behaviour": {"files_offset": 2}}, fires={"AIOZPinCountMismatch"}),
     "throttled": Scene(happens={"next": [ONE_429_IN_TEN] * 100}, fires={"AIOZPinThrottled"}),
 }
 RESTORED, STOPPED = "restored", "stopped"
@@ -145,8 +145,15 @@ def firing(scraping: RunningPrometheus) -> defaultdict[str, set[str]]:
     alerts: defaultdict[str, set[str]] = defaultdict(set)
     for alert in scraping.ask("alerts")["alerts"]:
         if alert["state"] == "firing":
-            alerts[alert["labels"].get("account", "")].add(alert["labels"]["alertname"])
+            alerts[alert["labels"].get("account", "")].add(name_of(alert["labels"]))
     return alerts
+
+
+def name_of(labels: Mapping[str, str]) -> str:
+    """Return the name of an alert, with its severity if the name has several."""
+    name = labels["alertname"]
+    several = sum(alert.name == name for alert in ALERTS) > 1
+    return f"{name} {labels['severity']}" if several else name
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -182,11 +189,10 @@ def test_no_alert_is_about_a_job_that_is_not_ours(stand: Stand) -> None:
 
 
 def test_each_alert_has_its_severity_and_says_whom_it_is_about(stand: Stand) -> None:
-    known = {alert.name: alert for alert in ALERTS}
+    known = {(alert.name, alert.severity.value): alert for alert in ALERTS}
     for alert in stand.prometheus.ask("alerts")["alerts"]:
         labels, annotations = alert["labels"], alert["annotations"]
-        expected = known[labels["alertname"]]
-        assert labels["severity"] == expected.severity.value
+        expected = known[labels["alertname"], labels["severity"]]
         assert labels["account" if expected.on_account else "instance"] in annotations["summary"]
         assert not any("<no value>" in text or "{{" in text for text in annotations.values())
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import pytest
 
 from dev.grafana.colours import BAD, GOOD, NO_DATA, WARNING
-from tests.grafana.display import Shown, stats_shown
-from tests.grafana.grafana import View, panels_of
-from tests.grafana.stand import DASHBOARD
+from tests.grafana.support.display import Shown, stats_shown
+from tests.grafana.support.grafana import View, panels_of
+from tests.grafana.support.stand import DASHBOARD
 from tests.support.processes import prometheus
 from tests.support.tools import require_tool
 

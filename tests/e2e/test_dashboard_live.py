@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.grafana.grafana import Panel, View, choices, panels_of, single, steps_of_buckets
-from tests.grafana.stand import (
+from tests.grafana.support.grafana import Panel, View, choices, panels_of, single, steps_of_buckets
+from tests.grafana.support.stand import (
     DASHBOARD,
     RULES,
     UNHURRIED,

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import pytest
 
 from dev.grafana.colours import BAD, GOOD, NO_DATA, WARNING
-from tests.grafana.display import Shown, stats_shown
-from tests.grafana.grafana import View, panels_of
-from tests.grafana.stand import DASHBOARD, UNHURRIED, config_file, look, look_at_graphs, wait_for_calm
+from tests.grafana.support.display import Shown, stats_shown
+from tests.grafana.support.grafana import View, panels_of
+from tests.grafana.support.stand import DASHBOARD, UNHURRIED, config_file, look, look_at_graphs, wait_for_calm
 from tests.support.processes import (
     RunningPrometheus,
     RunningSimulator,

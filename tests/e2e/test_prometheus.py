@@ -76,12 +76,12 @@ def test_prometheus_knows_the_totals_that_the_api_reports(stand: Stand, account:
 def test_prometheus_knows_how_many_pins_and_bytes_have_each_status(stand: Stand, account: str) -> None:
     by_status = stand.simulator.truth(account)["by_status"]
     expected = {
-        (word,): sum(tally["count"] for tally in tallies) for word, tallies in grouped(by_status).items()
+        (word,): sum(totals["files"] for totals in group) for word, group in grouped(by_status).items()
     }
     counted = stand.prometheus.values(f'sum by (status) (aiozpin_pins{{account="{account}"}}) > 0', "status")
     assert counted == expected
     size = {
-        (word,): sum(tally["size_bytes"] for tally in tallies) for word, tallies in grouped(by_status).items()
+        (word,): sum(totals["size_bytes"] for totals in group) for word, group in grouped(by_status).items()
     }
     stored = stand.prometheus.values(
         f'sum by (status) (aiozpin_stored_bytes{{account="{account}"}})', "status"
@@ -111,7 +111,7 @@ def test_prometheus_knows_kinds_cids_and_the_histogram_of_sizes(stand: Stand, ac
     assert ask(f"aiozpin_unique_cids{{{match}}}") == {(): truth["distinct_cids"]}
     assert ask(f'sum(aiozpin_pins_by_kind{{{match},source="cid"}})') == {(): truth["by_cid"]}
     assert ask(f'sum(aiozpin_pins_by_kind{{{match},kind="directory"}})') == {(): truth["directories"]}
-    assert ask(f'sum(aiozpin_pins_by_kind{{{match},pinned="true"}})') == {(): truth["pinned"]["count"]}
+    assert ask(f'sum(aiozpin_pins_by_kind{{{match},pinned="true"}})') == {(): truth["pinned"]["files"]}
     assert ask(f'aiozpin_pin_size_bytes_bucket{{{match},le="+Inf"}}') == {(): truth["files"]}
     assert ask(f"aiozpin_pin_size_bytes_gsum{{{match}}}") == {(): truth["size_bytes"]}
     assert ask(f"aiozpin_inventory_unaccounted_files{{{match}}}") == {(): 0}

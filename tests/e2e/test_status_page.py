@@ -10,7 +10,7 @@ import httpx
 import pytest
 from coloraide import Color
 
-from pin_exporter.simulator.names import HOSTILE_NAMES
+from pin_exporter.simulator import HOSTILE_NAMES
 from tests.e2e.hostile import HostileServer, listing
 from tests.support.browser import Browser, chromium
 from tests.support.processes import RunningExporter, exporter, running, simulator, wait_for
@@ -172,19 +172,19 @@ def test_the_json_tells_what_the_page_shows(stand: Stand) -> None:
     assert inventory["pins"] == report["account"]["files"] == 300
     for each in inventory["phases"]:
         assert f"{each['phase'].replace('_', ' ')} {each['pins']} " in text
-    for kind in ("failed", "in_progress", "out_of_money"):
-        pins = report["attention"][kind]["pins"]
+    for kind in ("failed", "in_progress", "balance_exhausted"):
+        pins = report["problem_pins"][kind]["pins"]
         shown = browser.value(
             f"[...document.querySelectorAll('#{kind.replace('_', '-')} ~ table tbody tr')]"
             ".map(r => [r.cells[0], ...r.cells[1].querySelectorAll('code')].map(e => e.textContent))"
         )
         assert shown == [[pin["name"], pin["cid"], pin["id"]] for pin in pins]
-    assert len(report["attention"]["failed"]["pins"]) == 50
-    assert report["attention"]["failed"]["total"] == 60
+    assert len(report["problem_pins"]["failed"]["pins"]) == 50
+    assert report["problem_pins"]["failed"]["total"] == 60
 
 
 def test_names_are_in_the_json_as_they_were_read(stand: Stand) -> None:
-    pins = told(stand, BAD)["attention"]["failed"]["pins"]
+    pins = told(stand, BAD)["problem_pins"]["failed"]["pins"]
     assert [pin["name"] for pin in pins] == [*ODD[:3], "x" * 199 + "…", "\x00\ufffd"][::-1]
 
 
@@ -197,10 +197,10 @@ def test_names_are_on_the_pages_only_and_never_in_the_metrics(stand: Stand) -> N
 
 def test_a_refused_key_is_the_first_thing_to_be_seen(stand: Stand) -> None:
     browser = stand.look("/")
-    first = browser.value("document.querySelector('.notices li').innerText")
-    assert first.startswith("critical refused The poll of the totals failed (unauthorized)")
+    first = browser.value("document.querySelector('.problems li').innerText")
+    assert first.startswith("critical refused The last poll of the totals failed (unauthorized)")
     assert "a-secret" not in browser.value("document.documentElement.outerHTML")
-    link = browser.value("document.querySelector('.notices li a:last-child').href")
+    link = browser.value("document.querySelector('.problems li a:last-child').href")
     assert link.endswith("/docs/runbooks/AIOZPinCredentialsRejected.md")
 
 
@@ -220,7 +220,7 @@ def test_the_simulator_has_names_to_try_the_page_with() -> None:
     ):
         url = f"{exported.url}/accounts/default"
         attention: dict[str, Any] = wait_for(
-            lambda: httpx.get(url, params={"format": "json"}).json()["attention"], "an inventory"
+            lambda: httpx.get(url, params={"format": "json"}).json()["problem_pins"], "an inventory"
         )
         assert httpx.get(url).status_code == 200
     pins = attention["failed"]["pins"]
@@ -232,7 +232,7 @@ def test_the_simulator_has_names_to_try_the_page_with() -> None:
 def test_the_demonstration_says_on_every_page_that_it_is_one() -> None:
     command = [sys.executable, "-m", "pin_exporter", "demo", "--web.listen-address=127.0.0.1:0"]
     with running(command) as process:
-        url = process.wait_for_line(r"^overview +(\S+)/$")[1]
+        url = process.wait_for_line(r"^status page +(\S+)/$")[1]
         process.wait_for_line("event=poll_succeeded")
         for path in ("/", "/accounts/nft-drops"):
             assert "nothing real is contacted" in httpx.get(url + path).text

@@ -12,14 +12,15 @@ from dev.grafana.dashboard import dashboard_json
 from dev.grafana.project import DOCUMENTS, ROOT
 from dev.grafana.rules import rules_yaml
 from dev.grafana.series import ACCOUNT, EXPORTER, known_series
-from pin_exporter.metrics.families import ACCOUNT_FAMILIES
-from pin_exporter.toolkit.exposition.family import PREFIX, Type
-from tests.grafana.promql import Selector, nodes, selectors
+from pin_exporter.metrics import PREFIX
+from pin_exporter.metrics.account import ACCOUNT_FAMILIES
+from pin_exporter.toolkit.exposition.family import Type
+from tests.grafana.support.promql import Selector, nodes, selectors
 
 PUBLISHED = (ROOT / "grafana" / "dashboard.json").read_text(encoding="utf-8")
 DASHBOARD: dict[str, Any] = json.loads(PUBLISHED)
 SINGLE_VALUES = {"stat", "bargauge", "table"}
-DATA = {family.name: family for family in ACCOUNT_FAMILIES if family.cached}
+DATA = {family.name: family for family in ACCOUNT_FAMILIES if family.source}
 # What is not shown, and why.
 NOT_SHOWN = {
     "aiozpin_api_request_duration_seconds_count": "requests are counted by their code",

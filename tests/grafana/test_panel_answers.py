@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dev.grafana.series import known_series
-from tests.grafana.promql import selectors
+from tests.grafana.support.promql import selectors
 from tests.grafana.test_dashboard import PANELS, plain
 from tests.support.tools import run_promtool
 

@@ -122,7 +122,7 @@ def test_files_that_stay_unreadable_are_told_of_without_a_break_until_a_request_
     begins, ends = apart, 3 * apart
     asked = [
         {
-            "expr": 'count(ALERTS{alertname="AIOZPinFilesUnreadable",alertstate="firing"})',
+            "expr": 'count(ALERTS{alertname="AIOZPinCredentialFilesUnreadable",alertstate="firing"})',
             "eval_time": f"{minute}m",
             "exp_samples": [{"labels": "{}", "value": 1}] if begins < minute < ends else [],
         }

@@ -13,7 +13,7 @@ from dev.grafana.series import EXPORTER, known_series
 from dev.grafana.thresholds import RECORD, THRESHOLDS
 from pin_exporter.api.errors import REASONS
 from pin_exporter.api.model import VOCABULARIES, Collector, Phase
-from tests.grafana.promql import Selector, nodes, selectors
+from tests.grafana.support.promql import Selector, nodes, selectors
 from tests.support.tools import run_promtool
 
 RULES = yaml.safe_load(rules_yaml())["groups"][0]["rules"]
@@ -27,7 +27,7 @@ VALUES: Mapping[str, set[str]] = {
     "reason": set(REASONS),
     "threshold": {threshold.name for threshold in THRESHOLDS},
     "code": {"429"},
-    "operation": {collector.operation for collector in Collector},
+    "operation": set(Collector),
 }
 
 each_rule = pytest.mark.parametrize(("name", "expression"), NAMED, ids=[name for name, _ in NAMED])

@@ -7,10 +7,10 @@ import yaml
 
 from dev.grafana.rules import rules_yaml
 from dev.grafana.thresholds import RECORD, THRESHOLDS
-from tests.grafana.exporters import Exporter, Key, key
-from tests.grafana.promtool import Group, changed, run_rules
-from tests.grafana.signals import Signal, Trouble, keeps_up
-from tests.grafana.threshold_cases import MOVED, NOTHING_NEW, Moved
+from tests.grafana.support.exporters import Exporter, Key, key
+from tests.grafana.support.promtool import Group, changed, run_rules
+from tests.grafana.support.signals import Signal, Trouble, keeps_up
+from tests.grafana.support.threshold_cases import MOVED, NOTHING_NEW, Moved
 
 YEAR_SECONDS = 365 * 86_400
 
@@ -19,7 +19,8 @@ def scene(moved: Moved, name: str, signals: Mapping[Key, Signal], *, fires: bool
     """Return what comes of the series, with a trouble from the third minute on."""
     group = Group(f"{moved.threshold}: {name}", [Exporter(signals, Trouble(2))], every=moved.every)
     expected = {"{}": 1.0} if fires else {}
-    group.expect(moved.until, f'count(ALERTS{{alertname="{moved.alert}",alertstate="firing"}})', expected)
+    selector = f'ALERTS{{alertname="{moved.alert}",severity=~"{moved.severity}",alertstate="firing"}}'
+    group.expect(moved.until, f"count({selector})", expected)
     return group
 
 
@@ -48,7 +49,7 @@ def test_a_threshold_that_is_changed_in_the_file_moves_its_alert(moved: Moved, t
 
 
 def test_nothing_else_changes_with_a_threshold_and_the_file_stays_readable() -> None:
-    before, edited = rules_yaml(), changed({"stale_intervals": "7"})
+    before, edited = rules_yaml(), changed({"stale_warning_intervals": "7"})
 
     lines = zip(before.splitlines(), edited.splitlines(), strict=True)
     assert [line for line in lines if line[0] != line[1]] == [("    expr: vector(3)", "    expr: vector(7)")]

@@ -2,15 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from pin_exporter.metrics.families import ACCOUNT_FAMILIES
-from tests.grafana.exporters import GIB, HERE, UP, Exporter, Key, healthy_account, healthy_target, key
-from tests.grafana.promtool import Group, run_rules
-from tests.grafana.signals import NO_TROUBLE, Signal, Trouble, changes, steady
+from pin_exporter.metrics.account import ACCOUNT_FAMILIES
+from tests.grafana.support.exporters import GIB, HERE, UP, Exporter, Key, healthy_account, healthy_target, key
+from tests.grafana.support.promtool import Group, run_rules
+from tests.grafana.support.signals import NO_TROUBLE, Signal, Trouble, changes, steady
 
 DAY = 1_440
 # What an exporter shows before its first poll, where it differs from later.
 AT_FIRST: dict[str, float | None] = {
-    **{family.name: None for family in ACCOUNT_FAMILIES if family.cached},
+    **{family.name: None for family in ACCOUNT_FAMILIES if family.source},
     "aiozpin_up": 0,
     "aiozpin_last_success_timestamp_seconds": 0,
     "aiozpin_last_attempt_timestamp_seconds": 0,
@@ -105,7 +105,7 @@ def test_files_that_were_lost_a_day_ago_are_history(tmp_path: Path) -> None:
 
 def test_the_limit_is_forecast_from_a_day_of_data_on(tmp_path: Path) -> None:
     group = Group("a day of data", [Exporter({key("size_bytes"): nearing_the_limit})], every=15)
-    states = 'count by (alertstate) (ALERTS{alertname="AIOZPinLimitSoon"})'
+    states = 'count by (alertstate) (ALERTS{alertname="AIOZPinSizeLimitNearing"})'
     group.expect(DAY - 15, states, {})
     group.expect(DAY, states, {'{alertstate="pending"}': 1})
     group.expect(DAY + 60, states, {'{alertstate="firing"}': 1})
@@ -118,8 +118,8 @@ def test_a_short_gap_does_not_interrupt_the_forecast_a_day_later(tmp_path: Path)
         return None if minute == 300 else nearing_the_limit(minute, trouble)
 
     group = Group("a gap", [Exporter({key("size_bytes"): restarted})], every=15)
-    group.expect(DAY + 300, 'ALERTS{alertname="AIOZPinLimitSoon",alertstate="pending"}', {})
-    group.expect_firing(DAY + 300, "AIOZPinLimitSoon")
+    group.expect(DAY + 300, 'ALERTS{alertname="AIOZPinSizeLimitNearing",alertstate="pending"}', {})
+    group.expect_firing(DAY + 300, "AIOZPinSizeLimitNearing")
 
     run_rules(tmp_path, [group])
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.grafana.exporters import HERE, SHARD, TOTAL_SHARDS, UP, Exporter
-from tests.grafana.promtool import Group, run_rules
-from tests.grafana.signals import Trouble, changes, steady
+from tests.grafana.support.exporters import HERE, SHARD, TOTAL_SHARDS, UP, Exporter
+from tests.grafana.support.promtool import Group, run_rules
+from tests.grafana.support.signals import Trouble, changes, steady
 
 ALERT = "AIOZPinShardsMissing"
 WAIT = 15

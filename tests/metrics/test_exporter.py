@@ -6,7 +6,7 @@ import pytest
 
 from pin_exporter import __version__
 from pin_exporter.metrics.exporter import REFUSALS, ExporterMetrics
-from pin_exporter.toolkit.sharding import ALONE, Shard
+from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard
 
 LOADED = "aiozpin_exporter_config_last_reload_successful"
 LOADED_AT = "aiozpin_exporter_config_last_reload_success_timestamp_seconds"
@@ -98,7 +98,7 @@ def test_the_web_configuration_is_good_until_it_is_refused() -> None:
     assert metrics.registry.get_sample_value(name) == 1
 
 
-@pytest.mark.parametrize(("shard", "number", "total"), [(ALONE, 0, 1), (Shard(2, 5), 2, 5)])
+@pytest.mark.parametrize(("shard", "number", "total"), [(SINGLE_SHARD, 0, 1), (Shard(2, 5), 2, 5)])
 def test_the_shard_is_always_told(shard: Shard, number: int, total: int) -> None:
     registry = ExporterMetrics(shard).registry
 

@@ -3,10 +3,7 @@ import json
 import logging
 import os
 import signal
-import stat
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -20,21 +17,17 @@ from pin_exporter.api.model import Collector, Phase, Totals, Verdict
 from pin_exporter.commands.cli import main
 from pin_exporter.config.flags import FORMAT_NAMES
 from pin_exporter.inventory.counter import PinTotals
+from pin_exporter.metrics.account import account_textfile
 from pin_exporter.metrics.exporter import build_info_alone
 from pin_exporter.once.command import run_once
-from pin_exporter.once.output import check_output, write_file
 from pin_exporter.once.polling import Polled as Outcome
 from pin_exporter.once.polling import poll_account
 from pin_exporter.once.result import FORMATS, failures, remarks, result
 from pin_exporter.polling.snapshot import AccountSnapshot
-from pin_exporter.status.report import report
-from pin_exporter.status.report_parts import Now
-from pin_exporter.toolkit.errors import OutputError
-from pin_exporter.toolkit.exposition.renderer import textfile
+from pin_exporter.status.report import Now, report
 from pin_exporter.toolkit.sharding import Shard
 from tests.polling.test_poller import Polled, restless
 from tests.support.environment import clean
-from tests.support.processes import PATIENCE_SECONDS
 from tests.support.samples import (
     COUNTED,
     FULL,
@@ -228,7 +221,7 @@ def test_metrics_are_those_of_accounts_and_what_is_running() -> None:
 
 
 def test_histograms_in_a_textfile_have_a_count_and_a_sum_or_node_exporter_would_make_them_up() -> None:
-    text = textfile([(FULL, set(Collector))], build_info_alone()).decode()
+    text = account_textfile([(FULL, frozenset(Collector))], build_info_alone()).decode()
     for name, count, total in (
         ("aiozpin_pin_size_bytes", 7, 400_005_120),
         ("aiozpin_unfinished_pin_age_seconds", 2, 36_300.5),
@@ -283,14 +276,14 @@ def test_a_table_tells_each_account_in_a_line() -> None:
     refused = replace(TOTALS_HEALTH, last_success_elapsed=None, reason="unauthorized", error="401")
     key_refused = UNTRIED.with_health(Collector.TOTALS, refused)
     assert result([outcome(whole)], "table", NOW).decode().splitlines() == [
-        "account   up  files    size  pinned  waiting  failed  removed  unknown  unpaid    age  inventory",
-        "archive  yes     10  400 MB       4        2       0        0        1       0  2 min  repaired",
+        "account   up  files     size  pinned  waiting  failed  removed  unknown  unpaid    age  inventory",
+        "archive  yes     10  381 MiB       4        2       0        0        1       0  2 min  repaired",
     ]
     # Closer together, where it would be too wide.
     assert result([outcome(whole), outcome(key_refused)], "table", NOW).decode().splitlines() == [
-        "account  up files   size pinned waiting failed removed unknown unpaid   age inventory",
-        "archive yes    10 400 MB      4       2      0       0       1      0 2 min repaired",
-        "website  no     -      -      -       -      -       -       -      -     - no data: unauthorized",
+        "account  up files    size pinned waiting failed removed unknown unpaid   age inventory",
+        "archive yes    10 381 MiB      4       2      0       0       1      0 2 min repaired",
+        "website  no     -       -      -       -      -       -       -      -     - no data: unauthorized",
     ]
     assert result([], "table", NOW) == b""
 
@@ -308,7 +301,7 @@ def test_a_table_of_large_accounts_fits_into_100_columns() -> None:
     assert max(len(header), len(numbers)) <= 100
     assert name == "n" * 63
     assert " ".join(numbers.split()) == (
-        "yes 9,999,999 123 TB 1,234,567 99,999 0 99,999 99,999 2 min inconsistent"
+        "yes 9,999,999 112 TiB 1,234,567 99,999 0 99,999 99,999 2 min inconsistent"
     )
 
 
@@ -320,99 +313,6 @@ def test_an_error_cannot_reach_the_terminal_raw() -> None:
 
 def test_a_failure_that_is_over_is_not_told() -> None:
     assert list(failures([outcome(snapshot())])) == []
-
-
-@pytest.fixture
-def umask() -> Iterator[None]:
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
-
-
-@pytest.mark.usefixtures("umask")
-@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o000, 0o644)])
-def test_a_file_can_be_read_by_all_whom_the_umask_lets(tmp_path: Path, mask: int, mode: int) -> None:
-    os.umask(mask)
-    write_file(tmp_path / "a.prom", b"text\n")
-    assert stat.S_IMODE((tmp_path / "a.prom").stat().st_mode) == mode
-    assert [path.name for path in tmp_path.iterdir()] == ["a.prom"]
-
-
-def test_who_reads_all_the_time_never_sees_half_a_file(tmp_path: Path) -> None:
-    path = tmp_path / "a.prom"
-    texts = [bytes([letter]) * 500_000 for letter in b"ab"]
-    write_file(path, texts[0])
-    begun, over = threading.Event(), threading.Event()
-
-    def read() -> set[bytes]:
-        seen = set()
-        while not over.is_set():
-            seen.add(path.read_bytes())
-            begun.set()
-        return seen
-
-    with ThreadPoolExecutor() as pool:
-        reading = pool.submit(read)
-        begun.wait(PATIENCE_SECONDS)
-        for number in range(60):
-            write_file(path, texts[number % 2])
-        over.set()
-    assert reading.result() <= set(texts)
-
-
-def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    target, link = tmp_path / "elsewhere/a.prom", tmp_path / "a.prom"
-    target.write_bytes(b"before\n")
-    link.symlink_to(target)
-    check_output(link)
-    write_file(link, b"after\n")
-    assert link.is_symlink()
-    assert target.read_bytes() == b"after\n"
-
-
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("none/a.prom", "cannot be written: No such file or directory: name a file in a directory that this"),
-        ("file/a.prom", "cannot be written: Not a directory: "),
-        ("directory", "is not a file: "),
-        ("pipe", "is not a file: "),
-        ("n" * 300, "cannot be written: File name too long: "),
-        ("circle", "cannot be written: Too many levels of symbolic links: "),
-    ],
-)
-def test_an_output_that_cannot_be_written_is_refused_in_a_line(tmp_path: Path, name: str, told: str) -> None:
-    (tmp_path / "file").touch()
-    (tmp_path / "directory").mkdir()
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "circle").symlink_to("circle")
-    before = set(tmp_path.iterdir())
-    with pytest.raises(OutputError) as refused:
-        check_output(tmp_path / name)
-    assert str(refused.value).startswith(f"--output: {tmp_path / name}: {told}")
-    assert set(tmp_path.iterdir()) == before
-
-
-def test_looking_whether_a_file_can_be_written_leaves_no_trace(tmp_path: Path) -> None:
-    check_output(tmp_path / "a.prom")
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("moment", ["fsync", "replace"])
-def test_what_goes_wrong_while_a_file_is_written_leaves_the_one_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    path = tmp_path / "a.prom"
-    path.write_bytes(b"before\n")
-    monkeypatch.setattr(os, moment, full)
-    with pytest.raises(OutputError, match="No space left on device"):
-        write_file(path, b"after\n")
-    monkeypatch.undo()
-    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"before\n"]
 
 
 SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)

@@ -8,10 +8,11 @@ from prometheus_client import CollectorRegistry
 
 from pin_exporter.api.errors import REASONS
 from pin_exporter.api.model import Collector, Verdict
+from pin_exporter.metrics.account import account_renderer
 from pin_exporter.polling.poller import AccountPoller
 from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.polling.snapshot import Health, PollRecord
-from pin_exporter.toolkit.exposition.renderer import Format, Renderer
+from pin_exporter.toolkit.exposition.encoder import Format
 from tests.support.clocks import FakeClock
 from tests.support.logged import event, events
 from tests.support.service import Service, page, retrying_client, row
@@ -34,14 +35,16 @@ class Polled:
     ) -> None:
         self.clock = clock or FakeClock()
         self.service = Service(self.clock, pins)
-        client, budget = retrying_client(
+        lister, budget = retrying_client(
             self.service, self.clock, per_minute=per_minute, patience_seconds=poll_interval
         )
-        schedule = PollSchedule(poll_interval, stale_after, budget.background_per_minute)
+        cadence = PollSchedule(poll_interval, stale_after, budget.background_per_minute)
         self.poller = AccountPoller(
-            "a", client, schedule, self.clock, page_size=PAGE_SIZE, pages_in_flight=1, size_limit_bytes=9
+            "a", lister, cadence, self.clock, page_size=PAGE_SIZE, pages_in_flight=1, size_limit_bytes=9
         )
-        self._exposition = Renderer(lambda: [self.poller.snapshot], CollectorRegistry(), self.clock.elapsed)
+        self._exposition = account_renderer(
+            lambda: [self.poller.snapshot], CollectorRegistry(), self.clock.elapsed
+        )
 
     def health(self, collector: Collector = Collector.TOTALS) -> Health:
         return self.poller.snapshot.health[collector]
@@ -372,8 +375,8 @@ def test_each_collectors_data_grow_old_by_themselves_and_come_back() -> None:
 
 @pytest.mark.parametrize(("requests", "interval"), [(1, 60), (60, 60), (61, 61), (120, 120), (1_010, 1_010)])
 def test_the_inventory_takes_no_more_than_half_the_budget(requests: int, interval: float) -> None:
-    schedule = PollSchedule(60.0, None, inventory_requests_per_minute=60.0)
-    assert schedule.inventory_interval(requests, 0.0) == interval
+    cadence = PollSchedule(60.0, None, inventory_requests_per_minute=60.0)
+    assert cadence.inventory_interval(requests, 0.0) == interval
 
 
 def test_the_interval_of_the_inventory_stretches_with_its_size_and_shrinks_again() -> None:
@@ -704,9 +707,9 @@ def test_a_poll_that_was_cancelled_is_not_on_record() -> None:
 def test_who_takes_over_an_account_keeps_the_record() -> None:
     polled = Polled(pins=120)
     polled.poll()
-    client, _ = retrying_client(polled.service, polled.clock)
-    schedule = PollSchedule(10.0, None, 60.0)
+    lister, _ = retrying_client(polled.service, polled.clock)
+    cadence = PollSchedule(10.0, None, 60.0)
     heir = AccountPoller(
-        "a", client, schedule, polled.clock, page_size=9, pages_in_flight=1, before=polled.poller.snapshot
+        "a", lister, cadence, polled.clock, page_size=9, pages_in_flight=1, before=polled.poller.snapshot
     )
     assert heir.snapshot.records == polled.poller.snapshot.records

@@ -22,10 +22,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from pin_exporter.api.errors import REASONS
+from pin_exporter.metrics.account import account_renderer
 from pin_exporter.metrics.exporter import ExporterMetrics
 from pin_exporter.polling.poller import AccountPoller
 from pin_exporter.polling.schedule import PollSchedule
-from pin_exporter.toolkit.exposition.renderer import Format, Renderer
+from pin_exporter.toolkit.exposition.encoder import Format
 from tests.support.clocks import FakeClock
 from tests.support.service import Service, page, retrying_client, row
 
@@ -160,7 +161,7 @@ class Day:
             RestlessAccount("wordy", self.clock, pins=90, outages_from=9 * HOUR, new_words=True),
         ]
         snapshots = [account.poller for account in self.accounts]
-        self._exposition = Renderer(
+        self._exposition = account_renderer(
             lambda: [poller.snapshot for poller in snapshots], ExporterMetrics().registry, self.clock.elapsed
         )
         self.vanished = 0

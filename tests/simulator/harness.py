@@ -1,4 +1,4 @@
-"""Drive a simulator in the same process, by an injected clock."""
+"""A simulator in the same process, on an injected clock."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,15 +6,27 @@ from typing import Any, TypeVar
 
 import httpx
 
-from pin_exporter.simulator import SimulatedAccount, Simulator
+from pin_exporter.simulator import Behaviour, Churn, Faults, Population, SimulatedAccount, Simulator
 
 T = TypeVar("T")
+MIXED = Population(
+    in_progress_share=0.1,
+    failed_share=0.1,
+    removed_share=0.15,
+    unknown_share=0.05,
+    by_cid_share=0.4,
+    directory_share=0.2,
+    duplicate_share=0.2,
+    tie_share=0.3,
+)
+"""Some pins of every kind."""
+
 START = 1_750_000_000.0
 LIST = "/api/pinning/pins/"
 
 
 class Clock:
-    """A clock that moves when told to; `sleep` moves it as well."""
+    """A clock that only `now` and `sleep` move."""
 
     def __init__(self) -> None:
         self.now = START
@@ -27,6 +39,40 @@ class Clock:
         self.slept.append(seconds)
         self.now += seconds
         await asyncio.sleep(0)
+
+
+def account(
+    pins: int = 500,
+    behaviour: Behaviour | None = None,
+    population: Population = MIXED,
+    churn: Churn | None = None,
+    faults: Faults | None = None,
+    *,
+    seed: int = 1,
+    clock: Clock | None = None,
+) -> SimulatedAccount:
+    return SimulatedAccount(
+        "a",
+        pins=pins,
+        seed=seed,
+        behaviour=behaviour,
+        population=population,
+        churn=churn,
+        faults=faults,
+        clock=clock or Clock(),
+    )
+
+
+def one_account(
+    pins: int = 250, behaviour: Behaviour | None = None, faults: Faults | None = None
+) -> tuple[Simulator, SimulatedAccount, Clock]:
+    clock = Clock()
+    only = account(pins, behaviour, faults=faults, clock=clock)
+    return simulate(only, clock=clock), only, clock
+
+
+def created(row: dict[str, str]) -> str:
+    return row["created_at"]
 
 
 def simulate(*accounts: SimulatedAccount, clock: Clock) -> Simulator:

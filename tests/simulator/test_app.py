@@ -1,6 +1,5 @@
 import asyncio
-import re
-from email.utils import parsedate_to_datetime
+import signal
 from uuid import UUID
 
 import httpx
@@ -8,36 +7,20 @@ import pytest
 
 from pin_exporter.simulator import (
     Behaviour,
-    Fault,
     Faults,
-    Population,
     RequestRecord,
     SimulatedAccount,
     Simulator,
+    base_url,
+    open_socket,
+    serve,
 )
 
-from .harness import LIST, START, Clock, get, keys, pins, simulate, walk, with_client
-
-POPULATION = Population(
-    in_progress_share=0.1, failed_share=0.05, removed_share=0.05, by_cid_share=0.3, duplicate_share=0.1
-)
-
-
-def build(
-    number: int = 250,
-    behaviour: Behaviour | None = None,
-    faults: Faults | None = None,
-    population: Population = POPULATION,
-) -> tuple[Simulator, SimulatedAccount, Clock]:
-    clock = Clock()
-    account = SimulatedAccount(
-        "a", pins=number, behaviour=behaviour, faults=faults, population=population, clock=clock
-    )
-    return simulate(account, clock=clock), account, clock
+from .harness import LIST, START, Clock, get, keys, one_account, pins, simulate, walk, with_client
 
 
 def test_a_page_has_the_documented_envelope() -> None:
-    simulator, account, _ = build()
+    simulator, account, _ = one_account()
     body = get(simulator, account).json()
     assert list(body) == ["data", "status"]
     assert body["status"] == "success"
@@ -46,13 +29,13 @@ def test_a_page_has_the_documented_envelope() -> None:
 
 
 def test_without_a_query_the_newest_ten_come() -> None:
-    simulator, account, _ = build()
+    simulator, account, _ = one_account()
     rows = get(simulator, account).json()["data"]["pins"]
     assert rows == list(account.rows())[:-11:-1]
 
 
 def test_empty_and_unknown_parameters_do_not_matter() -> None:
-    simulator, account, _ = build()
+    simulator, account, _ = one_account()
     response = get(
         simulator, account, offset="", limit="", pinned="", sortBy="", metadata="null", colour="red"
     )
@@ -62,7 +45,7 @@ def test_empty_and_unknown_parameters_do_not_matter() -> None:
 
 @pytest.mark.parametrize("limit", [1, 7, 100, 1000])
 def test_a_naive_walk_over_a_quiet_account_finds_the_truth(limit: int) -> None:
-    simulator, account, _ = build(60 if limit == 1 else 250)
+    simulator, account, _ = one_account(60 if limit == 1 else 250)
     truth = account.truth(with_ids=True)
     rows = walk(simulator, account, limit)
     assert frozenset(row["id"] for row in rows) == truth.ids
@@ -70,13 +53,13 @@ def test_a_naive_walk_over_a_quiet_account_finds_the_truth(limit: int) -> None:
     assert sum(row.get("size", 0) for row in rows) == truth.size_bytes
     assert len({row["cid"] for row in rows}) == truth.distinct_cids
     assert sum(row["is_pin_by_hash"] for row in rows) == truth.by_cid
-    for word, tally in truth.statuses().items():
+    for word, totals in truth.statuses().items():
         sizes = [row.get("size", 0) for row in rows if row["status"] == word]
-        assert (len(sizes), sum(sizes)) == (tally.count, tally.size_bytes)
+        assert (len(sizes), sum(sizes)) == (totals.files, totals.size_bytes)
 
 
 def test_the_filter_and_its_totals() -> None:
-    simulator, account, _ = build()
+    simulator, account, _ = one_account()
     for word, pinned in (("true", True), ("false", False)):
         data = get(simulator, account, pinned=word, limit=1000).json()["data"]
         assert {row["pinned"] for row in data["pins"]} == {pinned}
@@ -87,44 +70,44 @@ def test_the_filter_and_its_totals() -> None:
 
 @pytest.mark.parametrize(("as_null", "expected"), [(False, []), (True, None)])
 def test_an_empty_list_is_a_list_or_null(as_null: bool, expected: object) -> None:
-    simulator, account, _ = build(0, Behaviour(empty_as_null=as_null))
+    simulator, account, _ = one_account(0, Behaviour(empty_as_null=as_null))
     data = get(simulator, account).json()["data"]
     assert data == {"totals": {"files": 0, "size": 0}, "pins": expected}
 
 
 def test_the_page_is_clamped_silently() -> None:
-    simulator, account, _ = build(behaviour=Behaviour(max_limit=100, default_limit=20))
+    simulator, account, _ = one_account(behaviour=Behaviour(max_limit=100, default_limit=20))
     assert len(pins(simulator, account, limit=1000)) == 100
     assert len(get(simulator, account).json()["data"]["pins"]) == 20
 
 
 def test_totals_may_disagree_with_the_rows() -> None:
-    simulator, account, _ = build(behaviour=Behaviour(files_offset=3, size_offset=-1))
+    simulator, account, _ = one_account(behaviour=Behaviour(files_offset=3, size_offset=-1))
     totals = get(simulator, account).json()["data"]["totals"]
     assert totals == {"files": 253, "size": account.totals().size_bytes - 1}
 
 
 def test_the_offset_may_be_ignored() -> None:
-    simulator, account, _ = build(behaviour=Behaviour(ignore_offset=True))
+    simulator, account, _ = one_account(behaviour=Behaviour(ignore_offset=True))
     assert pins(simulator, account, limit=5, offset=100) == pins(simulator, account, limit=5, offset=0)
 
 
 def test_sizes_may_be_strings_of_digits() -> None:
-    simulator, account, _ = build(behaviour=Behaviour(size_as_string=True))
+    simulator, account, _ = one_account(behaviour=Behaviour(size_as_string=True))
     sizes = [row["size"] for row in pins(simulator, account) if "size" in row]
     assert all(isinstance(size, str) and size.isdigit() for size in sizes)
     assert sum(map(int, sizes)) == account.truth().size_bytes
 
 
 def test_null_elements_come_beside_the_rows() -> None:
-    simulator, account, _ = build(behaviour=Behaviour(null_share=0.2))
+    simulator, account, _ = one_account(behaviour=Behaviour(null_share=0.2))
     rows = pins(simulator, account)
     assert 20 < rows.count(None) < 90
     assert len([row for row in rows if row is not None]) == 250
 
 
 def test_creation_times_are_sent_on_request_only() -> None:
-    simulator, account, _ = build()
+    simulator, account, _ = one_account()
     assert "created_at" not in pins(simulator, account)[0]
     account.set_behaviour(include_created_at=True)
     assert {"created_at", "updated_at"} <= pins(simulator, account)[0].keys()
@@ -147,7 +130,7 @@ def test_creation_times_are_sent_on_request_only() -> None:
     ],
 )
 def test_a_bad_value_is_a_400_in_an_envelope(query: str) -> None:
-    simulator, account, _ = build()
+    simulator, account, _ = one_account()
     response = with_client(simulator, lambda client: client.get(f"{LIST}?{query}", headers=keys(account)))
     assert response.status_code == 400
     assert response.json()["status"] == "error"
@@ -165,7 +148,7 @@ def test_a_bad_value_is_a_400_in_an_envelope(query: str) -> None:
     ],
 )
 def test_header_names_have_any_case_but_underscores_only(api_key: str, secret_key: str, status: int) -> None:
-    simulator, account, _ = build()
+    simulator, account, _ = one_account()
     headers = {api_key: account.api_key, secret_key: account.secret_key}
     response = with_client(simulator, lambda client: client.get(LIST, headers=headers))
     assert response.status_code == status
@@ -184,7 +167,7 @@ def test_keys_open_their_own_account_only() -> None:
 
 
 def test_rotated_keys_work_and_revoked_ones_do_not() -> None:
-    simulator, account, _ = build()
+    simulator, account, _ = one_account()
     old = keys(account)
     account.rotate_keys("new-key", "new-secret")
     assert with_client(simulator, lambda client: client.get(LIST, headers=old)).status_code == 401
@@ -194,7 +177,7 @@ def test_rotated_keys_work_and_revoked_ones_do_not() -> None:
 
 
 def test_without_the_slash_html_points_to_the_right_path() -> None:
-    simulator, account, _ = build()
+    simulator, account, _ = one_account()
     response = with_client(
         simulator, lambda client: client.get(f"{LIST[:-1]}?offset=1&limit=2", headers=keys(account))
     )
@@ -215,7 +198,7 @@ def test_without_the_slash_html_points_to_the_right_path() -> None:
     ],
 )
 def test_other_paths_and_methods_are_errors(method: str, path: str, status: int) -> None:
-    simulator, account, _ = build()
+    simulator, account, _ = one_account()
     response = with_client(simulator, lambda client: client.request(method, path, headers=keys(account)))
     assert response.status_code == status
     if method != "HEAD":
@@ -223,7 +206,7 @@ def test_other_paths_and_methods_are_errors(method: str, path: str, status: int)
 
 
 def test_requests_are_logged() -> None:
-    simulator, account, clock = build()
+    simulator, account, clock = one_account()
     get(simulator, account, offset=20, limit=5)
     clock.now += 7
     account.revoked = True
@@ -242,130 +225,8 @@ def test_the_log_is_bounded() -> None:
     assert len(simulator.requests) == 3
 
 
-@pytest.mark.parametrize(
-    ("fault", "status"),
-    [
-        (Fault.TOO_MANY_REQUESTS, 429),
-        (Fault.SERVER_ERROR, 500),
-        (Fault.UNAUTHORIZED, 401),
-        (Fault.FORBIDDEN, 403),
-        (Fault.NOT_FOUND, 404),
-        (Fault.CONFLICT, 409),
-        (Fault.ERROR_ENVELOPE, 200),
-    ],
-)
-def test_a_fault_on_demand_with_an_error_envelope(fault: Fault, status: int) -> None:
-    simulator, account, _ = build()
-    simulator.fail_next("a", fault, 2, skip=1)
-    responses = [get(simulator, account) for _ in range(4)]
-    assert [response.status_code for response in responses] == [200, status, status, 200]
-    assert [response.json()["status"] for response in responses] == ["success", "error", "error", "success"]
-    assert simulator.requests[1].fault is fault
-
-
-@pytest.mark.parametrize(
-    ("fault", "status"), [(Fault.BAD_GATEWAY, 502), (Fault.NOT_JSON, 200), (Fault.REDIRECT, 301)]
-)
-def test_a_fault_on_demand_with_html(fault: Fault, status: int) -> None:
-    simulator, account, _ = build(faults=Faults(redirect_location="https://evil.invalid/x"))
-    simulator.fail_next("a", fault)
-    response = get(simulator, account)
-    assert response.status_code == status
-    assert response.headers["content-type"].startswith("text/html")
-    assert response.text.startswith("<html>")
-    assert response.headers.get("location") == ("https://evil.invalid/x" if status == 301 else None)
-
-
-def test_a_body_may_be_empty_or_cut() -> None:
-    simulator, account, _ = build()
-    whole = get(simulator, account).content
-    simulator.fail_next("a", Fault.EMPTY_BODY)
-    simulator.fail_next("a", Fault.TRUNCATED_JSON)
-    assert get(simulator, account).content == b""
-    assert get(simulator, account).content == whole[: len(whole) // 2]
-
-
-def test_a_slow_body_takes_a_second_a_byte() -> None:
-    simulator, account, clock = build(3)
-    whole = get(simulator, account).content
-    simulator.fail_next("a", Fault.SLOW_BODY)
-    assert get(simulator, account).content == whole
-    assert clock.now == START + len(whole)
-
-
-def test_a_dropped_connection_breaks_the_body() -> None:
-    simulator, account, _ = build()
-    simulator.fail_next("a", Fault.DROPPED_CONNECTION)
-    with pytest.raises(ConnectionResetError, match="simulated"):
-        get(simulator, account)
-
-
-def test_a_duplicated_page_has_the_rows_of_the_page_before() -> None:
-    simulator, account, _ = build()
-    simulator.fail_next("a", Fault.DUPLICATE_PAGE, skip=1)
-    first, again, third = (pins(simulator, account, limit=10, offset=offset) for offset in (0, 10, 20))
-    assert first == again
-    assert {row["id"] for row in first}.isdisjoint(row["id"] for row in third)
-
-
-def test_a_black_hole_never_answers() -> None:
-    simulator, account, clock = build()
-    simulator.fail_next("a", Fault.BLACK_HOLE)
-
-    async def talk(client: httpx.AsyncClient) -> int:
-        request = asyncio.create_task(client.get(LIST, headers=keys(account)))
-        for _ in range(100):
-            await asyncio.sleep(0)
-        assert not request.done()
-        request.cancel()
-        await asyncio.gather(request, return_exceptions=True)
-        return (await client.get(LIST, headers=keys(account))).status_code
-
-    assert with_client(simulator, talk) == 200
-    assert [record.status for record in simulator.requests] == [0, 200]
-    assert clock.now == START
-
-
-def test_faults_on_demand_can_be_forgotten() -> None:
-    simulator, account, _ = build()
-    simulator.fail_next("a", Fault.SERVER_ERROR, 5)
-    simulator.clear_faults("a")
-    assert get(simulator, account).status_code == 200
-
-
-def test_faults_come_at_their_rates_and_the_same_for_a_seed() -> None:
-    faults = Faults(server_error_rate=0.3, forbidden_rate=0.2)
-    runs = []
-    for _ in range(2):
-        simulator, account, _ = build(5, faults=faults)
-        runs.append([get(simulator, account).status_code for _ in range(200)])
-    assert runs[0] == runs[1]
-    assert 35 < runs[0].count(500) < 85
-    assert 20 < runs[0].count(403) < 60
-
-
-def test_every_fault_has_a_rate() -> None:
-    assert list(Faults().rates()) == list(Fault)
-
-
-@pytest.mark.parametrize(("form", "expected"), [("seconds", "5"), ("none", None)])
-def test_a_429_says_how_long_to_wait_or_not(form: str, expected: str | None) -> None:
-    simulator, account, _ = build()
-    account.set_faults(retry_after=form)
-    simulator.fail_next("a", Fault.TOO_MANY_REQUESTS)
-    assert get(simulator, account).headers.get("retry-after") == expected
-
-
-def test_a_429_may_say_until_when_to_wait() -> None:
-    simulator, account, _ = build(faults=Faults(retry_after="date", retry_after_seconds=90))
-    simulator.fail_next("a", Fault.TOO_MANY_REQUESTS)
-    text = get(simulator, account).headers["retry-after"]
-    assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", text)
-    assert parsedate_to_datetime(text).timestamp() == START + 90
-
-
 def test_latency_and_jitter_come_before_the_answer() -> None:
-    simulator, account, clock = build(faults=Faults(latency_seconds=2, latency_jitter_seconds=1))
+    simulator, account, clock = one_account(faults=Faults(latency_seconds=2, latency_jitter_seconds=1))
     for _ in range(20):
         get(simulator, account)
     assert all(2 <= seconds <= 3 for seconds in clock.slept)
@@ -392,7 +253,7 @@ def test_the_rate_limit_is_a_sliding_minute_for_each_key() -> None:
 
 
 def test_churn_happens_between_requests_only_as_time_goes_by() -> None:
-    simulator, account, clock = build(100)
+    simulator, account, clock = one_account(100)
     account.set_churn(insert_rate=60.0)
     assert get(simulator, account).json()["data"]["totals"]["files"] == 100
     clock.now += 60
@@ -400,7 +261,7 @@ def test_churn_happens_between_requests_only_as_time_goes_by() -> None:
 
 
 def test_a_typed_client_can_read_every_row() -> None:
-    simulator, account, _ = build()
+    simulator, account, _ = one_account()
     body = get(simulator, account, limit=1000, metadata="null").json()["data"]
     assert type(body["totals"]["files"]) is type(body["totals"]["size"]) is int
     for row in body["pins"]:
@@ -408,3 +269,40 @@ def test_a_typed_client_can_read_every_row() -> None:
         assert type(row.get("size", 0)) is int
         assert all(row[name].endswith("Z") for name in ("date_pinned", "date_unpinned"))
         assert isinstance(row["metadata"]["name"], str)
+
+
+def test_it_serves_as_a_task_leaves_signals_alone_and_closes_its_socket() -> None:
+    account = SimulatedAccount("a", pins=5)
+    sock = open_socket("127.0.0.1:0")
+    url = base_url(sock)
+
+    async def run() -> int:
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(serve(Simulator([account]), sock, stop))
+            async with httpx.AsyncClient() as client:
+                response = await client.get(f"{url}/pinning/pins/", headers=keys(account))
+            assert signal.getsignal(signal.SIGTERM) is before
+            stop.set()
+        return response.status_code
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert asyncio.run(run()) == 200
+    assert sock.fileno() == -1
+
+
+@pytest.mark.parametrize(
+    "address", ["", "localhost", "localhost:", ":http", "127.0.0.1:65536", "127.0.0.1:-1"]
+)
+def test_a_bad_address_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match="listen address must be host:port"):
+        open_socket(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [("127.0.0.1:0", "127.0.0.1"), ("0.0.0.0:0", "127.0.0.1"), ("localhost:0", "127.0.0.1")],
+)
+def test_the_base_url_is_one_that_a_local_client_can_use(address: str, host: str) -> None:
+    with open_socket(address) as sock:
+        assert base_url(sock) == f"http://{host}:{sock.getsockname()[1]}/api"

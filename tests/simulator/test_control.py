@@ -56,14 +56,14 @@ def test_pins_change_on_demand() -> None:
         "complete": {"n": 3, "where": "oldest"},
         "fail": {"n": 2},
         "unpin": 4,
-        "run_out_of_money": 1,
+        "exhaust_balance": 1,
     }
     assert post(simulator, "a", change).json()["files"] == 55
     statuses = account.truth().statuses()
-    assert statuses["failed"].count == 2
-    assert statuses["unpinNormally"].count == 4
-    assert statuses["unpinOutOfMoney"].count == 1
-    assert statuses["pinned"].count == 40 + 3 - 5
+    assert statuses["failed"].files == 2
+    assert statuses["unpinNormally"].files == 4
+    assert statuses["unpinOutOfMoney"].files == 1
+    assert statuses["pinned"].files == 40 + 3 - 5
 
 
 def test_faults_come_on_demand_and_are_forgotten() -> None:
@@ -142,10 +142,10 @@ def test_the_demonstration_moves_within_minutes_and_stays_bounded_for_a_week() -
     after = {name: account.truth() for name, account in accounts.items()}
     assert all(before[name] != after[name] for name in accounts)
     assert "quantumEntangled" in after["nft-drops"].statuses()
-    lost = [count["old-backups"].statuses()["unpinOutOfMoney"].count for count in (before, after)]
+    lost = [count["old-backups"].statuses()["unpinOutOfMoney"].files for count in (before, after)]
     assert 0 < lost[1] - lost[0] < 20
     for account in accounts.values():
         account.advance(START + 7 * 86400)
     assert all(500 < len(account) <= 20_000 for account in accounts.values())
-    assert accounts["old-backups"].truth().pinned.count > 500
-    assert accounts["old-backups"].churn == Churn(out_of_money_rate=1.0)
+    assert accounts["old-backups"].truth().pinned.files > 500
+    assert accounts["old-backups"].churn == Churn(balance_exhausted_rate=1.0)

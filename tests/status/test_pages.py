@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from coloraide import Color
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dev.grafana.colours import PHASE_COLOURS
 from dev.grafana.project import ROOT
@@ -16,11 +18,10 @@ from pin_exporter.api.model import Collector, Phase
 from pin_exporter.inventory.counter import PinTotals
 from pin_exporter.inventory.problem_pins import ProblemPin, ProblemPins
 from pin_exporter.polling.snapshot import AccountSnapshot, PollRecord
-from pin_exporter.simulator.names import HOSTILE_NAMES
-from pin_exporter.status.account import detail
-from pin_exporter.status.pages import Pages, style_sheet
-from pin_exporter.status.report import report
-from pin_exporter.status.report_parts import Now
+from pin_exporter.simulator import HOSTILE_NAMES
+from pin_exporter.status.account import account_details
+from pin_exporter.status.pages import Pages, bar_widths, style_sheet
+from pin_exporter.status.report import Now, report
 from pin_exporter.status.runbooks import documents_url, runbook_url
 from pin_exporter.toolkit.display_text import pieces
 from tests.support.documents import Document
@@ -28,23 +29,8 @@ from tests.support.samples import COUNTED, FULL, INVENTORY, NOW_ELAPSED, UNTRIED
 
 NOW = Now(NOW_ELAPSED, 1_750_000_010.5)
 ELEMENTS = {
-    *(
-        "html",
-        "head",
-        "meta",
-        "title",
-        "link",
-        "body",
-        "main",
-        "footer",
-        "nav",
-        "section",
-        "h1",
-        "h2",
-        "h3",
-        "p",
-    ),
-    *("ul", "li", "a", "strong", "small", "span", "bdi", "time", "div", "br", "code", "dl", "dt", "dd"),
+    *("html", "head", "meta", "title", "link", "body", "main", "footer", "nav", "section", "h1", "h2", "h3"),
+    *("p", "ul", "li", "a", "strong", "small", "span", "bdi", "time", "div", "br", "code", "dl", "dt", "dd"),
     *("table", "caption", "thead", "tbody", "tr", "th", "td", "svg", "rect"),
 }
 SCHEMES = ("light", "dark", "print")
@@ -55,11 +41,11 @@ def overview(*snapshots: AccountSnapshot, now: Now = NOW, note: str | None = Non
 
 
 def account(snapshot: AccountSnapshot, now: Now = NOW) -> Document:
-    return Document(Pages("/metrics").account(detail(snapshot, now, "1.2.3")))
+    return Document(Pages("/metrics").account(account_details(snapshot, now, "1.2.3")))
 
 
 def holding(*names: str | None, word: str = "failed") -> AccountSnapshot:
-    """Return an account whose failed pins have these names, with everything else as odd as can be."""
+    """Return an account whose failed pins have these names, as their CID and status too."""
     pins = tuple(ProblemPin(f"id{name}", name, name, name, 1e15, None) for name in names)
     by_status = {("failed", Phase.FAILED): PinTotals(60, 0), (word, Phase.UNKNOWN): PinTotals(1, 0)}
     inventory = replace(INVENTORY, by_status=by_status, problem_pins=ProblemPins(pins, pins, pins))
@@ -74,7 +60,7 @@ FAILING = replace(
 
 @pytest.mark.parametrize("snapshot", [FULL, UNTRIED, FAILING, holding(*HOSTILE_NAMES, None, word="<b>")])
 @pytest.mark.parametrize("elapsed", [NOW_ELAPSED, 99_999.0])
-def test_a_page_is_made_of_nothing_but_its_own_elements(snapshot: AccountSnapshot, elapsed: float) -> None:
+def test_a_page_has_only_its_own_elements(snapshot: AccountSnapshot, elapsed: float) -> None:
     now = Now(elapsed, NOW.wall)
     for page in (overview(snapshot, UNTRIED, now=now), account(snapshot, now)):
         assert page.tags <= ELEMENTS
@@ -84,8 +70,8 @@ def test_a_page_is_made_of_nothing_but_its_own_elements(snapshot: AccountSnapsho
 
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE_NAMES if name])
-def test_a_name_is_shown_as_text_and_apart_from_what_stands_beside_it(name: str) -> None:
-    text = Pages("/metrics").account(detail(holding(name), NOW, ""))
+def test_a_name_is_shown_as_isolated_text(name: str) -> None:
+    text = Pages("/metrics").account(account_details(holding(name), NOW, ""))
     first = re.findall(r'class="name"><bdi>(.*?)</bdi></th>', text)[0]
     shown = Document(f"<p>{first}</p>").text
     assert shown == "".join(piece.text for piece in pieces(name))
@@ -99,11 +85,11 @@ def test_a_name_of_ordinary_characters_is_shown_as_it_is() -> None:
 
 
 def test_escapes_look_different_from_a_name_that_spells_them() -> None:
-    text = Pages("/metrics").account(detail(holding("\u202e\\u202e"), NOW, ""))
+    text = Pages("/metrics").account(account_details(holding("\u202e\\u202e"), NOW, ""))
     assert '<bdi><span class="escape">\\u202e</span>\\u202e</bdi>' in text
 
 
-def test_errors_and_words_of_the_api_are_escaped_as_well() -> None:
+def test_errors_and_statuses_of_the_api_are_escaped() -> None:
     for page in (account(FAILING), overview(FAILING)):
         assert "<i>what \\u202e happened" in page.words
     assert "<b>\\u200f" in account(holding(word="<b>\u200f")).text
@@ -114,54 +100,54 @@ def test_pins_without_name_cid_status_date_or_size_say_so() -> None:
     bare = ProblemPins((ProblemPin("the-id", None, None, None, None, None),))
     counted = replace(COUNTED, inventory=replace(inventory, problem_pins=bare))
     words = account(replace(FULL, counted=counted)).words
-    assert "no name no CID the-id none no date not known" in words
+    assert "no name no CID the-id none no date no size" in words
 
 
-def test_numbers_that_are_too_old_are_nowhere_on_the_page() -> None:
+def test_stale_numbers_are_nowhere_on_the_page() -> None:
     now = Now(99_999.0, NOW.wall)
     for page in (overview(FULL, now=now), account(FULL, now)):
         assert "400" not in page.text.replace(str(NOW.wall), "")
-        assert "not known" in page.words
+        assert "no data" in page.words
         assert "1 d 3 h ago" in page.words
-    assert "too old, not shown" in account(FULL, now).words
+    assert "stale, not shown" in account(FULL, now).words
 
 
-def test_the_overview_tells_what_needs_attention_first_and_the_worst_of_it_first() -> None:
+def test_the_overview_begins_with_the_most_serious_problems() -> None:
     page = overview(UNTRIED, FULL, FAILING)
     places = [page.words.index(level) for level in ("warning", "info")]
     assert places == sorted(places)
-    assert page.words.index("What needs attention") < page.words.index("All accounts")
+    assert page.words.index("Problems") < page.words.index("Data age")
 
 
-def test_the_overview_counts_the_accounts_with_notices_and_leads_past_them_to_all() -> None:
+def test_the_overview_counts_the_accounts_with_problems_and_links_to_all() -> None:
     page = overview(UNTRIED, *(replace(FULL, account=f"a{number}") for number in range(1_233)))
-    assert "Notices on 1,234 of 1,234 accounts" in page.words
+    assert "1,234 of 1,234 accounts" in page.words
     assert "#accounts" in page.links
 
 
-def test_whether_an_account_is_up_is_told_in_words() -> None:
+def test_whether_an_account_is_up_is_shown_in_words() -> None:
     assert "archive warning up 10" in overview(FULL).words
-    assert "website info not up not known" in overview(UNTRIED).words
+    assert "website info down no data" in overview(UNTRIED).words
     assert "Up yes" in account(FULL).words
     assert "Up no" in account(UNTRIED).words
 
 
-def test_the_title_tells_how_it_is_before_anything_else() -> None:
-    assert overview(FULL, UNTRIED).title == "2 of 2 accounts with notices – pin-exporter"
+def test_the_title_begins_with_what_differs() -> None:
+    assert overview(FULL, UNTRIED).title == "2 of 2 accounts with problems – pin-exporter"
     assert account(FULL).title == "archive – pin-exporter"
 
 
 def test_without_any_account_the_page_says_so() -> None:
-    assert "No account belongs to this shard: there is nothing to poll." in overview().words
+    assert "No accounts" in overview().words
 
 
 def test_the_note_is_on_every_page() -> None:
-    assert overview(FULL, note="made <up>").words.count("made <up>") == 1
-    told = Document(Pages("/metrics", "made <up>").account(detail(FULL, NOW, "")))
-    assert "made <up>" in told.words
+    assert overview(FULL, note="a <note>").words.count("a <note>") == 1
+    page = Document(Pages("/metrics", "a <note>").account(account_details(FULL, NOW, "")))
+    assert "a <note>" in page.words
 
 
-def test_links_are_relative_and_those_to_runbooks_are_the_alerts_own() -> None:
+def test_links_are_relative_or_lead_to_the_documents() -> None:
     page = overview(FAILING)
     assert "./accounts/archive" in page.links
     assert "./metrics" in page.links
@@ -174,7 +160,9 @@ def test_links_are_relative_and_those_to_runbooks_are_the_alerts_own() -> None:
         assert link.startswith(("./", "../", "?format=json", "#", f"{documents_url()}/")), link
 
 
-def test_where_nobody_knows_the_documents_there_are_no_links_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_their_address_there_are_no_links_to_documents(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for module in ("status.pages.documents_url", "status.runbooks.documents_url"):
         monkeypatch.setattr(f"pin_exporter.{module}", lambda: None)
     for page in (overview(FAILING), account(holding("x"))):
@@ -201,11 +189,11 @@ def test_headings_descend_by_one_and_columns_have_heads(snapshot: AccountSnapsho
             assert set(page.attributes(tag, "aria-labelledby")) <= set(ids)
 
 
-def test_what_the_bar_shows_stands_beside_it_in_words() -> None:
-    told = overview(FULL)
-    assert told.attributes("rect", "class")[:3] == ["pinned", "in_progress", "unknown"]
-    assert "4 pinned 2 in progress 1 unknown" in told.words
-    widths = [float(width) for width in told.attributes("rect", "width")[:3]]
+def test_the_text_beside_the_bar_says_the_same() -> None:
+    page = overview(FULL)
+    assert page.attributes("rect", "class")[:3] == ["pinned", "in_progress", "unknown"]
+    assert "4 pinned 2 in progress 1 unknown" in page.words
+    widths = [float(width) for width in page.attributes("rect", "width")[:3]]
     assert sum(widths) == pytest.approx(100, abs=0.01)
     assert "pinned 4 57.1 %" in account(FULL).words
 
@@ -219,7 +207,7 @@ def colours(scheme: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("text", ["text", "quiet", "link", "critical", "warning", "info", "ok"])
-def test_text_can_be_read_in_every_scheme(scheme: str, text: str) -> None:
+def test_text_has_enough_contrast_in_every_scheme(scheme: str, text: str) -> None:
     found = colours(scheme)
     for ground in ("page", "raised"):
         assert Color(found[text]).contrast(found[ground]) >= 4.5
@@ -227,20 +215,20 @@ def test_text_can_be_read_in_every_scheme(scheme: str, text: str) -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("phase", Phase)
-def test_the_bar_stands_out_in_every_scheme_in_the_dashboards_colours(scheme: str, phase: Phase) -> None:
+def test_the_bar_has_the_colours_of_the_dashboard_and_enough_contrast(scheme: str, phase: Phase) -> None:
     found = colours(scheme)
     assert found[phase] == PHASE_COLOURS[phase]
     assert Color(found[phase]).contrast(found["page"]) >= 3
 
 
-def test_each_colour_is_named_once_and_each_name_is_used() -> None:
+def test_each_colour_is_defined_once_and_used() -> None:
     sheet = style_sheet()
     used = set(re.findall(r"var\(--(\w+)\)", sheet))
     assert used == colours("light").keys()
     assert not re.search(r"#\w{3,8}\b(?!;)|rgb|hsl|url\(|@import", sheet)
 
 
-def test_what_pip_installs_has_every_template_and_its_source_nothing_else(tmp_path: Path) -> None:
+def test_the_wheel_has_all_templates_and_the_source_distribution_no_tests(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", f"--directory={tmp_path}"]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,), (source,) = tmp_path.glob("*.whl"), tmp_path.glob("*.tar.gz")
@@ -254,3 +242,13 @@ def test_what_pip_installs_has_every_template_and_its_source_nothing_else(tmp_pa
     assert templates <= names
     beside = {name for name in names if not name.startswith("pin_exporter/")}
     assert beside - {".gitignore", "PKG-INFO"} == {"CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml"}
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=5, max_size=5))
+def test_a_bar_is_full_and_its_parts_can_be_seen(pins: list[int]) -> None:
+    total = sum(pins)
+    widths = bar_widths(number / total if total else 0.0 for number in pins)
+    for number, width in zip(pins, widths, strict=True):
+        assert (width == 0) == (number == 0)
+        assert not number or width > 0.9
+    assert sum(widths) == pytest.approx(100 if total else 0)

@@ -1,31 +1,150 @@
+import os
+import stat
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from tests.support.environment import clean, set_variables
+from pin_exporter.toolkit.errors import OutputError
+from pin_exporter.toolkit.output import check_file, write_file
+from tests.support.processes import PATIENCE_SECONDS
 
-CHECK = "$EXPORTER --config.check"
-FULL = "pin-exporter: standard output cannot be written: No space left on device\n"
-CLOSED = "pin-exporter: standard output is closed: open it\n"
+PROGRAM = """
+import sys
+from pin_exporter.toolkit.errors import OutputError
+from pin_exporter.toolkit.output import print_error, write_standard_output
+try:
+    write_standard_output("\u00e4")
+    write_standard_output("\u00e4".encode() * int(sys.argv[1]))
+except BrokenPipeError:
+    sys.exit(3)
+except OutputError as error:
+    print_error("some-exporter", str(error))
+    sys.exit(2)
+"""
+FULL = "some-exporter: standard output cannot be written: No space left on device\n"
+CLOSED = "some-exporter: standard output is closed: redirect it to a file or a terminal\n"
 
 
 @pytest.mark.parametrize(
-    ("command", "status", "told"),
+    ("command", "status", "output", "errors"),
     [
-        (f"{CHECK} >/dev/full", 2, FULL),
-        (f"{CHECK} >&-", 2, CLOSED),
-        (f"{CHECK} | true", 0, ""),
-        ("$EXPORTER doctor >&-", 2, CLOSED),
+        ("write 1", 0, "ää", ""),
+        ("PYTHONIOENCODING=ascii write 1", 0, r"\xe4ä", ""),
+        ("write 1 >/dev/full", 2, "", FULL),
+        ("write 1 >/dev/full 2>/dev/full", 2, "", ""),
+        ("write 1 >&-", 2, "", CLOSED),
+        ("write 1000000 | true", 3, "", ""),
     ],
 )
-def test_an_output_that_takes_nothing_is_told_in_one_line(
-    command: str, status: int, told: str, monkeypatch: pytest.MonkeyPatch
+def test_what_standard_output_does_not_take_is_one_line_and_a_status(
+    command: str, status: int, output: str, errors: str
 ) -> None:
-    clean(monkeypatch)
-    set_variables(monkeypatch, api_key="key-in-a-test", secret_key="secret-in-a-test")
-    monkeypatch.setenv("EXPORTER", f"{sys.executable} -m pin_exporter")
+    shell = f'set -o pipefail; write() {{ "$PYTHON" -c "$PROGRAM" "$@"; }}; {command}'
     ended = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, timeout=60, check=False
+        ["bash", "-c", shell],
+        env=os.environ | {"PYTHON": sys.executable, "PROGRAM": PROGRAM, "PYTHONUTF8": "1"},
+        capture_output=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+        text=True,
+        encoding="utf-8",
     )
-    assert (ended.returncode, ended.stderr) == (status, told)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (status, output, errors)
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("umask")
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o000, 0o644)])
+def test_the_umask_decides_who_may_read_a_file(tmp_path: Path, mask: int, mode: int) -> None:
+    os.umask(mask)
+    write_file(tmp_path / "a.prom", b"text\n")
+    assert stat.S_IMODE((tmp_path / "a.prom").stat().st_mode) == mode
+    assert [path.name for path in tmp_path.iterdir()] == ["a.prom"]
+
+
+def test_readers_never_see_half_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.prom"
+    texts = [bytes([letter]) * 500_000 for letter in b"ab"]
+    write_file(path, texts[0])
+    begun, over = threading.Event(), threading.Event()
+
+    def read() -> set[bytes]:
+        seen = set()
+        while not over.is_set():
+            seen.add(path.read_bytes())
+            begun.set()
+        return seen
+
+    with ThreadPoolExecutor() as pool:
+        reading = pool.submit(read)
+        begun.wait(PATIENCE_SECONDS)
+        for number in range(60):
+            write_file(path, texts[number % 2])
+        over.set()
+    assert reading.result() <= set(texts)
+
+
+def test_a_symbolic_link_stays_and_its_target_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    target, link = tmp_path / "elsewhere/a.prom", tmp_path / "a.prom"
+    target.write_bytes(b"before\n")
+    link.symlink_to(target)
+    check_file(link)
+    write_file(link, b"after\n")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"after\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("none/a.prom", "cannot be written: No such file or directory: choose a file in a directory"),
+        ("file/a.prom", "cannot be written: Not a directory: "),
+        ("directory", "is not a file: "),
+        ("pipe", "is not a file: "),
+        ("n" * 300, "cannot be written: File name too long: "),
+        ("circle", "cannot be written: Too many levels of symbolic links: "),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_refused(tmp_path: Path, name: str, problem: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "directory").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "circle").symlink_to("circle")
+    before = set(tmp_path.iterdir())
+    with pytest.raises(OutputError) as refused:
+        check_file(tmp_path / name)
+    assert str(refused.value).startswith(f"{tmp_path / name}: {problem}")
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_checking_a_file_leaves_no_trace(tmp_path: Path) -> None:
+    check_file(tmp_path / "a.prom")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("moment", ["fsync", "replace"])
+def test_an_error_while_a_file_is_written_leaves_the_previous_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "a.prom"
+    path.write_bytes(b"before\n")
+    monkeypatch.setattr(os, moment, full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        write_file(path, b"after\n")
+    monkeypatch.undo()
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"before\n"]

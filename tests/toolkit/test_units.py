@@ -1,11 +1,19 @@
-from datetime import timedelta
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pin_exporter.toolkit.units import parse_duration, parse_size
+from pin_exporter.toolkit.units import (
+    counted,
+    format_date,
+    format_duration,
+    format_number,
+    format_percent,
+    format_size,
+    parse_duration,
+    parse_size,
+)
 
 UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
@@ -29,7 +37,7 @@ UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
         ("0", 0),
     ],
 )
-def test_a_duration_is_read_as_people_write_it(text: str | float, seconds: float) -> None:
+def test_a_duration_is_parsed(text: str | float, seconds: float) -> None:
     assert parse_duration(text) == pytest.approx(seconds)
 
 
@@ -40,34 +48,6 @@ def test_a_duration_written_in_parts_adds_up(seconds: int) -> None:
         text += f"{left // length}{unit}"
         left %= length
     assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *(
-            "",
-            "s",
-            "5 m",
-            "-5s",
-            "+5",
-            "1e3",
-            "5x",
-            "5M",
-            "1h30",
-            ".5s",
-            "5.s",
-            "nan",
-            "inf",
-            "5s,",
-            "9" * 41,
-        ),
-        *(True, float("inf"), float("nan"), -1, "0x10", str(timedelta(hours=1))),
-    ],
-)
-def test_what_is_no_duration_is_refused_with_what_would_be_right(text: str | float) -> None:
-    with pytest.raises(ValueError, match="write 60s, 5m, 1h30m, or a number of seconds"):
-        parse_duration(text)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +71,7 @@ def test_what_is_no_duration_is_refused_with_what_would_be_right(text: str | flo
         ("0", 0),
     ],
 )
-def test_a_size_is_read_as_people_write_it(text: str | float, size: int) -> None:
+def test_a_size_is_parsed(text: str | float, size: int) -> None:
     assert parse_size(text) == size
 
 
@@ -111,37 +91,108 @@ def test_a_fraction_of_a_size_is_rounded_to_the_byte(number: object) -> None:
     assert abs(parse_size(f"{number}TiB") - Fraction(str(number)) * 1_024**4) <= Fraction(1, 2)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "B",
-        "GB",
-        "-5GB",
-        "1e9",
-        "5i",
-        "5iB",
-        "5XB",
-        "5 G B",
-        ".5G",
-        "1,000",
-        "1_000",
-        "nan",
-        "9" * 41,
-        True,
-        -1,
-    ],
-)
-def test_what_is_no_size_is_refused_with_what_would_be_right(text: str | float) -> None:
+NEITHER = ("", "-5", "+5", "1e3", "1,000", "nan", "inf", "9" * 41, True, -1, float("nan"))
+
+
+@pytest.mark.parametrize("text", [*NEITHER, "s", "5 m", "5x", "5M", "1h30", ".5s", "5.s", "5s,", "1:00:00"])
+def test_anything_else_is_no_duration(text: str | float) -> None:
+    with pytest.raises(ValueError, match="write 60s, 5m, 1h30m, or a number of seconds"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize("text", [*NEITHER, "B", "GB", "5i", "5iB", "5XB", "5 G B", ".5G", "1_000"])
+def test_anything_else_is_no_size(text: str | float) -> None:
     with pytest.raises(ValueError, match=r"write 500GB, 1\.5TiB, or a number of bytes"):
         parse_size(text)
 
 
 @given(st.text(st.characters(), max_size=50))
-def test_any_text_is_a_quantity_or_a_value_error(text: str) -> None:
+def test_any_text_gives_a_quantity_or_a_value_error(text: str) -> None:
     for parse in (parse_duration, parse_size):
         try:
             parsed = parse(text)
         except ValueError:
             continue
         assert 0 <= parsed < float("inf")
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (1_023, "1023 B"),
+        (1_024, "1.00 KiB"),
+        (10_234, "9.99 KiB"),
+        (10_236, "10.0 KiB"),
+        (102_350, "100 KiB"),
+        (2**20 - 1_000, "1023 KiB"),
+        (2**20 - 1, "1.00 MiB"),
+        (10_499_764_604_348, "9.55 TiB"),
+        (2**63 - 1, "8.00 EiB"),
+    ],
+)
+def test_a_size_is_formatted_in_iec_units_with_three_digits(size: int, text: str) -> None:
+    assert format_size(size) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (0.0004, "< 1 ms"),
+        (0.25, "250 ms"),
+        (0.9999, "1 s"),
+        (1, "1 s"),
+        (9.81, "9.8 s"),
+        (9.96, "10 s"),
+        (59.6, "1 min"),
+        (90, "1 min 30 s"),
+        (3_600, "1 h"),
+        (3_661, "1 h 1 min"),
+        (86_400 * 3 + 3_599, "3 d"),
+        (86_400 * 400.5, "400 d 12 h"),
+    ],
+)
+def test_a_duration_is_formatted_in_at_most_two_units(seconds: float, text: str) -> None:
+    assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0, "0 %"),
+        (1e-9, "< 0.1 %"),
+        (0.001, "0.1 %"),
+        (0.5, "50.0 %"),
+        (0.9989, "99.9 %"),
+        (1 - 1e-9, "> 99.9 %"),
+        (1, "100 %"),
+        (1.25, "125.0 %"),
+        (1_249.75, "124,975.0 %"),
+    ],
+)
+def test_a_share_is_shown_as_0_or_100_percent_only_if_it_is_exactly_that(share: float, text: str) -> None:
+    assert format_percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [
+        (0, "1970-01-01 00:00:00 UTC"),
+        (1_750_000_000.9, "2025-06-15 15:06:40 UTC"),
+        (253_402_300_800, "253402300800 s since 1970"),
+        (1e300, f"{1e300:.0f} s since 1970"),
+    ],
+)
+def test_a_date_is_formatted_in_utc_even_beyond_the_calendar(at: float, text: str) -> None:
+    assert format_date(at) == text
+
+
+def test_numbers_have_thousands_separators_and_nouns_agree_with_them() -> None:
+    assert format_number(-1_234_567) == "-1,234,567"
+    assert [counted(number, "row") for number in (0, 1, 2, 1_000)] == [
+        "0 rows",
+        "1 row",
+        "2 rows",
+        "1,000 rows",
+    ]

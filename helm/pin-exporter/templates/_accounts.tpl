@@ -1,6 +1,6 @@
 {{/*
 All accounts as a JSON list, each with `name`, `secret`, `keys` (where in the Secret the two keys are) and `config`.
-Fails where it is not clear which keys are meant.
+Fails if it is unclear which keys are meant.
 */}}
 {{- define "pin-exporter.accounts" -}}
 {{- include "pin-exporter.checkForms" . }}
@@ -20,7 +20,7 @@ Fails where it is not clear which keys are meant.
 {{- toJson $accounts }}
 {{- end }}
 
-{{/* The accounts as the values give them: `credentials` is one without a list. A JSON list. */}}
+{{/* The accounts in the values as a JSON list; `credentials` is a single account. */}}
 {{- define "pin-exporter.entries" -}}
 {{- $credentials := .Values.credentials }}
 {{- $entries := default list .Values.accounts }}
@@ -30,38 +30,38 @@ Fails where it is not clear which keys are meant.
 {{- toJson $entries }}
 {{- end }}
 
-{{/* Fails unless accounts are given in just one of the three ways. */}}
+{{/* Fails unless accounts are configured in exactly one of the three ways. */}}
 {{- define "pin-exporter.checkForms" -}}
 {{- $credentials := .Values.credentials }}
 {{- $single := or $credentials.existingSecret $credentials.apiKey $credentials.secretKey }}
 {{- if and $single .Values.accounts }}
-{{- fail "credentials and accounts are both given: make the former an entry of accounts" }}
+{{- fail "credentials and accounts are both set: move credentials into accounts" }}
 {{- end }}
 {{- if and .Values.demo.enabled (or $single .Values.accounts) }}
-{{- fail "demo.enabled serves made-up accounts: leave out credentials and accounts" }}
+{{- fail "demo.enabled serves simulated accounts: remove credentials and accounts" }}
 {{- end }}
 {{- if not (or $single .Values.accounts .Values.demo.enabled) }}
 {{- fail "no account: set credentials.existingSecret, or credentials.apiKey and credentials.secretKey, or accounts, or demo.enabled" }}
 {{- end }}
 {{- end }}
 
-{{/* Fails for an account without a good name of its own, or without keys. `names` are those before it. */}}
+{{/* Fails for an account with an invalid or duplicate name, or without keys. `names` holds the earlier names. */}}
 {{- define "pin-exporter.checkEntry" -}}
 {{- if not (regexMatch "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$" (default "" .entry.name)) }}
-{{- fail (printf "%s: the name must be 1 to 63 letters, digits, '.', '_' or '-', and begin with a letter or digit" .where) }}
+{{- fail (printf "%s: the name must have 1 to 63 letters, digits, '.', '_' or '-', and start with a letter or digit" .where) }}
 {{- end }}
 {{- if hasKey .names .entry.name }}
-{{- fail (printf "%s: another account has this name: give each its own" .where) }}
+{{- fail (printf "%s: duplicate name: account names must be unique" .where) }}
 {{- end }}
 {{- if and .entry.existingSecret (or .entry.apiKey .entry.secretKey) }}
-{{- fail (printf "%s: existingSecret and keys are both given: leave one out" .where) }}
+{{- fail (printf "%s: existingSecret and keys are both set: remove one" .where) }}
 {{- end }}
 {{- if not (or .entry.existingSecret (and .entry.apiKey .entry.secretKey)) }}
 {{- fail (printf "%s: set existingSecret, or apiKey and secretKey" .where) }}
 {{- end }}
 {{- end }}
 
-{{/* Data of the Secret that the chart makes, from keys that stand in the values, by the names given above. */}}
+{{/* Data of the Secret that the chart creates from keys in the values. */}}
 {{- define "pin-exporter.secretData" -}}
 {{- range include "pin-exporter.entries" . | fromJsonArray }}
 {{- if and .apiKey .secretKey }}

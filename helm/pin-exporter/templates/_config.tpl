@@ -1,4 +1,4 @@
-{{/* Settings, a line for each. JSON is YAML, too, and unlike Helm's YAML writes a large number in full. */}}
+{{/* Settings, one per line, as JSON: Helm's YAML would abbreviate large numbers. */}}
 {{- define "pin-exporter.settings" -}}
 {{- range $name, $value := . }}
 {{- if ne $value nil }}
@@ -7,7 +7,7 @@
 {{- end }}
 {{- end }}
 
-{{/* The exporter's configuration file. */}}
+{{/* The exporter's config file. */}}
 {{- define "pin-exporter.config" -}}
 {{- include "pin-exporter.settings" .Values.config }}
 accounts:

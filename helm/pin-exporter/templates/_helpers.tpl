@@ -1,10 +1,10 @@
-{{/* What several objects share: names, labels, image. */}}
+{{/* Names, labels and image. */}}
 
 {{- define "pin-exporter.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Cut at 63 characters, for that is all that the name of a Service may have. */}}
+{{/* At most 63 characters, the limit for the name of a Service. */}}
 {{- define "pin-exporter.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- if .Values.fullnameOverride }}
@@ -16,7 +16,7 @@
 {{- end }}
 {{- end }}
 
-{{/* The full name of `root` with a `suffix`, together within 63 characters. */}}
+{{/* The full name of `root` plus a `suffix`, at most 63 characters together. */}}
 {{- define "pin-exporter.suffixedName" -}}
 {{- $suffix := default "" .suffix }}
 {{- include "pin-exporter.fullname" .root | trunc (sub 63 (len $suffix) | int) | trimSuffix "-" }}{{ $suffix }}
@@ -26,40 +26,40 @@
 {{- default .Release.Namespace .Values.namespaceOverride }}
 {{- end }}
 
-{{/* Name and instance for ever: Kubernetes does not let the selector of a Deployment change. */}}
+{{/* Selector labels. Immutable: Kubernetes rejects changes of a Deployment's selector. */}}
 {{- define "pin-exporter.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "pin-exporter.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
-{{/* Those of the test's pod differ from the exporter's, or the Service would send it scrapes. */}}
+{{/* Labels of the test pod. They differ from the exporter's, so that the Service does not select it. */}}
 {{- define "pin-exporter.testSelectorLabels" -}}
 app.kubernetes.io/name: {{ printf "%s-test" (include "pin-exporter.name" . | trunc 58 | trimSuffix "-") | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
-{{/* Those of the shards' Service differ, or a ServiceMonitor would find two and scrape everything twice. */}}
+{{/* Labels of the shards' Service. They differ, so that a ServiceMonitor does not scrape everything twice. */}}
 {{- define "pin-exporter.shardsServiceLabels" -}}
 app.kubernetes.io/name: {{ printf "%s-shards" (include "pin-exporter.name" . | trunc 56 | trimSuffix "-") | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
-{{/* Whether there is more than one shard: "true" or nothing. */}}
+{{/* "true" if there is more than one shard, else empty. */}}
 {{- define "pin-exporter.sharded" -}}
 {{- if gt (int .Values.shards) 1 }}
 {{- if .Values.demo.enabled }}
-{{- fail "shards divide accounts, and those of demo.enabled are made up in each pod: leave shards at 1" }}
+{{- fail "shards must be 1 with demo.enabled: every pod simulates its own accounts" }}
 {{- end }}
 {{- "true" }}
 {{- end }}
 {{- end }}
 
-{{/* Kind of what keeps the pods. */}}
+{{/* Kind of the workload. */}}
 {{- define "pin-exporter.workload" -}}
 {{- ternary "StatefulSet" "Deployment" (eq (include "pin-exporter.sharded" .) "true") }}
 {{- end }}
 
-{{/* Cut at 52 characters: Kubernetes puts a revision of 11 behind it, into a label. */}}
+{{/* At most 52 characters: Kubernetes appends an 11-character revision in a label. */}}
 {{- define "pin-exporter.statefulSetName" -}}
 {{- include "pin-exporter.fullname" . | trunc 52 | trimSuffix "-" | trimSuffix "." }}
 {{- end }}
@@ -88,7 +88,7 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* Those of `names` that `values` has something for. */}}
+{{/* The `names` that are set in `values`. */}}
 {{- define "pin-exporter.given" -}}
 {{- $given := dict }}
 {{- range $name := .names }}
@@ -113,7 +113,7 @@ annotations:
 {{- with $registry }}{{ . }}/{{ end }}{{ .Values.image.repository }}{{ $version }}
 {{- end }}
 
-{{/* Port of the Service. Where that has no address, its name stands for those of the pods, with their port. */}}
+{{/* Port of the Service. A headless Service resolves to pods, so it has their port. */}}
 {{- define "pin-exporter.servicePort" -}}
 {{- ternary .Values.containerPort .Values.service.port (eq (toString .Values.service.clusterIP) "None") }}
 {{- end }}

@@ -1,9 +1,9 @@
-{{/* Which kind of monitor to make, if any. */}}
+{{/* Kind of the monitor to create, or empty. */}}
 {{- define "pin-exporter.monitor" -}}
 {{- $wanted := toString .Values.serviceMonitor.enabled }}
 {{- if .Values.podMonitor.enabled }}
 {{- if eq $wanted "true" }}
-{{- fail "serviceMonitor.enabled and podMonitor.enabled would scrape everything twice: leave one out" }}
+{{- fail "serviceMonitor.enabled and podMonitor.enabled would scrape everything twice: disable one" }}
 {{- end }}
 {{- "PodMonitor" }}
 {{- else if eq $wanted "true" }}
@@ -13,7 +13,7 @@
 {{- end }}
 {{- end }}
 
-{{/* What to scrape and how: the same for both kinds of monitor. Takes `root` and `monitor`, the values. */}}
+{{/* The endpoint of either kind of monitor. Takes `root` and `monitor`, its values. */}}
 {{- define "pin-exporter.endpoint" -}}
 {{- $endpoint := dict "port" "http" "path" (include "pin-exporter.telemetryPath" .root) "scheme" (include "pin-exporter.scheme" .root) }}
 {{- if not .monitor.tlsConfig }}
@@ -26,7 +26,7 @@
 {{- merge (dict) (default dict .monitor.extraEndpoint) $given $endpoint | toYaml }}
 {{- end }}
 
-{{/* How to check the exporter's certificate; nothing where the monitor does without TLS. */}}
+{{/* TLS settings of the scrape; empty without TLS. */}}
 {{- define "pin-exporter.tlsConfig" -}}
 {{- if eq (default (include "pin-exporter.scheme" .root) .monitor.scheme) "https" }}
 serverName: {{ include "pin-exporter.serverName" .root | quote }}
@@ -41,7 +41,7 @@ ca:
 {{- end }}
 {{- end }}
 
-{{/* The specification but for its endpoints. */}}
+{{/* The spec without its endpoints. */}}
 {{- define "pin-exporter.monitorSpec" -}}
 {{- $selector := dict "matchLabels" (include "pin-exporter.selectorLabels" .root | fromYaml) }}
 {{- $namespaces := dict "matchNames" (list (include "pin-exporter.namespace" .root)) }}

@@ -1,10 +1,10 @@
-{{/* What the pods of exporter and test share: who runs them, where, and from what image. */}}
+{{/* What the pods of exporter and test have in common: identity, placement, image. */}}
 {{- define "pin-exporter.podBase" -}}
 serviceAccountName: {{ include "pin-exporter.serviceAccountName" . | quote }}
 automountServiceAccountToken: false
-# A Service called pin-exporter would set PIN_EXPORTER_PORT, which reads like a setting.
+# A Service named pin-exporter would set PIN_EXPORTER_PORT, which looks like a setting.
 enableServiceLinks: false
-{{- /* Each once, for server-side apply refuses a list with the same key twice. */}}
+{{- /* Without duplicates: server-side apply rejects them. */}}
 {{- $pullSecrets := list }}
 {{- range concat (default list .Values.global.imagePullSecrets) (default list .Values.imagePullSecrets) }}
 {{- $pullSecrets = append $pullSecrets (ternary . (dict "name" .) (kindIs "map" .)) }}
@@ -21,7 +21,7 @@ securityContext:
   {{- default dict .Values.podSecurityContext | toYaml | nindent 2 }}
 {{- end }}
 
-{{/* Flags of the demonstration, which reads no configuration file. */}}
+{{/* Flags of the demo, which reads no config file. */}}
 {{- define "pin-exporter.demoArgs" -}}
 - demo
 {{- range $name := list "web_telemetry_path" "log_level" "log_format" }}
@@ -31,7 +31,7 @@ securityContext:
 {{- end }}
 {{- end }}
 
-{{/* How to spread the pods: as the values say, or shards over nodes, so that one node takes few along. */}}
+{{/* Topology spread constraints. Default: shards are spread over nodes. */}}
 {{- define "pin-exporter.spread" -}}
 {{- $selector := dict "matchLabels" (include "pin-exporter.selectorLabels" . | fromYaml) }}
 {{- $over := dict "maxSkew" 1 "topologyKey" "kubernetes.io/hostname" "whenUnsatisfiable" "ScheduleAnyway" "labelSelector" $selector }}
@@ -42,7 +42,7 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 
-{{/* The pod's name ends in the number of the shard. */}}
+{{/* The pod's name ends in the index of the shard. */}}
 {{- define "pin-exporter.shardEnv" -}}
 {{- if include "pin-exporter.sharded" . }}
 - name: PIN_EXPORTER_SHARD
@@ -54,7 +54,7 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 
-{{/* How to ask for health. Kubernetes has no certificate to show, so where one is demanded, the exporter asks itself. */}}
+{{/* Probe handler. kubelet has no client certificate: if one is required, the probe runs in the container. */}}
 {{- define "pin-exporter.probe" -}}
 {{- $probe := default dict .probe }}
 {{- $values := omit $probe "httpGet" "exec" "tcpSocket" "grpc" }}
@@ -78,11 +78,11 @@ metadata:
     {{- merge $selectorLabels (default dict .Values.podLabels) (default dict .Values.commonLabels) | toYaml | nindent 4 }}
   {{- $checksum := dict }}
   {{- if not .Values.demo.enabled }}
-  {{- /* The exporter reads settings only when it starts, but keys at any time: those are not in this sum. */}}
+  {{- /* Settings are read at start-up. Keys are reloaded, so they are not part of this checksum. */}}
   {{- $_ := set $checksum "checksum/config" (include "pin-exporter.config" . | sha256sum) }}
   {{- end }}
   {{- if $web.configured }}
-  {{- /* Of the web configuration, it reads anew all but whether there are TLS and passwords. */}}
+  {{- /* Of the web config, only turning TLS or passwords on or off needs a restart. */}}
   {{- $_ := set $checksum "checksum/web" (toJson $web | sha256sum) }}
   {{- end }}
   {{- with merge $checksum (default dict .Values.podAnnotations) }}
@@ -142,7 +142,7 @@ spec:
       {{- if or $mounts .Values.extraVolumeMounts }}
       volumeMounts:
         {{- if not .Values.demo.enabled }}
-        {{- /* Whole directories: Kubernetes does not update what is mounted by subPath. */}}
+        {{- /* Whole directories: Kubernetes does not update subPath mounts. */}}
         - name: config
           mountPath: /etc/pin-exporter/config
           readOnly: true
@@ -175,14 +175,14 @@ spec:
         name: {{ include "pin-exporter.fullname" . | quote }}
     - name: credentials
       projected:
-        # Readable for any user ID, since OpenShift and others choose their own.
+        # Readable by any user ID, because OpenShift assigns its own.
         defaultMode: 0444
         sources:
           {{- range $account := $accounts }}
           - secret:
               name: {{ $account.secret | quote }}
               {{- if include "pin-exporter.sharded" $ }}
-              # One that is missing stops the shard that needs it, and no other.
+              # A missing Secret stops only the shard that needs it.
               optional: true
               {{- end }}
               items:

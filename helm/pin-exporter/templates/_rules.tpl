@@ -8,6 +8,7 @@ stands in braces is for Prometheus.
 {{- $numbers := default dict $values.thresholds }}
 {{- $groups := list }}
 {{- $alerts := list }}
+{{- $names := list }}
 {{- $thresholds := list }}
 {{- range $group := (.Files.Get "files/rules.yml" | fromYaml).groups }}
 {{- $rules := list }}
@@ -19,36 +20,41 @@ stands in braces is for Prometheus.
 {{- $_ := set $rule "expr" (printf "vector(%s)" $number) }}
 {{- end }}
 {{- end }}
-{{- $change := dict }}
+{{- $of_name := dict }}
+{{- $of_severity := dict }}
 {{- if $rule.alert }}
+{{- $name_and_severity := printf "%s/%s" $rule.alert $rule.labels.severity }}
 {{- $alerts = append $alerts $rule.alert }}
-{{- $change = default dict (get $changes $rule.alert) }}
-{{- with $change.for }}{{ $_ := set $rule "for" . }}{{ end }}
-{{- with $change.severity }}{{ $_ := set $rule.labels "severity" . }}{{ end }}
-{{- $_ := set $rule "labels" (merge (dict) (default dict $change.labels) (default dict $values.alertLabels) $rule.labels) }}
+{{- $names = concat $names (list $rule.alert $name_and_severity) }}
+{{- $of_name = default dict (get $changes $rule.alert) }}
+{{- $of_severity = default dict (get $changes $name_and_severity) }}
+{{- with coalesce $of_severity.for $of_name.for }}{{ $_ := set $rule "for" . }}{{ end }}
+{{- with coalesce $of_severity.severity $of_name.severity }}{{ $_ := set $rule.labels "severity" . }}{{ end }}
+{{- $labels := merge (dict) (default dict $of_severity.labels) (default dict $of_name.labels) }}
+{{- $_ := set $rule "labels" (merge $labels (default dict $values.alertLabels) $rule.labels) }}
 {{- $url := printf "%s%s" (default "" $values.grafanaUrl | trimSuffix "/") $rule.annotations.dashboard_url }}
 {{- $_ := set $rule.annotations "dashboard_url" $url }}
 {{- end }}
-{{- if dig "enabled" true $change }}
+{{- if and (dig "enabled" true $of_name) (dig "enabled" true $of_severity) }}
 {{- $rules = append $rules $rule }}
 {{- end }}
 {{- end }}
 {{- $groups = append $groups (dict "name" $group.name "rules" $rules) }}
 {{- end }}
 {{- range keys $changes | sortAlpha }}
-{{- if not (has . $alerts) }}
-{{- fail (printf "prometheusRule.alerts: there is no alert %s; there are %s" . (join ", " $alerts)) }}
+{{- if not (has . $names) }}
+{{- fail (printf "prometheusRule.alerts: unknown alert %s; known are %s" . (uniq $alerts | join ", ")) }}
 {{- end }}
 {{- end }}
 {{- range keys $numbers | sortAlpha }}
 {{- if not (has . $thresholds) }}
-{{- fail (printf "prometheusRule.thresholds: there is no threshold %s; there are %s" . (join ", " $thresholds)) }}
+{{- fail (printf "prometheusRule.thresholds: unknown threshold %s; known are %s" . (join ", " $thresholds)) }}
 {{- end }}
 {{- end }}
 {{- range $additional := $values.additionalGroups }}
 {{- range $group := $groups }}
 {{- if eq $additional.name $group.name }}
-{{- fail (printf "prometheusRule.additionalGroups: another group has the name %s: give each its own" $group.name) }}
+{{- fail (printf "prometheusRule.additionalGroups: duplicate name %s: group names must be unique" $group.name) }}
 {{- end }}
 {{- end }}
 {{- end }}

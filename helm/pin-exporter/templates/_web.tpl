@@ -1,22 +1,22 @@
-{{/* TLS and passwords of the exporter's own port: what `web` says, and what follows from it for others. */}}
+{{/* TLS and passwords of the exporter's port: what `web` sets and what follows from it. */}}
 
-{{/* Where the certificate of `web.tlsSecret` is mounted. */}}
+{{/* Mount path of `web.tlsSecret`. */}}
 {{- define "pin-exporter.tlsDirectory" -}}
 /etc/pin-exporter/tls
 {{- end }}
 
-{{/* The web configuration that the chart makes a Secret of, as JSON; `{}` if it makes none. */}}
+{{/* The web config that the chart stores in a Secret, as JSON; `{}` if none. */}}
 {{- define "pin-exporter.webConfig" -}}
 {{- $web := .Values.web }}
 {{- $config := deepCopy (default dict $web.config) }}
 {{- if and $config $web.existingSecret }}
-{{- fail "web.config and web.existingSecret are both given: leave one out" }}
+{{- fail "web.config and web.existingSecret are both set: remove one" }}
 {{- end }}
 {{- if and (or $web.tls $web.clientCertificates) (not $web.existingSecret) }}
-{{- fail "web.tls and web.clientCertificates tell what is in web.existingSecret, which is missing: of web.config the chart knows" }}
+{{- fail "web.tls and web.clientCertificates describe web.existingSecret, which is not set: remove them" }}
 {{- end }}
 {{- if and $web.clientCertificates (not $web.tls) }}
-{{- fail "web.clientCertificates needs TLS: set web.tls as well" }}
+{{- fail "web.clientCertificates requires TLS: also set web.tls" }}
 {{- end }}
 {{- if and $web.tlsSecret (not $web.existingSecret) }}
 {{- $tls := default dict $config.tls_server_config }}
@@ -54,7 +54,7 @@ What callers of the port have to know, as JSON: `configured`, `tls`, `clientCert
 {{- ternary "https" "http" (include "pin-exporter.web" . | fromJson).tls }}
 {{- end }}
 
-{{/* Name to ask for: pods are scraped by address, which no certificate has. */}}
+{{/* Server name to verify: pods are scraped by IP address, which no certificate has. */}}
 {{- define "pin-exporter.serverName" -}}
 {{ include "pin-exporter.fullname" . }}.{{ include "pin-exporter.namespace" . }}.svc
 {{- end }}

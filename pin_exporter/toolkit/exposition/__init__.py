@@ -1,1 +1,1 @@
-"""Turn metric families into bytes."""
+"""From metric families to bytes, for exporters with many targets."""

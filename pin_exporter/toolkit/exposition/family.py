@@ -1,28 +1,27 @@
-"""What a metric family is: a description and the pure step from an account's snapshot to its samples."""
+"""Metric families: their names and types, and pure functions from a target's snapshot to samples.
+
+A target is one monitored thing of many, such as an account. Its snapshot, `T`, is whatever the exporter knows
+about it at one moment.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from itertools import accumulate
-from typing import Final
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from prometheus_client.utils import floatToGoString
 
-from pin_exporter.api.model import Collector
-from pin_exporter.polling.snapshot import AccountSnapshot
-
-PREFIX: Final = "aiozpin_"
-EXPORTER_PREFIX: Final = PREFIX + "exporter_"
-_UNITS: Final = ("bytes", "seconds")
+T = TypeVar("T")
 
 Value = tuple[Sequence[str], float]
 """Label values, and a number."""
 Buckets = tuple[Sequence[str], Sequence[tuple[str, float]], float]
 """Label values, cumulative buckets as pairs of `le` and count, and the sum of what was observed."""
+Values = Callable[[T], Iterable[Value]]
 
-
-Numbers = Callable[[AccountSnapshot], Iterable[Value]]
+_UNITS: Final = ("bytes", "seconds")
 
 
 class Type(StrEnum):
@@ -34,41 +33,41 @@ class Type(StrEnum):
     GAUGE_HISTOGRAM = "gaugehistogram"
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """One metric family with a series or more for each account. `labels` are those beside `account`.
+@dataclass(frozen=True)  # with slots, `Family[Snapshot](…)` fails in Python 3.11
+class Family(Generic[T]):
+    """One metric family, with at least one series for each target.
 
-    `cached` names the collector whose data it shows: such a family is left out before that collector's first
-    success, and once its last success is too old.
+    `labels` are those beside the label that names the target. `source` is where the data come from, if they
+    can become stale: a target is left out while that source is not fresh.
     """
 
     name: str
     type: Type
     help: str
     labels: tuple[str, ...] = ()
-    values: Numbers | None = None
-    buckets: Callable[[AccountSnapshot], Iterable[Buckets]] | None = None
-    cached: Collector | None = None
-
-    @property
-    def documentation(self) -> str:
-        """Return the HELP text, which for cached data says so and where to see their age."""
-        if self.cached is None:
-            return self.help
-        age = f'{PREFIX}last_success_timestamp_seconds{{collector="{self.cached}"}}'
-        return f"{self.help} Cached from the poll at {age}."
+    values: Values[T] | None = None
+    buckets: Callable[[T], Iterable[Buckets]] | None = None
+    source: str | None = None
 
     @property
     def unit(self) -> str:
-        """Return the unit that the name ends with, or nothing."""
+        """Return the unit that the name ends with, or an empty string."""
         name = self.name.removesuffix("_total")
         return next((unit for unit in _UNITS if name.endswith(f"_{unit}")), "")
 
 
-def single(number: Callable[[AccountSnapshot], float | None]) -> Numbers:
-    """Turn a function to one number into values without labels; None leaves the family out."""
+class Target(NamedTuple, Generic[T]):
+    """One target at one moment: its name, its snapshot, and the sources whose data are fresh."""
 
-    def values(snapshot: AccountSnapshot) -> Iterator[Value]:
+    name: str
+    snapshot: T
+    fresh: frozenset[str]
+
+
+def single(number: Callable[[T], float | None]) -> Values[T]:
+    """Turn a function that returns one number into one without labels; None means no series."""
+
+    def values(snapshot: T) -> Iterator[Value]:
         value = number(snapshot)
         if value is not None:
             yield (), value
@@ -77,7 +76,7 @@ def single(number: Callable[[AccountSnapshot], float | None]) -> Numbers:
 
 
 def cumulative(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:
-    """Return buckets as the exposition wants them from one count a bound and one above the last."""
+    """Return cumulative buckets from one count for each bound and one for what is above the last."""
     return list(zip(_edges(tuple(bounds)), accumulate(counts), strict=True))
 
 

@@ -1,166 +1,161 @@
-"""Render all accounts as one exposition, encoding again only what changed, without holding up the loop."""
+"""Render all targets as one exposition: encode only what changed, and never block the event loop for long."""
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from enum import Enum
-from typing import Final, NamedTuple
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from typing import Final, Generic, NamedTuple
 
 from prometheus_client import CollectorRegistry
 from prometheus_client import exposition as text_format
 from prometheus_client.openmetrics import exposition as openmetrics_format
 
-from pin_exporter.api.model import Collector
-from pin_exporter.metrics.families import ACCOUNT_FAMILIES
-from pin_exporter.polling.snapshot import AccountSnapshot
-from pin_exporter.toolkit.exposition.encoder import AccountEncoder, Row
+from pin_exporter.toolkit.exposition.encoder import Encoder, Format, Row
+from pin_exporter.toolkit.exposition.family import Family, T, Target
 
 _EOF: Final = b"# EOF\n"
 _SUFFIX: Final = re.compile(r"_(?:total|gcount|gsum)$")
-"""Ends of the names of families in one format that are samples in the other."""
-_JOINED_ASIDE_ACCOUNTS: Final = 50
-_AHEAD_SECONDS: Final = 1.0
+"""Suffixes that belong to the family's name in one format and to the sample's in the other."""
+_JOIN_IN_THREAD_FROM_TARGETS: Final = 50
+_ENCODE_AHEAD_SECONDS: Final = 1.0
 _IN_USE_SECONDS: Final = 600.0
+"""How long after a scrape its format is encoded ahead of the next one."""
 
 
-class Format(Enum):
-    """The exposition formats spoken; the value is the content type."""
+class _Cached(NamedTuple, Generic[T]):
+    """A target as it was encoded last."""
 
-    TEXT = "text/plain; version=0.0.4; charset=utf-8"
-    OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-
-
-_LINES: Final[Mapping[Format, AccountEncoder]] = {
-    form: AccountEncoder(ACCOUNT_FAMILIES, openmetrics=form is Format.OPENMETRICS) for form in Format
-}
-
-
-_TEXTFILE: Final = AccountEncoder(ACCOUNT_FAMILIES, openmetrics=False, whole_histograms=True)
-
-
-class _Cached(NamedTuple):
-    """What one account looked like when it was encoded last."""
-
-    snapshot: AccountSnapshot
-    fresh: frozenset[Collector]
+    target: Target[T]
     row: Row
 
 
 class _Block(NamedTuple):
-    """One family as text: its comment lines, and its samples in as many pieces as there are accounts."""
+    """One family as text: its comment lines, and its samples in any number of pieces."""
 
     header: bytes
     samples: Sequence[bytes]
 
 
-class Renderer:
-    """All accounts, and the process itself, as Prometheus reads them.
+class Renderer(Generic[T]):
+    """Renders the families of all targets, then a registry with everything that belongs to no target.
 
-    `snapshots` returns the newest snapshot of each account; `process` holds what is not about an account.
-    `elapsed` reads the clock by which data grow too old.
+    `label` is the label whose value is a target's name. `targets` returns all targets as they are now. A
+    target is encoded again when its snapshot is another object or other sources are fresh. `elapsed` reads
+    a monotonic clock.
     """
 
     def __init__(
         self,
-        snapshots: Callable[[], Iterable[AccountSnapshot]],
-        process: CollectorRegistry,
+        families: Sequence[Family[T]],
+        label: str,
+        targets: Callable[[], Iterable[Target[T]]],
+        registry: CollectorRegistry,
         elapsed: Callable[[], float],
     ) -> None:
-        self._snapshots = snapshots
-        self._process = process
+        self._encoders = {fmt: Encoder(families, label, fmt) for fmt in Format}
+        self._targets = targets
+        self._registry = registry
         self._elapsed = elapsed
-        self._cache: dict[Format, dict[str, _Cached]] = {form: {} for form in Format}
-        self._asked_at: dict[Format, float] = {}
+        self._cache: dict[Format, dict[str, _Cached[T]]] = {fmt: {} for fmt in Format}
+        self._last_scrapes: dict[Format, float] = {}
 
-    async def render(self, form: Format, names: Collection[str] = ()) -> bytes:
-        """Return the exposition, restricted to the families of the given names if there are any.
+    async def render(self, fmt: Format, names: Collection[str] = ()) -> bytes:
+        """Return the exposition, or only the families with these names if any are given.
 
         A name may be that of a family, in either format, or of one of its samples.
         """
-        self._asked_at[form] = self._elapsed()
-        rows = await self._rows(form)
-        own = _own_blocks(form, self._process)
+        self._last_scrapes[fmt] = self._elapsed()
+        rows = await self._rows(fmt)
+        headers = self._encoders[fmt].headers
+        own = _registry_blocks(fmt, self._registry)
         wanted = frozenset(names) - {""} if names else None
-        if len(rows) > _JOINED_ASIDE_ACCOUNTS:
-            return await asyncio.to_thread(_joined, form, rows, own, wanted)
-        return _joined(form, rows, own, wanted)
+        if len(rows) > _JOIN_IN_THREAD_FROM_TARGETS:
+            return await asyncio.to_thread(_joined, fmt, headers, rows, own, wanted)
+        return _joined(fmt, headers, rows, own, wanted)
 
     async def keep_ready(self, sleep: Callable[[float], Awaitable[None]]) -> None:
-        """Encode what has changed, until cancelled, so that scrapes are short.
+        """Encode changes ahead of the next scrape, until cancelled.
 
-        In the formats that were asked for lately; what nobody asks for any more is forgotten.
+        This covers the formats that were scraped lately; the cache of the others is cleared.
         """
         while True:
-            await sleep(_AHEAD_SECONDS)
-            for form, asked_at in tuple(self._asked_at.items()):
-                if self._elapsed() - asked_at <= _IN_USE_SECONDS:
-                    await self._rows(form)
+            await sleep(_ENCODE_AHEAD_SECONDS)
+            for fmt, scraped_at in tuple(self._last_scrapes.items()):
+                if self._elapsed() - scraped_at <= _IN_USE_SECONDS:
+                    await self._rows(fmt)
                 else:
-                    del self._asked_at[form]
-                    self._cache[form].clear()
+                    del self._last_scrapes[fmt]
+                    self._cache[fmt].clear()
 
-    async def _rows(self, form: Format) -> list[Row]:
-        """Return the blocks of each account, from the cache for those that are as they were."""
-        cache = self._cache[form]
-        snapshots = tuple(self._snapshots())
+    async def _rows(self, fmt: Format) -> list[Row]:
+        """Return the samples of each target, from the cache for those that have not changed."""
+        cache = self._cache[fmt]
+        targets = tuple(self._targets())
         rows = []
-        for snapshot in snapshots:
-            fresh = snapshot.fresh(self._elapsed())
-            cached = cache.get(snapshot.account)
-            if cached is None or cached.snapshot is not snapshot or cached.fresh != fresh:
-                cached = _Cached(snapshot, fresh, _LINES[form].row(snapshot, fresh))
-                cache[snapshot.account] = cached
-                if snapshot is not snapshots[-1]:
-                    await asyncio.sleep(0)  # with many accounts, others want a turn in between
+        for target in targets:
+            cached = cache.get(target.name)
+            if cached is None or _has_changed(cached.target, target):
+                cached = _Cached(target, self._encoders[fmt].row(target))
+                cache[target.name] = cached
+                if target is not targets[-1]:
+                    await asyncio.sleep(0)  # with many targets, other tasks need a turn in between
             rows.append(cached.row)
-        self._forget_all_but({snapshot.account for snapshot in snapshots})
+        self._forget_all_but({target.name for target in targets})
         return rows
 
-    def _forget_all_but(self, accounts: Collection[str]) -> None:
+    def _forget_all_but(self, names: Collection[str]) -> None:
         for cache in self._cache.values():
-            for gone in cache.keys() - accounts:
+            for gone in cache.keys() - names:
                 del cache[gone]
 
 
-def textfile(
-    accounts: Iterable[tuple[AccountSnapshot, Collection[Collector]]], registry: CollectorRegistry
+def render_textfile(
+    families: Sequence[Family[T]], label: str, targets: Iterable[Target[T]], registry: CollectorRegistry
 ) -> bytes:
-    """Return accounts, each with the collectors whose data are fresh, for node_exporter's textfile collector.
+    """Return the exposition for node_exporter's textfile collector.
 
-    That is the text format with one thing more: node_exporter makes up a count and a sum of 0 where a
-    histogram has none.
+    This is the text format, with `_count` and `_sum` for every histogram: node_exporter would add them as 0.
     """
-    rows = [_TEXTFILE.row(snapshot, fresh) for snapshot, fresh in accounts]
-    return _joined(Format.TEXT, rows, _own_blocks(Format.TEXT, registry), None)
+    encoder = Encoder(families, label, Format.TEXT, whole_histograms=True)
+    rows = [encoder.row(target) for target in targets]
+    return _joined(Format.TEXT, encoder.headers, rows, _registry_blocks(Format.TEXT, registry), None)
 
 
-def _joined(form: Format, rows: Sequence[Row], own: Iterable[_Block], wanted: frozenset[str] | None) -> bytes:
-    """Put the blocks of all accounts together family by family, for a family has to stand in one place."""
-    headers = _LINES[form].headers
+def _has_changed(before: Target[T], now: Target[T]) -> bool:
+    return before.snapshot is not now.snapshot or before.fresh != now.fresh
+
+
+def _joined(
+    fmt: Format,
+    headers: Sequence[bytes],
+    rows: Sequence[Row],
+    own: Iterable[_Block],
+    wanted: frozenset[str] | None,
+) -> bytes:
+    """Join the rows family by family, because the samples of a family must stand together."""
     pieces: list[bytes] = []
     for block in (*map(_Block, headers, zip(*rows, strict=True)), *own):
-        if any(block.samples) and (wanted is None or _is_named(block, wanted)):
+        if any(block.samples) and (wanted is None or _is_wanted(block, wanted)):
             pieces.append(block.header)
             pieces += block.samples
-    if form is Format.OPENMETRICS:
+    if fmt is Format.OPENMETRICS:
         pieces.append(_EOF)
     return b"".join(pieces)
 
 
-def _own_blocks(form: Format, registry: CollectorRegistry) -> Iterator[_Block]:
-    """Yield the families of the process, as the client library encodes them."""
-    if form is Format.TEXT:
+def _registry_blocks(fmt: Format, registry: CollectorRegistry) -> Iterator[_Block]:
+    """Yield the families of a registry, as the client library encodes them."""
+    if fmt is Format.TEXT:
         text = text_format.generate_latest(registry)
     else:
         text = openmetrics_format.generate_latest(registry).removesuffix(_EOF)  # type: ignore[no-untyped-call]
     for part in re.split(rb"^# HELP ", text, flags=re.MULTILINE)[1:]:
-        # Only a line feed ends a line: label values may hold all else.
+        # Not splitlines(): label values may contain all the other line breaks.
         lines = [line + b"\n" for line in (b"# HELP " + part).split(b"\n")[:-1]]
         comments = sum(line.startswith(b"# ") for line in lines)
         yield _Block(b"".join(lines[:comments]), [b"".join(lines[comments:])])
 
 
-def _is_named(block: _Block, names: frozenset[str]) -> bool:
+def _is_wanted(block: _Block, names: frozenset[str]) -> bool:
     family = block.header.split(b" ", 3)[2].decode()
     samples = next(filter(None, block.samples)).decode()
     return bool(names & {family, _SUFFIX.sub("", family)}) or any(

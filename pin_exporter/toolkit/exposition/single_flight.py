@@ -1,4 +1,4 @@
-"""Do a piece of work once for all who want it at the same time."""
+"""Let simultaneous callers share one result."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
@@ -9,24 +9,24 @@ V = TypeVar("V")
 
 
 class SingleFlight(Generic[K, V]):
-    """Answers of the same key are shared by those who ask before the work on them begins.
+    """Shares one result among callers with the same key that call before the work on it begins.
 
-    Whoever asks later waits for the next, so that no answer is older than its question. One piece of work is
-    done at a time, whatever its key, so that however many ask, few answers are held in memory.
+    Later callers wait for the next result, so that none is older than its call. Only one piece of work runs
+    at a time, whatever its key, so that few results are held in memory however many callers there are.
     """
 
     def __init__(self) -> None:
         self._waiting: dict[K, asyncio.Task[V]] = {}
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def do(self, key: K, work: Callable[[], Awaitable[V]]) -> V:
-        """Return what the work comes to, be it done by this call or by another with the same key."""
+        """Return the result of the work, done for this call or shared with another call."""
         task = self._waiting.get(key)
         if task is None:
             task = self._waiting[key] = asyncio.create_task(self._do(key, work))
-        return await asyncio.shield(task)  # one who goes away must not take the others' answer along
+        return await asyncio.shield(task)  # a caller that is cancelled must not cancel the others' work
 
     async def _do(self, key: K, work: Callable[[], Awaitable[V]]) -> V:
-        async with self._turn:
+        async with self._lock:
             del self._waiting[key]
             return await work()

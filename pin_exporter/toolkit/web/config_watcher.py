@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from pin_exporter.toolkit.clock import Clock
 from pin_exporter.toolkit.errors import SettingsError
+from pin_exporter.toolkit.files import Signature, signature
 from pin_exporter.toolkit.log_throttle import LogThrottle
 from pin_exporter.toolkit.logs import EventLogger
 from pin_exporter.toolkit.threads import aside
@@ -15,7 +16,6 @@ from pin_exporter.toolkit.web.config import WebConfig, read_web_config
 _log = EventLogger(__name__)
 _INTERVAL_SECONDS: Final = 1.0
 _read_again = partial(read_web_config, again=True)
-_Signature = tuple[tuple[int, ...] | None, ...]
 
 
 class Note(Protocol):
@@ -46,7 +46,7 @@ class WebConfigWatch:
         self._note = note
         self._read = read
         # None: read once more, for nobody looked at signatures before the first reading.
-        self._signature: _Signature | None = None
+        self._signature: Signature | None = None
         self._told = ""
         self._refusal = LogThrottle(clock.elapsed)
         note(accepted=True)
@@ -59,8 +59,8 @@ class WebConfigWatch:
 
     async def look(self) -> None:
         """Put into force what has changed."""
-        signature = await aside(lambda: _signature_of((self._path, *self.config.files)))
-        if signature == self._signature:
+        found = await aside(lambda: signature((self._path, *self.config.files)))
+        if found == self._signature:
             return
         try:
             config = await aside(lambda: self._read(self._path))
@@ -69,7 +69,7 @@ class WebConfigWatch:
             self._refused(str(error))
             return
         # Of other files than before, the signature is not known yet.
-        self._signature = signature if config.files == self.config.files else None
+        self._signature = found if config.files == self.config.files else None
         changed = config.fingerprint != self.config.fingerprint
         if changed or self._told:
             _log.info("web_config_reloaded", "reloaded the web config file", file=str(self._path))
@@ -99,16 +99,3 @@ class WebConfigWatch:
                 **told,
             )
         self._told = problems
-
-
-def _signature_of(paths: tuple[Path, ...]) -> _Signature:
-    """Return what changes with a file's content, None for one that cannot be looked at."""
-
-    def of_one(path: Path) -> tuple[int, ...] | None:
-        try:
-            found = path.stat()
-        except (OSError, ValueError):
-            return None
-        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-
-    return tuple(map(of_one, paths))

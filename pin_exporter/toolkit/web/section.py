@@ -1,10 +1,10 @@
 """Read one mapping of the web configuration key by key, noting every problem instead of raising."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from pin_exporter.toolkit.errors import did_you_mean
 from pin_exporter.toolkit.yaml_file import ConfigFile, Place
 
 T = TypeVar("T")
@@ -36,10 +36,8 @@ class Section:
     def refuse_others(self, *known: str) -> None:
         """Note every key that is not one of those known."""
         for name in self.values:
-            if name in known:
-                continue
-            close = difflib.get_close_matches(name, known, n=1)
-            self.problem(name, "is not a setting" + (f": did you mean {close[0]}?" if close else ""))
+            if name not in known:
+                self.problem(name, f"is not a setting{did_you_mean(name, known)}")
 
     def text(self, name: str) -> str | None:
         """Return the text of a key; None if it is not there or empty, which mean the same in this format."""

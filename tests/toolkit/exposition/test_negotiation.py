@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pin_exporter.toolkit.exposition.encoder import Format
 from pin_exporter.toolkit.exposition.negotiation import accepts_gzip, choose_format, prefers_json
-from pin_exporter.toolkit.exposition.renderer import Format
 
 TEXT, OPENMETRICS = Format.TEXT, Format.OPENMETRICS
 OM = "application/openmetrics-text"

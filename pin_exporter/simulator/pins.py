@@ -1,0 +1,156 @@
+"""The part of an account that never changes: each pin, derived from the seed and its serial number."""
+
+import hashlib
+import math
+import random
+from array import array
+from functools import lru_cache
+
+from pin_exporter.simulator.options import Population
+
+NANOSECONDS = 1_000_000_000
+HISTORY_NS = 2 * 365 * 86400 * NANOSECONDS
+TIE_GROUP = 16
+"""Maximum number of rows with the same creation time."""
+
+_BITS_24 = 0xFFFFFF
+_SMALLEST, _LARGEST = 100, 50 * 10**9
+_SIZES = [round(_SMALLEST * math.exp(math.log(_LARGEST / _SMALLEST) * step / 65535)) for step in range(65536)]
+_BASE58 = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_BASE32 = b"abcdefghijklmnopqrstuvwxyz234567"
+# Some characters need their own alphabet so that a CID decodes: the third of a v0 decides whether its bytes
+# begin with 0x12 0x20, the eighth of a v1 contains the end of its prefix, the last one two padding bits.
+_TO_BASE58, _TO_V0_THIRD, _TO_BASE32, _TO_V1_EIGHTH, _TO_V1_LAST = (
+    bytes(alphabet[byte % len(alphabet)] for byte in range(256))
+    for alphabet in (_BASE58, b"PQRSTUVWXYZabcde", _BASE32, b"abcdefgh", b"aeimquy4")
+)
+_KINDS = (
+    ("clip", ".mp4", "video/mp4"),
+    ("photo", ".jpg", "image/jpeg"),
+    ("token", ".json", "application/json"),
+    ("backup", ".tar.gz", "application/gzip"),
+)
+
+
+class Pins:
+    """All pins an account ever had, by serial number in order of creation.
+
+    Only one random 8-byte word is kept per pin, so that a million pins start fast. IDs, CIDs and names are
+    computed on demand.
+    """
+
+    def __init__(self, seed: str, pins: int, population: Population, now_ns: int) -> None:
+        self._key = hashlib.sha256(seed.encode()).digest()
+        self.user_id = _uuid(self._key[:16].hex())
+        self._words_rng = random.Random(seed)
+        self._words = array("Q", self._words_rng.randbytes(8 * pins))
+        self._initial = pins
+        self._now_ns = now_ns
+        self._first_ns = now_ns - HISTORY_NS
+        self._step_ns = HISTORY_NS // max(1, pins)
+        self._inserted_ns = array("q")
+        self._duplicates = int(population.duplicate_share * (_BITS_24 + 1))
+        self._ties = int(population.tie_share * (_BITS_24 + 1))
+        self._by_cid = int(population.by_cid_share * (_BITS_24 + 1))
+        self._directories = int(population.directory_share * (_BITS_24 + 1))
+        self._digest = lru_cache(maxsize=4096)(self._compute_digest)
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def append(self, now_ns: int) -> int:
+        """Create a pin at `now_ns` and return its serial number."""
+        serial = len(self._words)
+        self._words.append(int.from_bytes(self._words_rng.randbytes(8), "little"))
+        before = self.created_ns(serial - 1) if serial else 0
+        self._inserted_ns.append(before if self._is_tied(serial) else max(now_ns, before + 1000))
+        return serial
+
+    def created_ns(self, serial: int) -> int:
+        """Return the creation time, in nanoseconds since 1970; ascends with the serial number."""
+        if serial >= self._initial:
+            return self._inserted_ns[serial - self._initial]
+        while self._is_tied(serial):
+            serial -= 1
+        jitter_ns = self._step_ns * (self._words[serial] >> 16 & _BITS_24) >> 24
+        return self._first_ns + self._step_ns * serial + jitter_ns
+
+    def stored_ns(self, serial: int) -> int:
+        """Return when the pin finished, some minutes after creation, if that was before the simulation."""
+        created = self.created_ns(serial)
+        delay = (self._words[serial] & 0xFFFF) * (NANOSECONDS // 100)
+        return min(created + delay, max(self._now_ns, created))
+
+    def removed_ns(self, serial: int) -> int:
+        """Return when the pin was removed, if that was before the simulation."""
+        stored = self.stored_ns(serial)
+        return stored + max(0, self._now_ns - stored) * (self._words[serial] & 0xFFFF) // 65536
+
+    def content(self, serial: int) -> int:
+        """Return the serial number of the first pin with the same content."""
+        while serial and (self._words[serial] >> 16 & _BITS_24) < self._duplicates:
+            serial = self._words[serial] % serial
+        return serial
+
+    def size_bytes(self, serial: int) -> int:
+        """Return the size of the content; equal CIDs have equal sizes."""
+        return _SIZES[self._words[self.content(serial)] & 0xFFFF]
+
+    def is_by_cid(self, serial: int) -> bool:
+        """Return whether the pin was added by CID instead of uploaded."""
+        return self._by_cid > 0 and int.from_bytes(self._digest(serial)[32:35]) < self._by_cid
+
+    def is_directory(self, serial: int) -> bool:
+        """Return whether the content is a directory."""
+        return (
+            self._directories > 0
+            and int.from_bytes(self._digest(self.content(serial))[35:38]) < self._directories
+        )
+
+    def trait(self, serial: int, number: int) -> int:
+        """Return one of eight random bytes of this pin, for small decisions."""
+        return self._digest(serial)[38 + number]
+
+    def row_id(self, serial: int) -> str:
+        """Return the pin's id, a UUID of version 4."""
+        return _uuid(self._digest(serial)[:16].hex())
+
+    def record_id(self, serial: int) -> str:
+        """Return the id of the pin's file record, a UUID of version 4."""
+        return _uuid(self._digest(serial)[16:32].hex())
+
+    def cid(self, serial: int) -> str:
+        """Return a valid CID: version 0, or version 1 of a tree (bafy) or a raw block (bafk)."""
+        content = self.content(serial)
+        digest = self._digest(content)
+        kind = digest[46] % 5
+        if kind < 2:
+            return (
+                b"Qm" + digest[48:49].translate(_TO_V0_THIRD) + digest[49:92].translate(_TO_BASE58)
+            ).decode()
+        prefix = b"bafkrei" if kind == 2 and not self.is_directory(content) else b"bafybei"
+        eighth, last = digest[48:49].translate(_TO_V1_EIGHTH), digest[99:100].translate(_TO_V1_LAST)
+        return (prefix + eighth + digest[49:99].translate(_TO_BASE32) + last).decode()
+
+    def metadata(self, serial: int, *, directory: bool = False) -> dict[str, object]:
+        """Return the pin's `metadata`: a name, a type for most files, custom key-values for some pins."""
+        trait = self.trait(serial, 0)
+        stem, suffix, media_type = _KINDS[trait % len(_KINDS)]
+        metadata: dict[str, object] = {"name": f"{stem}-{serial:07d}{'' if directory else suffix}"}
+        if not directory and trait & 0x18:
+            metadata["type"] = media_type
+        if trait >= 0xE0:
+            metadata["keyvalues"] = {"project": stem, "batch": str(serial // 1000)}
+        return metadata
+
+    def _is_tied(self, serial: int) -> bool:
+        # Groups are bounded, so that `created_ns` finds the first pin of a group fast.
+        return serial % TIE_GROUP != 0 and self._words[serial] >> 40 < self._ties
+
+    def _compute_digest(self, serial: int) -> bytes:
+        return hashlib.shake_128(self._key + serial.to_bytes(8)).digest(100)
+
+
+def _uuid(hexadecimal: str) -> str:
+    h = hexadecimal
+    return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-a{h[17:20]}-{h[20:]}"

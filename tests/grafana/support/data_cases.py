@@ -1,0 +1,81 @@
+"""The troubles of accounts that the alerts on data are there for."""
+
+from typing import Final
+
+from tests.grafana.support.alert_case import Case
+from tests.grafana.support.exporters import GIB, key
+from tests.grafana.support.signals import Trouble, changes, keeps_up
+
+
+def _stuck_for_eight_days(minute: int, trouble: Trouble) -> float:
+    return 60 * trouble.begins - 8 * 86_400 if trouble.is_on(minute) else 60 * minute - 3_600
+
+
+def _growing(minute: int, trouble: Trouble) -> float:
+    """Return a size that grows by 1 GiB in 5 minutes during the trouble, and is cleared up after it."""
+    return (700 if minute >= trouble.ends else 850 + trouble.lasted(minute) / 5) * GIB
+
+
+DATA_CASES: Final = (
+    Case(
+        "AIOZPinBalanceExhausted",
+        {key("pins", status="unpinOutOfMoney", phase="removed"): changes(0, 3)},
+        "3 pins of account {account} were dropped for lack of funds",
+    ),
+    Case(
+        "AIOZPinFilesDropped",
+        {key("files"): changes(102, 80)},
+        "Account {account} lost files: 80 are left",
+        shown="80",
+        one_is_enough=False,
+    ),
+    Case(
+        "AIOZPinPinsFailed",
+        {
+            key("pins", status="failed", phase="failed"): changes(0, 2),
+            key("pins", status="retrieveFailed", phase="failed"): changes(0, 3),
+        },
+        "5 pins of account {account} failed",
+    ),
+    Case(
+        "AIOZPinPinsStuck",
+        {key("oldest_unfinished_pin_timestamp_seconds"): _stuck_for_eight_days},
+        "A pin of account {account} has been in progress for 8d 0h 15m 0s",
+    ),
+    Case(
+        "AIOZPinNoNewPins",
+        {key("newest_pin_timestamp_seconds"): keeps_up(600, stops=True)},
+        "Nothing was pinned in account {account} for 6h 16m 0s",
+        # The newest pin is 11 minutes old as the trouble begins.
+        before=5,
+        noticed_after=350,
+        every=5,
+        one_is_enough=False,
+        thresholds={"no_new_pins_seconds": "21600"},
+    ),
+    Case(
+        "AIOZPinSizeLimitNearing",
+        {key("size_bytes"): _growing},
+        "Account {account} is about to pass its size limit, or has passed it",
+        shown="1.107Ti",
+        before=1_320,
+        # When a line through all of it comes to more than 1 TiB.
+        noticed_after=180,
+        every=15,
+    ),
+    Case(
+        "AIOZPinSizeLimitNearing",
+        {key("size_bytes"): changes(850 * GIB, 1024 * GIB)},
+        "Account {account} is about to pass its size limit, or has passed it",
+        shown="1Ti",
+        before=5,
+        every=5,
+        way="at the limit",
+    ),
+    Case(
+        "AIOZPinUnknownStatus",
+        {key("pins", status="LOST", phase="unknown"): changes(None, 4, after=0)},
+        "4 pins of account {account} have the unknown status LOST",
+        labels={"status": "LOST"},
+    ),
+)

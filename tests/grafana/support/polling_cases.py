@@ -1,0 +1,144 @@
+"""The troubles of exporters and polls that the alerts on polling are there for."""
+
+from typing import Final
+
+from dev.grafana.alert import Severity
+from tests.grafana.support.alert_case import Case
+from tests.grafana.support.exporters import RELOADED, TOTAL_SHARDS, UP, WEB_RELOADED, key
+from tests.grafana.support.signals import changes, counts, keeps_up
+
+_INVENTORY: Final = {"collector": "inventory"}
+
+POLLING_CASES: Final = (
+    Case(
+        "AIOZPinExporterDown",
+        {UP: changes(1, 0)},
+        "The exporter {instance} cannot be scraped",
+        vanishes=True,
+    ),
+    Case(
+        "AIOZPinExporterAbsent",
+        {},
+        "Prometheus has no pin-exporter to scrape in job {job}",
+        vanishes=True,
+        one_is_enough=False,
+    ),
+    Case(
+        "AIOZPinShardsMissing",
+        {TOTAL_SHARDS: changes(1, 2)},
+        "Shards of the exporter in job {job} are missing, or do not agree on how many they are",
+    ),
+    Case(
+        "AIOZPinConfigReloadFailed",
+        {RELOADED: changes(1, 0)},
+        "The exporter {instance} has refused its new configuration",
+        labels={"refused": "configuration"},
+    ),
+    Case(
+        "AIOZPinConfigReloadFailed",
+        {WEB_RELOADED: changes(1, 0)},
+        "The exporter {instance} has refused its new web configuration",
+        labels={"refused": "web configuration"},
+        way="by its web configuration",
+    ),
+    Case(
+        "AIOZPinNeverPolled",
+        {key("last_success_timestamp_seconds", **_INVENTORY): changes(1, 0)},
+        "No poll of the inventory of account {account} has succeeded yet",
+        labels=_INVENTORY,
+        one_is_enough=False,
+    ),
+    Case(
+        "AIOZPinDataStale",
+        {key("last_success_timestamp_seconds", **_INVENTORY): keeps_up(stops=True)},
+        "The inventory data of account {account} are stale",
+        labels=_INVENTORY,
+        shown="6m 0s",
+        noticed_after=3,
+        one_is_enough=False,
+        severities=(Severity.WARNING,),
+    ),
+    Case(
+        "AIOZPinDataStale",
+        {key("last_success_timestamp_seconds", **_INVENTORY): keeps_up(stops=True)},
+        "The inventory data of account {account} are stale",
+        labels=_INVENTORY,
+        shown="15m 0s",
+        noticed_after=12,
+        one_is_enough=False,
+        severities=(Severity.WARNING, Severity.CRITICAL),
+        way="for long",
+    ),
+    Case(
+        "AIOZPinCredentialsRejected",
+        {
+            key("up"): changes(1, 0),
+            key("poll_failures_total", collector="totals", reason="unauthorized"): counts(0, 1),
+        },
+        "AIOZ Pin refuses the key of account {account} (unauthorized)",
+        labels={"reason": "unauthorized"},
+    ),
+    Case(
+        "AIOZPinCredentialFilesUnreadable",
+        {key("file_read_failures_total", files="keys"): counts(0, 2)},
+        "The files with the keys of account {account} cannot be read again",
+        labels={"files": "keys"},
+        before=10,
+        # It looks at every tenth minute, and 15 minutes back from there: after 43, that is at 50 and at 60.
+        forgotten_after=17,
+        blip=16,
+    ),
+    Case(
+        "AIOZPinPollErrorsHigh",
+        # 46 of 100 polls fail: too few for stale data.
+        {key("poll_failures_total", **_INVENTORY, reason="timeout"): counts(0, 0.46)},
+        "46% of the polls of inventory of account {account} fail",
+        labels=_INVENTORY,
+        before=130,
+        # 66 * 0.46 are more than a quarter of the polls of two hours, and 36 * 0.46 of those of 65 minutes.
+        noticed_after=65,
+        forgotten_after=30,
+        # Once the two hours have seen enough, the 65 minutes keep it up for longer than the wait.
+        blip=62,
+        every=5,
+    ),
+    Case(
+        "AIOZPinInventoryInconsistent",
+        {key("poll_failures_total", **_INVENTORY, reason="inconsistent"): counts(0, 0.9)},
+        "The pins of account {account} cannot be counted reliably",
+        shown="90%",
+        before=125,
+        # 67 * 0.9 are more than half the polls of two hours.
+        noticed_after=70,
+        forgotten_after=55,
+        every=5,
+    ),
+    Case(
+        "AIOZPinCountMismatch",
+        {key("inventory_unaccounted_files"): changes(0, -2)},
+        "2 pins of account {account} are reported and not counted, or the other way round",
+        before=5,
+        every=5,
+    ),
+    Case(
+        "AIOZPinCountMismatch",
+        {key("inventory_malformed_pins"): changes(0, 3)},
+        "3 pins of account {account} are reported and not counted, or the other way round",
+        before=5,
+        every=5,
+        way="by rows that cannot be read",
+    ),
+    Case(
+        "AIOZPinThrottled",
+        {key("api_requests_total", operation="list", code="429"): counts(0, 0.136)},
+        "AIOZ Pin answers 429 to 6.367% of the requests of account {account}",
+        before=70,
+        # 51 * 0.136 are more than 5 % of 130 + 51 * 0.136 requests. Where a replica makes 130 more,
+        # 65 * 0.136 are not.
+        noticed_after=50,
+        forgotten_after=15,
+        blip=46,
+        one_is_enough=False,
+        every=5,
+    ),
+)

@@ -1,0 +1,96 @@
+import re
+from itertools import pairwise
+
+import pytest
+
+from pin_exporter.simulator import Behaviour, Population, Query
+
+from .harness import account, created
+
+ASCENDING = Query(0, 1000, None, "created_at", descending=False)
+NIL = "00000000-0000-0000-0000-000000000000"
+NEVER = "0001-01-01T00:00:00Z"
+DATE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\."
+DOCUMENTED_ORDER = [
+    *("id", "file_record_id", "root_hash", "cid", "size", "user_id", "date_pinned", "date_unpinned"),
+    *("pinned", "is_pin_by_hash", "sub_hash_status", "is_dir", "metadata", "status"),
+]
+IN_PROGRESS = {"queued", "pinning", "retrieval", "processingRetrieval"}
+FAILED = {"failed", "retrieveFailed"}
+PINNED = {"pinned", "doneRetrieval", "quantumEntangled"}
+REMOVED = {"unpinNormally", "unpinOutOfMoney", "gcDone"}
+
+
+def test_fields_come_in_the_documented_order() -> None:
+    for row in account().rows():
+        assert list(row) == [name for name in DOCUMENTED_ORDER if name in row]
+
+
+def test_size_record_and_dates_follow_the_state() -> None:
+    seen = set()
+    for row in account().rows():
+        seen.add(row["status"])
+        unfinished = row["status"] in IN_PROGRESS | FAILED
+        assert ("size" not in row) is (row["file_record_id"] == NIL) is unfinished
+        assert row["pinned"] is (row["status"] in PINNED)
+        assert re.fullmatch(DATE + (r"\d{9}Z" if unfinished else r"\d{6}Z"), row["date_pinned"])
+        if row["status"] in REMOVED:
+            assert row["date_pinned"] <= row["date_unpinned"] <= "2025-06-15T15:06:40.000000Z"
+        else:
+            assert row["date_unpinned"] == NEVER
+        assert unfinished or 100 <= row["size"] <= 50 * 10**9
+    assert seen == IN_PROGRESS | FAILED | PINNED | REMOVED
+
+
+def test_pins_by_cid_and_only_they_lack_the_sub_hash_status() -> None:
+    rows = list(account().rows())
+    assert {row["is_pin_by_hash"] for row in rows} == {True, False}
+    assert all(("sub_hash_status" in row) is not row["is_pin_by_hash"] for row in rows)
+
+
+def test_the_vocabulary_of_2023_has_its_own_words_and_a_mixed_one_both() -> None:
+    a = account(behaviour=Behaviour("2023"))
+    words = "DONE PENDING PROCESSING RETRIEVAL PROCESSING_RETRIEVAL FAILED FAILED_RETRIEVE quantumEntangled"
+    assert {row["status"] for row in a.rows()} == set(words.split())
+    assert {"DONE", "pinned"} <= {row["status"] for row in account(behaviour=Behaviour("mixed")).rows()}
+
+
+def test_a_pin_removed_in_2023_stays_done_but_is_not_pinned() -> None:
+    a = account(100, Behaviour("2023"), Population(removed_share=0.2))
+    assert a.truth().by_status.keys() == {("DONE", True), ("DONE", False)}
+    assert a.truth().by_status["DONE", False].files == 20
+
+
+@pytest.mark.parametrize("pinned", [None, True, False])
+@pytest.mark.parametrize("sort_by", ["created_at", "size", "name"])
+def test_every_order_lists_the_same_rows_up_and_down(sort_by: str, pinned: bool | None) -> None:
+    a = account(behaviour=Behaviour(include_created_at=True))
+    up = a.page(Query(0, 1000, pinned, sort_by, descending=False))["pins"]  # type: ignore[arg-type]
+    down = a.page(Query(0, 1000, pinned, sort_by, descending=True))["pins"]  # type: ignore[arg-type]
+    assert up == down[::-1]
+    keys = [row["metadata"]["name"] if sort_by == "name" else row.get(sort_by) for row in up]
+    assert all(x <= y for x, y in pairwise(keys) if x is not None and y is not None)
+    assert len(up) == a.totals(pinned).files
+
+
+def test_an_order_is_sorted_again_after_a_change() -> None:
+    a = account(20, population=Population())
+    query = Query(0, 1000, pinned=True)
+    assert len(a.page(query)["pins"]) == 20
+    a.unpin(5)
+    assert len(a.page(query)["pins"]) == 15
+
+
+def test_ties_swap_between_requests_without_loss() -> None:
+    behaviour = Behaviour(ties_swap=True, include_created_at=True)
+    a = account(behaviour=behaviour, population=Population(tie_share=0.5))
+    first, second = (a.page(ASCENDING)["pins"] for _ in range(2))
+    assert first != second
+    assert [created(row) for row in first] == [created(row) for row in second]
+    a.page(ASCENDING)
+    pages = []
+    for offset in range(0, 500, 7):
+        pages += a.page(Query(offset, 7, None, "created_at", descending=False))["pins"]
+        a.page(ASCENDING)
+    assert {row["id"] for row in pages} == {row["id"] for row in second}
+    assert len(pages) == 500

@@ -1,0 +1,70 @@
+import re
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from uuid import UUID
+
+from pin_exporter.simulator import Behaviour, Population
+
+from .harness import START, account, created
+
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+WITH_TIMES = Behaviour(include_created_at=True)
+
+
+def decoded(digits: str, alphabet: str) -> int:
+    number = 0
+    for digit in digits:
+        number = number * len(alphabet) + alphabet.index(digit)
+    return number
+
+
+def test_the_same_seed_makes_the_same_pins_and_another_seed_others() -> None:
+    assert list(account().rows()) == list(account().rows())
+    assert not {row["id"] for row in account().rows()} & {row["id"] for row in account(seed=2).rows()}
+
+
+def test_ids_are_unique_uuids() -> None:
+    ids = [row["id"] for row in account().rows()]
+    assert len({UUID(text) for text in ids}) == 500
+    assert all(str(UUID(text)) == text and UUID(text).version == 4 for text in ids)
+
+
+def test_cids_decode_to_a_sha256_multihash() -> None:
+    kinds = set()
+    for row in account().rows():
+        cid = row["cid"]
+        if cid.startswith("Qm"):
+            assert len(cid) == 46
+            assert decoded(cid, BASE58).to_bytes(34)[:2] == b"\x12\x20"
+        else:
+            number = decoded(cid[1:], BASE32)
+            assert number & 3 == 0, "padding bits"
+            assert (number >> 2).to_bytes(36)[:4] in (b"\x01\x70\x12\x20", b"\x01\x55\x12\x20")
+        kinds.add(re.match("Qm|bafy|bafk", cid)[0])  # type: ignore[index]
+    assert kinds == {"Qm", "bafy", "bafk"}
+
+
+def test_creation_times_ascend_over_the_last_two_years() -> None:
+    times = [created(row) for row in account(behaviour=WITH_TIMES, population=Population()).rows()]
+    start = datetime.fromtimestamp(START, UTC)
+    assert all(before < after for before, after in pairwise(times))
+    assert (start - timedelta(days=730)).isoformat() <= times[0] < times[-1] <= start.isoformat()
+
+
+def test_a_share_of_rows_ties_on_the_creation_time() -> None:
+    times = [
+        created(row) for row in account(behaviour=WITH_TIMES, population=Population(tie_share=0.3)).rows()
+    ]
+    assert 100 < sum(before == after for before, after in pairwise(times)) < 200
+    assert times == sorted(times)
+
+
+def test_duplicates_share_cid_and_size() -> None:
+    rows = [row for row in account().rows() if "size" in row]
+    sizes: dict[str, set[int]] = {}
+    for row in rows:
+        sizes.setdefault(row["cid"], set()).add(row["size"])
+    assert 0.1 < 1 - len(sizes) / len(rows) < 0.3
+    assert all(len(found) == 1 for found in sizes.values())
+    assert account(300, population=Population(duplicate_share=1)).truth().distinct_cids == 1

@@ -1,0 +1,107 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pin_exporter.simulator import Behaviour, Population, Query, SimulatedAccount, Totals
+from pin_exporter.simulator.state import Where
+
+from .harness import Clock, account
+
+
+def test_shares_of_states_are_exact() -> None:
+    population = Population(in_progress_share=0.1, failed_share=0.05, removed_share=0.03, unknown_share=0.02)
+    statuses = account(1000, population=population).truth().statuses()
+    assert statuses["queued"].files + statuses["pinning"].files == 100
+    assert statuses["failed"].files == 50
+    assert sum(statuses[word].files for word in ("unpinNormally", "unpinOutOfMoney", "gcDone")) == 30
+    assert statuses["quantumEntangled"].files == 20
+
+
+def test_completion_gives_a_size_and_moves_the_date() -> None:
+    clock = Clock()
+    a = account(0, clock=clock)
+    a.insert(1)
+    clock.now += 3600
+    a.advance()
+    before = next(a.rows())
+    a.complete(1)
+    after = next(a.rows())
+    assert "size" not in before
+    assert after["size"] > 0
+    assert before["date_pinned"].startswith("2025-06-15T15:06:40.")
+    assert after["date_pinned"] == "2025-06-15T16:06:40.000000Z"
+
+
+def test_oldest_and_newest_choose_the_ends_of_the_list() -> None:
+    a = account(10, population=Population())
+    rows = list(a.rows())
+    a.unpin(2, "oldest")
+    a.exhaust_balance(1, "newest")
+    removed = {row["id"]: row["status"] for row in a.rows() if not row["pinned"]}
+    assert removed == {
+        rows[0]["id"]: "unpinNormally",
+        rows[1]["id"]: "unpinNormally",
+        rows[9]["id"]: "unpinOutOfMoney",
+    }
+
+
+def test_a_mutation_takes_no_more_pins_than_there_are() -> None:
+    a = account(10, population=Population())
+    assert (a.complete(1), a.fail(3), a.unpin(7), a.unpin(7), a.exhaust_balance(1)) == (0, 0, 7, 3, 0)
+
+
+@pytest.mark.parametrize("n", [5, 200])
+def test_dropped_rows_leave_the_list(n: int) -> None:
+    a = account(500, Behaviour(unpinned_rows="drop"), Population())
+    ids = [row["id"] for row in a.rows()]
+    a.unpin(n, "oldest")
+    assert [row["id"] for row in a.rows()] == ids[n:]
+
+
+def test_switching_to_drop_forgets_the_rows_removed_before() -> None:
+    a = account()
+    a.set_behaviour(unpinned_rows="drop")
+    assert len(a) == 425
+    assert a.truth().files == a.totals().files == 425
+
+
+def totals_of(a: SimulatedAccount, *, pinned: bool | None) -> Totals:
+    rows = [row for row in a.rows() if pinned is None or row["pinned"] is pinned]
+    return Totals(len(rows), sum(row.get("size", 0) for row in rows))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    pins=st.integers(0, 200),
+    drop=st.booleans(),
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["insert", "complete", "fail", "unpin", "exhaust_balance"]),
+            st.integers(0, 100),
+            st.sampled_from(["oldest", "newest", "random"]),
+        ),
+        max_size=12,
+    ),
+)
+def test_running_totals_equal_the_truth_after_any_mutations(
+    pins: int, drop: bool, steps: list[tuple[str, int, Where]]
+) -> None:
+    a = account(pins, Behaviour(unpinned_rows="drop" if drop else "keep"))
+    for action, n, where in steps:
+        if action == "insert":
+            a.insert(n)
+        else:
+            getattr(a, action)(n, where)
+    truth = a.truth(with_ids=True)
+    for pinned in (None, True, False):
+        assert a.totals(pinned) == totals_of(a, pinned=pinned)
+    assert a.totals() == Totals(truth.files, truth.size_bytes)
+    assert truth.pinned.files + truth.not_pinned.files == truth.files == len(truth.ids or ())
+
+
+def test_a_million_pins_are_stored_compactly() -> None:
+    a = SimulatedAccount("big", pins=1_000_000, population=Population(in_progress_share=0.01), clock=Clock())
+    assert a.stored_bytes() < 30_000_000
+    page = a.page(Query(999_990, 1000, None, "created_at", descending=False))
+    assert len(page["pins"]) == 10
+    assert page["totals"]["files"] == 1_000_000
