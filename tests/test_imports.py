@@ -34,16 +34,15 @@ IMPORTED_BY = {
     "h11": "toolkit",
     "httpx": "api",
     "jinja2": "status",
-    "markupsafe": "status",
     "msgspec": "api simulator",
     "prometheus_client": "toolkit metrics",
-    "pydantic": "api config polling",
+    "pydantic": "api config",
     "pydantic_settings": "config",
     "starlette": "toolkit status commands simulator",
-    "tqdm": "toolkit once",
+    "tqdm": "once",
     "uvicorn": "toolkit simulator",
     "uvloop": "toolkit commands simulator",
-    "yaml": "toolkit config",
+    "yaml": "toolkit",
 }
 """Library → packages that may import it."""
 

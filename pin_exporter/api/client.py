@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Final
@@ -25,21 +25,6 @@ MAX_BODY_BYTES: Final = 8 * 2**20
 _MAX_ERROR_BYTES: Final = 64 * 2**10
 _DECODE_ON_THREAD_BYTES: Final = 2**20
 """A larger body may take seconds to decode, so a thread does it."""
-
-
-class _KeyAuth(httpx.Auth):
-    """Adds the two key headers, and only to requests for the configured origin."""
-
-    def __init__(self, credentials: Credentials, origin: httpx.URL) -> None:
-        self._credentials = credentials
-        self._origin = origin
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        url, origin = request.url, self._origin
-        if (url.scheme, url.host, url.port) == (origin.scheme, origin.host, origin.port):
-            request.headers["pinning_api_key"] = self._credentials.api_key.get_secret_value()
-            request.headers["pinning_secret_key"] = self._credentials.secret_key.get_secret_value()
-        yield request
 
 
 class PinClient:
@@ -116,9 +101,8 @@ class PinClient:
                 response.stale_files += ("certificates",) if lease.is_stale else ()
                 async with asyncio.timeout(self._timeouts.whole):
                     await closing.enter_async_context(lease.slots)
-                    request = self._request(lease.client, query, trace)
-                    auth = _KeyAuth(credentials, self._url)
-                    received = await lease.client.send(request, auth=auth, stream=True)
+                    request = self._request(lease.client, query, credentials, trace)
+                    received = await lease.client.send(request, stream=True)
                     closing.push_async_callback(close_response, received)
                     await _receive(received, response)
         except TimeoutError:
@@ -137,14 +121,22 @@ class PinClient:
             )
 
     def _request(
-        self, client: httpx.AsyncClient, query: Mapping[str, str | int], trace: RequestTrace
+        self,
+        client: httpx.AsyncClient,
+        query: Mapping[str, str | int],
+        credentials: Credentials,
+        trace: RequestTrace,
     ) -> httpx.Request:
         connect, read = self._timeouts.connect, self._timeouts.read
         timeout = httpx.Timeout(None, connect=connect, read=read).as_dict()
         url = self._url.copy_merge_params(dict(query))
-        return httpx.Request(
+        request = httpx.Request(
             "GET", url, headers=client.headers, extensions={"timeout": timeout, "trace": trace}
         )
+        # The only place where the keys leave their SecretStr.
+        request.headers["pinning_api_key"] = credentials.api_key.get_secret_value()
+        request.headers["pinning_secret_key"] = credentials.secret_key.get_secret_value()
+        return request
 
     def _page(self, response: ApiResponse, credentials: Credentials) -> Page:
         if response.status != 200:

@@ -35,7 +35,7 @@ _EPILOG: Final = """\
 Without a command, serve is meant: see `pin-exporter serve --help` for its flags.
 
 exit statuses: 0 stopped as asked, 1 a bug, 2 wrong settings or flags, 3 an address that cannot be listened on
-(healthcheck: 0 healthy, 1 not, 2 wrong flags; doctor: 0 no problem, 1 a problem, 2 wrong settings;
+(healthcheck: 0 healthy, 1 not, 2 wrong flags; doctor: 0 no problem, 1 problems found, 2 wrong settings;
 once: 0 everything polled and proven, 1 not everything, 2 wrong settings or output; these and --config.check:
 129, 130 and 143 hung up, interrupted and terminated before they were done)
 """
@@ -116,7 +116,9 @@ def _doctor(parsed: argparse.Namespace) -> int:
     from pin_exporter.doctor.command import run_doctor  # noqa: PLC0415 - only where it is wanted
 
     load_env_file(Path(".env"))
-    status = run_doctor(flags_given(parsed), name=parsed.doctor_account, json=parsed.json)
+    status = run_doctor(
+        flags_given(parsed), name=parsed.doctor_account, json=parsed.json, verbose=parsed.verbose
+    )
     return _fail(status, unknown_variable_problems())
 
 
@@ -144,7 +146,9 @@ _COMMANDS: Final[Mapping[str, _Command]] = {
     "once": _Command("Poll the accounts once, and print their metrics.", add_once_flags, _once),
     "simulate": _Command("Simulate the AIOZ Pin API.", _add_simulate_flags, _simulate),
     "demo": _Command("Serve made-up accounts from the simulator, to look around.", add_shared_flags, _demo),
-    "doctor": _Command("Examine the accounts in at most 30 requests each.", _add_doctor_flags, _doctor),
+    "doctor": _Command(
+        "Diagnose accounts, using at most 30 API requests per account.", _add_doctor_flags, _doctor
+    ),
     "healthcheck": _Command(
         "Ask the exporter that runs here whether it is healthy.", healthcheck.add_flags, healthcheck.run
     ),

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Final
 
 import uvloop
-from pydantic import SecretStr
 
-from pin_exporter.api.credentials import CredentialSource
+from pin_exporter.api.credentials import CredentialSource, checked_key
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.app import Web, run_exporter
 from pin_exporter.config.accounts import Account
@@ -45,7 +44,7 @@ def run_demo(
         Account(
             name=account.name,
             credentials=CredentialSource(
-                SecretStr(account.api_key), SecretStr(account.secret_key), account=account.name
+                checked_key(account.api_key), checked_key(account.secret_key), account=account.name
             ),
             base_url=api_url,
             poll_interval=_POLL_INTERVAL_SECONDS,

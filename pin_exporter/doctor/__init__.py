@@ -1,1 +1,1 @@
-"""Examine a real account in at most 30 requests, and say what was found."""
+"""Diagnose accounts with a few API requests: what works, what does not, what to change."""

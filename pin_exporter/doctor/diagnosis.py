@@ -1,38 +1,27 @@
-"""Draw all findings and suggestions from what was collected; pure."""
+"""Make all checks on what was collected; pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pin_exporter.doctor.access_checks import check_access
-from pin_exporter.doctor.advice import suggestions
-from pin_exporter.doctor.change_checks import check_changes
-from pin_exporter.doctor.cost_checks import check_cost
+from pin_exporter.doctor.advice import check_cost, suggestions
+from pin_exporter.doctor.checks_access import check_access
+from pin_exporter.doctor.checks_content import check_content
+from pin_exporter.doctor.checks_paging import check_paging
 from pin_exporter.doctor.evidence import Evidence
-from pin_exporter.doctor.findings import AGAIN_WHEN_MENDED, Finding, Mark, Suggestion, note
-from pin_exporter.doctor.limit_checks import check_limit
-from pin_exporter.doctor.paging_checks import check_paging
-from pin_exporter.doctor.path_checks import check_path
-from pin_exporter.doctor.row_checks import check_rows
-from pin_exporter.doctor.totals_checks import check_totals
-from pin_exporter.doctor.traffic_checks import check_traffic
+from pin_exporter.doctor.findings import Check, Finding, Severity, Suggestion, warning
 
 _CHECKS: Final[Sequence[Callable[[Evidence], Iterator[Finding]]]] = (
-    check_path,
     check_access,
-    check_traffic,
-    check_limit,
     check_paging,
-    check_totals,
-    check_rows,
-    check_changes,
+    check_content,
     check_cost,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What is known of one account after its examination."""
+    """The result for one account."""
 
     account: str
     base_url: str
@@ -42,27 +31,26 @@ class Diagnosis:
 
     @property
     def problems(self) -> int:
-        """Return how many findings are problems."""
-        return sum(finding.mark is Mark.PROBLEM for finding in self.findings)
+        """Return the number of problems."""
+        return sum(finding.severity is Severity.PROBLEM for finding in self.findings)
 
 
 def diagnose(evidence: Evidence) -> Diagnosis:
-    """Return the findings in a fixed order, and what to set otherwise."""
+    """Return the findings in the order of the checks, and the settings to change."""
     findings = [finding for check in _CHECKS for finding in check(evidence)]
-    findings += _left_open(evidence)
+    findings += _incomplete(evidence)
     return Diagnosis(
-        account=evidence.setup.account,
-        base_url=evidence.setup.base_url,
+        account=evidence.account.name,
+        base_url=evidence.account.base_url,
         requests=evidence.requests,
         findings=tuple(findings),
         suggested=tuple(suggestions(evidence)),
     )
 
 
-def _left_open(evidence: Evidence) -> Iterator[Finding]:
-    if evidence.stopped:
-        told = f"the examination ended early: {evidence.stopped}"
-        yield note("complete", told, AGAIN_WHEN_MENDED)
-    if evidence.unanswered and evidence.good:
-        told = ", ".join(evidence.unanswered)
-        yield note("unanswered", f"without an answer remained: {told}", "run the doctor again")
+def _incomplete(evidence: Evidence) -> Iterator[Finding]:
+    unanswered = ", ".join(evidence.unanswered) if evidence.pages else ""
+    reasons = [evidence.stopped or "", f"no response for: {unanswered}" if unanswered else ""]
+    if any(reasons):
+        message = f"the diagnosis is incomplete: {'; '.join(filter(None, reasons))}"
+        yield warning(Check.INCOMPLETE, message, "fix the problems above, then run the doctor again")

@@ -1,4 +1,4 @@
-"""All that an examination has collected about one account, and what most checks ask of it; pure."""
+"""What a diagnosis has collected about one account, and the facts that several checks use; pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,39 +6,18 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from pin_exporter.api.model import Pin
-from pin_exporter.doctor.repeats import repeated
-from pin_exporter.doctor.reply import Purpose, Question, Reply
+from pin_exporter.config.accounts import Account
+from pin_exporter.doctor.reply import Purpose, Reply
 
 _LIST_PATH: Final = "/pinning/pins"
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
-    """The settings of the account that matter here. Durations in seconds; `fingerprint` is of the key."""
-
-    account: str
-    base_url: str
-    fingerprint: str
-    poll_interval: float
-    requests_per_minute: int
-    request_timeout: float
-    page_size: int
-    pages_in_flight: int
-    stale_after: float | None
-
-    @property
-    def elsewhere(self) -> str | None:
-        """Return where on the same host the API may be instead of at the base URL; None for nowhere."""
-        if self.base_url.endswith(_LIST_PATH):
-            return self.base_url.removesuffix(_LIST_PATH)
-        return None if self.base_url.endswith("/api") else f"{self.base_url}/api"
-
-
-@dataclass(frozen=True, slots=True)
 class NetworkPath:
-    """How the API's host is reached, as far as could be seen; None is not seen.
+    """How the API's host is reached; None is not known.
 
-    `addresses` are of the host, `proxy` has no password, `tls` is the version, `expires_at` Unix seconds.
+    `addresses` are those of the host, `proxy` is without its password, `tls` is the version, `expires_at`
+    and `looked_at` are Unix seconds.
     """
 
     host: str
@@ -55,47 +34,59 @@ class NetworkPath:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A single try at a refusal's cause: whether it was accepted, None where it was not tried."""
+    """One more request after all others failed: whether it succeeded, None if it was not sent."""
 
     swapped_keys: bool | None = None
-    elsewhere: bool | None = None
+    other_base_url: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredLimit:
+    """A `limit` that returns `rows`, fewer than the `smaller` limit returns."""
+
+    limit: int
+    rows: int
+    smaller: int
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything that was collected.
 
-    `good` are the replies that are pages, `trusted` those of them that answer their own question. `stopped`
-    says why the examination ended early, None where it did not; `unanswered` what is not known for that.
+    `fingerprint` is that of the API key. `stopped` says why the requests ended early, None if they did not;
+    `unanswered` are the queries whose results are missing.
     """
 
-    setup: Setup
+    account: Account
+    fingerprint: str
     replies: Sequence[Reply]
-    good: Sequence[Reply]
-    trusted: Sequence[Reply]
     path: NetworkPath | None
-    trial: Trial
-    stopped: str | None
-    unanswered: tuple[Purpose, ...]
+    trial: Trial = Trial()
+    stopped: str | None = None
+    unanswered: tuple[Purpose, ...] = ()
+
+    @property
+    def pages(self) -> list[Reply]:
+        """Return the replies that are pages, oldest first."""
+        return [reply for reply in self.replies if reply.page]
 
     @property
     def requests(self) -> int:
-        """Return how many requests were made, trials included."""
-        tried = (self.trial.swapped_keys, self.trial.elsewhere)
+        """Return the number of requests."""
+        tried = (self.trial.swapped_keys, self.trial.other_base_url)
         return len(self.replies) + sum(outcome is not None for outcome in tried)
 
-    @property
-    def repeats(self) -> int:
-        """Return how many pages were the one of the request before."""
-        return len(self.good) - len(self.trusted)
+    def page(self, purpose: Purpose) -> Reply | None:
+        """Return the last page for a purpose."""
+        return next((page for page in reversed(self.pages) if page.query.purpose is purpose), None)
 
-    def reply(self, purpose: Purpose) -> Reply | None:
-        """Return the trusted reply to the last question of this purpose."""
-        return next((reply for reply in reversed(self.trusted) if reply.question.purpose == purpose), None)
+    def pins(self) -> Mapping[str, Pin]:
+        """Return the pins that were read, in their latest state, by id."""
+        return {row.id: row for reply in self.pages if reply.page for row in reply.page.rows if row}
 
-    def over_tls(self) -> str | None:
-        """Return the base URL of the same host to which plain HTTP is redirected; None where it is not."""
-        own = urlsplit(self.setup.base_url)
+    def https_base_url(self) -> str | None:
+        """Return the base URL on the same host to which plain HTTP is redirected; None if it is not."""
+        own = urlsplit(self.account.base_url)
         https = f"https://{own.netloc.lower().removesuffix(f':{own.port}')}"
         for reply in self.replies if own.scheme == "http" else ():
             target = (reply.location or "").removesuffix("/")
@@ -104,52 +95,81 @@ class Evidence:
                 return base
         return None
 
-    def listed(self) -> list[Reply]:
-        """Return the trusted pages of all pins, oldest first."""
-        return [reply for reply in self.trusted if is_plain(reply.question)]
+    def totals_count_page(self) -> bool:
+        """Return whether `totals.files` is the number of rows of the page it comes with."""
+        counts = {(page.files, page.rows) for page in self.pages if page.ids}
+        return len(counts) > 1 and all(files == rows for files, rows in counts)
 
-    def counts_pages(self) -> bool:
-        """Return whether totals.files counts the rows of the page it comes with."""
-        told = {(reply.files, reply.rows) for reply in self.listed() if reply.ids}
-        return len(told) > 1 and all(files == rows for files, rows in told)
-
-    def offsets_honoured(self, reply: Reply) -> bool:
-        """Return whether no row of a page stands at another place in the list by another page."""
-        places = {
-            identity: other.question.offset + place
-            for other in self.listed()
-            if other is not reply
-            for place, identity in enumerate(other.ids)
+    def is_offset_honoured(self, reply: Reply) -> bool:
+        """Return whether no other page has a row of this one at another position of the list."""
+        positions = {
+            identity: page.query.offset + position
+            for page in self.pages
+            if page is not reply
+            for position, identity in enumerate(page.ids)
         }
-        began = reply.question.offset
-        return all(places.get(one, began + n) == began + n for n, one in enumerate(reply.ids))
+        start = reply.query.offset
+        return all(positions.get(one, start + n) == start + n for n, one in enumerate(reply.ids))
 
-    def pins(self) -> Mapping[str, Pin]:
-        """Return every pin that was seen, as it was seen last, by id."""
-        return {row.id: row for reply in self.trusted if reply.page for row in reply.page.rows if row}
+    def page_cap(self) -> int | None:
+        """Return the number of rows to which the API cuts larger pages; None if no page was cut."""
+        most = max((page.rows for page in self.pages), default=0)
+        for page in self.pages:
+            end = page.query.offset + page.rows
+            # The totals of the page itself: if the list grows, later pages start where it ended.
+            cut = 0 < page.rows == most < page.query.limit and end < page.files
+            if cut and self._goes_on(page, end):
+                return most
+        return None
+
+    def ignored_limit(self) -> IgnoredLimit | None:
+        """Return a limit that the API ignores because it is too large."""
+        return next(
+            (
+                IgnoredLimit(page.query.limit, page.rows, other.query.limit)
+                for page in self.pages
+                for other in sorted(self.pages, key=lambda one: -one.query.limit)
+                if page.query.limit > other.query.limit and page.query.offset == other.query.offset
+                if 0 < 2 * page.rows < other.rows and page.query.offset + page.rows < page.files
+            ),
+            None,
+        )
+
+    def largest_limit(self) -> int:
+        """Return the largest limit that returned a page, 0 if none did."""
+        return max((page.query.limit for page in self.pages), default=0)
+
+    def page_rows(self) -> int:
+        """Return the number of rows that a full page of an inventory will have."""
+        size, cap, first = self.account.page_size, self.page_cap(), self.page(Purpose.FIRST)
+        full = [reply for reply in self.replies if reply.query.limit == size]
+        if first and not any(reply.page for reply in full) and any(reply.may_be_too_much for reply in full):
+            size = min(size, self.largest_limit())
+        if ignored := self.ignored_limit():
+            size = min(size, ignored.smaller)
+        return min(size, cap) if cap else size
+
+    def full_pages(self) -> list[Reply]:
+        """Return the pages with at least as many rows as those of an inventory."""
+        rows = min(self.page_rows(), max((page.files for page in self.pages), default=0))
+        return [page for page in self.pages if page.rows >= rows > 0]
+
+    def _goes_on(self, page: Reply, end: int) -> bool:
+        """Return whether another page has rows from `end` on that are not in this one."""
+        known = set(page.ids)
+        others = [other for other in self.pages if not known.issuperset(other.ids)]
+        return any(other.query.offset > end for other in others) or any(
+            other.query.offset <= end < other.query.offset + other.rows for other in others
+        )
 
 
-def evidence_of(
-    setup: Setup,
-    replies: Sequence[Reply],
-    *,
-    path: NetworkPath | None = None,
-    trial: Trial | None = None,
-    stopped: str | None = None,
-    unanswered: tuple[Purpose, ...] = (),
-) -> Evidence:
-    """Sort the replies by what they are worth."""
-    good = [reply for reply in replies if reply.page]
-    repeats = repeated(good)
-    trusted = [reply for place, reply in enumerate(good) if place not in repeats]
-    return Evidence(setup, tuple(replies), good, trusted, path, trial or Trial(), stopped, unanswered)
+def other_base_url(base_url: str) -> str | None:
+    """Return the URL on the same host that is probably meant instead of this one; None if there is none."""
+    if base_url.endswith(_LIST_PATH):
+        return base_url.removesuffix(_LIST_PATH)
+    return None if base_url.endswith("/api") else f"{base_url}/api"
 
 
-def is_plain(question: Question) -> bool:
-    """Return whether a question is as the exporter asks: all pins, oldest first."""
-    return question.pinned == "all" and question.order == "ASC"
-
-
-def totals_stood_still(replies: Sequence[Reply]) -> bool:
-    """Return whether all came with the same totals."""
+def have_same_totals(replies: Sequence[Reply]) -> bool:
+    """Return whether all pages have the same totals."""
     return len({reply.page.totals for reply in replies if reply.page}) <= 1

@@ -1,53 +1,102 @@
-"""What the doctor has to say: one finding for each thing that was looked at."""
+"""Findings: the result of each check, with a stable id, a severity and what to do."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-AGAIN_WHEN_STILL: Final = "run the doctor again when the list changes less"
-AGAIN_WHEN_MENDED: Final = "put the problems of this report right, then run the doctor again"
+Field = str | int | float | bool
+
+RUN_AGAIN: Final = "run the doctor again when the list changes less"
 
 
-class Mark(StrEnum):
-    """How a finding is to be taken: in order, worth knowing, or to be put right."""
+class Check(StrEnum):
+    """The ids of the checks, in the order of the report; docs/doctor.md has a table of them."""
+
+    PROXY = "proxy"
+    DNS = "dns"
+    TLS = "tls"
+    ENCRYPTION = "encryption"
+    CLOCK = "clock"
+    SERVER = "server"
+    BASE_URL = "base_url"
+    REDIRECT = "redirect"
+    CREDENTIALS = "credentials"
+    SCOPE = "scope"
+    ERRORS = "errors"
+    RATE_LIMIT = "rate_limit"
+    RATE_LIMIT_HEADERS = "rate_limit_headers"
+    LATENCY = "latency"
+    TIMEOUT = "timeout"
+    PAGE_SIZE = "page_size"
+    OFFSET = "offset"
+    STABILITY = "stability"
+    ORDER = "order"
+    LIST_END = "list_end"
+    TOTALS = "totals"
+    FILES = "files"
+    SIZE = "size"
+    UNREADABLE_ROWS = "unreadable_rows"
+    DATES = "dates"
+    STATUSES = "statuses"
+    UNKNOWN_STATUSES = "unknown_statuses"
+    FAILED_PINS = "failed_pins"
+    BALANCE_EXHAUSTED = "balance_exhausted"
+    COMPOSITION = "composition"
+    CHANGES = "changes"
+    INVENTORY_COST = "inventory_cost"
+    INVENTORY_INTERVAL = "inventory_interval"
+    INCOMPLETE = "incomplete"
+
+
+class Severity(StrEnum):
+    """How serious a finding is. A skipped check could not be made and says why."""
 
     OK = "ok"
-    NOTE = "note"
+    SKIPPED = "skipped"
+    WARNING = "warning"
     PROBLEM = "problem"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One finding: `check` names what was looked at, `what` says what was seen, `action` what to do about it.
+    """The result of one check: `message` says what was found, `action` what to do about it.
 
-    The texts hold no key and no control characters, whatever the other side sent.
+    `fields` are the facts behind the message, for programs. A check can have several findings. No text holds
+    a key or a control character, whatever the server sent.
     """
 
-    check: str
-    mark: Mark
-    what: str
+    check: Check
+    severity: Severity
+    message: str
     action: str = ""
+    fields: Mapping[str, Field] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A setting that should differ from what is set now. `value` is written as in the file."""
+    """A setting to change; `value` is written as in the config file."""
 
     setting: str
     value: str | int
-    why: str
+    reason: str
 
 
-def ok(check: str, what: str) -> Finding:
-    """Return a finding that all is well."""
-    return Finding(check, Mark.OK, what)
+def ok(check: Check, message: str, **fields: Field) -> Finding:
+    """Return the finding of a check that passed."""
+    return Finding(check, Severity.OK, message, "", fields)
 
 
-def note(check: str, what: str, action: str) -> Finding:
-    """Return a finding that is worth knowing, with what to do about it, be it nothing."""
-    return Finding(check, Mark.NOTE, what, action)
+def skipped(check: Check, message: str, action: str = "", **fields: Field) -> Finding:
+    """Return the finding of a check that could not be made."""
+    return Finding(check, Severity.SKIPPED, message, action, fields)
 
 
-def problem(check: str, what: str, action: str) -> Finding:
-    """Return a finding that needs to be put right."""
-    return Finding(check, Mark.PROBLEM, what, action)
+def warning(check: Check, message: str, action: str, **fields: Field) -> Finding:
+    """Return a finding to look at; the exporter works nevertheless."""
+    return Finding(check, Severity.WARNING, message, action, fields)
+
+
+def problem(check: Check, message: str, action: str, **fields: Field) -> Finding:
+    """Return a finding that has to be fixed."""
+    return Finding(check, Severity.PROBLEM, message, action, fields)

@@ -1,4 +1,4 @@
-"""Look at the way to the API's host with the standard library: names, proxy, TLS and its certificate."""
+"""Look at the network path to the API's host: proxy, DNS, TLS and its certificate."""
 
 import asyncio
 import socket
@@ -8,12 +8,13 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pin_exporter.doctor.evidence import NetworkPath
-from pin_exporter.doctor.reply import authority
+from pin_exporter.doctor.requests import authority
 from pin_exporter.toolkit.clock import Clock
 from pin_exporter.toolkit.display_text import one_line
 
 _MAX_ADDRESSES: Final = 6
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_NO_ANSWER: Final = "no response within the timeout"
 
 
 async def look_at_path(
@@ -26,8 +27,8 @@ async def look_at_path(
 ) -> NetworkPath:
     """Return how the host is reached. Sends no request and no key; never raises for what it finds.
 
-    Behind a `proxy`, neither name nor TLS are looked at: it resolves and connects. `context` says which CAs
-    are trusted, by default the system's.
+    Behind a `proxy`, DNS and TLS are not looked at, because the proxy resolves and connects. `context` has
+    the trusted CAs, by default the system's.
     """
     parts = urlsplit(base_url)
     host, scheme = parts.hostname or "", parts.scheme
@@ -41,14 +42,13 @@ async def look_at_path(
             if scheme == "https":
                 facts |= await _tls(host, port, context or ssl.create_default_context())
     except TimeoutError:
-        facts.setdefault("resolve_error", None if "addresses" in facts else "no answer in time")
-        facts["tls_error"] = "no answer in time" if "addresses" in facts else None
+        facts["tls_error" if "addresses" in facts else "resolve_error"] = _NO_ANSWER
     except ssl.SSLError as error:
-        facts["tls_error"] = _told(error)
+        facts["tls_error"] = _message(error)
     except (OSError, UnicodeError) as error:
-        # Where nobody listens, the requests will tell.
+        # A refused connection is reported by the requests.
         if "addresses" not in facts:
-            facts["resolve_error"] = _told(error)
+            facts["resolve_error"] = _message(error)
     return NetworkPath(host, scheme, looked_at=clock.wall(), **facts)
 
 
@@ -56,10 +56,9 @@ def without_password(proxy: str) -> str:
     """Return a proxy's URL without user and password."""
     try:
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        shown = f"{parts.scheme}://{authority(parts)}"
+        return one_line(f"{parts.scheme}://{authority(parts)}")
     except ValueError:
-        shown = "one whose URL cannot be read"
-    return one_line(shown)
+        return "with an invalid URL"
 
 
 async def _addresses(host: str, port: int) -> tuple[str, ...]:
@@ -69,7 +68,7 @@ async def _addresses(host: str, port: int) -> tuple[str, ...]:
 
 
 async def _tls(host: str, port: int, context: ssl.SSLContext) -> dict[str, Any]:
-    """Make a handshake and hang up: version, issuer and expiry of the certificate."""
+    """Make a handshake, hang up, and return version, issuer and expiry of the certificate."""
     _, writer = await asyncio.open_connection(host, port, ssl=context)
     try:
         session = writer.get_extra_info("ssl_object")
@@ -85,8 +84,8 @@ async def _tls(host: str, port: int, context: ssl.SSLContext) -> dict[str, Any]:
 
 def _issuer(certificate: Mapping[str, Any]) -> str | None:
     names = {name: value for part in certificate.get("issuer", ()) for name, value in part}
-    told = names.get("organizationName") or names.get("commonName")
-    return one_line(str(told)) if told else None
+    issuer = names.get("organizationName") or names.get("commonName")
+    return one_line(str(issuer)) if issuer else None
 
 
 def _expiry(certificate: Mapping[str, Any]) -> float | None:
@@ -94,9 +93,9 @@ def _expiry(certificate: Mapping[str, Any]) -> float | None:
     return float(ssl.cert_time_to_seconds(until)) if isinstance(until, str) else None
 
 
-def _told(error: OSError | UnicodeError) -> str:
+def _message(error: OSError | UnicodeError) -> str:
     if isinstance(error, UnicodeError):
-        return "it is no name that can be looked up"
+        return "invalid host name"
     if isinstance(error, ssl.SSLError) and error.reason:
         return getattr(error, "verify_message", None) or error.reason.replace("_", " ").lower()
     return one_line(error.strerror or str(error))

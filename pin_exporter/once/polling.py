@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pin_exporter.api.errors import InconsistentError
+from pin_exporter.api.model import Collector
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.config.accounts import Account
 from pin_exporter.polling.manager import PollerManager
 from pin_exporter.polling.poller import UNPROVEN_IN_A_ROW, AccountPoller
-from pin_exporter.api.model import Collector
 from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.report import Now
 from pin_exporter.toolkit.clock import Clock

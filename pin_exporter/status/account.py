@@ -81,16 +81,16 @@ def _problem_pins(snapshot: AccountSnapshot, account: AccountReport, now: Now) -
     inventory = account.inventory
     if inventory is None or snapshot.counted is None:
         return None
-    noted = snapshot.counted.inventory.problem_pins
+    pins = snapshot.counted.inventory.problem_pins
 
     def listed(total: int, alert: str, pins: tuple[ProblemPin, ...]) -> PinList:
         # With too many different statuses, some of these pins are counted as `other`.
         return PinList(max(total, len(pins)), runbook_url(alert), tuple(_pin(pin, now) for pin in pins))
 
     return ProblemPinsReport(
-        failed=listed(inventory.pins_in(Phase.FAILED), PINS_FAILED, noted.failed),
-        balance_exhausted=listed(inventory.balance_exhausted_pins, BALANCE_EXHAUSTED, noted.balance_exhausted),
-        in_progress=listed(inventory.pins_in(Phase.IN_PROGRESS), PINS_STUCK, noted.in_progress),
+        failed=listed(inventory.pins_in(Phase.FAILED), PINS_FAILED, pins.failed),
+        balance_exhausted=listed(inventory.balance_exhausted_pins, BALANCE_EXHAUSTED, pins.balance_exhausted),
+        in_progress=listed(inventory.pins_in(Phase.IN_PROGRESS), PINS_STUCK, pins.in_progress),
     )
 
 

@@ -3,6 +3,7 @@
 import os
 import secrets
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -43,6 +44,27 @@ def print_error(program: str, message: str) -> None:
         sys.stderr.flush()
     except OSError:
         _discard_rest(sys.stderr)
+
+
+class ProgressLine:
+    """A line on standard error that is overwritten, and erased at the end; only on a terminal."""
+
+    def __init__(self) -> None:
+        self.is_shown = is_terminal(sys.stderr)
+
+    def show(self, text: str) -> None:
+        """Replace the line."""
+        self._write(f"\r{text} \x1b[K")
+
+    def erase(self) -> None:
+        """Erase the line."""
+        self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        if self.is_shown:
+            with suppress(OSError):
+                sys.stderr.write(text)
+                sys.stderr.flush()
 
 
 def check_file(path: Path) -> None:

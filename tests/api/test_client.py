@@ -323,15 +323,12 @@ def test_a_redirect_is_an_error_that_names_where_it_points(location: str, named:
     assert len(asking.requests) == 1
 
 
-@pytest.mark.parametrize(
-    "elsewhere", ["https://api.test/api", "http://api.test:8080/api", "http://elsewhere.test/api"]
-)
-def test_keys_never_go_to_another_origin_even_if_the_client_follows_redirects(elsewhere: str) -> None:
+def test_a_redirect_is_not_followed_even_by_a_client_that_follows_them() -> None:
     requests: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         requests.append(request)
-        return httpx.Response(307, headers={"Location": elsewhere})
+        return httpx.Response(307, headers={"Location": "http://elsewhere.test/"})
 
     async def work() -> None:
         client = served_by(answer)
@@ -340,10 +337,7 @@ def test_keys_never_go_to_another_origin_even_if_the_client_follows_redirects(el
 
     with pytest.raises(PollError):
         asyncio.run(work())
-    first, *others = requests
-    assert {"pinning_api_key", "pinning_secret_key"} <= set(first.headers)
-    assert others
-    assert not any(key in repr(each.headers) for each in others for key in (API_KEY, SECRET_KEY))
+    assert [request.url.host for request in requests] == ["api.test"]
 
 
 def test_cookies_are_kept_neither_for_the_same_account_nor_for_another() -> None:

@@ -9,6 +9,7 @@ from pin_exporter.config.settings import AccountSettings, Settings
 from pin_exporter.config.types import is_exposed
 from pin_exporter.toolkit.errors import SettingsError
 from tests.support.environment import clean
+from tests.support.logged import events
 
 
 def settings(**values: object) -> Settings:
@@ -249,7 +250,7 @@ def test_keys_that_a_proxy_of_the_environment_gets_to_see_are_warned_of(
     assert not caplog.messages
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
     warn_of_plain_http(accounts)
-    assert caplog.messages == ["keys are sent without encryption: use https"]
+    assert events(caplog) == ["keys_sent_unencrypted"]
 
 
 @pytest.mark.parametrize("value", [2**63 - 1, f"{2**63 - 1}", "8191PiB"])

@@ -102,7 +102,10 @@ def test_each_status_word_is_listed_with_its_phase() -> None:
     assert listed == [{word: phase.value for word, phase in words.items()} for words in VOCABULARIES]
 
 
-@pytest.mark.parametrize(("label", "values"), [("collector", Collector), ("operation", Collector)])
+@pytest.mark.parametrize(
+    ("label", "values"),
+    [("collector", list(Collector)), ("operation", [collector.operation for collector in Collector])],
+)
 def test_the_values_of_collector_and_operation_are_those_of_the_code(
     label: str, values: Sequence[str]
 ) -> None:

@@ -24,12 +24,11 @@ from pin_exporter.api.status_errors import ApiResponse, bounded_headers, error_f
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.config.accounts import accounts_of
 from pin_exporter.config.loader import load_settings
-from pin_exporter.doctor.diagnosis import diagnose
-from pin_exporter.doctor.plan import MAX_REQUESTS
+from pin_exporter.doctor.probe import MAX_REQUESTS
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.web.config import cost_of, read_web_config
-from tests.doctor.harness import examined_service
 from tests.fuzz.material import answers, bodies, config_contents, web_config_contents
+from tests.support.diagnosis import diagnosed
 from tests.support.environment import clean
 from tests.support.service import API_KEY, SECRET_KEY, credentials, pin_api
 from tests.support.web_config_files import contents
@@ -151,7 +150,7 @@ def _check_exchange(answered: tuple[int, list[tuple[str, str]], bytes]) -> None:
 
 
 def _check_diagnosis(answered: list[tuple[int, list[tuple[str, str]], bytes]]) -> None:
-    """Examine a server that gives these answers, one after the other, over and over."""
+    """Diagnose a server that gives these answers, one after the other, over and over."""
     coming = itertools.cycle(answered)
 
     def service(_: httpx.Request) -> httpx.Response:
@@ -159,10 +158,10 @@ def _check_diagnosis(answered: list[tuple[int, list[tuple[str, str]], bytes]]) -
         raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
         return httpx.Response(status, headers=raw, stream=httpx.ByteStream(body))
 
-    evidence, _ = examined_service(service)
-    assert evidence.requests <= MAX_REQUESTS
-    for finding in diagnose(evidence).findings:
-        check_line(finding.what)
+    diagnosis = diagnosed(service).diagnosis
+    assert diagnosis.requests <= MAX_REQUESTS
+    for finding in diagnosis.findings:
+        check_line(finding.message)
         check_line(finding.action or "nothing")
 
 

@@ -27,7 +27,7 @@ VALUES: Mapping[str, set[str]] = {
     "reason": set(REASONS),
     "threshold": {threshold.name for threshold in THRESHOLDS},
     "code": {"429"},
-    "operation": set(Collector),
+    "operation": {collector.operation for collector in Collector},
 }
 
 each_rule = pytest.mark.parametrize(("name", "expression"), NAMED, ids=[name for name, _ in NAMED])

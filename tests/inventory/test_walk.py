@@ -33,8 +33,13 @@ class Walked(NamedTuple):
         return numbers(self.rows)
 
 
-def walk_over(fetch: Callable[[int, int], Page], limit: int, totals_files: int | None = None) -> Walked:
-    walked = Walked(Walk(totals_files=totals_files), [])
+def walk_over(
+    fetch: Callable[[int, int], Page],
+    limit: int,
+    totals_files: int | None = None,
+    walk: Walk | None = None,
+) -> Walked:
+    walked = Walked(walk or Walk(totals_files=totals_files), [])
     while not walked.walk.done:
         offset = walked.walk.next_offset
         walked.rows.extend(walked.walk.accept(offset, limit, fetch(offset, limit)))
@@ -467,14 +472,14 @@ def test_no_walk_over_ties_in_a_list_that_changes_is_called_repaired_that_missed
             assert walked.walk.verdict is not Verdict.INCONSISTENT
 
 
-def test_a_list_that_goes_on_whatever_it_reports_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pin_exporter.inventory.walk._MOST_ROWS", 5_000)
-
+def test_a_list_that_goes_on_whatever_it_reports_is_given_up() -> None:
     def fetch(offset: int, limit: int) -> Page:
         return Page(Totals(2**63 - 1, 0), [Pin(str(offset + row)) for row in range(limit)])
 
+    walk = Walk(max_rows=5_000)
     with pytest.raises(InconsistentError, match="does not end"):
-        walk_over(fetch, 1_000)
+        walk_over(fetch, 1_000, walk=walk)
+    assert 5_000 < walk.frontier < 7_000
 
 
 def test_pages_that_come_twice_now_and_then_do_not_end_a_long_walk() -> None:

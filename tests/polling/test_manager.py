@@ -249,12 +249,14 @@ def test_an_account_at_another_url_begins_with_nothing() -> None:
 
 
 def test_an_account_that_joins_a_budget_gets_a_part_of_it_and_the_others_keep_their_data() -> None:
-    changed = Changed([account("a")], [account("a"), account("b")], pins=6_000)
-    assert changed.right_after["a"].counted is changed.before["a"].counted is not None
-    requests = changed.before["a"].counted.requests
-    assert changed.before["a"].health[Collector.INVENTORY].interval_seconds == requests
+    one, two = (account(name, requests_per_minute=20, poll_interval=20.0) for name in "ab")
+    changed = Changed([one], [one, two], pins=500)
+    counted = changed.before["a"].counted
+    assert counted is not None
+    assert changed.right_after["a"].counted is counted
+    assert changed.before["a"].health[Collector.INVENTORY].interval_seconds == 60 * counted.requests / 10
     after = [snapshot.health[Collector.INVENTORY] for snapshot in changed.exporter.snapshots()]
-    assert [health.interval_seconds for health in after] == [2 * requests, 2 * requests]
+    assert [health.interval_seconds for health in after] == [60 * counted.requests / 5] * 2
 
 
 @pytest.mark.parametrize("after", [[("a", 9)], [("a", None), ("b", None)]])

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from pin_exporter.inventory.problem_pins import ProblemPin, ProblemPins
 from pin_exporter.api.model import Collector
+from pin_exporter.inventory.problem_pins import ProblemPin, ProblemPins
 from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.pages import Pages
 from pin_exporter.status.report import Report

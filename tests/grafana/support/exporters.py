@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from dev.grafana.series import known_series
+from pin_exporter.api.model import Collector
 from pin_exporter.api.request_stats import RELOADED_FILES
 from pin_exporter.metrics import PREFIX
-from pin_exporter.api.model import Collector
 from tests.grafana.support.signals import NO_TROUBLE, Signal, Trouble, counts, keeps_up, steady, values
 from tests.grafana.support.signals import vanishes as vanishing
 

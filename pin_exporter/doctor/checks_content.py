@@ -1,0 +1,231 @@
+"""Checks of what the API returns: totals, rows, statuses, and changes during the diagnosis; pure."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Final
+
+from pin_exporter.api.model import VOCABULARIES, Phase, Pin, is_balance_exhausted, phase_of
+from pin_exporter.doctor.evidence import Evidence, have_same_totals
+from pin_exporter.doctor.findings import RUN_AGAIN, Check, Finding, ok, problem, skipped, warning
+from pin_exporter.doctor.reply import Purpose, Reply
+from pin_exporter.toolkit.display_text import one_line
+from pin_exporter.toolkit.units import counted, format_number, format_size
+
+_COMPARE: Final = "compare with the AIOZ Pin dashboard, and ask AIOZ Pin"
+_TOP_UP: Final = "top up the account: AIOZ Pin removes the pins of an account without balance"
+_MAX_STATUSES: Final = 12
+_MAX_STATUS_LENGTH: Final = 64
+_OFTEN: Final = 3
+
+
+def check_content(evidence: Evidence) -> Iterator[Finding]:
+    """Check whether totals and rows agree, and what the pins that were read are like."""
+    yield from _totals(evidence)
+    yield from _files(evidence)
+    yield from _size(evidence)
+    yield from _rows(evidence)
+    pins = list(evidence.pins().values())
+    if pins:
+        yield from _statuses(pins)
+        yield _composition(pins)
+    elif evidence.pages:
+        yield ok(Check.COMPOSITION, "the account has no pins", pins=0)
+    yield from _changes(evidence)
+
+
+def _totals(evidence: Evidence) -> Iterator[Finding]:
+    pages = [page for page in evidence.pages if page.ids]
+    if len({page.query.offset for page in pages}) < 2:
+        return
+    if have_same_totals(pages):
+        yield ok(Check.TOTALS, "the totals are the same on all pages")
+    elif evidence.totals_count_page():
+        message = "totals.files is the number of rows on the page, not in the list"
+        yield problem(Check.TOTALS, message, "ask AIOZ Pin: aiozpin_files is wrong")
+    else:
+        yield ok(Check.TOTALS, "the totals changed during the diagnosis")
+
+
+def _files(evidence: Evidence) -> Iterator[Finding]:
+    last, beyond = evidence.page(Purpose.LAST), evidence.page(Purpose.BEYOND)
+    if last is None or evidence.totals_count_page():
+        return
+    if beyond and not evidence.is_offset_honoured(beyond):
+        return
+    end, files = last.query.offset + last.rows, last.files
+    is_full = last.rows in (last.query.limit, evidence.page_cap())
+    if end == files:
+        yield ok(Check.FILES, f"the list has {counted(files, 'row')}, as many as totals.files says")
+    elif (end > files and not last.rows) or (end < files and is_full):
+        yield skipped(
+            Check.FILES, "the list changed too fast to compare its length with totals.files", RUN_AGAIN
+        )
+    else:
+        more = "more" if end > files else "fewer"
+        least = "" if last.rows and end < files else "at least "
+        yield problem(
+            Check.FILES,
+            f"the list has {least}{counted(abs(end - files), 'row')} {more} than totals.files, which is "
+            f"{format_number(files)}",
+            f"{_COMPARE}; aiozpin_inventory_unaccounted_files shows the difference",
+            missing=files - end,
+        )
+
+
+def _size(evidence: Evidence) -> Iterator[Finding]:
+    if not evidence.pages:
+        return
+    rows = _whole_list(evidence)
+    if rows is None:
+        message = "totals.size was not checked, because the whole list was not read or it changed"
+        yield skipped(Check.SIZE, message, "compare aiozpin_size_bytes with aiozpin_stored_bytes")
+        return
+    totals = next(page.totals for reply in evidence.pages[-1:] if (page := reply.page))
+    added_up = sum(row.size or 0 for row in rows)
+    if added_up == totals.size:
+        message = (
+            f"the sizes of all {counted(len(rows), 'row')} add up to totals.size, {format_size(added_up)}"
+        )
+        yield ok(Check.SIZE, message)
+    else:
+        yield problem(
+            Check.SIZE,
+            f"the sizes of all rows add up to {format_number(added_up)} bytes, but totals.size is "
+            f"{format_number(totals.size)} bytes",
+            _COMPARE,
+            missing_bytes=totals.size - added_up,
+        )
+
+
+def _whole_list(evidence: Evidence) -> Sequence[Pin] | None:
+    """Return all rows if the pages cover the list without a gap and nothing changed."""
+    pages = sorted(evidence.pages, key=lambda page: page.query.offset)
+    if not pages or not have_same_totals(pages) or any(page.unreadable for page in pages):
+        return None
+    cap = evidence.page_cap()
+    covered, has_end = 0, False
+    for page in pages:
+        if page.query.offset > covered:
+            break
+        covered = max(covered, page.query.offset + page.rows)
+        has_end = has_end or page.rows not in (page.query.limit, cap)
+    pins = {row.id: row for reply in pages if reply.page for row in reply.page.rows if row}
+    return tuple(pins.values()) if has_end and len(pins) == covered else None
+
+
+def _rows(evidence: Evidence) -> Iterator[Finding]:
+    worst = max(evidence.pages, key=lambda page: page.unreadable, default=None)
+    if worst and worst.page and worst.unreadable:
+        yield problem(
+            Check.UNREADABLE_ROWS,
+            f"{worst.unreadable} of {counted(len(worst.page.rows), 'row')} on a page are null, or have no "
+            "id or no valid size",
+            "ask AIOZ Pin; aiozpin_inventory_malformed_pins counts such rows",
+            count=worst.unreadable,
+        )
+    undated = sum(pin.date_pinned is None for pin in evidence.pins().values())
+    if undated:
+        message = f"{counted(undated, 'row')} without a readable date_pinned"
+        yield warning(
+            Check.DATES, message, "ask AIOZ Pin; metrics on ages leave out such pins", count=undated
+        )
+
+
+def _statuses(pins: Sequence[Pin]) -> Iterator[Finding]:
+    known = {status.lower() for vocabulary in VOCABULARIES for status in vocabulary}
+    statuses = Counter(pin.status for pin in pins if pin.status)
+    unknown = {status: count for status, count in statuses.items() if status.lower() not in known}
+    yield ok(Check.STATUSES, f"statuses: {_listed(statuses)}", count=len(statuses))
+    if unknown:
+        yield warning(
+            Check.UNKNOWN_STATUSES,
+            f"unknown statuses: {_listed(unknown)}",
+            "report them to the maintainers of the exporter; such pins have the phase unknown",
+            count=len(unknown),
+        )
+    all_pins = counted(len(pins), "pin")
+    failed = sum(_phase(pin) is Phase.FAILED for pin in pins)
+    if failed:
+        message = f"{format_number(failed)} of {all_pins} have failed: AIOZ Pin does not hold them"
+        yield warning(Check.FAILED_PINS, message, "pin them again", count=failed)
+    removed = sum(is_balance_exhausted(pin.status or "") for pin in pins)
+    if removed:
+        message = f"{format_number(removed)} of {all_pins} were removed because the balance was exhausted"
+        yield warning(Check.BALANCE_EXHAUSTED, message, f"if this is recent, {_TOP_UP}", count=removed)
+
+
+def _listed(statuses: Mapping[str, int]) -> str:
+    most = sorted(statuses.items(), key=lambda item: -item[1])[:_MAX_STATUSES]
+    shown = ", ".join(
+        f"{one_line(status)[:_MAX_STATUS_LENGTH]} ({format_number(count)})" for status, count in most
+    )
+    left = len(statuses) - len(most)
+    return f"{shown}, and {left} more" if left else shown
+
+
+def _composition(pins: Sequence[Pin]) -> Finding:
+    phases = Counter(map(_phase, pins))
+    by_phase = ", ".join(f"{format_number(phases[one])} {one.replace('_', ' ')}" for one in Phase)
+    by_cid = sum(pin.is_pin_by_hash is True for pin in pins)
+    directories = sum(pin.is_dir is True for pin in pins)
+    cids = [pin.cid for pin in pins if pin.cid]
+    duplicates = len(cids) - len(set(cids))
+    return ok(
+        Check.COMPOSITION,
+        f"{counted(len(pins), 'pin')} read: {by_phase}; {format_number(by_cid)} added by CID, "
+        f"{format_number(directories)} directories, {format_number(duplicates)} duplicates by CID",
+        pins=len(pins),
+        **{str(phase): phases[phase] for phase in Phase},
+        by_cid=by_cid,
+        directories=directories,
+        duplicates=duplicates,
+    )
+
+
+def _phase(pin: Pin) -> Phase:
+    return phase_of(pin.status or "", pinned=pin.pinned)
+
+
+def _changes(evidence: Evidence) -> Iterator[Finding]:
+    pages = evidence.pages
+    if len(pages) < 2:
+        return
+    seconds = pages[-1].began + pages[-1].seconds - pages[0].began
+    changed, removed = _changed_statuses(pages)
+    if removed:
+        message = f"{counted(removed, 'pin')} removed within {seconds:.0f} s because the balance is exhausted"
+        yield problem(Check.BALANCE_EXHAUSTED, message, _TOP_UP, count=removed)
+    totals = [reply.page.totals for reply in pages if reply.page]
+    changes = [f"{counted(changed, 'pin')} changed status"] if changed else []
+    steps = sum(before != after for before, after in pairwise(totals))
+    if steps and not evidence.totals_count_page():
+        files = f"files from {format_number(totals[0].files)} to {format_number(totals[-1].files)}"
+        size = f"size from {format_size(totals[0].size)} to {format_size(totals[-1].size)}"
+        changes.insert(0, f"totals changed {counted(steps, 'time')} ({files}, {size})")
+    if not changes:
+        yield ok(Check.CHANGES, f"nothing changed within {seconds:.0f} s", totals=0, statuses=0, files=0)
+        return
+    message = f"within {seconds:.0f} s, {', '.join(changes)}"
+    # The totals of a list that changes hardly ever become what they were before.
+    returns = sum(totals[n] != now and now in totals[:n] for n, now in enumerate(totals[1:]))
+    if returns >= _OFTEN and not evidence.totals_count_page():
+        action = "ask AIOZ Pin: several servers or caches behind this host disagree"
+        yield problem(Check.CHANGES, f"totals go back and forth: {message}", action, totals=steps)
+    else:
+        yield ok(
+            Check.CHANGES, message, totals=steps, statuses=changed, files=totals[-1].files - totals[0].files
+        )
+
+
+def _changed_statuses(pages: Sequence[Reply]) -> tuple[int, int]:
+    """Return how often a row that was read again had another status, and how often for lack of balance."""
+    latest: dict[str, Pin] = {}
+    changed = removed = 0
+    for pin in (row for reply in pages if reply.page for row in reply.page.rows if row):
+        before = latest.get(pin.id, pin)
+        if (before.status, before.pinned) != (pin.status, pin.pinned):
+            changed += 1
+            removed += is_balance_exhausted(pin.status or "")
+        latest[pin.id] = pin
+    return changed, removed

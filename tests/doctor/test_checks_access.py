@@ -1,0 +1,296 @@
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from email.utils import formatdate
+from typing import Any
+
+import httpx
+import pytest
+
+from pin_exporter.config.types import DEFAULT_BASE_URL
+from pin_exporter.doctor.evidence import NetworkPath
+from pin_exporter.doctor.findings import Check, Severity
+from tests.support.diagnosis import (
+    ACCOUNT,
+    OK,
+    PROBLEM,
+    SKIPPED,
+    WARNING,
+    DoctorClock,
+    Service,
+    diagnosed,
+    diagnosed_simulator,
+    in_turn,
+    listing,
+)
+from tests.support.service import API_KEY, SECRET_KEY
+
+DAY_SECONDS = 86_400
+
+
+def with_headers(headers: Callable[[int], dict[str, str]]) -> Service:
+    """Answer as documented, with headers that depend on the number of the request."""
+    good = listing()
+
+    def add(number: int) -> Service:
+        def service(request: httpx.Request) -> httpx.Response:
+            response = good(request)
+            response.headers.update(headers(number))
+            return response
+
+        return service
+
+    return in_turn(add)
+
+
+def status(code: int, **headers: str) -> Service:
+    return lambda _: httpx.Response(code, headers=headers)
+
+
+def test_a_service_as_documented_has_nothing_to_report() -> None:
+    found = diagnosed(listing())
+
+    assert found.checks(PROBLEM) + found.checks(WARNING) == []
+    assert found.suggested == {}
+
+
+@pytest.mark.parametrize(
+    ("base_url", "proxy", "severity"),
+    [
+        ("https://api.test/api", None, None),
+        ("http://api.test/api", None, PROBLEM),
+        ("http://127.0.0.1:1/api", None, None),
+        ("http://127.0.0.1:1/api", "http://p.test:3128", PROBLEM),
+    ],
+)
+def test_keys_that_others_can_read_are_a_problem(
+    base_url: str, proxy: str | None, severity: Severity | None
+) -> None:
+    path = NetworkPath("host", "http", proxy=proxy)
+
+    assert diagnosed(listing(), base_url=base_url, path=path).severity(Check.ENCRYPTION) is severity
+
+
+def test_swapped_keys_are_recognized() -> None:
+    good = listing()
+
+    def service(request: httpx.Request) -> httpx.Response:
+        is_swapped = request.headers["pinning_api_key"] == SECRET_KEY
+        return good(request) if is_swapped else httpx.Response(401)
+
+    found = diagnosed(service)
+
+    assert found.problems == [Check.CREDENTIALS]
+    assert found.fields(Check.CREDENTIALS)["swapped"]
+    assert found.evidence.requests == 5
+
+
+@pytest.mark.parametrize(
+    ("code", "check"), [(401, Check.CREDENTIALS), (403, Check.SCOPE), (404, Check.BASE_URL)]
+)
+def test_a_service_that_refuses_everything_is_one_problem(code: int, check: Check) -> None:
+    found = diagnosed(status(code))
+
+    assert found.problems == [check]
+    assert "swapped" not in found.fields(check)
+
+
+@pytest.mark.parametrize("elsewhere", [200, 401, 403, 429])
+@pytest.mark.parametrize(
+    ("configured", "answer"),
+    [
+        ("https://api.test", httpx.Response(200, text="<html>welcome</html>")),
+        ("https://api.test", httpx.Response(404)),
+        ("https://api.test/api/pinning/pins", httpx.Response(404)),
+    ],
+)
+def test_a_base_url_close_to_the_right_one_is_recognized(
+    configured: str, answer: httpx.Response, elsewhere: int
+) -> None:
+    good = listing() if elsewhere == 200 else status(elsewhere)
+
+    def service(request: httpx.Request) -> httpx.Response:
+        assert request.url.host == "api.test"
+        return good(request) if request.url.path == "/api/pinning/pins/" else answer
+
+    found = diagnosed(service, base_url=configured)
+
+    assert found.fields(Check.BASE_URL)["found"] == "https://api.test/api"
+    assert found.suggested == {"base_url": "https://api.test/api"}
+
+
+def test_for_a_base_url_that_is_not_the_api_the_default_is_named() -> None:
+    (finding,) = diagnosed(status(404), base_url="https://x.test").of(Check.BASE_URL)
+
+    assert finding.severity is PROBLEM
+    assert DEFAULT_BASE_URL in finding.action
+
+
+@pytest.mark.parametrize(
+    ("base_url", "location", "suggested"),
+    [
+        ("http://api.test/api", "https://api.test/api/pinning/pins/?offset=0", "https://api.test/api"),
+        ("http://api.test/api", "https://api.test/v2/pinning/pins", "https://api.test/v2"),
+        ("http://API.test:8080/api", "https://api.test:8443/api/pinning/pins/", "https://api.test:8443/api"),
+        ("http://[::1]:80/api", "https://[::1]:8443/api/pinning/pins/", "https://[::1]:8443/api"),
+        ("http://api.test", "https://api.test/pinning/pins/", "https://api.test"),
+        ("http://api.test/api", "https://api.test/login", None),
+        ("http://api.test/api", "https://api.test.evil.test/api/pinning/pins/", None),
+        ("http://api.test/api", "/api/pinning/pins/", None),
+        ("http://api.test/api", f"https://{API_KEY}/api/pinning/pins/", None),
+        ("https://api.test/api", "https://api.test/v2/pinning/pins/", None),
+    ],
+)
+def test_only_a_redirect_to_the_list_over_https_on_the_same_host_is_suggested(
+    base_url: str, location: str, suggested: str | None
+) -> None:
+    found = diagnosed(status(301, Location=location), base_url=base_url)
+
+    assert found.fields(Check.REDIRECT)["count"] == 4
+    assert found.suggested == ({"base_url": suggested} if suggested else {})
+
+
+def test_a_304_is_an_error_and_not_a_redirect() -> None:
+    assert diagnosed(status(304)).problems == [Check.ERRORS]
+
+
+STARTED = DoctorClock().wall()
+FAR_DATES = ["", "soon", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "0"]
+
+
+@pytest.mark.parametrize(
+    ("ahead_seconds", "severity"), [(0, OK), (30, WARNING), (-300, PROBLEM), (400, PROBLEM)]
+)
+def test_a_wrong_clock_is_recognized_by_the_date_header(ahead_seconds: int, severity: Severity) -> None:
+    service = with_headers(lambda n: {"Date": formatdate(STARTED + n * 0.5 + ahead_seconds, usegmt=True)})
+    found = diagnosed(service)
+
+    assert found.severity(Check.CLOCK) is severity
+    assert abs(found.fields(Check.CLOCK).get("behind_seconds", 0) - ahead_seconds) <= 1
+
+
+@pytest.mark.parametrize("date", FAR_DATES)
+def test_an_unreadable_date_says_nothing_of_the_clock(date: str) -> None:
+    assert diagnosed(with_headers(lambda _: {"Date": date})).severity(Check.CLOCK) is SKIPPED
+
+
+def test_one_server_with_a_wrong_clock_does_not_make_this_one_wrong() -> None:
+    service = with_headers(lambda n: {"Date": formatdate(STARTED + n * 0.5 + 7_200 * (n % 2), usegmt=True)})
+
+    assert diagnosed(service).severity(Check.CLOCK) is OK
+
+
+@pytest.mark.parametrize("zone", ["-0000", ""])
+def test_a_date_without_a_zone_is_in_utc(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        service = with_headers(lambda n: {"Date": formatdate(STARTED + n * 0.5).replace("-0000", zone)})
+        found = diagnosed(service)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert found.severity(Check.CLOCK) is OK
+
+
+@pytest.mark.parametrize(
+    ("headers", "suggested"),
+    [
+        ({"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "59"}, 40),
+        ({"RateLimit-Limit": "30, 30;w=30"}, 40),
+        ({"RateLimit-Policy": '"default";q=100;w=120', "RateLimit": '"default";r=50;t=30'}, 33),
+        ({"X-RateLimit-Limit-Minute": "90", "X-RateLimit-Limit-Hour": "3600"}, 40),
+        ({"X-RateLimit-Limit-Minute": "90", "X-RateLimit-Remaining-Minute": "3"}, 60),
+        ({"X-RateLimit-Limit": "600"}, None),
+        ({"X-RateLimit-Reset": "60"}, None),
+        ({"X-RateLimit-Limit": "many"}, None),
+        ({"RateLimit-Policy": '"default";q=0;w=0'}, None),
+    ],
+)
+def test_an_announced_rate_limit_is_shown_and_respected(
+    headers: dict[str, str], suggested: int | None
+) -> None:
+    found = diagnosed(with_headers(lambda _: headers))
+
+    assert found.fields(Check.RATE_LIMIT_HEADERS)["headers"].startswith(tuple(map(str.lower, headers)))
+    assert found.suggested.get("requests_per_minute") == suggested
+
+
+def test_an_announced_rate_limit_is_shown_though_the_last_responses_are_of_a_proxy() -> None:
+    good = with_headers(lambda _: {"X-RateLimit-Limit": "60"})
+    found = diagnosed(in_turn(lambda n: good if n < 8 else httpx.Response(502)))
+
+    assert found.fields(Check.RATE_LIMIT_HEADERS) == {"headers": "x-ratelimit-limit: 60"}
+
+
+def test_a_connection_that_fails_is_a_problem_with_the_hint_of_the_error() -> None:
+    found = diagnosed(in_turn(lambda _: httpx.ConnectError("x" * 300)))
+
+    (errors,) = found.of(Check.ERRORS)
+    assert (errors.severity, dict(errors.fields)) == (PROBLEM, {"failure": "connection", "count": 4})
+    assert "base_url" in errors.action
+    assert found.severity(Check.CREDENTIALS) is SKIPPED
+    for check in (Check.CLOCK, Check.SIZE, Check.LATENCY):
+        assert found.severity(check) is None
+
+
+def test_a_rejected_query_that_is_not_about_size_or_offset_is_an_error() -> None:
+    good = listing()
+    found = diagnosed(in_turn(lambda n: httpx.Response(400) if n == 20 else good))
+
+    assert found.fields(Check.ERRORS)["status"] == 400
+
+
+@pytest.mark.parametrize(("days", "severity"), [(400, OK), (29, WARNING), (6, PROBLEM), (-1, PROBLEM)])
+def test_a_certificate_that_expires_soon_is_reported(days: int, severity: Severity) -> None:
+    path = NetworkPath("api.test", "https", tls="TLSv1.3", issuer="Some CA", expires_at=DAY_SECONDS * days)
+    found = diagnosed(listing(), path=path)
+
+    assert (found.severity(Check.TLS), found.fields(Check.TLS)["days"]) == (severity, days)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (
+            {"proxy": "http://proxy.test:3128"},
+            {Check.PROXY: OK, Check.DNS: None, Check.TLS: None},
+        ),
+        ({"resolve_error": "Name or service not known"}, {Check.PROXY: OK, Check.DNS: PROBLEM}),
+        ({"addresses": ("192.0.2.1", "2001:db8::1")}, {Check.DNS: OK, Check.TLS: None}),
+        ({"addresses": ("api.test",), "tls": "TLSv1.3"}, {Check.DNS: None, Check.TLS: OK}),
+        ({"tls_error": "self-signed certificate"}, {Check.TLS: WARNING}),
+    ],
+)
+def test_the_network_path_is_reported(facts: dict[str, Any], expected: dict[Check, Severity | None]) -> None:
+    found = diagnosed(listing(), path=NetworkPath("api.test", "https", **facts))
+
+    assert {check: found.severity(check) for check in expected} == expected
+
+
+def test_a_failed_handshake_is_a_problem_if_no_request_succeeds() -> None:
+    path = NetworkPath("api.test", "https", tls_error="self-signed certificate")
+    found = diagnosed(in_turn(lambda _: httpx.ConnectError("")), path=path)
+
+    assert found.severity(Check.TLS) is PROBLEM
+
+
+def test_a_response_that_takes_most_of_the_timeout_is_a_problem() -> None:
+    account = replace(ACCOUNT, request_timeout=5.0)
+
+    assert diagnosed_simulator(latency_seconds=4.0, account=account).problems == [Check.TIMEOUT]
+    assert diagnosed_simulator(latency_seconds=1.0, account=account).problems == []
+
+
+def test_a_refusal_that_repeats_the_keys_shows_neither() -> None:
+    def service(_: httpx.Request) -> httpx.Response:
+        text = f"\x1b]0;{API_KEY} {SECRET_KEY}\x07"
+        headers = {"Server": SECRET_KEY, "X-RateLimit-Limit": API_KEY}
+        return httpx.Response(401, json={"status": "error", "message": text}, headers=headers)
+
+    shown = repr(diagnosed(service).diagnosis)
+
+    assert API_KEY not in shown
+    assert SECRET_KEY not in shown
+    assert "\\x1b" not in shown

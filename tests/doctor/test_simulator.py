@@ -1,0 +1,228 @@
+"""The doctor finds each quirk that the simulator can be told to have, and not where there is none."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import pytest
+
+from pin_exporter.doctor.findings import Check, Severity
+from pin_exporter.doctor.probe import MAX_REQUESTS
+from pin_exporter.simulator import Fault, Simulator
+from pin_exporter.simulator.options import options_of
+from tests.support.diagnosis import (
+    OK,
+    PROBLEM,
+    RECORDS,
+    SKIPPED,
+    WARNING,
+    Diagnosed,
+    diagnosed_simulator,
+)
+
+BUSY = 600.0
+"""This many events a minute are about a hundred during a diagnosis."""
+
+
+@dataclass(frozen=True)
+class Quirk:
+    """A value of an option, the finding that reports it, and the options that it needs to be seen."""
+
+    value: Any
+    check: Check
+    severity: Severity
+    has: Callable[[Mapping[str, Any]], bool] = lambda _: True
+    beside: dict[str, Any] = field(default_factory=dict)
+    on_sockets: bool = False
+
+    def is_in(self, diagnosed: Diagnosed) -> bool:
+        found = diagnosed.of(self.check)
+        return any(one.severity is self.severity and self.has(one.fields) for one in found)
+
+
+def failing(failure: str, status: int | None = None, *, on_sockets: bool = False) -> Quirk:
+    """Return the quirk of a request that always fails."""
+
+    def has(fields: Mapping[str, Any]) -> bool:
+        return (fields["failure"], fields.get("status"), fields["count"]) == (failure, status, 4)
+
+    return Quirk(1.0, Check.ERRORS, PROBLEM, has, on_sockets=on_sockets)
+
+
+LIMITED = {"too_many_requests_rate": 1.0}
+QUIRKS: dict[str, Quirk] = {
+    # what the pins are like
+    "in_progress_share": Quirk(0.2, Check.COMPOSITION, OK, lambda f: f["in_progress"] > 0),
+    "failed_share": Quirk(0.2, Check.FAILED_PINS, WARNING, lambda f: f["count"] == 60),
+    "removed_share": Quirk(0.2, Check.COMPOSITION, OK, lambda f: f["removed"] == 60),
+    "unknown_share": Quirk(0.1, Check.UNKNOWN_STATUSES, WARNING),
+    "by_cid_share": Quirk(0.5, Check.COMPOSITION, OK, lambda f: f["by_cid"] > 0),
+    "directory_share": Quirk(0.5, Check.COMPOSITION, OK, lambda f: f["directories"] > 0),
+    "duplicate_share": Quirk(0.3, Check.COMPOSITION, OK, lambda f: f["duplicates"] > 0),
+    # how they are listed
+    "max_limit": Quirk(40, Check.PAGE_SIZE, WARNING, lambda f: f["works"] == 40),
+    "files_offset": Quirk(5, Check.FILES, PROBLEM, lambda f: f["missing"] == 5),
+    "size_offset": Quirk(7, Check.SIZE, PROBLEM, lambda f: f["missing_bytes"] == 7),
+    "ties_swap": Quirk(True, Check.STABILITY, WARNING, lambda f: f["moved"] > 0, {"tie_share": 0.5}),
+    "ignore_offset": Quirk(True, Check.OFFSET, PROBLEM, lambda f: f["ignored"]),
+    "null_share": Quirk(0.2, Check.UNREADABLE_ROWS, PROBLEM, lambda f: f["count"] > 0),
+    # how they change
+    "insert_rate": Quirk(BUSY, Check.CHANGES, OK, lambda f: f["files"] > 0),
+    "complete_rate": Quirk(BUSY, Check.CHANGES, OK, lambda f: f["statuses"] > 0, {"in_progress_share": 0.5}),
+    "fail_rate": Quirk(BUSY, Check.CHANGES, OK, lambda f: f["statuses"] > 0, {"in_progress_share": 0.5}),
+    "unpin_rate": Quirk(BUSY, Check.CHANGES, OK, lambda f: f["statuses"] > 0),
+    "bulk_unpin_rate": Quirk(BUSY / 10, Check.CHANGES, OK, lambda f: f["statuses"] > 0),
+    "bulk_unpin_size": Quirk(
+        50, Check.CHANGES, OK, lambda f: f["statuses"] > 90, {"bulk_unpin_rate": 20.0, "pins": 1_000}
+    ),
+    "balance_exhausted_rate": Quirk(BUSY, Check.BALANCE_EXHAUSTED, PROBLEM, lambda f: f["count"] > 0),
+    "max_pins": Quirk(300, Check.CHANGES, OK, lambda f: f["totals"] == 0, {"insert_rate": BUSY}),
+    # what goes wrong
+    "latency_seconds": Quirk(1.5, Check.LATENCY, WARNING, lambda f: f["median_seconds"] == 1.5),
+    "latency_jitter_seconds": Quirk(1.5, Check.LATENCY, OK, lambda f: f["max_seconds"] > 1.0),
+    "requests_per_minute": Quirk(12, Check.RATE_LIMIT, PROBLEM, lambda f: f["before"] == 12),
+    "retry_after": Quirk(
+        "none", Check.RATE_LIMIT, PROBLEM, lambda f: "retry_after_seconds" not in f, LIMITED
+    ),
+    "retry_after_seconds": Quirk(
+        11, Check.RATE_LIMIT, PROBLEM, lambda f: f.get("retry_after_seconds") == 11, LIMITED
+    ),
+    "redirect_location": Quirk(
+        "http://other.invalid/x",
+        Check.REDIRECT,
+        PROBLEM,
+        lambda f: f["target"] == "http://other.invalid/x",
+        {"redirect_rate": 1.0},
+    ),
+    "too_many_requests_rate": Quirk(1.0, Check.RATE_LIMIT, PROBLEM, lambda f: f["count"] == 2),
+    "unauthorized_rate": Quirk(1.0, Check.CREDENTIALS, PROBLEM, lambda f: f["status"] == 401),
+    "forbidden_rate": Quirk(1.0, Check.SCOPE, PROBLEM, lambda f: f["status"] == 403),
+    "not_found_rate": Quirk(1.0, Check.BASE_URL, PROBLEM),
+    "redirect_rate": Quirk(1.0, Check.REDIRECT, PROBLEM, lambda f: f["count"] == 4),
+    "server_error_rate": failing("http_status", 500),
+    "bad_gateway_rate": failing("http_status", 502),
+    "conflict_rate": failing("http_status", 409),
+    "error_envelope_rate": failing("error_envelope", 200),
+    "truncated_json_rate": failing("truncated_json", 200),
+    "empty_body_rate": failing("empty_body", 200),
+    "not_json_rate": failing("html", 200),
+    "slow_body_rate": failing("slow_response", on_sockets=True),
+    "black_hole_rate": failing("timeout", on_sockets=True),
+    "dropped_connection_rate": failing("dropped_connection", on_sockets=True),
+    "duplicate_page_rate": Quirk(1.0, Check.OFFSET, PROBLEM),
+}
+HARMLESS: dict[str, Any] = {
+    "names": "hostile",
+    "tie_share": 0.5,
+    "vocabulary": "2023",
+    "unknown_word": "teleported",
+    "unpinned_rows": "drop",
+    "empty_as_null": True,
+    "default_limit": 25,
+    "totals_follow_filter": False,
+    "size_as_string": True,
+    "include_created_at": True,
+}
+"""What makes no difference to the exporter."""
+TIMEOUTS = {"slow_body_rate": 1.0, "black_hole_rate": 0.3}
+"""The head of a slow response has to come in time, on a busy machine as well."""
+
+
+@cache
+def without(beside: tuple[tuple[str, Any], ...]) -> Diagnosed:
+    return diagnosed_simulator(**dict(beside))
+
+
+def test_every_option_of_the_simulator_has_a_case() -> None:
+    options = {name for record in RECORDS.values() for name in options_of(record)}
+
+    assert QUIRKS.keys() | HARMLESS.keys() == options
+    assert not QUIRKS.keys() & HARMLESS.keys()
+
+
+@pytest.mark.parametrize("option", QUIRKS)
+def test_a_quirk_is_found_and_not_where_there_is_none(option: str) -> None:
+    quirk = QUIRKS[option]
+    found = diagnosed_simulator(
+        on_sockets=quirk.on_sockets,
+        timeout_seconds=TIMEOUTS.get(option, 30.0),
+        **{**quirk.beside, option: quirk.value},
+    )
+
+    assert quirk.is_in(found), found.diagnosis.findings
+    assert not quirk.is_in(without(tuple(quirk.beside.items())))
+    assert found.evidence.requests <= MAX_REQUESTS
+
+
+@pytest.mark.parametrize("option", HARMLESS)
+def test_what_makes_no_difference_to_the_exporter_is_no_problem(option: str) -> None:
+    found = diagnosed_simulator(**{option: HARMLESS[option]})
+
+    assert found.checks(PROBLEM) + found.checks(WARNING) == []
+    assert found.suggested == {}
+
+
+STATUSES = {
+    Fault.SERVER_ERROR: 500,
+    Fault.BAD_GATEWAY: 502,
+    Fault.UNAUTHORIZED: 401,
+    Fault.FORBIDDEN: 403,
+    Fault.NOT_FOUND: 404,
+    Fault.CONFLICT: 409,
+}
+FAILURES = {
+    **dict.fromkeys(STATUSES, "http_status"),
+    Fault.ERROR_ENVELOPE: "error_envelope",
+    Fault.TRUNCATED_JSON: "truncated_json",
+    Fault.EMPTY_BODY: "empty_body",
+    Fault.NOT_JSON: "html",
+    Fault.SLOW_BODY: "slow_response",
+    Fault.BLACK_HOLE: "timeout",
+    Fault.DROPPED_CONNECTION: "dropped_connection",
+}
+OTHER_CHECKS = {Fault.TOO_MANY_REQUESTS: Check.RATE_LIMIT, Fault.REDIRECT: Check.REDIRECT}
+SOCKETS = {Fault.SLOW_BODY, Fault.BLACK_HOLE, Fault.DROPPED_CONNECTION}
+REPORTED = [fault for fault in Fault if fault is not Fault.DUPLICATE_PAGE]
+"""All but the page of the request before: such a page looks like any other."""
+
+
+def is_reported(fault: Fault, found: Diagnosed) -> bool:
+    if fault in OTHER_CHECKS:
+        return found.severity(OTHER_CHECKS[fault]) is PROBLEM
+    return any(
+        (one.fields.get("failure"), one.fields.get("status")) == (FAILURES[fault], STATUSES[fault])
+        if fault in STATUSES
+        else one.fields.get("failure") == FAILURES[fault]
+        for one in found.of(Check.ERRORS)
+    )
+
+
+@pytest.mark.parametrize("fault", REPORTED)
+def test_a_single_failure_is_reported_and_hides_nothing(fault: Fault) -> None:
+    def prepare(simulator: Simulator) -> None:
+        simulator.fail_next("a", fault, skip=5)
+
+    found = diagnosed_simulator(
+        on_sockets=fault in SOCKETS,
+        timeout_seconds=1.0 if fault in SOCKETS else 30.0,
+        prepare=prepare,
+    )
+
+    assert is_reported(fault, found), found.diagnosis.findings
+    assert found.evidence.stopped is None
+    for check in (Check.CREDENTIALS, Check.FILES, Check.SIZE, Check.OFFSET, Check.TOTALS):
+        assert found.severity(check) is OK
+
+
+@pytest.mark.parametrize("fault", [fault for fault in REPORTED if fault not in SOCKETS])
+def test_failures_of_three_requests_in_ten_are_reported_and_hide_little(fault: Fault) -> None:
+    rate: dict[str, Any] = {f"{fault}_rate": 0.3}
+    found = diagnosed_simulator(**rate)
+
+    assert is_reported(fault, found), found.diagnosis.findings
+    assert found.evidence.requests <= MAX_REQUESTS
+    assert found.severity(Check.CREDENTIALS) is OK
+    if fault is not Fault.TOO_MANY_REQUESTS:
+        for check in (Check.FILES, Check.OFFSET, Check.PAGE_SIZE, Check.LIST_END):
+            assert found.severity(check) in (OK, SKIPPED)

@@ -1,0 +1,224 @@
+"""Diagnose a function or a simulated account, in the same process and on a clock of its own."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from pin_exporter.api.client import PinClient
+from pin_exporter.api.credentials import Credentials
+from pin_exporter.api.pool import Pool
+from pin_exporter.api.transport import http_client
+from pin_exporter.config.accounts import Account
+from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
+from pin_exporter.doctor.evidence import Evidence, NetworkPath, other_base_url
+from pin_exporter.doctor.findings import Check, Finding, Severity
+from pin_exporter.doctor.probe import Senders, collect
+from pin_exporter.doctor.requests import sender, swapped
+from pin_exporter.simulator import (
+    Behaviour,
+    Churn,
+    Faults,
+    Population,
+    SimulatedAccount,
+    Simulator,
+    base_url,
+    open_socket,
+    serve,
+)
+from pin_exporter.simulator.options import options_of
+from tests.simulator.harness import Clock
+from tests.support.samples import account_at
+from tests.support.service import Answering, credentials, page, pool_over, row
+
+Rows = list[dict[str, object]]
+Service = Callable[[httpx.Request], httpx.Response]
+RECORDS: dict[str, type] = {
+    "population": Population,
+    "behaviour": Behaviour,
+    "churn": Churn,
+    "faults": Faults,
+}
+ACCOUNT = replace(account_at("https://api.test/api"), request_timeout=30.0)
+OK, SKIPPED, WARNING, PROBLEM = Severity
+
+
+@dataclass
+class DoctorClock:
+    """A simulator's clock as the doctor sees it: requests take no time, only sleeping does."""
+
+    clock: Clock = field(default_factory=Clock)
+
+    def wall(self) -> float:
+        return self.clock()
+
+    def elapsed(self) -> float:
+        return self.clock()
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            await self.clock.sleep(seconds)
+
+
+@dataclass(frozen=True)
+class Diagnosed:
+    """What was collected, and what the checks say of it."""
+
+    evidence: Evidence
+    clock: DoctorClock
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        return diagnose(self.evidence)
+
+    def of(self, check: Check) -> list[Finding]:
+        return [finding for finding in self.diagnosis.findings if finding.check is check]
+
+    def severity(self, check: Check) -> Severity | None:
+        """Return the severity of a check's last finding, None if it has none."""
+        return next((finding.severity for finding in reversed(self.of(check))), None)
+
+    def fields(self, check: Check) -> Mapping[str, Any]:
+        """Return the fields of a check's last finding."""
+        return self.of(check)[-1].fields
+
+    def checks(self, severity: Severity) -> list[Check]:
+        return [one.check for one in self.diagnosis.findings if one.severity is severity]
+
+    @property
+    def problems(self) -> list[Check]:
+        return self.checks(PROBLEM)
+
+    @property
+    def suggested(self) -> dict[str, str | int]:
+        return {one.setting: one.value for one in self.diagnosis.suggested}
+
+
+def diagnosed(
+    service: Answering, *, path: NetworkPath | None = None, account: Account = ACCOUNT, **settings: Any
+) -> Diagnosed:
+    """Diagnose what a function answers."""
+    clock = DoctorClock()
+    account = replace(account, **settings)
+    pool = pool_over(service)
+    return Diagnosed(asyncio.run(_collect(pool, account, clock, credentials(), path=path)), clock)
+
+
+def diagnosed_simulator(
+    *,
+    account: Account = ACCOUNT,
+    pins: int = 300,
+    timeout_seconds: float = 30.0,
+    on_sockets: bool = False,
+    prepare: Callable[[Simulator], None] = lambda _: None,
+    **options: Any,
+) -> Diagnosed:
+    """Diagnose a simulated account with these options. On sockets its own time is real."""
+    clock = DoctorClock()
+    records = {
+        kind: record(**{name: value for name, value in options.items() if name in options_of(record)})
+        for kind, record in RECORDS.items()
+    }
+    simulated = SimulatedAccount("a", pins=pins, clock=clock.clock, **records)
+    sleep = asyncio.sleep if on_sockets else clock.clock.sleep
+    simulator = Simulator([simulated], clock=clock.clock, sleep=sleep)
+    prepare(simulator)
+    keys = Credentials(SecretStr(simulated.api_key), SecretStr(simulated.secret_key))
+
+    async def run() -> Evidence:
+        if not on_sockets:
+            pool = pool_over(httpx.ASGITransport(simulator.app).handle_async_request)
+            return await _collect(pool, account, clock, keys, timeout_seconds)
+        with open_socket("127.0.0.1:0") as sock:
+            stop = asyncio.Event()
+            serving = asyncio.create_task(serve(simulator, sock, stop))
+            there = replace(account, base_url=base_url(sock))
+            async with http_client() as client:
+                evidence = await _collect(Pool(lambda: client), there, clock, keys, timeout_seconds)
+            stop.set()
+            await serving
+            return evidence
+
+    return Diagnosed(asyncio.run(run()), clock)
+
+
+async def _collect(
+    pool: Pool,
+    account: Account,
+    clock: DoctorClock,
+    keys: Credentials,
+    timeout_seconds: float = 30.0,
+    path: NetworkPath | None = None,
+) -> Evidence:
+    def client(url: str, source: Callable[[], Credentials]) -> PinClient:
+        return PinClient(pool, url, source, timeout_seconds)
+
+    other = other_base_url(account.base_url)
+    senders = Senders(
+        sender(client(account.base_url, lambda: keys), lambda: keys, clock),
+        sender(client(account.base_url, swapped(lambda: keys)), lambda: keys, clock),
+        sender(client(other, lambda: keys), lambda: keys, clock) if other else None,
+    )
+    return await collect(senders, account, clock, fingerprint=keys.fingerprint, path=path)
+
+
+def dated(number: int, **fields: object) -> dict[str, object]:
+    """Return a row whose date is a month after that of the row before."""
+    date = f"{2000 + number // 12}-{number % 12 + 1:02}-01T00:00:00.000000Z"
+    return row(number, **{"date_pinned": date, **fields})
+
+
+def listing(
+    rows: Iterable[dict[str, object]] | int = 300,
+    change: Callable[[Rows, httpx.QueryParams], Rows] | None = None,
+) -> Service:
+    """Answer as documented from these rows, or from so many; `change` alters a page."""
+    everything = [dated(number) for number in range(rows)] if isinstance(rows, int) else list(rows)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        params = request.url.params
+        offset = int(params["offset"])
+        shown = everything[offset : offset + int(params["limit"])]
+        if change:
+            shown = change(shown, params)
+        return httpx.Response(200, content=page(shown, len(everything), 100 * len(everything)))
+
+    return answer
+
+
+def asked_instead(good: Service, **parameters: Callable[[int], int]) -> Service:
+    """Answer with other parameters than those that were asked for."""
+
+    def service(request: httpx.Request) -> httpx.Response:
+        url = request.url
+        for name, change in parameters.items():
+            url = url.copy_set_param(name, change(int(url.params[name])))
+        return good(httpx.Request("GET", url))
+
+    return service
+
+
+def in_turn(choose: Callable[[int], Service | httpx.Response | Exception]) -> Service:
+    """Answer each request by what is chosen by its number, from 0."""
+    count = 0
+
+    def service(request: httpx.Request) -> httpx.Response:
+        nonlocal count
+        chosen = choose(count)
+        count += 1
+        if isinstance(chosen, Exception):
+            raise chosen
+        return chosen if isinstance(chosen, httpx.Response) else chosen(request)
+
+    return service
+
+
+def of_the_page(good: Service) -> Service:
+    """Answer with totals that count the rows of the page."""
+    return lambda request: httpx.Response(
+        200, content=page(json.loads(good(request).content)["data"]["pins"])
+    )
