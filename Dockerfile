@@ -2,18 +2,18 @@
 #
 #   docker build --tag pin-exporter .
 #
-# docs/deploy.md says more: build arguments, package indexes, how to run it.
+# See docs/deploy.md for build arguments, package indexes and how to run the image.
 
-# A mirror, a digest or another base can be named; it needs Python from 3.11 on.
+# Can be a mirror, a digest or another image with Python 3.11+.
 ARG BASE=docker.io/library/python:3.13-slim
 
 FROM ${BASE} AS build
-# The modules of uvloop and PyYAML carry 17 MB of debug symbols between them.
+# uvloop and PyYAML contain 17 MB of debug symbols.
 RUN command -v strip >/dev/null \
     || { apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils >/dev/null; }
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
 WORKDIR /src
-# Without pip: nothing is ever installed into it later.
+# Without pip, because nothing is installed later.
 RUN python -m venv --without-pip /opt/pin-exporter
 COPY requirements/build.txt requirements/run.txt requirements/
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
@@ -22,10 +22,9 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
         --require-hashes --only-binary :all: --requirement requirements/run.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY pin_exporter pin_exporter
-# The time of every file, in Unix seconds: with the same one, the same bytes come out.
+# Modification time of every file, in Unix seconds; makes the build reproducible.
 ARG SOURCE_DATE_EPOCH=0
-# Sources of Cython modules and type stubs serve nobody here.
-# Bytecode that is never checked against its source: it holds whatever the files' times are.
+# Cython sources and type stubs are not needed at run time. Unchecked bytecode stays valid when file times change.
 RUN python -m pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir /tmp/wheel . \
     && python -m pip --python /opt/pin-exporter/bin/python install --quiet --no-compile --no-deps --no-index \
         /tmp/wheel/*.whl \
@@ -40,12 +39,12 @@ COPY --from=build /opt/pin-exporter /opt/pin-exporter
 ENV PATH=/opt/pin-exporter/bin:${PATH} PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 EXPOSE 10242
 STOPSIGNAL SIGTERM
-# No user of that name is needed: any other UID does as well.
+# Any other UID works too.
 USER 65532:65532
 HEALTHCHECK --interval=30s --timeout=5s --start-period=15s --retries=3 CMD ["pin-exporter", "healthcheck"]
 ENTRYPOINT ["pin-exporter"]
 
-# Last, for they change with each build.
+# Last, because these change with each build.
 ARG VERSION=unknown
 ARG REVISION=unknown
 ARG CREATED=unknown

@@ -1,4 +1,4 @@
-"""Hold a tag against what it releases: `python -m dev.release v1.2.3` prints its part of the changelog."""
+"""Check that a tag can be released and print its release notes: `make release-notes TAG=v1.2.3`."""
 
 import re
 import sys
@@ -14,47 +14,39 @@ _TAG: Final = re.compile(r"v(\d+\.\d+\.\d+)")
 
 
 class ReleaseError(Exception):
-    """The tag cannot be released; the text says why in one line."""
+    """The tag cannot be released; the message is one line."""
 
 
 def check_versions(tag: str, package: str, chart: dict[str, str]) -> str:
-    """Return the version that a tag, the package and the chart have in common.
-
-    Raises:
-        ReleaseError: they have none.
-    """
+    """Return the version of the tag; ReleaseError unless package and chart have the same."""
     match = _TAG.fullmatch(tag)
     if match is None:
-        raise ReleaseError(f"{tag} is no tag of a release, such as v1.2.3")
-    told = {
+        raise ReleaseError(f"{tag} is not a release tag such as v1.2.3")
+    versions = {
         "the package": package,
         "the chart": chart["version"],
         "the chart's application": chart["appVersion"],
     }
-    if others := [f"{name} is {version}" for name, version in told.items() if version != match[1]]:
+    if others := [f"{name} is {version}" for name, version in versions.items() if version != match[1]]:
         raise ReleaseError(
-            f"the tag is {tag}, but {' and '.join(others)}: set __version__, and run make chart"
+            f"the tag is {tag}, but {' and '.join(others)}: set __version__ and run make chart"
         )
     return match[1]
 
 
 def release_notes(changelog: str, version: str) -> str:
-    """Return the section about a version, without its heading.
-
-    Raises:
-        ReleaseError: there is none, or nothing in it.
-    """
+    """Return a version's section of the changelog without its heading; ReleaseError if missing or empty."""
     section = re.search(
         rf"^## {re.escape(version)}(?: [^\n]*)?\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL
     )
     notes = section[1].strip() if section else ""
     if not notes:
-        raise ReleaseError(f"CHANGELOG.md says nothing about {version}: rename its section Unreleased")
+        raise ReleaseError(f"CHANGELOG.md has no section for {version}: rename the section Unreleased")
     return f"{notes}\n"
 
 
 def main(tag: str) -> None:
-    """Print the notes of a release, or exit with what keeps it from being one."""
+    """Print the release notes, or exit with an error."""
     chart = yaml.safe_load((ROOT / "helm/pin-exporter/Chart.yaml").read_text(encoding="utf-8"))
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     try:

@@ -8,7 +8,6 @@ import random
 import traceback
 import types
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from urllib.parse import quote
 
 import httpx
@@ -22,7 +21,7 @@ from pin_exporter.api.errors import PollError
 from pin_exporter.api.model import Collector
 from pin_exporter.api.proxy_tls import Route
 from pin_exporter.api.transport import HttpClients
-from pin_exporter.commands.web import create_app
+from pin_exporter.commands.app import create_app
 from pin_exporter.config.accounts import Account
 from pin_exporter.metrics.account import account_renderer
 from pin_exporter.metrics.exporter import LOG_EVENTS
@@ -32,9 +31,8 @@ from pin_exporter.status.pages import Pages
 from pin_exporter.status.routes import status_routes
 from pin_exporter.toolkit.logs import configure_logging
 from tests.support.clocks import FakeClock
-from tests.support.samples import account_at
-from tests.support.service import API_KEY, SECRET_KEY, page, row
-from tests.support.strange_server import (
+from tests.support.samples import account_at, varied
+from tests.support.servers import (
     Behaviour,
     Call,
     StrangeServer,
@@ -45,6 +43,7 @@ from tests.support.strange_server import (
     silence,
     then_reset,
 )
+from tests.support.service import API_KEY, SECRET_KEY, page, row
 
 PROXY_USER, PROXY_PASSWORD = "puser", "hunter2/secret!"
 PROXY_PAIR = f"{PROXY_USER}:{PROXY_PASSWORD}"
@@ -243,7 +242,7 @@ def hostile_account(name: str, base_url: str) -> Account:
     """Return an account at a server, or at one behind it if it is a proxy."""
     proxy = base_url.replace("//", f"//{PROXY_USER}:{quote(PROXY_PASSWORD, safe='')}@")
     proxy_url = SecretStr(proxy) if name in PROXIES else None
-    return replace(
+    return varied(
         account_at(base_url),
         name=name,
         credentials=CredentialSource(

@@ -4,7 +4,7 @@ import json
 from typing import Any, Final
 
 from dev.chart.values import Value
-from pin_exporter.config.settings import AccountSettings, Settings
+from pin_exporter.config.settings import AccountEntry, Settings
 
 _TEXTS: Final = {"type": "object", "additionalProperties": {"type": "string"}}
 _COUNT: Final = {"type": ["integer", "null"], "minimum": 0}
@@ -54,7 +54,7 @@ _ACCOUNT: Final = _closed(
         "apiKey": _TEXT,
         "secretKey": _TEXT,
         "keys": _closed({"apiKey": _TEXT, "secretKey": _TEXT}) | _LEFT_OUT,
-        "config": _settings(AccountSettings.model_fields) | _LEFT_OUT,
+        "config": _settings(AccountEntry.model_fields) | _LEFT_OUT,
     }
 )
 _ALERT: Final = _closed(

@@ -1,1 +1,1 @@
-"""The generator of `grafana/`: the dashboard and the rule file, with the exporter's own metric names."""
+"""Generate `grafana/dashboard.json` and `grafana/rules.yml` with the exporter's own metric names."""

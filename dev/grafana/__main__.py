@@ -1,4 +1,4 @@
-"""Write the files of `grafana/` anew: `make grafana`."""
+"""Write the files of `grafana/`: `make grafana`."""
 
 from dev.grafana.dashboard import dashboard_json
 from dev.grafana.project import ROOT

@@ -1,11 +1,11 @@
-"""What an alert is."""
+"""An alert and its severity."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How urgent an alert is: now, in working hours, or when there is time."""
+    """How urgent an alert is: act now, in working hours, or when there is time."""
 
     CRITICAL = "critical"
     WARNING = "warning"
@@ -14,10 +14,9 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert; `on_account` says whether it has a label `account`.
+    """An alert; `wait` is its `for`, `summary` and `description` are Prometheus templates.
 
-    `wait` is how long it has to last, as Prometheus writes durations. `summary` and `description` are
-    templates of Prometheus.
+    `on_account` says whether it has an `account` label.
     """
 
     name: str

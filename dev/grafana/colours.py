@@ -1,8 +1,7 @@
-"""The dashboard's colours, one for each meaning.
+"""The dashboard's colours, one per meaning.
 
-Each can be read on the panels of both of Grafana's themes, and any two can be told apart with each of
-the common colour-vision deficiencies. No state is told by its colour alone all the same.
-`tests/grafana/test_colours.py` measures it.
+Each is readable on the panels of both Grafana themes, and any two can be distinguished with each of the
+common colour-vision deficiencies (`tests/grafana/test_colours.py` measures both). Each state has a text, too.
 """
 
 from typing import Final

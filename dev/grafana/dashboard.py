@@ -1,4 +1,4 @@
-"""Put the dashboard together: five rows, what can be chosen at the top, annotations and links."""
+"""Build the dashboard: rows, variables, annotations and links."""
 
 import json
 from typing import Any, Final
@@ -7,21 +7,21 @@ from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as model
 
-from dev.grafana import api, growth, process, safety, trust
 from dev.grafana.colours import BAD, NEUTRAL
 from dev.grafana.panels import SOURCE, UID
 from dev.grafana.project import DOCUMENTS
-from dev.grafana.series import of_exporters, shown
+from dev.grafana.promql import only_exporters, selected
+from dev.grafana.rows import api, exporter, growth, pins, trust
 
-_OPEN_ROWS: Final = (trust, safety, growth)
-_FOLDED_ROWS: Final = (api, process)
-# An alert on an account knows no exporter, and one on an exporter no account.
+_OPEN_ROWS: Final = (trust, pins, growth)
+_COLLAPSED_ROWS: Final = (api, exporter)
+# Alerts on accounts have no instance label, and alerts on exporters have no account label.
 _FIRING: Final = (
     'ALERTS{alertname=~"AIOZPin.+",alertstate="firing",'
     'job=~"|$job",instance=~"|$instance",account=~"|$account"}'
 )
-# Keys that the SDK writes and that stand for nothing here, or mean something else in older Grafanas.
-_NOT_OURS: Final = {
+# Keys that the SDK writes although they are not set. Some have another meaning in older versions of Grafana.
+_UNUSED_KEYS: Final = {
     "variable": ("auto", "auto_count", "auto_min", "allowCustomValue", "skipUrlSync"),
     "annotation": ("builtIn", "placement"),
     "link": ("placement",),
@@ -30,16 +30,19 @@ _NOT_OURS: Final = {
 
 
 def dashboard_json() -> str:
-    """Return the dashboard as Grafana imports it and provisions it, ending in a newline."""
+    """Return the JSON of the dashboard, for import and for provisioning."""
     built: dict[str, Any] = json.loads(JSONEncoder().encode(_dashboard().build()))
-    return json.dumps(_cleaned(built), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(_without_unused_keys(built), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _dashboard() -> dashboard.Dashboard:
     built = (
         dashboard.Dashboard("AIOZ Pin")
         .uid(UID)
-        .description("Is it all still pinned, is anything failing, how fast does it grow, can I believe it?")
+        .description(
+            "State of AIOZ Pin accounts: whether the data is current, what is pinned or failed, growth, API "
+            "and exporter."
+        )
         .tags(["aioz-pin", "ipfs", "pinning"])
         .readonly()
         .tooltip(model.DashboardCursorSync.CROSSHAIR)
@@ -54,29 +57,29 @@ def _dashboard() -> dashboard.Dashboard:
         built = built.with_row(dashboard.Row(row.TITLE))
         for panel in row.panels():
             built = built.with_panel(panel)
-    for row in _FOLDED_ROWS:
-        folded = dashboard.Row(row.TITLE).collapsed(collapsed=True)
+    for row in _COLLAPSED_ROWS:
+        collapsed = dashboard.Row(row.TITLE).collapsed(collapsed=True)
         for panel in row.panels():
-            folded = folded.with_panel(panel)
-        built = built.with_row(folded)
+            collapsed = collapsed.with_panel(panel)
+        built = built.with_row(collapsed)
     return built
 
 
 def _variables() -> list[Any]:
     source = dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
-    price = dashboard.TextBoxVariable("price").label("Price of a GB and month").default_value("0")
-    job = _choice("job", "Job", "aiozpin_exporter_build_info")
-    instance = _choice("instance", "Exporter", 'aiozpin_exporter_build_info{job=~"$job"}')
-    account = _choice("account", "Account", 'aiozpin_up{job=~"$job",instance=~"$instance"}')
+    price = dashboard.TextBoxVariable("price").label("Price per GB and month").default_value("0")
+    job = _query_variable("job", "Job", "aiozpin_exporter_build_info")
+    instance = _query_variable("instance", "Exporter", 'aiozpin_exporter_build_info{job=~"$job"}')
+    account = _query_variable("account", "Account", 'aiozpin_up{job=~"$job",instance=~"$instance"}')
     return [source, job, instance, account, price]
 
 
-def _choice(label: str, title: str, found_in: str) -> dashboard.QueryVariable:
+def _query_variable(name: str, label: str, selector: str) -> dashboard.QueryVariable:
     return (
-        dashboard.QueryVariable(label)
-        .label(title)
+        dashboard.QueryVariable(name)
+        .label(label)
         .datasource(SOURCE)
-        .query(f"label_values({found_in}, {label})")
+        .query(f"label_values({selector}, {name})")
         .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(model.VariableSort.NATURAL_ASC)
         .multi(multi=True)
@@ -93,7 +96,7 @@ def _annotations() -> list[Any]:
         .datasource(SOURCE)
         .enable(enable=True)
         .icon_color(NEUTRAL)
-        .expr("1000 * " + of_exporters(shown("process_start_time_seconds")))
+        .expr("1000 * " + only_exporters(selected("process_start_time_seconds")))
         .use_value_for_time(use_value_for_time=True)
         .title_format("Exporter started")
         .text_format("{{instance}}")
@@ -127,7 +130,7 @@ def _link(title: str, url: str) -> dashboard.DashboardLink:
     )
 
 
-def _cleaned(built: dict[str, Any]) -> dict[str, Any]:
+def _without_unused_keys(built: dict[str, Any]) -> dict[str, Any]:
     panels = [inner for outer in built["panels"] for inner in (outer, *outer.get("panels", ()))]
     for number, panel in enumerate(panels, start=1):
         panel["id"] = number
@@ -138,6 +141,6 @@ def _cleaned(built: dict[str, Any]) -> dict[str, Any]:
         "panel": panels,
     }.items():
         for item in items:
-            for key in _NOT_OURS[kind]:
+            for key in _UNUSED_KEYS[kind]:
                 item.pop(key, None)
     return {"__inputs": [], "id": None, "version": 1, **built}

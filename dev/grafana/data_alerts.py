@@ -1,27 +1,25 @@
-"""Alerts on the accounts' data: whether something is lost, fails, or will not fit any more."""
+"""Alerts on the data of accounts: lost, failed or stuck pins, unknown statuses, and the size limit."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from dev.grafana.alert import Alert, Severity
+from dev.grafana.promql import per_account, series
 from dev.grafana.recordings import SIZE
-from dev.grafana.series import per_account, series
 from dev.grafana.thresholds import threshold
 from pin_exporter.api.model import Phase
 
+_BALANCE_EXHAUSTED: Final = 'status=~"(?i:unpinOutOfMoney)"'
+_FILES: Final = per_account("max", series("files"))
+_MOST_FILES_OF_A_DAY: Final = per_account("max", f"max_over_time({series('files')}[1d])")
 _LIMIT: Final = per_account("max", series("size_limit_bytes"))
-_LEVEL: Final = f"{threshold('size_limit_level_ratio')} * {_LIMIT}"
 _FORECAST: Final = f"predict_linear({SIZE}[7d], {threshold('size_limit_forecast_seconds')})"
-# A range, because a single moment a day ago may be one at which the exporter was being replaced.
-_WATCHED_FOR_A_DAY: Final = f"present_over_time({SIZE}[1d] offset 1d)"
+_IS_NEAR_LIMIT: Final = f"{SIZE} > {threshold('size_limit_level_ratio')} * {_LIMIT}"
+# A range: at exactly one day ago, the exporter may have been restarting.
+_HAS_A_DAY_OF_DATA: Final = f"present_over_time({SIZE}[1d] offset 1d)"
 
 
-_FILES_OF_THE_DAY: Final = per_account("max", f"max_over_time({series('files')}[1d])")
-_OUT_OF_MONEY: Final = 'status=~"(?i:unpinOutOfMoney)"'
-
-
-def _pins(phase: Phase, *matchers: str, by: Sequence[str] = ()) -> str:
-    """Return the pins of an account; those that two replicas count are counted once."""
+def _pins(phase: Phase, *matchers: str, by: tuple[str, ...] = ()) -> str:
+    """Return the pins of each account; those that two replicas count are counted once."""
     counted = per_account("max", series("pins", f'phase="{phase}"', *matchers), "status", "phase")
     return per_account("sum", counted, *by)
 
@@ -29,22 +27,23 @@ def _pins(phase: Phase, *matchers: str, by: Sequence[str] = ()) -> str:
 DATA_ALERTS: Final = (
     Alert(
         "AIOZPinBalanceExhausted",
-        f"{_pins(Phase.REMOVED, _OUT_OF_MONEY)} > {threshold('balance_exhausted_pins')}",
+        f"{_pins(Phase.REMOVED, _BALANCE_EXHAUSTED)} > {threshold('balance_exhausted_pins')}",
         "5m",
         Severity.CRITICAL,
-        '{{ $value | printf "%.0f" }} pins of account {{ $labels.account }} were dropped for lack of funds',
-        "AIOZ Pin holds them no longer, because the balance of account {{ $labels.account }} ran out. More "
-        "may follow. Top up, and pin them again before nobody has the content any more.",
+        '{{ $value | printf "%.0f" }} pins of account {{ $labels.account }} were removed because the '
+        "balance is exhausted",
+        "AIOZ Pin no longer stores these pins, because the balance of account {{ $labels.account }} is "
+        "exhausted. More pins may be removed. Top up the balance and pin the content again while somebody "
+        "still provides it.",
     ),
     Alert(
         "AIOZPinFilesDropped",
-        f"{per_account('max', series('files'))} < (1 - {threshold('dropped_files_ratio')}) * "
-        f"{_FILES_OF_THE_DAY}",
+        f"{_FILES} < (1 - {threshold('dropped_files_ratio')}) * {_MOST_FILES_OF_A_DAY}",
         "10m",
         Severity.CRITICAL,
         'Account {{ $labels.account }} lost files: {{ $value | printf "%.0f" }} are left',
         'Account {{ $labels.account }} has {{ $value | printf "%.0f" }} files, far fewer than at some time '
-        "within the last day. If nobody deleted them on purpose, find out now.",
+        "within the last day. If nobody deleted them on purpose, investigate now.",
     ),
     Alert(
         "AIOZPinPinsFailed",
@@ -52,7 +51,7 @@ DATA_ALERTS: Final = (
         "15m",
         Severity.WARNING,
         '{{ $value | printf "%.0f" }} pins of account {{ $labels.account }} failed',
-        "AIOZ Pin gave them up: their content is not held. Pin them again, or delete them.",
+        "AIOZ Pin gave up on these pins and does not store their content. Pin them again, or delete them.",
     ),
     Alert(
         "AIOZPinPinsStuck",
@@ -61,8 +60,8 @@ DATA_ALERTS: Final = (
         "15m",
         Severity.WARNING,
         "A pin of account {{ $labels.account }} has been in progress for {{ $value | humanizeDuration }}",
-        "The oldest pin in progress of account {{ $labels.account }} does not get done. A large upload may "
-        "take very long; a CID that nobody provides is never found.",
+        "The oldest pin in progress of account {{ $labels.account }} does not finish. A large upload may "
+        "take a very long time; a CID that nobody provides is never found.",
     ),
     Alert(
         "AIOZPinNoNewPins",
@@ -70,27 +69,27 @@ DATA_ALERTS: Final = (
         f"{threshold('no_new_pins_seconds')}",
         "15m",
         Severity.WARNING,
-        "Nothing was pinned in account {{ $labels.account }} for {{ $value | humanizeDuration }}",
-        "Account {{ $labels.account }} gets new pins regularly, and now it does not. What should have "
-        "pinned them may have stopped.",
+        "The newest pin of account {{ $labels.account }} is {{ $value | humanizeDuration }} old",
+        "New pins are expected in account {{ $labels.account }}, but there are none. The job that creates "
+        "them may have stopped.",
     ),
     Alert(
         "AIOZPinSizeLimitNearing",
-        f"({_FORECAST} > {_LIMIT} and {SIZE} > {_LEVEL} and {_WATCHED_FOR_A_DAY}) or {SIZE} >= {_LIMIT}",
+        f"({_FORECAST} > {_LIMIT} and {_IS_NEAR_LIMIT} and {_HAS_A_DAY_OF_DATA}) or {SIZE} >= {_LIMIT}",
         "1h",
         Severity.WARNING,
-        "Account {{ $labels.account }} is about to pass its size limit, or has passed it",
-        "Growing as in the last 7 days, account {{ $labels.account }} comes to "
-        "{{ $value | humanize1024 }}B, above the limit that is configured for it; or it is there already.",
+        "Account {{ $labels.account }} is about to reach its size limit, or has reached it",
+        "At the growth rate of the last 7 days, account {{ $labels.account }} will have {{ $value | "
+        "humanize1024 }}B, which is above its configured limit; or it has already reached the limit.",
     ),
     Alert(
         "AIOZPinUnknownStatus",
-        f"{_pins(Phase.UNKNOWN, by=['status'])} > 0",
+        f"{_pins(Phase.UNKNOWN, by=('status',))} > 0",
         "30m",
         Severity.INFO,
-        '{{ $value | printf "%.0f" }} pins of account {{ $labels.account }} have the unknown status '
-        "{{ $labels.status }}",
-        "The API uses a word that this version of the exporter does not know, so that for panels and alerts "
-        "these pins are neither pinned nor failed.",
+        '{{ $value | printf "%.0f" }} pins of account {{ $labels.account }} have the unknown status {{ '
+        "$labels.status }}",
+        "The API uses a status that this version of the exporter does not know. Panels and alerts count "
+        "these pins as neither pinned nor failed.",
     ),
 )

@@ -1,9 +1,9 @@
-"""The kinds of panels in use, each with what all of its kind have to keep to.
+"""The kinds of panels, and the rules that all panels of a kind follow.
 
-- A stat or a table asks an instant query: a range query would go on showing a dead exporter's last value.
-- A stat says NO DATA in a colour of its own where there is none: no data is not green.
-- A rate looks back over four steps of its graph, and a step is a minute at least. Where nobody has told
-  Grafana the scrape interval it would look back over 75 seconds, and be empty if the interval is a minute.
+- Stats and tables use instant queries: a range query would keep showing the last value of a dead exporter.
+- A stat without data says NO DATA in a colour of its own: no data is not green.
+- A rate covers four steps of its graph, and a step is at least a minute. By default, Grafana assumes a scrape
+  interval of 15 seconds, and a rate over four of those is empty if the interval is really a minute.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,13 +27,15 @@ from prometheus_client.utils import floatToGoString
 from dev.grafana.colours import BAD, GOOD, NEUTRAL, NO_DATA, PHASE_COLOURS, WARNING
 
 MIN_INTERVAL: Final = "1m"
-# What `$__rate_interval` takes for the scrape interval. A fixed time would be more than that in newer
-# Grafanas: the step of every graph, with too many points for a month.
+# `$__rate_interval` takes the minimum step for the scrape interval. A fixed duration would also become the
+# step of every graph in newer versions of Grafana, with too many points for a month.
 _MIN_STEP: Final = "$__interval"
 NO_DATA_TEXT: Final = "NO DATA"
 SOURCE: Final = common_model.DataSourceRef(type_val="prometheus", uid="${datasource}")
-Steps = Sequence[tuple[float | None, str]]
-"""Thresholds: from which value on (None for the lowest) which colour."""
+Thresholds = Sequence[tuple[float | None, str]]
+"""The lowest value of each colour, in ascending order; None for the first."""
+Texts = Mapping[float, tuple[str, str]]
+"""Text and colour that replace a value."""
 Property = model.DynamicConfigValue
 """One setting of an override."""
 
@@ -42,7 +44,7 @@ LINK_TO_ACCOUNT: Final = Property(
     id_val="links",
     value=[
         {
-            "title": "Show this account alone",
+            "title": "Show only this account",
             "url": f"/d/{UID}?${{__url_time_range}}&${{datasource:queryparam}}"
             "&var-account=${__value.text:percentencode}",
         }
@@ -50,9 +52,9 @@ LINK_TO_ACCOUNT: Final = Property(
 )
 _COLOURED_CELL: Final = Property(id_val="custom.cellOptions", value={"type": "color-text"})
 
-ZERO_IS_GOOD: Final[Steps] = ((None, GOOD), (1, BAD))
-ZERO_IS_BETTER: Final[Steps] = ((None, GOOD), (1, WARNING))
-NOT_JUDGED: Final[Steps] = ((None, NEUTRAL),)
+BAD_ABOVE_ZERO: Final[Thresholds] = ((None, GOOD), (1, BAD))
+WARNING_ABOVE_ZERO: Final[Thresholds] = ((None, GOOD), (1, WARNING))
+NO_THRESHOLDS: Final[Thresholds] = ((None, NEUTRAL),)
 
 Panel = stat.Panel | bargauge.Panel | statetimeline.Panel | table.Panel | timeseries.Panel
 _Panel = TypeVar("_Panel", stat.Panel, bargauge.Panel, statetimeline.Panel, table.Panel, timeseries.Panel)
@@ -60,52 +62,52 @@ _Panel = TypeVar("_Panel", stat.Panel, bargauge.Panel, statetimeline.Panel, tabl
 
 def stat_panel(
     title: str,
-    question: str,
+    description: str,
     expression: str,
     *,
     unit: str = "none",
-    steps: Steps = NOT_JUDGED,
-    words: Mapping[float, tuple[str, str]] | None = None,
+    thresholds: Thresholds = NO_THRESHOLDS,
+    texts: Texts | None = None,
     decimals: int | None = None,
-    span: int = 4,
+    width: int = 4,
 ) -> stat.Panel:
-    """Return one number or word. `words` gives text and colour for single values.
+    """Return a single number or text.
 
-    Only what is judged has a coloured background, so that a colour always says something.
+    The background is coloured only where there are thresholds, so that a colour always has a meaning.
     """
     panel = (
-        _framed(stat.Panel(), title, question, span, height=4)
+        _framed(stat.Panel(), title, description, width, height=4)
         .unit(unit)
         .with_target(_query(expression, instant=True))
         .color_mode(
             common_model.BigValueColorMode.NONE
-            if steps is NOT_JUDGED
+            if thresholds is NO_THRESHOLDS
             else common_model.BigValueColorMode.BACKGROUND_SOLID
         )
         .graph_mode(common_model.BigValueGraphMode.NONE)
         .text_mode(common_model.BigValueTextMode.VALUE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-        .mappings([_no_data(), *_words(words or {})])
+        .mappings([_no_data(), *_text_mappings(texts or {})])
         .no_value(NO_DATA_TEXT)
         .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
-        .thresholds(_thresholds(steps))
+        .thresholds(_thresholds(thresholds))
     )
     return panel if decimals is None else panel.decimals(decimals)
 
 
 def time_panel(
     title: str,
-    question: str,
+    description: str,
     queries: Mapping[str, str],
     *,
     unit: str = "none",
-    span: int = 12,
+    width: int = 12,
     stacked: bool = False,
     legend: Sequence[str] = ("lastNotNull",),
 ) -> timeseries.Panel:
-    """Return lines over time; `queries` gives expressions by the legends of their series."""
+    """Return lines over time; `queries` maps legends to expressions."""
     panel = (
-        _framed(timeseries.Panel(), title, question, span)
+        _framed(timeseries.Panel(), title, description, width)
         .unit(unit)
         .targets([_query(e, legend=text, ref=ref) for ref, (text, e) in _refs(queries)])
         .min(0)
@@ -133,17 +135,17 @@ def time_panel(
 
 def state_panel(
     title: str,
-    question: str,
+    description: str,
     queries: Mapping[str, str],
     *,
-    words: Mapping[float, tuple[str, str]],
+    texts: Texts,
 ) -> statetimeline.Panel:
-    """Return a band of states over time for each series."""
+    """Return states over time, a band for each series; `queries` maps legends to expressions."""
     return (
-        _framed(statetimeline.Panel(), title, question, span=12)
+        _framed(statetimeline.Panel(), title, description, width=12)
         .unit("none")
         .targets([_query(e, legend=text, ref=ref) for ref, (text, e) in _refs(queries)])
-        .mappings([_no_data(), *_words(words)])
+        .mappings([_no_data(), *_text_mappings(texts)])
         .show_value(common_model.VisibilityMode.NEVER)
         .row_height(0.8)
         .legend(
@@ -153,18 +155,18 @@ def state_panel(
             .show_legend(show_legend=True)
             .calcs([])
         )
-        # Not by thresholds: Grafana would then paint these and not the words.
+        # Not by thresholds: Grafana would use their colours instead of those of the texts.
         .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.FIXED).fixed_color(NO_DATA))
     )
 
 
 def buckets_panel(
-    title: str, question: str, expression: str, bounds: Mapping[float, str], *, span: int = 8
+    title: str, description: str, expression: str, bounds: Mapping[float, str], *, width: int = 8
 ) -> bargauge.Panel:
-    """Return a bar for each step of a cumulative histogram; `bounds` says how upper ends are written."""
+    """Return a bar for each bucket of a cumulative histogram; `bounds` maps upper bounds to their texts."""
     query = _query(expression, legend="{{le}}", instant=True)
     panel = (
-        _framed(bargauge.Panel(), title, question, span)
+        _framed(bargauge.Panel(), title, description, width)
         .unit("short")
         .with_target(query.format(PromQueryFormat.HEATMAP))
         .orientation(common_model.VizOrientation.HORIZONTAL)
@@ -188,20 +190,20 @@ def buckets_panel(
 
 def table_panel(
     title: str,
-    question: str,
+    description: str,
     columns: Mapping[str, str],
     *,
     hidden: Sequence[str] = (),
     names: Mapping[str, str] | None = None,
     sort_by: str,
 ) -> table.Panel:
-    """Return a table: expressions by the titles of their columns, joined by the labels that they share."""
+    """Return a table; `columns` maps titles to expressions, which are joined by their common labels."""
     refs = list(_refs(columns))
     several = len(refs) > 1
     values = {f"Value #{ref}" if several else "Value": column for ref, (column, _) in refs}
     order = [*(names or {}), *values]
     return (
-        _framed(table.Panel(), title, question, span=24)
+        _framed(table.Panel(), title, description, width=24)
         .unit("none")
         .targets(
             [_query(e, instant=True, ref=ref).format(PromQueryFormat.TABLE) for ref, (_, e) in refs],
@@ -228,59 +230,56 @@ def table_panel(
     )
 
 
-def coloured(steps: Steps) -> list[Property]:
-    """Return what makes the cells of a column change colour with their value."""
-    thresholds = [{"color": colour, "value": value} for value, colour in steps]
-    return [_COLOURED_CELL, Property(id_val="thresholds", value={"mode": "absolute", "steps": thresholds})]
+def cell_thresholds(thresholds: Thresholds) -> list[Property]:
+    """Return the properties of a column whose cells change colour with their value."""
+    steps = [{"color": colour, "value": value} for value, colour in thresholds]
+    return [_COLOURED_CELL, Property(id_val="thresholds", value={"mode": "absolute", "steps": steps})]
 
 
-def words_of(words: Mapping[str, tuple[str, str]]) -> list[Property]:
-    """Return what shows the cells of a column as words in colours, by what stands in them."""
-    options = {value: {"text": text, "color": colour} for value, (text, colour) in words.items()}
+def cell_texts(texts: Mapping[str, tuple[str, str]]) -> list[Property]:
+    """Return the properties of a column whose cells show a text and a colour for each value."""
+    options = {value: {"text": text, "color": colour} for value, (text, colour) in texts.items()}
     return [_COLOURED_CELL, Property(id_val="mappings", value=[{"type": "value", "options": options}])]
 
 
-def words_of_phases() -> list[Property]:
-    """Return what colours the cells of a column that holds phases."""
-    return words_of({phase.value: (phase.value, colour) for phase, colour in PHASE_COLOURS.items()})
+def phase_texts() -> list[Property]:
+    """Return the properties of a column of phases."""
+    return cell_texts({phase.value: (phase.value, colour) for phase, colour in PHASE_COLOURS.items()})
 
 
-def unit_of(unit: str) -> Property:
-    """Return what gives a column a unit of its own."""
+def column_unit(unit: str) -> Property:
+    """Return the unit of a column or series that is not the panel's."""
     return Property(id_val="unit", value=unit)
 
 
-def width_of(pixels: int) -> Property:
-    """Return what gives a column a width of its own, where an equal part would cut its words."""
+def column_width(pixels: int) -> Property:
+    """Return the width of a column that would be too narrow for its text."""
     return Property(id_val="custom.width", value=pixels)
 
 
-def fixed(colour: str) -> list[Property]:
-    """Return what gives a series its own colour."""
-    return [Property(id_val="color", value={"mode": "fixed", "fixedColor": colour})]
+def dashed_line(colour: str) -> list[Property]:
+    """Return the properties of a series that is drawn as a dashed line."""
+    return [
+        Property(id_val="color", value={"mode": "fixed", "fixedColor": colour}),
+        Property(id_val="custom.lineStyle", value={"fill": "dash", "dash": [10, 10]}),
+    ]
 
 
-def dashed(colour: str) -> list[Property]:
-    """Return what draws a series as a dashed line in a colour."""
-    style = {"fill": "dash", "dash": [10, 10]}
-    return [*fixed(colour), Property(id_val="custom.lineStyle", value=style)]
-
-
-def by_phase(panel: timeseries.Panel, ending: str = "{phase}") -> timeseries.Panel:
-    """Colour the series of a panel by the phase that their legends end in; those of one phase in shades."""
+def coloured_by_phase(panel: timeseries.Panel, ending: str = "{phase}") -> timeseries.Panel:
+    """Colour each series by the phase at the end of its legend; series of the same phase get shades."""
     for phase, colour in PHASE_COLOURS.items():
         shades = Property(id_val="color", value={"mode": "shades", "fixedColor": colour})
         panel = panel.override_by_regexp(f"/{ending.format(phase=phase)}$/", [shades])
     return panel
 
 
-def _framed(panel: _Panel, title: str, question: str, span: int, height: int = 8) -> _Panel:
+def _framed(panel: _Panel, title: str, description: str, width: int, height: int = 8) -> _Panel:
     return (
         panel.title(title)
-        .description(question)
+        .description(description)
         .datasource(SOURCE)
         .interval(MIN_INTERVAL)
-        .span(span)
+        .span(width)
         .height(height)
     )
 
@@ -298,11 +297,11 @@ def _query(
     return query.instant() if instant else query.range()
 
 
-def _thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
+def _thresholds(thresholds: Thresholds) -> dashboard.ThresholdsConfig:
     return (
         dashboard.ThresholdsConfig()
         .mode(model.ThresholdsMode.ABSOLUTE)
-        .steps([model.Threshold(value=value, color=colour) for value, colour in steps])
+        .steps([model.Threshold(value=value, color=colour) for value, colour in thresholds])
     )
 
 
@@ -315,11 +314,11 @@ def _no_data() -> model.SpecialValueMap:
     )
 
 
-def _words(words: Mapping[float, tuple[str, str]]) -> list[model.ValueMap]:
-    if not words:
+def _text_mappings(texts: Texts) -> list[model.ValueMap]:
+    if not texts:
         return []
     results = {
         f"{value:g}": model.ValueMappingResult(text=text, color=colour, index=index)
-        for index, (value, (text, colour)) in enumerate(words.items(), start=1)
+        for index, (value, (text, colour)) in enumerate(texts.items(), start=1)
     }
     return [model.ValueMap(options=results)]

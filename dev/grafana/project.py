@@ -1,4 +1,4 @@
-"""Where the project is at home, from `pyproject.toml`: the one place that says it."""
+"""The root directory, and the addresses of repository and documents, which `pyproject.toml` defines."""
 
 import tomllib
 from pathlib import Path

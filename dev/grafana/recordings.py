@@ -1,9 +1,9 @@
-"""Recording rules: one value for each account, whatever the number of replicas."""
+"""Recording rules: one value per account, however many replicas poll it."""
 
 from collections.abc import Mapping
 from typing import Final
 
-from dev.grafana.series import data_age, per_account, series
+from dev.grafana.promql import data_age, per_account, series
 
 SIZE: Final = "account:aiozpin_size_bytes:max"
 

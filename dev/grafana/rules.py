@@ -1,6 +1,6 @@
-"""Put the rule file together: thresholds, recording rules and alerts, in one group and this order.
+"""Build the rule file: thresholds, recording rules and alerts, in one group and in this order.
 
-Prometheus evaluates the rules of a group one after the other, so that each sees the results of those above.
+Prometheus evaluates the rules of a group in order, so each rule sees the results of those above it.
 """
 
 from typing import Any, Final
@@ -19,10 +19,10 @@ from dev.grafana.thresholds import RECORD, THRESHOLDS, Threshold
 ALERTS: Final = (*DATA_ALERTS, *POLLING_ALERTS)
 GROUP: Final = "aioz-pin"
 _HEAD: Final = """\
-# Alert and recording rules for pin-exporter, for Prometheus' `rule_files`.
+# Recording and alerting rules for pin-exporter, for the `rule_files` of the Prometheus configuration.
 #
-# What you may want to change are the thresholds right below, and nothing else. Each alert has a runbook.
-# `dashboard_url` is a path: put the address of your Grafana in front of it.
+# Change the thresholds below to your needs, and leave the rest alone. Each alert has a runbook.
+# `dashboard_url` is a path: prepend the URL of your Grafana.
 """
 
 

@@ -1,98 +1,186 @@
-"""Run the exporter for a list of accounts: everything put together, until told to stop."""
+"""The running exporter: what polls, what serves, what runs beside them, and its HTTP endpoints."""
 
+import asyncio
+import gzip
 import random
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Final
 
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from pin_exporter import PROGRAM
 from pin_exporter.api.transport import HttpClients
-from pin_exporter.commands.web import create_app
+from pin_exporter.commands.reloader import ConfigReloader
 from pin_exporter.config.accounts import Account
 from pin_exporter.metrics.account import account_renderer
 from pin_exporter.metrics.exporter import ExporterMetrics
 from pin_exporter.polling.manager import PollerManager
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.polling.watchdog import Watchdog
 from pin_exporter.status.pages import Pages
 from pin_exporter.status.routes import status_routes
 from pin_exporter.toolkit.clock import SystemClock
+from pin_exporter.toolkit.exposition.negotiation import accepts_gzip, choose_format
+from pin_exporter.toolkit.exposition.renderer import Renderer
+from pin_exporter.toolkit.exposition.single_flight import SingleFlight
 from pin_exporter.toolkit.gc_tuning import keep_collections_short
 from pin_exporter.toolkit.logs import LogEventCounter
-from pin_exporter.toolkit.reloader import Reloader
 from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard
-from pin_exporter.toolkit.web.auth import BasicAuth
 from pin_exporter.toolkit.web.config import WebConfig
-from pin_exporter.toolkit.web.config_watcher import WebConfigWatch
-from pin_exporter.toolkit.web.limits import ConnectionLimits
-from pin_exporter.toolkit.web.server import serve
+from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
+from pin_exporter.toolkit.web.limits import Connections
+from pin_exporter.toolkit.web.server import Workers, serve
 
-Workers = Mapping[str, Callable[[], Awaitable[None]]]
+_COMPRESS_IN_THREAD_FROM_BYTES: Final = 256 * 2**10
+_GZIP_LEVEL: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Web:
+class WebOptions:
     """Where and how to serve.
 
-    `lifecycle` says whether a request may have the configuration read again. `config_file` is where `config`
-    was read from. `note` is shown on each status page.
+    `config` was read from `config_file`, which is watched. `enable_reload` allows `POST /-/reload`. `note` is
+    shown on every status page.
     """
 
     sockets: Sequence[socket.socket]
     telemetry_path: str
-    lifecycle: bool = False
     config_file: Path | None = None
     config: WebConfig = field(default_factory=WebConfig)
+    enable_reload: bool = False
     note: str | None = None
 
 
-async def run_exporter(
+async def run_app(
     accounts: Sequence[Account],
     clients: HttpClients,
-    web: Web,
+    web: WebOptions,
     *,
-    reload: Callable[[], Sequence[Account]],
+    load_accounts: Callable[[], Sequence[Account]],
     log_events: LogEventCounter | None = None,
-    beside: Workers | None = None,
     shard: Shard = SINGLE_SHARD,
+    workers: Workers | None = None,
 ) -> None:
-    """Poll the accounts and serve their metrics until SIGTERM or SIGINT.
+    """Poll the accounts of a shard and serve their metrics until SIGTERM or SIGINT, then close the clients.
 
-    `clients` are closed at the end. `reload` returns the accounts as they are configured by then, or raises
-    SettingsError. `log_events` counts what the log warns of. `beside` are workers to run along with the
-    pollers. `shard` is whose accounts these are. A bug in any worker is raised in an exception group.
+    `load_accounts` returns the accounts as they are configured now, or raises SettingsError. `workers` run
+    beside the exporter's own. A bug in any of them ends everything and is raised in an exception group.
     """
     clock = SystemClock()
-    process = ExporterMetrics(shard, log_events)
-
-    def note(*, accepted: bool) -> None:
-        process.config_read(at=clock.wall(), accepted=accepted)
-
-    note(accepted=True)
+    web_config = WebConfigWatcher(web.config_file, web.config, clock)
+    connections = Connections(web_config)
+    metrics = ExporterMetrics(shard, log_events, web_config, connections.refusals)
     async with clients:
-        exporter = PollerManager(accounts, clients, clock, random.Random())
-        reloader = Reloader(reload, exporter.apply_config, note)
-        exposition = account_renderer(exporter.snapshots, process.registry, clock.elapsed)
-        liveness = Watchdog(lambda: exporter.pollers().values(), clock.elapsed)
+        manager = PollerManager(accounts, clients, clock, random.Random())
+        reloader = ConfigReloader(load_accounts, manager, metrics, clock)
+        watchdog = Watchdog(lambda: manager.pollers().values(), clock.elapsed)
+        renderer = account_renderer(manager.snapshots, metrics.registry, clock.elapsed)
         app = create_app(
-            exposition,
+            renderer,
             telemetry_path=web.telemetry_path,
-            unready=exporter.unready,
-            problems=liveness.problems,
-            reload=reloader.reload if web.lifecycle else None,
-            pages=status_routes(exporter.snapshots, clock, Pages(web.telemetry_path, web.note)),
+            unready=manager.unready,
+            problems=watchdog.problems,
+            reload=reloader.reload if web.enable_reload else None,
+            pages=status_routes(manager.snapshots, clock, Pages(web.telemetry_path, web.note)),
         )
-        workers = {
-            "accounts": exporter.run,
-            "reload": reloader.run,
-            "exposition": lambda: exposition.keep_ready(clock.sleep),
-            "liveness": lambda: liveness.run(clock.sleep),
-            "garbage": lambda: keep_collections_short(clock.sleep),
-            **(beside or {}),
-        }
-        inbound = ConnectionLimits(lambda: web.config, process.refused)
-        if web.config_file is not None:
-            watch = WebConfigWatch(web.config_file, web.config, clock, process.web_config_read)
-            workers["web config"] = watch.run
-            inbound = ConnectionLimits(lambda: watch.config, process.refused)
-        guarded = BasicAuth(app, inbound.config, process.refused)
-        await serve(guarded, web.sockets, workers, on_hangup=reloader.ask, inbound=inbound)
+        await serve(
+            app,
+            web.sockets,
+            {
+                "accounts": manager.run,
+                "reload": reloader.run,
+                "renderer": partial(renderer.keep_ready, clock.sleep),
+                "watchdog": partial(watchdog.run, clock.sleep),
+                "web config": web_config.run,
+                "garbage collector": partial(keep_collections_short, clock.sleep),
+                **(workers or {}),
+            },
+            connections=connections,
+            realm=PROGRAM,
+            on_hangup=reloader.request,
+        )
+
+
+def create_app(
+    renderer: Renderer[AccountSnapshot],
+    *,
+    telemetry_path: str,
+    unready: Callable[[], Sequence[str]],
+    problems: Callable[[], Sequence[str]],
+    reload: Callable[[], Awaitable[Sequence[str]]] | None = None,
+    pages: Sequence[BaseRoute] = (),
+) -> Starlette:
+    """Return the application: metrics, health, readiness, reload, and pages. It never calls the API.
+
+    `unready` returns the accounts that were not polled yet, not even unsuccessfully. `problems` returns what
+    is stuck. `reload` reloads the configuration and returns its problems; None if that is not enabled.
+    """
+
+    async def healthy(_: Request) -> Response:
+        # A poller that fails ends the process, so only one that hangs is reported here.
+        if stuck := problems():
+            return _lines(stuck, 503)
+        return PlainTextResponse("healthy\n")
+
+    async def ready(_: Request) -> Response:
+        if waiting := unready():
+            return PlainTextResponse(f"not polled yet: {', '.join(waiting)}\n", 503)
+        return PlainTextResponse("ready\n")
+
+    async def reload_config(_: Request) -> Response:
+        if reload is None:
+            message = "reloading by request is disabled: start with --web.enable-lifecycle, or send SIGHUP\n"
+            return PlainTextResponse(message, 403)
+        if failed := await reload():
+            return _lines(failed, 500)
+        return PlainTextResponse("reloaded the configuration\n")
+
+    routes = [
+        Route(telemetry_path, _metrics_endpoint(renderer)),
+        Route("/-/healthy", healthy),
+        Route("/-/ready", ready),
+        Route("/-/reload", reload_config, methods=["POST", "PUT"]),
+        *pages,
+    ]
+    app = Starlette(routes=routes)
+    app.router.redirect_slashes = False
+    return app
+
+
+def _lines(lines: Sequence[str], status: int) -> Response:
+    return PlainTextResponse("".join(f"{line}\n" for line in lines), status)
+
+
+def _metrics_endpoint(renderer: Renderer[AccountSnapshot]) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of the metrics. Equal requests at the same time share one response body."""
+    flights: SingleFlight[object, bytes] = SingleFlight()
+
+    async def metrics(request: Request) -> Response:
+        fmt = choose_format(",".join(request.headers.getlist("accept")))
+        names = frozenset(request.query_params.getlist("name[]"))
+        compress = accepts_gzip(",".join(request.headers.getlist("accept-encoding")))
+        headers = {"Content-Type": fmt.value, "Vary": "Accept, Accept-Encoding", "Cache-Control": "no-store"}
+        if compress:
+            headers["Content-Encoding"] = "gzip"
+
+        async def body() -> bytes:
+            exposition = await renderer.render(fmt, names)
+            return await _compressed(exposition) if compress else exposition
+
+        return Response(await flights.do((fmt, names, compress), body), headers=headers)
+
+    return metrics
+
+
+async def _compressed(body: bytes) -> bytes:
+    """Compress, on another thread if it would block the event loop for long."""
+    if len(body) > _COMPRESS_IN_THREAD_FROM_BYTES:
+        return await asyncio.to_thread(gzip.compress, body, _GZIP_LEVEL, mtime=0)
+    return gzip.compress(body, _GZIP_LEVEL, mtime=0)

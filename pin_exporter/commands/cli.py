@@ -10,18 +10,15 @@ from typing import Final, NamedTuple
 
 from pin_exporter import PROGRAM, __version__
 from pin_exporter.commands import healthcheck
-from pin_exporter.commands.serve import check_settings, run_as_configured
+from pin_exporter.commands.serve import check_config, run_serve
 from pin_exporter.config.dotenv import load_env_file
-from pin_exporter.config.flags import (
-    add_flag,
-    add_once_flags,
-    add_serve_flags,
-    add_shared_flags,
+from pin_exporter.config.loader import load_web_settings
+from pin_exporter.config.names import (
+    add_setting_flags,
     flags_given,
     unknown_flag,
+    unknown_variable_problems,
 )
-from pin_exporter.config.loader import load_web_settings
-from pin_exporter.config.names import unknown_variable_problems
 from pin_exporter.metrics.exporter import LOG_EVENTS
 from pin_exporter.toolkit.errors import ListenError, OutputError, SettingsError
 from pin_exporter.toolkit.logs import EventLogger, configure_logging
@@ -77,13 +74,13 @@ def _serve(parsed: argparse.Namespace) -> int:
     load_env_file(Path(".env"))
     flags = flags_given(parsed)
     if parsed.config_check:
-        accounts = check_settings(flags)
+        accounts = check_config(flags)
         _fail(0, unknown_variable_problems())
         told = ", ".join(accounts) or "none belongs to this shard"
         with suppress(BrokenPipeError):  # who reads no further knows enough
             write_standard_output(f"the settings are good; accounts: {told}\n")
         return 0
-    run_as_configured(flags)
+    run_serve(flags)
     return 0
 
 
@@ -91,8 +88,7 @@ def _once(parsed: argparse.Namespace) -> int:
     from pin_exporter.once.command import run_once  # noqa: PLC0415 - only where it is wanted
 
     load_env_file(Path(".env"))
-    output = None if parsed.output is None else Path(parsed.output)
-    status = run_once(flags_given(parsed), form=parsed.format, output=output)
+    status = run_once(flags_given(parsed), form=parsed.format, output=parsed.output)
     return _fail(status, unknown_variable_problems())
 
 
@@ -122,10 +118,40 @@ def _doctor(parsed: argparse.Namespace) -> int:
     return _fail(status, unknown_variable_problems())
 
 
+_SERVE_EPILOG: Final = """\
+Every setting can also be given in the environment or in a config file; docs/configuration.md lists them. Keys
+are never flags, because all users of a machine can see those: set PIN_EXPORTER_API_KEY and
+PIN_EXPORTER_SECRET_KEY, or PIN_EXPORTER_API_KEY_FILE and PIN_EXPORTER_SECRET_KEY_FILE.
+"""
+
+
+def _add_serve_flags(parser: argparse.ArgumentParser) -> None:
+    add_setting_flags(parser)
+    parser.add_argument(
+        "--config.check",
+        action="store_true",
+        dest="config_check",
+        help="Check the settings and exit with status 0 or 2.",
+    )
+    parser.epilog = _SERVE_EPILOG
+
+
+def _add_once_flags(parser: argparse.ArgumentParser) -> None:
+    from pin_exporter.once.command import add_flags  # noqa: PLC0415 - only where it is wanted
+
+    add_setting_flags(parser, ("config_file", "shard", "total_shards"))
+    add_flags(parser)
+
+
+def _add_demo_flags(parser: argparse.ArgumentParser) -> None:
+    names = ("web_listen_address", "web_config_file", "web_telemetry_path", "log_level", "log_format")
+    add_setting_flags(parser, names)
+
+
 def _add_doctor_flags(parser: argparse.ArgumentParser) -> None:
     from pin_exporter.doctor.command import add_flags  # noqa: PLC0415 - as above
 
-    add_flag(parser, "config_file", "FILE")
+    add_setting_flags(parser, ("config_file",))
     add_flags(parser)
 
 
@@ -142,10 +168,10 @@ class _Command(NamedTuple):
 
 
 _COMMANDS: Final[Mapping[str, _Command]] = {
-    "serve": _Command("Poll the accounts and serve their metrics.", add_serve_flags, _serve),
-    "once": _Command("Poll the accounts once, and print their metrics.", add_once_flags, _once),
+    "serve": _Command("Poll the accounts and serve their metrics.", _add_serve_flags, _serve),
+    "once": _Command("Poll the accounts once, and print their metrics.", _add_once_flags, _once),
     "simulate": _Command("Simulate the AIOZ Pin API.", _add_simulate_flags, _simulate),
-    "demo": _Command("Serve made-up accounts from the simulator, to look around.", add_shared_flags, _demo),
+    "demo": _Command("Serve made-up accounts from the simulator, to look around.", _add_demo_flags, _demo),
     "doctor": _Command(
         "Diagnose accounts, using at most 30 API requests per account.", _add_doctor_flags, _doctor
     ),

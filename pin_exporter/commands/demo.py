@@ -1,4 +1,4 @@
-"""The demonstration: the simulator and the exporter in one process, with nothing to configure."""
+"""The command `demo`: the exporter and a simulated AIOZ Pin in one process, without any configuration."""
 
 import asyncio
 import socket
@@ -11,20 +11,21 @@ import uvloop
 
 from pin_exporter.api.credentials import CredentialSource, checked_key
 from pin_exporter.api.transport import HttpClients
-from pin_exporter.commands.app import Web, run_exporter
+from pin_exporter.commands.app import WebOptions, run_app
 from pin_exporter.config.accounts import Account
 from pin_exporter.simulator import Simulator, base_url, demo_accounts
 from pin_exporter.simulator import serve as serve_simulator
 from pin_exporter.toolkit.errors import ListenError
 from pin_exporter.toolkit.logs import LogEventCounter
 from pin_exporter.toolkit.web.config import WebConfig, read_web_config
-from pin_exporter.toolkit.web.server import hangups_held, listen, local_url
+from pin_exporter.toolkit.web.listener import listen, local_url
+from pin_exporter.toolkit.web.server import hangups_held
 
 _SIMULATOR_HOST: Final = "127.0.0.1"
 _SIMULATOR_PORT: Final = 10243
 _POLL_INTERVAL_SECONDS: Final = 15.0
 _HEADROOM: Final = 1.25
-_NOTE: Final = "three made-up accounts on a simulated AIOZ Pin API; nothing real is contacted"
+_NOTE: Final = "three made-up accounts on a simulated AIOZ Pin API; no other server is contacted"
 
 
 @hangups_held()
@@ -48,11 +49,6 @@ def run_demo(
             ),
             base_url=api_url,
             poll_interval=_POLL_INTERVAL_SECONDS,
-            requests_per_minute=120,
-            request_timeout=10.0,
-            page_size=1_000,
-            pages_in_flight=4,
-            stale_after=None,
             size_limit=round(_HEADROOM * account.totals().size_bytes),
         )
         for account in simulator.accounts.values()
@@ -67,26 +63,27 @@ def run_demo(
         "Press Ctrl-C to stop.\n"
     )
     sys.stdout.flush()
+    web = WebOptions(
+        sockets,
+        telemetry_path,
+        config_file=web_config_file,
+        config=web_config,
+        note=f"Demo: {_NOTE}.",
+    )
     uvloop.run(
-        run_exporter(
+        run_app(
             accounts,
             HttpClients(),
-            Web(
-                sockets,
-                telemetry_path,
-                config_file=web_config_file,
-                config=web_config,
-                note=f"Demonstration: {_NOTE}.",
-            ),
-            reload=lambda: accounts,
+            web,
+            load_accounts=lambda: accounts,
             log_events=log_events,
-            beside={"simulator": lambda: serve_simulator(simulator, simulator_socket, asyncio.Event())},
+            workers={"simulator": lambda: serve_simulator(simulator, simulator_socket, asyncio.Event())},
         )
     )
 
 
 def _listen_for_simulator() -> socket.socket:
-    """Take the usual port, or any other when another demonstration has it."""
+    """Listen on the usual port, or on any other if that is in use, as by another demo."""
     try:
         return listen(f"{_SIMULATOR_HOST}:{_SIMULATOR_PORT}")
     except ListenError:

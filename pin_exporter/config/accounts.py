@@ -1,16 +1,14 @@
-"""The accounts of a shard, each with everything that is set for it."""
+"""The accounts of a shard, each with everything that applies to it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from pydantic import SecretStr
+from pydantic import ConfigDict
 
 from pin_exporter.api.credentials import CredentialSource
 from pin_exporter.api.proxy_tls import Route, TlsFiles
 from pin_exporter.api.transport import HttpClients
-from pin_exporter.config.settings import AccountSettings, Settings
+from pin_exporter.config.settings import AccountEntry, AccountSettings, Settings
 from pin_exporter.config.types import is_exposed
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.logs import EventLogger
@@ -18,44 +16,14 @@ from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard, parse_shard_index
 
 _log: Final = EventLogger(__name__)
 
-_SHARED_FIELDS: Final = (
-    "base_url",
-    "poll_interval",
-    "requests_per_minute",
-    "request_timeout",
-    "connect_timeout",
-    "read_timeout",
-    "proxy_url",
-    "ca_file",
-    "client_cert_file",
-    "client_key_file",
-    "page_size",
-    "pages_in_flight",
-    "stale_after",
-    "size_limit",
-)
 
+class Account(AccountSettings):
+    """An account with its name, its keys, and the account settings that apply to it."""
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One account with everything that is set for it. Durations in seconds, sizes in bytes."""
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     name: str
     credentials: CredentialSource
-    base_url: str
-    poll_interval: float
-    requests_per_minute: int
-    request_timeout: float
-    page_size: int
-    pages_in_flight: int
-    stale_after: float | None
-    size_limit: int | None
-    connect_timeout: float = 10.0
-    read_timeout: float | None = None
-    proxy_url: SecretStr | None = None
-    ca_file: Path | None = None
-    client_cert_file: Path | None = None
-    client_key_file: Path | None = None
 
     @property
     def route(self) -> Route:
@@ -69,7 +37,7 @@ def shard_of(settings: Settings) -> Shard:
 
 
 def shard_of_values(values: Mapping[str, object]) -> Shard:
-    """Return the shard in settings that are not checked yet; the single one if they are invalid."""
+    """Return the shard in settings that are not validated yet; the single one if they are invalid."""
     try:
         return Shard(parse_shard_index(str(values["shard"])), int(str(values["total_shards"])))
     except (KeyError, ValueError):
@@ -77,7 +45,7 @@ def shard_of_values(values: Mapping[str, object]) -> Shard:
 
 
 def accounts_of(settings: Settings, shard: Shard | None = None) -> Iterator[Account]:
-    """Yield the accounts of a shard: that of the top level if it has keys, then the list's.
+    """Yield the accounts of a shard: that of the top level if it has keys, then those of `accounts`.
 
     The shard is that of the settings unless another is given. Raises SettingsError if a key file cannot be
     read.
@@ -90,25 +58,27 @@ def accounts_of(settings: Settings, shard: Shard | None = None) -> Iterator[Acco
             yield _account(entry.name, entry, settings)
 
 
-def in_force(own: AccountSettings | Settings, shared: Settings) -> dict[str, Any]:
-    """Return what an account can set for itself, taken from the top level where it does not."""
-    given = {field: getattr(own, field) for field in _SHARED_FIELDS}
-    chosen = {field: getattr(shared, field) if value is None else value for field, value in given.items()}
+def applied(own: AccountEntry | Settings, top_level: Settings) -> AccountSettings:
+    """Return the settings that apply to an account: its own, or else those of the top level."""
+    values = {
+        name: getattr(own if name in own.model_fields_set else top_level, name)
+        for name in AccountSettings.model_fields
+    }
     if own.client_cert_file:
-        chosen["client_key_file"] = own.client_key_file  # a certificate brings its own key
-    return chosen
+        values["client_key_file"] = own.client_key_file  # a certificate brings its own key
+    return AccountSettings.model_construct(**values)
 
 
-def _account(name: str, own: AccountSettings | Settings, shared: Settings) -> Account:
-    settings = in_force(own, shared)
+def _account(name: str, own: AccountEntry | Settings, top_level: Settings) -> Account:
+    settings = applied(own, top_level)
     api_key, secret_key = own.api_key or own.api_key_file, own.secret_key or own.secret_key_file
     assert api_key is not None is not secret_key, "loading the settings ensures both keys"  # noqa: S101
-    proxy_secrets = Route(proxy_url=settings["proxy_url"]).secrets()
+    proxy_secrets = Route(proxy_url=settings.proxy_url).secrets()
     try:
         credentials = CredentialSource(api_key, secret_key, account=name, others=proxy_secrets)
     except ValueError as error:  # a file that was readable when the settings were checked
         raise SettingsError([f"account {name}: {error}"]) from None
-    return Account(name=name, credentials=credentials, **settings)
+    return Account.model_construct(name=name, credentials=credentials, **dict(settings))
 
 
 def usable_accounts(settings: Settings, clients: HttpClients, shard: Shard) -> list[Account]:

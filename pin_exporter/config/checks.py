@@ -1,19 +1,78 @@
-"""Find what is wrong with settings that are good each for itself: together, or with the files they name."""
+"""Check what no value shows alone: keys, values that must fit each other, and the files that they name."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
+from pin_exporter.api.credentials import read_key_file
 from pin_exporter.api.proxy_tls import TlsFiles
-from pin_exporter.config.accounts import in_force, shard_of
-from pin_exporter.config.settings import AccountSettings, Settings
+from pin_exporter.config.accounts import applied, shard_of, shard_of_values
+from pin_exporter.config.settings import AccountEntry, KeySettings, Settings
 from pin_exporter.toolkit.yaml_file import Place
 
+SpelledAs = Callable[[str, Place], str]
+"""Returns the name of a setting, as a variable or in the file, like that of the setting at a path."""
 
-def joint_problems(settings: Settings) -> Iterator[tuple[Place, str]]:
-    """Yield the place of the setting to change and what is wrong, each once."""
-    problems: dict[Place, str] = {}
-    for name, told in _shard_problems(settings):
-        problems[name,] = told
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a setting: its path, such as `("accounts", 0, "api_key")`, and the message.
+
+    `is_unknown` says that there is no setting of this name.
+    """
+
+    path: Place
+    message: str
+    is_unknown: bool = False
+
+
+def key_problems(values: Mapping[str, object], spelled: SpelledAs) -> Iterator[Problem]:
+    """Check that each account has its keys and a name of its own, in values that are not validated yet.
+
+    Key files of other shards' accounts are not read.
+    """
+    names: set[str] = set()
+    shard = shard_of_values(values)
+    if any(name in values for name in KeySettings.model_fields):
+        account = str(values.get("account", Settings.model_fields["account"].default))
+        names.add(account)
+        yield from _pair_problems(values, (), spelled, reads_files=shard.owns(account))
+    entries = values.get("accounts")
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        if isinstance(entry, dict):
+            name = entry.get("name")
+            if isinstance(name, str):
+                if name in names:
+                    yield Problem(("accounts", index, "name"), "is already the name of another account")
+                names.add(name)
+            owned = shard.owns(str(name))
+            yield from _pair_problems(entry, ("accounts", index), spelled, reads_files=owned)
+
+
+def _pair_problems(
+    values: Mapping[str, object], path: Place, spelled: SpelledAs, *, reads_files: bool
+) -> Iterator[Problem]:
+    for key in ("api_key", "secret_key"):
+        file = f"{key}_file"
+        if key in values and file in values:
+            message = f"{spelled(file, (*path, file))} is set as well: remove one of them"
+            yield Problem((*path, key), message)
+        elif file in values:
+            try:
+                if reads_files:
+                    read_key_file(Path(str(values[file])))
+            except ValueError as error:
+                yield Problem((*path, file), str(error))
+        elif key not in values:
+            at = path or tuple(name for name in KeySettings.model_fields if name in values)[:1]
+            names = " or ".join(spelled(name, at) for name in (key, file))
+            yield Problem(at, f"the {key.replace('_', ' ')} is missing: set {names}")
+
+
+def joint_problems(settings: Settings) -> Iterator[Problem]:
+    """Check values that must fit each other, and the files for TLS. Yields each problem once."""
+    yield from _shard_problems(settings)
     shard = shard_of(settings)
 
     @cache
@@ -21,35 +80,40 @@ def joint_problems(settings: Settings) -> Iterator[tuple[Place, str]]:
         # Thousands of accounts may name the same CAs, which take 25 ms to read.
         return tuple(files.problems())
 
-    for place, name, own in _owners(settings):
-        chosen = in_force(own, settings)
-        stale_after, poll_interval = chosen["stale_after"], chosen["poll_interval"]
-        if stale_after is not None and stale_after <= poll_interval:
-            at = next((n for n in ("stale_after", "poll_interval") if getattr(own, n) is not None), "")
-            told = f"{stale_after:.15g}s must be longer than poll_interval, which is {poll_interval:.15g}s"
-            if at == "poll_interval":
-                told = f"{poll_interval:.15g}s must be shorter than stale_after, which is {stale_after:.15g}s"
-            problems.setdefault((*place, at) if at else ("stale_after",), told)
-        if not shard.owns(name):
-            continue  # its files are none of this process's business
-        files = TlsFiles(chosen["ca_file"], chosen["client_cert_file"], chosen["client_key_file"])
-        for at, told in problems_of(files):
-            problems.setdefault((*place, at) if getattr(own, at) is not None else (at,), told)
-    yield from problems.items()
+    problems: dict[Place, str] = {}
+    for path, name, own in _owners(settings):
+
+        def path_to(setting: str, own: Settings | AccountEntry = own, path: Place = path) -> Place:
+            return (*path, setting) if setting in own.model_fields_set else (setting,)
+
+        account = applied(own, settings)
+        stale_after, interval = account.stale_after, account.poll_interval
+        if stale_after is not None and stale_after <= interval:
+            if "stale_after" not in own.model_fields_set and "poll_interval" in own.model_fields_set:
+                message = f"{interval:.15g}s must be shorter than stale_after, which is {stale_after:.15g}s"
+                problems.setdefault(path_to("poll_interval"), message)
+            else:
+                message = f"{stale_after:.15g}s must be longer than poll_interval, which is {interval:.15g}s"
+                problems.setdefault(path_to("stale_after"), message)
+        if shard.owns(name):  # otherwise this process does not need its files
+            files = TlsFiles(account.ca_file, account.client_cert_file, account.client_key_file)
+            for setting, message in problems_of(files):
+                problems.setdefault(path_to(setting), message)
+    yield from (Problem(path, message) for path, message in problems.items())
 
 
-def _shard_problems(settings: Settings) -> Iterator[tuple[str, str]]:
+def _shard_problems(settings: Settings) -> Iterator[Problem]:
     shard, total = settings.shard, settings.total_shards
     if shard is None:
         if total > 1:
-            yield "total_shards", f"is given without shard: say which of {total} this is, 0 to {total - 1}"
+            yield Problem(("total_shards",), f"needs shard as well: set it to 0 to {total - 1}")
     elif "total_shards" not in settings.model_fields_set:
-        yield "shard", "is given without total_shards: say how many shards there are"
+        yield Problem(("shard",), "needs total_shards as well: set it to the number of shards")
     elif shard >= total:
-        yield "shard", f"must be less than total_shards: {total} shards count from 0 to {total - 1}"
+        yield Problem(("shard",), f"must be less than total_shards, which is {total}")
 
 
-def _owners(settings: Settings) -> Iterator[tuple[Place, str, Settings | AccountSettings]]:
+def _owners(settings: Settings) -> Iterator[tuple[Place, str, Settings | AccountEntry]]:
     if settings.api_key or settings.api_key_file:
         yield (), settings.account, settings
     for index, entry in enumerate(settings.accounts):

@@ -1,6 +1,6 @@
-"""Load the settings: flags over environment over file over defaults, and every problem in one go."""
+"""Load the settings from flags, environment and config file, and report all problems at once."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -8,16 +8,13 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource
 
-from pin_exporter.api.credentials import read_key_file
-from pin_exporter.config.accounts import shard_of_values
-from pin_exporter.config.checks import joint_problems
-from pin_exporter.config.names import flag_of, variable_of
-from pin_exporter.config.settings import AccountSettings, Settings
+from pin_exporter.config.checks import Problem, joint_problems, key_problems
+from pin_exporter.config.names import FILE_SETTINGS, FLAGS, variable_of
+from pin_exporter.config.settings import AccountEntry, KeySettings, Settings
 from pin_exporter.toolkit.errors import SettingsError, did_you_mean
 from pin_exporter.toolkit.yaml_file import ConfigFile, Place, read_config_file
 
-_KEYS: Final = ("api_key", "secret_key")
-_TOLD: Final = {
+_MESSAGES: Final = {
     "missing": "is missing",
     "tuple_type": "must be a list",
     "model_type": "must be a mapping with a name and keys",
@@ -34,22 +31,25 @@ _TOLD: Final = {
 def load_settings(flags: Mapping[str, object], *, again: bool = False) -> Settings:
     """Return the checked settings; `flags` holds those given as flags, by the settings' names.
 
-    `again` says that the file was read before. Raises SettingsError with a line for each problem; no line
-    shows a key.
+    Flags take precedence over the environment, the environment over the config file. `again` says that the
+    file was read before. Raises SettingsError with a line for each problem, those of the file in the order of
+    its lines; no line shows a key.
     """
     environment = EnvSettingsSource(Settings)()
-    chosen = {**environment, **flags}.get("config_file")
-    file = read_config_file(Path(str(chosen)), again=again) if chosen is not None else None
-    values = {**(file.values if file else {}), **environment, **flags}
-    sources = _Sources(file, environment.keys(), flags.keys())
-    problems = [*_misplaced(sources), *_key_problems(values, sources)]
-    settings = _checked(values, sources, problems)
+    path = {**environment, **flags}.get("config_file")
+    file = read_config_file(Path(str(path)), again=again) if path is not None else None
+    values = {**(_values_of(file) if file else {}), **environment, **flags}
+    # Only the config file itself can have a problem with the name of a config file.
+    sources = _Sources(file, environment.keys() - {"config_file"}, flags.keys() - {"config_file"})
+    settings, problems = _validated(values)
+    problems += [*_misplaced(sources), *key_problems(values, sources.spelled)]
     if settings is not None:
-        problems += [f"{sources.locate(place)}: {told}" for place, told in joint_problems(settings)]
-    if problems and file and not file.values:
-        problems.insert(0, f"{file.path}: sets nothing: it is empty, or holds comments only")
-    if settings is None or problems:
-        raise SettingsError(problems)
+        problems += joint_problems(settings)
+    lines = [sources.describe(problem) for problem in sorted(problems, key=sources.line_of)]
+    if not values.get("accounts") and not any(name in values for name in KeySettings.model_fields):
+        lines.insert(0, _no_account(file))
+    if settings is None or lines:
+        raise SettingsError(lines)
     return settings
 
 
@@ -63,11 +63,30 @@ def load_web_settings(flags: Mapping[str, object]) -> Settings:
         for name, value in EnvSettingsSource(Settings)().items()
         if name.startswith(("web_", "log_"))
     }
-    problems: list[str] = []
-    settings = _checked({**environment, **flags}, _Sources(None, environment.keys(), flags.keys()), problems)
+    settings, problems = _validated({**environment, **flags})
     if settings is None:
-        raise SettingsError(problems)
+        sources = _Sources(None, environment.keys(), flags.keys())
+        raise SettingsError([sources.describe(problem) for problem in problems])
     return settings
+
+
+def _values_of(file: ConfigFile) -> dict[str, object]:
+    """Return the values of the file, without empty ones, and with paths relative to the file's folder."""
+    values = _resolved(file.values, file.path.parent)
+    entries = values.get("accounts")
+    if isinstance(entries, list):
+        values["accounts"] = [
+            _resolved(entry, file.path.parent) if isinstance(entry, dict) else entry for entry in entries
+        ]
+    return values
+
+
+def _resolved(values: Mapping[str, object], folder: Path) -> dict[str, object]:
+    return {
+        name: folder / value if name in FILE_SETTINGS and isinstance(value, str) else value
+        for name, value in values.items()
+        if value is not None or name not in (*Settings.model_fields, "name")
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,83 +97,82 @@ class _Sources:
     environment: Collection[str]
     flags: Collection[str]
 
-    def locate(self, place: Place, *, unknown: bool = False) -> str:
-        name = str(place[0])
-        if name in self.flags:
-            return flag_of(name)
-        if name in self.environment or self.file is None or name not in self.file.values:
-            return variable_of(name)
-        return self.file.locate(place, unknown=unknown)
+    def describe(self, problem: Problem) -> str:
+        """Return the line to show."""
+        return f"{self._locate(problem.path, is_unknown=problem.is_unknown)}: {problem.message}"
 
-    def describe(self, place: Place, kind: str, told: str) -> str:
-        told = _TOLD.get(kind, told)
-        if kind == "extra_forbidden":
-            known = Settings.model_fields if len(place) == 1 else AccountSettings.model_fields
-            told = f"is not a setting{did_you_mean(str(place[-1]), known)}"
-        elif place == ("accounts",):
-            told = "must be a list, whose entries begin with `- name:`"
-        told = told.removeprefix("Value error, ").replace("Input should be", "must be")
-        return f"{self.locate(place, unknown=kind == 'extra_forbidden')}: {told}"
+    def spelled(self, name: str, beside: Place) -> str:
+        """Return a setting's name in the file if the setting beside it is in there, else its variable."""
+        return name if self._is_in_file(beside) else variable_of(name)
+
+    def line_of(self, problem: Problem) -> int:
+        """Return the line of the file that a problem is in, 0 if it is elsewhere."""
+        path = problem.path
+        if self.file is None or not self._is_in_file(path):
+            return 0
+        while path not in self.file.lines:
+            path = path[:-1]
+        return self.file.lines[path]
+
+    def _is_in_file(self, path: Place) -> bool:
+        name = path[0]
+        return (
+            self.file is not None
+            and name in self.file.values
+            and name not in self.environment
+            and name not in self.flags
+        )
+
+    def _locate(self, path: Place, *, is_unknown: bool = False) -> str:
+        name = str(path[0])
+        if self.file is not None and self._is_in_file(path):
+            return self.file.locate(path, unknown=is_unknown)
+        return FLAGS[name].name if name in self.flags else variable_of(name)
 
 
-def _checked(values: Mapping[str, object], sources: _Sources, problems: list[str]) -> Settings | None:
-    """Return the settings, or add what is wrong with each value to the problems and return None."""
+def _validated(values: Mapping[str, object]) -> tuple[Settings | None, list[Problem]]:
+    """Return the settings, or None and what is wrong with each value."""
     known: dict[str, Any] = {name: value for name, value in values.items() if name in Settings.model_fields}
-    unknown = values.keys() - known
-    problems += [sources.describe((name,), "extra_forbidden", "") for name in values if name in unknown]
+    problems = [_unknown((name,)) for name in values if name not in known]
     try:
         settings = Settings(**known)
     except ValidationError as error:
         # Never the rejected input: it may be a key.
         details = error.errors(include_input=False, include_context=False, include_url=False)
-        problems += [sources.describe(detail["loc"], detail["type"], detail["msg"]) for detail in details]
-        return None
-    return settings
+        return None, problems + [_problem(detail["loc"], detail["type"], detail["msg"]) for detail in details]
+    return None if problems else settings, problems
 
 
-def _misplaced(sources: _Sources) -> Iterator[str]:
+def _problem(path: Place, kind: str, message: str) -> Problem:
+    if kind == "extra_forbidden":
+        return _unknown(path)
+    if path == ("accounts",):
+        return Problem(path, "must be a list, whose entries begin with `- name:`")
+    message = _MESSAGES.get(kind, message).removeprefix("Value error, ")
+    return Problem(path, message.replace("Input should be", "must be"))
+
+
+def _unknown(path: Place) -> Problem:
+    known = Settings.model_fields if len(path) == 1 else AccountEntry.model_fields
+    return Problem(path, f"is not a setting{did_you_mean(str(path[-1]), known)}", is_unknown=True)
+
+
+def _misplaced(sources: _Sources) -> list[Problem]:
+    problems = []
     if "accounts" in sources.environment:
-        yield f"{variable_of('accounts')}: accounts are listed in the file of {flag_of('config_file')}"
+        message = f"is not possible: list accounts in a config file ({FLAGS['config_file'].name})"
+        problems.append(Problem(("accounts",), message))
     if sources.file and "config_file" in sources.file.values:
-        yield f"{sources.file.locate(('config_file',))}: a file cannot name another"
+        problems.append(Problem(("config_file",), "is not possible here: a config file cannot name another"))
+    return problems
 
 
-def _key_problems(values: Mapping[str, object], sources: _Sources) -> Iterator[str]:
-    """Check the keys of all accounts, but no files of other shards, and that accounts can be told apart."""
-    names: set[str] = set()
-    shard = shard_of_values(values)
-    entries = values.get("accounts")
-    if any(values.get(name) for key in _KEYS for name in (key, f"{key}_file")):
-        account = str(values.get("account", Settings.model_fields["account"].default))
-        names.add(account)
-        yield from _pair_problems(values, (), sources, shard.owns(account))
-    elif not entries:
-        yield (
-            f"no account: set {variable_of('api_key')} and {variable_of('secret_key')}, or each as …_FILE, "
-            f"or list accounts in the file of {flag_of('config_file')}"
-        )
-    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-        if isinstance(entry, dict):
-            place: Place = ("accounts", index)
-            name = entry.get("name")
-            if isinstance(name, str):  # the library tells of others
-                if name in names:
-                    told = "another account has this name: give each its own"
-                    yield f"{sources.locate((*place, 'name'))}: {told}"
-                names.add(name)
-            yield from _pair_problems(entry, place, sources, shard.owns(str(name)))
-
-
-def _pair_problems(values: Mapping[str, object], place: Place, sources: _Sources, own: bool) -> Iterator[str]:
-    for key in _KEYS:
-        text, path = values.get(key), values.get(f"{key}_file")
-        where = sources.locate((*place, key if text else f"{key}_file" if path else key))
-        if text and path:
-            yield f"{where}: {key} and {key}_file are both given: leave one out"
-        elif not text and not path:
-            yield f"{where}: is missing: give it or {key}_file"
-        elif isinstance(path, str | Path) and path and own:  # the type of a key checks its text
-            try:
-                read_key_file(Path(path))
-            except ValueError as error:
-                yield f"{where}: {error}"
+def _no_account(file: ConfigFile | None) -> str:
+    key, secret = variable_of("api_key"), variable_of("secret_key")
+    variables = f"{key} and {secret}, or {key}_FILE and {secret}_FILE"
+    if file is None:
+        return f"no account: set {variables}, or list accounts in a config file ({FLAGS['config_file'].name})"
+    if "accounts" in file.values:
+        return f"{file.locate(('accounts',))}: is empty: add an account, or set {variables}"
+    empty = "" if file.values else ", the file is empty"
+    return f"{file.path}: no account{empty}: list accounts under `accounts`, or set {variables}"

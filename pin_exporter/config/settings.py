@@ -1,5 +1,16 @@
-"""Settings: what there is to set."""
+"""The settings: one field here for each, from which all else about a setting is derived.
 
+AccountSettings   what each account can have for itself; the top level of the config file sets it for all
+├── AccountEntry  an entry of `accounts`, with its name and keys
+├── Settings      everything, of the exporter as a whole as well
+└── Account       (config/accounts.py) an account with everything that applies to it
+
+Flags, variables, the JSON schema, the tables of docs/configuration.md and the example file are made from the
+fields; `examples` is what the example file shows of a setting without a default. After a change:
+`make settings chart`.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -30,95 +41,152 @@ from pin_exporter.config.types import (
 ENV_PREFIX: Final = "PIN_EXPORTER_"
 
 
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Marks a setting that can be given as a flag: its name, and what the help calls its value."""
+
+    name: str
+    metavar: str = ""
+
+
+class KeySettings(BaseModel):
+    """The two keys of an account, each given as text or as a file."""
+
+    api_key: Key | None = Field(
+        default=None,
+        description="API key. Not available as a flag, because all users of a machine can see those.",
+        examples=["the-api-key"],
+    )
+    api_key_file: Path | None = Field(
+        default=None,
+        description="File that contains the API key; read again when it changes.",
+        examples=["/run/secrets/api-key"],
+    )
+    secret_key: Key | None = Field(default=None, description="Secret key.", examples=["the-secret-key"])
+    secret_key_file: Path | None = Field(
+        default=None,
+        description="File that contains the secret key; read again when it changes.",
+        examples=["/run/secrets/secret-key"],
+    )
+
+
 class AccountSettings(BaseModel):
-    """One entry of the file's `accounts`. What is not given is taken from the file's top level."""
+    """What each account can have for itself. Durations are in seconds, sizes in bytes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: AccountName
-    api_key: Key | None = None
-    api_key_file: Path | None = None
-    secret_key: Key | None = None
-    secret_key_file: Path | None = None
-    base_url: BaseUrl | None = None
-    poll_interval: Interval | None = None
-    requests_per_minute: RequestsPerMinute | None = None
-    request_timeout: Timeout | None = None
-    connect_timeout: Timeout | None = None
-    read_timeout: Timeout | None = None
-    proxy_url: ProxyUrl | None = None
-    ca_file: Path | None = None
-    client_cert_file: Path | None = None
-    client_key_file: Path | None = None
-    page_size: PageRows | None = None
-    pages_in_flight: PagesInFlight | None = None
-    stale_after: StaleAfter | None = None
-    size_limit: Size | None = None
+    base_url: BaseUrl = Field(
+        default=DEFAULT_BASE_URL, description="URL of the API, up to and including `/api`."
+    )
+    poll_interval: Interval = Field(default=60.0, description="Time between polls, such as `60s` or `5m`.")
+    requests_per_minute: RequestsPerMinute = Field(
+        default=120,
+        description="Maximum requests per minute, shared by accounts that use the same key and `base_url`.",
+    )
+    request_timeout: Timeout = Field(default=30.0, description="Maximum time for a whole request.")
+    connect_timeout: Timeout = Field(
+        default=10.0, description="Maximum time to connect, and again for the TLS handshake."
+    )
+    read_timeout: Timeout | None = Field(
+        default=None,
+        description="Maximum time to wait between bytes. If unset, only `request_timeout` applies.",
+        examples=["15s"],
+    )
+    proxy_url: ProxyUrl | None = Field(
+        default=None,
+        description="Proxy, such as `http://user:password@proxy.example:3128`, or `direct` for none. If "
+        "unset, the proxy variables of the environment apply.",
+        examples=["direct"],
+    )
+    ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of the CA certificates to trust instead of the default ones; read again when "
+        "it changes.",
+        examples=["/run/secrets/ca.pem"],
+    )
+    client_cert_file: Path | None = Field(
+        default=None,
+        description="PEM file of the client certificate; read again when it changes.",
+        examples=["/run/secrets/client.pem"],
+    )
+    client_key_file: Path | None = Field(
+        default=None,
+        description="PEM file of the client certificate's key, without a password. If unset, "
+        "`client_cert_file` contains it.",
+        examples=["/run/secrets/client-key.pem"],
+    )
+    page_size: PageRows = Field(
+        default=1_000, description="Pins to request per page; lowered automatically if the API refuses it."
+    )
+    pages_in_flight: PagesInFlight = Field(
+        default=4, description="Maximum pages of an account to request at the same time."
+    )
+    stale_after: StaleAfter | None = Field(
+        default=None,
+        description="Age from which data are no longer shown. If unset, three poll intervals and 60 seconds.",
+        examples=["1h"],
+    )
+    size_limit: Size | None = Field(
+        default=None,
+        description="Size that the account may hold, such as `500GB` or `2TiB`, for dashboards and alerts.",
+        examples=["2TiB"],
+    )
 
 
-class Settings(BaseSettings):
-    """Every setting. Each is `PIN_EXPORTER_<NAME>` in the environment and `<name>` in the file."""
+class AccountEntry(AccountSettings, KeySettings):
+    """An entry of `accounts`. An account setting that it does not have is taken from the top level."""
+
+    name: AccountName = Field(description="Value of the `account` label.")
+
+
+class Settings(AccountSettings, KeySettings, BaseSettings):
+    """Every setting. Each is `PIN_EXPORTER_<NAME>` in the environment and `<name>` in the config file."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True
     )
 
-    account: AccountName = Field("default", description="Value of the `account` label.")
-    api_key: Key | None = Field(None, description="The API key. Not as a flag, which others could read.")
-    api_key_file: Path | None = Field(
-        None, description="File that holds the API key; read again when it changes."
+    account: AccountName = Field(
+        default="default",
+        description="Value of the `account` label of the account whose keys are not in `accounts`.",
     )
-    secret_key: Key | None = Field(None, description="The secret key.")
-    secret_key_file: Path | None = Field(None, description="File that holds the secret key.")
-    accounts: Annotated[tuple[AccountSettings, ...], NoDecode] = Field(
-        (), description="Accounts, each with a `name`, keys, and any of the settings below; only in the file."
+    accounts: Annotated[tuple[AccountEntry, ...], NoDecode] = Field(
+        default=(),
+        description="List of accounts, each with a `name`, its keys, and any account setting; only in the "
+        "config file.",
     )
-    base_url: BaseUrl = Field(DEFAULT_BASE_URL, description="Where the API is, up to and including `/api`.")
-    poll_interval: Interval = Field(60.0, description="How often to poll: `60s`, `5m`, or seconds.")
-    requests_per_minute: RequestsPerMinute = Field(
-        120, description="Most requests in any minute, for all accounts with the same key."
+    config_file: Annotated[Path | None, Flag("--config.file", "FILE")] = Field(
+        default=None, description="YAML file with any of these settings; read again on SIGHUP."
     )
-    request_timeout: Timeout = Field(30.0, description="Most time for one request as a whole.")
-    connect_timeout: Timeout = Field(10.0, description="Most time to connect, and as much again for TLS.")
-    read_timeout: Timeout | None = Field(
-        None, description="Most time without a single byte; by default only `request_timeout` counts."
+    shard: Annotated[ShardNumber | None, Flag("--shard", "INDEX")] = Field(
+        default=None,
+        description="Zero-based shard index, or a pod name that ends in one.",
+        examples=[0],
     )
-    proxy_url: ProxyUrl | None = Field(
-        None,
-        description="Proxy, as `http://user:password@host:port`, or `direct` for none; by default as the "
-        "environment says.",
+    total_shards: Annotated[TotalShards, Flag("--total-shards", "NUMBER")] = Field(
+        default=1, description="Number of shards that the accounts are divided among."
     )
-    ca_file: Path | None = Field(
-        None,
-        description="PEM file of the CAs to trust instead of the usual ones; read again when it changes.",
+    web_listen_address: Annotated[ListenAddresses, Flag("--web.listen-address", "ADDRESS")] = Field(
+        default=(":10242",),
+        description="Addresses to listen on, separated by commas. The flag can be repeated.",
     )
-    client_cert_file: Path | None = Field(
-        None, description="PEM file of a client certificate to show; read again when it changes."
+    web_config_file: Annotated[Path | None, Flag("--web.config.file", "FILE")] = Field(
+        default=None,
+        description="YAML file that enables TLS or basic auth for the exporter; read again when it changes.",
+        examples=["/etc/pin-exporter/web.yml"],
     )
-    client_key_file: Path | None = Field(
-        None, description="PEM file of its key, without a password, unless that is in the same file."
+    web_enable_lifecycle: Annotated[bool, Flag("--web.enable-lifecycle")] = Field(
+        default=False, description="Enable `POST /-/reload`, which reloads the config file as SIGHUP does."
     )
-    page_size: PageRows = Field(1_000, description="Pins to ask for at a time; lowered when the API refuses.")
-    pages_in_flight: PagesInFlight = Field(4, description="Pages of one account to ask for at a time.")
-    stale_after: StaleAfter | None = Field(
-        None, description="Age at which data are no longer shown; by default 3 intervals and 60 s."
+    web_telemetry_path: Annotated[TelemetryPath, Flag("--web.telemetry-path", "PATH")] = Field(
+        default="/metrics", description="Path of the metrics."
     )
-    size_limit: Size | None = Field(None, description="Bytes that the account may hold: `500GB`, `2TiB`.")
-    shard: ShardNumber | None = Field(
-        None, description="Which shard this is: a number from 0 on, or a pod's name, which ends in it."
+    log_level: Annotated[LogLevel, Flag("--log.level", "LEVEL")] = Field(
+        default="info", description="Lowest level to log: `debug`, `info`, `warning` or `error`."
     )
-    total_shards: TotalShards = Field(1, description="How many shards the accounts are divided among.")
-    config_file: Path | None = Field(None, description="YAML file with any of these settings.")
-    web_listen_address: ListenAddresses = Field((":10242",), description="Addresses to listen on.")
-    web_config_file: Path | None = Field(
-        None, description="YAML file with TLS and passwords for these addresses; read again when it changes."
+    log_format: Annotated[LogFormat, Flag("--log.format", "FORMAT")] = Field(
+        default="logfmt", description="Format of the log: `logfmt` or `json`."
     )
-    web_enable_lifecycle: bool = Field(
-        False, description="Let `POST /-/reload` read the configuration again, as SIGHUP does."
-    )
-    web_telemetry_path: TelemetryPath = Field("/metrics", description="Path of the metrics.")
-    log_level: LogLevel = Field("info", description="`debug`, `info`, `warning` or `error`.")
-    log_format: LogFormat = Field("logfmt", description="`logfmt` or `json`.")
 
     @classmethod
     def settings_customise_sources(
@@ -131,3 +199,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take values from the constructor alone: `load_settings` has merged the sources by then."""
         return (init_settings,)
+
+
+ACCOUNT_KEYS: Final = frozenset({"account", "accounts", *KeySettings.model_fields})
+"""Settings that say which accounts there are."""
+FIXED_AT_START: Final = frozenset(
+    Settings.model_fields.keys() - AccountSettings.model_fields.keys() - ACCOUNT_KEYS - {"config_file"}
+)
+"""Settings that a reload does not change."""

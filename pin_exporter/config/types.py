@@ -1,4 +1,4 @@
-"""The types of single settings: what is accepted, and what is said about anything else."""
+"""Types of settings: what each accepts, and the error for anything else."""
 
 import re
 from ipaddress import ip_address
@@ -19,9 +19,9 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _ADDRESS: Final = r"(?:\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?\]|[A-Za-z0-9._-]*):([0-9]{1,5})"
 _LISTEN_ADDRESS: Final = re.compile(_ADDRESS)
 _URL: Final = r"[hH][tT][tT][pP][sS]?://\S+"
-_NO_PROXY_URL: Final = (
-    "is not a proxy: write http://host:port, https://host:port or direct; user:password@ stands before the "
-    "host, with odd characters in it as %2F and the like"
+_NOT_A_PROXY: Final = (
+    "is not a proxy: write http://host:port, http://user:password@host:port or direct; percent-encode "
+    "special characters in user and password, such as / as %2F"
 )
 _LARGEST_SIZE: Final = 2**63 - 1
 _PAGES: Final = ("/accounts/", "/style.css")
@@ -32,12 +32,7 @@ _TELEMETRY_PATH: Final = re.compile(_PATH)
 def _check_name(name: object) -> object:
     if isinstance(name, str) and _NAME.fullmatch(name):
         return name
-    raise ValueError("must be 1 to 63 letters, digits, '.', '_' or '-', and begin with a letter or digit")
-
-
-def _check_key(key: object) -> object:
-    # An empty key counts as missing, which is reported together with the other keys.
-    return checked_key(key) if isinstance(key, str) and key else key
+    raise ValueError("must be 1 to 63 letters, digits, '.', '_' or '-', starting with a letter or digit")
 
 
 def _check_base_url(url: object) -> object:
@@ -49,8 +44,12 @@ def _check_base_url(url: object) -> object:
     if not valid or not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url:
         raise ValueError(f"is not a URL such as {DEFAULT_BASE_URL}")
     if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError("must be a plain URL, without user, query or fragment")
+        raise ValueError("must not contain a user, query or fragment")
     return url.rstrip("/")
+
+
+def _check_key(key: object) -> object:
+    return checked_key(key) if isinstance(key, str) else key
 
 
 def _check_proxy_url(url: object) -> object:
@@ -60,13 +59,13 @@ def _check_proxy_url(url: object) -> object:
         parts = urlsplit(url if isinstance(url, str) else "")
         has_port = parts.port is None or parts.port > 0
     except ValueError:
-        raise ValueError(_NO_PROXY_URL) from None
+        raise ValueError(_NOT_A_PROXY) from None
     if parts.scheme.startswith("socks"):
-        raise ValueError("cannot be a SOCKS proxy: give one with http:// or https://, or direct")
+        raise ValueError("SOCKS proxies are not supported: use http:// or https://, or direct")
     extra = parts.path.strip("/") or parts.query or parts.fragment
     good = parts.scheme in ("http", "https") and parts.hostname and has_port and not extra
     if not good or not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url:
-        raise ValueError(_NO_PROXY_URL)
+        raise ValueError(_NOT_A_PROXY)
     return url
 
 
@@ -89,24 +88,24 @@ def _check_listen_addresses(addresses: object) -> object:
         if match is None or int(match[1]) > 65_535:
             raise ValueError("must be host:port, [IPv6 address]:port or :port")
     if addresses in ([], ()):
-        raise ValueError("must name at least one address")
+        raise ValueError("must contain at least one address")
     if isinstance(addresses, list | tuple) and len(set(addresses)) < len(addresses):
-        raise ValueError("names an address twice")
+        raise ValueError("contains an address twice")
     return addresses
 
 
 def _check_telemetry_path(path: object) -> object:
     if isinstance(path, str) and _TELEMETRY_PATH.fullmatch(path):
         if path.startswith(_PAGES):
-            raise ValueError("is taken by the status pages: choose another, such as /metrics")
+            raise ValueError("is used by the status page: choose another path, such as /metrics")
         return path
-    raise ValueError("must begin with / and not with /-/, and be made of letters, digits and ._~/-")
+    raise ValueError("must start with /, not with /-/, and contain only letters, digits and ._~/-")
 
 
 def _check_size(value: Any) -> int:
     size = parse_size(value)
     if size > _LARGEST_SIZE:
-        raise ValueError(f"is too large: the most is {_LARGEST_SIZE} bytes, 8 EiB less one")
+        raise ValueError(f"is too large: the maximum is {_LARGEST_SIZE} bytes")
     return size
 
 
@@ -118,8 +117,8 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
-def _form(pattern: str, **more: Any) -> WithJsonSchema:
-    """Say for the JSON Schema of the configuration file what a text must look like, in any dialect."""
+def _pattern(pattern: str, **more: Any) -> WithJsonSchema:
+    """Describe a text for the JSON Schema of the config file, by a pattern that every dialect understands."""
     return WithJsonSchema({"type": "string", "pattern": f"^(?:{pattern})$", **more})
 
 
@@ -133,22 +132,22 @@ PageRows = Annotated[int, Field(ge=10, le=10_000)]
 Size = Annotated[
     int,
     BeforeValidator(_check_size),
-    _form(
+    _pattern(
         r"\s*[0-9]+(\.[0-9]+)?\s*([kKMGTP]i?)?[bB]?\s*",
         type=["number", "string"],
         minimum=0,
         maximum=_LARGEST_SIZE,
     ),
 ]
-BaseUrl = Annotated[str, BeforeValidator(_check_base_url), _form(_URL)]
-ProxyUrl = Annotated[SecretStr, BeforeValidator(_check_proxy_url), _form(f"{DIRECT}|{_URL}")]
-Key = Annotated[SecretStr, BeforeValidator(_check_key), _form(r"\s*[!-~]+\s*")]
-AccountName = Annotated[str, BeforeValidator(_check_name), _form(_NAME.pattern)]
+BaseUrl = Annotated[str, BeforeValidator(_check_base_url), _pattern(_URL)]
+ProxyUrl = Annotated[SecretStr, BeforeValidator(_check_proxy_url), _pattern(f"{DIRECT}|{_URL}")]
+Key = Annotated[SecretStr, BeforeValidator(_check_key), _pattern(r"\s*[!-~]+\s*")]
+AccountName = Annotated[str, BeforeValidator(_check_name), _pattern(_NAME.pattern)]
 ListenAddresses = Annotated[
     tuple[str, ...],
     NoDecode,
     BeforeValidator(_check_listen_addresses),
-    _form(
+    _pattern(
         rf"\s*{_ADDRESS}\s*(,\s*{_ADDRESS}\s*)*",
         type=["string", "array"],
         items={"type": "string", "pattern": f"^(?:{_ADDRESS})$"},
@@ -156,11 +155,11 @@ ListenAddresses = Annotated[
         uniqueItems=True,
     ),
 ]
-TelemetryPath = Annotated[str, BeforeValidator(_check_telemetry_path), _form(_PATH)]
+TelemetryPath = Annotated[str, BeforeValidator(_check_telemetry_path), _pattern(_PATH)]
 ShardNumber = Annotated[
     int,
     BeforeValidator(_check_shard),
-    _form(rf"\s*{SHARD_INDEX_PATTERN}\s*", type=["integer", "string"], minimum=0),
+    _pattern(rf"\s*{SHARD_INDEX_PATTERN}\s*", type=["integer", "string"], minimum=0),
 ]
 TotalShards = Annotated[int, Field(ge=1, le=10_000)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]

@@ -1,5 +1,6 @@
 """Run `pin-exporter once`: poll every account once, write the result, say what failed."""
 
+import argparse
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from pin_exporter.config.accounts import shard_of, usable_accounts, warn_of_plai
 from pin_exporter.config.loader import load_settings
 from pin_exporter.once.polling import poll_all
 from pin_exporter.once.progress import show_progress
-from pin_exporter.once.result import failures, remarks, result
+from pin_exporter.once.result import FORMATS, failures, remarks, result
 from pin_exporter.polling.poll_log import POLL_LOG
 from pin_exporter.polling.poller import AccountPoller
 from pin_exporter.status.report import Now
@@ -27,6 +28,35 @@ from pin_exporter.toolkit.output import (
     write_standard_output,
 )
 from pin_exporter.toolkit.signals import exit_on_signals, run_until_stopped
+
+_EPILOG = """\
+Accounts, keys and request rates are configured as for serve. Failed polls are reported on standard error.
+exit statuses: 0 everything polled and consistent, 1 something failed or is missing, 2 wrong settings or an
+output that cannot be written, 129, 130 and 143 ended by SIGHUP, SIGINT and SIGTERM
+"""
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own flags."""
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default=next(iter(FORMATS)),
+        help="Output format: metrics in the text format, a JSON object, or a table. (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        type=_output_file,
+        help="Write to a file, atomically and readable by others; - is standard output. (default: -)",
+    )
+    parser.epilog = _EPILOG
+
+
+def _output_file(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("is empty: name a file, or leave the flag out")
+    return Path(text)
 
 
 def run_once(flags: Mapping[str, object], *, form: str, output: Path | None) -> int:

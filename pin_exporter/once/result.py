@@ -8,7 +8,7 @@ from typing import Final
 from pin_exporter import __version__
 from pin_exporter.api.model import Verdict
 from pin_exporter.metrics.account import account_textfile
-from pin_exporter.metrics.exporter import build_info_alone
+from pin_exporter.metrics.exporter import build_info_registry
 from pin_exporter.once.gap import gap_of
 from pin_exporter.once.polling import Polled
 from pin_exporter.once.table import as_table
@@ -67,7 +67,7 @@ def remarks(polled: Sequence[Polled]) -> Iterator[str]:
 
 
 def _prometheus(polled: Sequence[Polled], _: Now) -> bytes:
-    return account_textfile(((each.snapshot, each.fresh) for each in polled), build_info_alone())
+    return account_textfile(((each.snapshot, each.fresh) for each in polled), build_info_registry())
 
 
 def _json(polled: Sequence[Polled], now: Now) -> bytes:

@@ -3,8 +3,7 @@
 ExporterError
 ├── SettingsError         wrong settings: every problem, one line each
 ├── ListenError           an address cannot be listened on
-├── OutputError           the result of a command cannot be written
-└── TooManyChecksError    a password would have to wait too long to be checked
+└── OutputError           the result of a command cannot be written
 """
 
 import difflib
@@ -38,10 +37,6 @@ class ListenError(ExporterError):
 
 class OutputError(ExporterError):
     """The output of a command cannot be written. Its text is one line."""
-
-
-class TooManyChecksError(ExporterError):
-    """So many passwords are waiting to be checked that one more would wait too long."""
 
 
 def did_you_mean(name: str, known: Iterable[str], *, prefix: str = "") -> str:

@@ -1,7 +1,6 @@
-"""Structured logging: every event has an id, is one line of logfmt or JSON, and is written without blocking.
+"""Structured logging: each event has an id, is one line of logfmt or JSON, and is written without blocking.
 
-Events are logged through `EventLogger`. The id of an event is stable and is what metrics count; its message
-may change at any time.
+The id of an event is stable, and metrics count by it; its message may change at any time.
 """
 
 import json
@@ -20,9 +19,9 @@ from typing import Final, Literal, NamedTuple
 Style = Literal["logfmt", "json"]
 
 OTHER: Final = "other"
-"""The id under which everything that is not listed is counted, such as the events of libraries."""
+"""The id under which all events are counted that are not listed, such as those of libraries."""
 RECORDS_DROPPED: Final = "log_records_dropped"
-_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {
+_STANDARD_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {
     "message",
     "asctime",
     "color_message",
@@ -34,7 +33,7 @@ _FLUSH_TIMEOUT_SECONDS: Final = 1.0
 
 
 class EventLogger:
-    """Logs events: a snake_case id, a message for people, and fields with stable names."""
+    """Logs events: each has a snake_case id, a message for people, and fields with stable names."""
 
     def __init__(self, name: str) -> None:
         self._logger = logging.getLogger(name)
@@ -56,7 +55,7 @@ class EventLogger:
         self._log(logging.ERROR, event, message, fields)
 
     def critical(self, event: str, message: str, error: BaseException) -> None:
-        """Log what ends the process, with its traceback."""
+        """Log the error that ends the process, with its traceback."""
         self._log(logging.CRITICAL, event, message, {}, error)
 
     def _log(
@@ -93,30 +92,30 @@ class EventFormatter(logging.Formatter):
 
 
 class PlainFormatter(logging.Formatter):
-    """Formats a record as the command line prints errors, with its fields in brackets."""
+    """Formats a record as `PROGRAM: message (key=value, …)`, as the command line prints errors."""
 
     def __init__(self, program: str) -> None:
         super().__init__()
         self._program = program
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, and a traceback below it if there is one."""
+        """Return the line, followed by the traceback if there is one."""
         fields = ", ".join(f"{key}={_quoted(str(value))}" for key, value in _fields(record).items())
         line = f"{self._program}: {record.getMessage()}" + (f" ({fields})" if fields else "")
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
 class LogEvent(NamedTuple):
-    """An event as it is counted: its level, `warning` or `error`, and its id."""
+    """An event that is counted: its level, `warning` or `error`, and its id."""
 
     level: str
     event: str
 
 
 class LogEventCounter(logging.Handler):
-    """Counts warnings and errors of the loggers below `logger`, each listed event from 0 on.
+    """Counts the warnings and errors of a logger and its children, by event; listed events start at 0.
 
-    Everything else is counted as `other`; everything worse than an error is counted as an error.
+    All others are counted as `other`. Everything worse than an error is counted as an error.
     """
 
     def __init__(self, logger: str, events: Iterable[LogEvent]) -> None:
@@ -136,22 +135,21 @@ class LogEventCounter(logging.Handler):
         self._counts[event if is_ours and event in self._counts else LogEvent(level, OTHER)] += 1
 
     def count_dropped(self) -> None:
-        """Count a record that was dropped because too many were waiting to be written."""
+        """Count a record that was dropped because the queue was full."""
         self._counts[LogEvent("warning", RECORDS_DROPPED)] += 1
 
     @property
     def counts(self) -> Mapping[LogEvent, int]:
-        """Return how often each event was logged."""
+        """How often each event was logged."""
         return self._counts.copy()
 
 
 class BoundedQueueHandler(QueueHandler):
-    """Formats records and queues them for the thread that writes; drops and counts those that find no room.
+    """Formats records and queues them for a thread that writes them. Records that find no room are dropped.
 
-    So a reader of the log that stalls blocks nothing but that thread.
+    Drops are counted. If nobody reads the log, only that thread is blocked.
     """
 
-    # A SimpleQueue, because the garbage collector may log in the middle of a put.
     def __init__(
         self,
         descriptor: int,
@@ -160,19 +158,20 @@ class BoundedQueueHandler(QueueHandler):
         max_queued: int = _MAX_QUEUED_RECORDS,
         flush_timeout_seconds: float = _FLUSH_TIMEOUT_SECONDS,
     ) -> None:
-        self._waiting: SimpleQueue[logging.LogRecord] = SimpleQueue()
-        super().__init__(self._waiting)
+        # A SimpleQueue, because the garbage collector may log in the middle of a put.
+        self._records: SimpleQueue[logging.LogRecord] = SimpleQueue()
+        super().__init__(self._records)
         self._counter = counter
         self._max_queued = max_queued
         self._flush_timeout_seconds = flush_timeout_seconds
         self._dropped = 0
-        self._writer = _Writer(self._waiting, descriptor)
+        self._writer = _Writer(self._records, descriptor)
         self._writer.start()
 
     @property
     def queued(self) -> int:
-        """Return how many records are waiting to be written."""
-        return self._waiting.qsize()
+        """How many records wait to be written."""
+        return self._records.qsize()
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Queue a formatted record, or drop it."""
@@ -184,12 +183,12 @@ class BoundedQueueHandler(QueueHandler):
             dropped, self._dropped = self._dropped, 0
             fields = {"event": RECORDS_DROPPED, "records": dropped, "levelno": logging.WARNING}
             message = "log records were dropped because standard error was not read fast enough"
-            missed = logging.makeLogRecord({"msg": message, "levelname": "WARNING", **fields})
-            self._waiting.put(self.prepare(missed))
-        self._waiting.put(record)
+            record_of_drops = logging.makeLogRecord({"msg": message, "levelname": "WARNING", **fields})
+            self._records.put(self.prepare(record_of_drops))
+        self._records.put(record)
 
     def close(self) -> None:
-        """Stop the thread once everything is written, or after a timeout if nobody reads."""
+        """Stop the thread after everything is written, or after a timeout."""
         self._writer.stop_within(self._flush_timeout_seconds)
         super().close()
 
@@ -197,8 +196,8 @@ class BoundedQueueHandler(QueueHandler):
 class _Writer(QueueListener):
     """Writes queued records to a file descriptor, on a daemon thread.
 
-    Not to `sys.stderr`, nor through a handler: Python would wait at its end for their locks, for ever if the
-    write never returns.
+    It uses neither `sys.stderr` nor a handler: at exit, Python would wait for their locks, forever if a write
+    is blocked.
     """
 
     def __init__(self, records: SimpleQueue[logging.LogRecord], descriptor: int) -> None:
@@ -206,7 +205,7 @@ class _Writer(QueueListener):
         self._descriptor = descriptor
 
     def start(self) -> None:
-        """Start the thread, with all signals blocked: they are for the main thread."""
+        """Start the thread with all signals blocked, as they are for the main thread."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
             super().start()
@@ -216,12 +215,12 @@ class _Writer(QueueListener):
     def handle(self, record: logging.LogRecord) -> None:
         """Write one line."""
         rest = f"{record.getMessage()}\n".encode(errors="backslashreplace")
-        with suppress(OSError):  # nobody reads it any more, or the disk is full
+        with suppress(OSError):  # the reader is gone, or the disk is full
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
 
     def stop_within(self, seconds: float) -> None:
-        """Ask the thread to end, and wait for it no longer than that."""
+        """Tell the thread to end, and wait for it, at most for so many seconds."""
         thread, self._thread = self._thread, None
         if thread is not None:
             self.enqueue_sentinel()
@@ -231,10 +230,10 @@ class _Writer(QueueListener):
 def configure_logging(
     logger: str, events: Iterable[LogEvent], level: str, style: Style, descriptor: int = _STDERR
 ) -> LogEventCounter:
-    """Write events to standard error, and count warnings and errors at any level.
+    """Write events to standard error, and return the counter of warnings and errors.
 
-    `logger` is the root of the loggers that `level` applies to. Libraries stay at warnings: below that they
-    log URLs and headers.
+    `level` applies to a logger and its children, and to nothing that is counted. Libraries log warnings only:
+    at lower levels they log URLs and headers.
     """
     counter = LogEventCounter(logger, events)
     handler = BoundedQueueHandler(descriptor, counter)
@@ -243,13 +242,13 @@ def configure_logging(
     handler.setLevel(chosen)
     logging.basicConfig(level=logging.WARNING, handlers=[handler, counter], force=True)
     logging.getLogger(logger).setLevel(min(chosen, logging.WARNING))
-    # Invalid requests are the client's fault, and would fill the log.
+    # It warns of every invalid request, with which clients could fill the log.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     return counter
 
 
 def configure_plain_logging(program: str, *, without: str) -> None:
-    """Print warnings as the command line prints errors, but not those of the logger `without`."""
+    """Print warnings as the command line prints errors, except those of the logger `without`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(PlainFormatter(program))
     handler.addFilter(lambda record: record.name != without)
@@ -257,7 +256,7 @@ def configure_plain_logging(program: str, *, without: str) -> None:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
-    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    return {key: value for key, value in vars(record).items() if key not in _STANDARD_ATTRIBUTES}
 
 
 def _logfmt(line: Mapping[str, object]) -> str:

@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import yaml
 
-from pin_exporter.toolkit.errors import SettingsError
+from pin_exporter.toolkit.errors import SettingsError, did_you_mean
 from pin_exporter.toolkit.files import open_plain
 
 _MAX_BYTES: Final = 4 * 2**20
@@ -23,8 +23,10 @@ _TAGS: Final = frozenset(
 _MAY_BE_A_SECRET: Final = re.compile(r"(:|\$2\w?\$).*", re.DOTALL)
 """What stands in a name behind a colon, where a blank is missing, or where a bcrypt hash begins."""
 _UNLIKE_A_SETTING: Final = re.compile(r"[^a-z_.<-].*", re.DOTALL)
+_BOOLEANS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _QUOTED: Final = re.compile(r"""(['"])(?:\\.|(?!\1).)*\1""")
 
+T = TypeVar("T")
 Place = tuple[int | str, ...]
 """A path into the file, such as `("accounts", 0, "name")`."""
 
@@ -50,6 +52,74 @@ class ConfigFile:
             f"[{step}]" if isinstance(step, int) else f".{_shown(step, unknown=unknown)}" for step in place
         )
         return f"{self.path}:{self.lines.get(known, 1)}: {''.join(steps).removeprefix('.')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One mapping of a file, read key by key; every problem is collected instead of raised.
+
+    `path` leads to the mapping. All sections of a file share the list of `problems`.
+    """
+
+    file: ConfigFile
+    path: Place
+    values: Mapping[str, object]
+    problems: list[str]
+
+    def section(self, name: str) -> "Section":
+        """Return the mapping under a key, empty if there is none."""
+        values = self.values.get(name)
+        if not isinstance(values, dict):
+            if values is not None:
+                self.problem(name, "must be a mapping")
+            values = {}
+        return Section(self.file, (*self.path, name), values, self.problems)
+
+    def problem(self, name: str, message: str) -> None:
+        """Add a problem with a key. The message must not contain a secret."""
+        self.problems.append(f"{self.file.locate((*self.path, name))}: {message}")
+
+    def refuse_unknown(self, *known: str) -> None:
+        """Add a problem for each key that is not known."""
+        for name in self.values:
+            if name not in known:
+                self.problem(name, f"is not a setting{did_you_mean(name, known)}")
+
+    def text(self, name: str) -> str | None:
+        """Return the text of a key, None if it is missing or empty."""
+        value = self.values.get(name)
+        if value is not None and not isinstance(value, str):
+            self.problem(name, "must be text")
+            return None
+        return value or None
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return the list of texts of a key, empty if it is missing."""
+        values = self.values.get(name)
+        if values is None or values == []:
+            return ()
+        if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
+            self.problem(name, "must be a list of strings")
+            return ()
+        return tuple(values)
+
+    def boolean(self, name: str, default: bool) -> bool:
+        """Return the boolean of a key."""
+        value = self.text(name)
+        if value is None:
+            return default
+        if value.lower() not in _BOOLEANS:
+            self.problem(name, "must be true or false")
+        return _BOOLEANS.get(value.lower(), default)
+
+    def choice(self, name: str, choices: Mapping[str, T], default: T) -> T:
+        """Return what the value of a key stands for."""
+        value = self.text(name)
+        if value is None:
+            return default
+        if value not in choices:
+            self.problem(name, f"must be one of {', '.join(choices)}")
+        return choices.get(value, default)
 
 
 def read_config_file(path: Path, example: str = "poll_interval: 60s", *, again: bool = False) -> ConfigFile:

@@ -3,9 +3,7 @@ import gc
 import gzip
 import os
 import random
-import shutil
 import ssl
-import subprocess
 import tracemalloc
 import weakref
 import zlib
@@ -26,9 +24,9 @@ from pin_exporter.api.retry import RetryingClient
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.polling.poller import AccountPoller
 from pin_exporter.polling.schedule import PollSchedule
+from tests.support.certificates import self_signed
 from tests.support.clocks import FakeClock
-from tests.support.service import credentials, page, row
-from tests.support.strange_server import (
+from tests.support.servers import (
     Behaviour,
     Call,
     StrangeServer,
@@ -42,6 +40,7 @@ from tests.support.strange_server import (
     then_reset,
     trickle,
 )
+from tests.support.service import credentials, page, row
 
 T = TypeVar("T")
 
@@ -396,23 +395,7 @@ def test_a_connection_that_the_server_closed_meanwhile_is_not_used_again() -> No
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A self-signed certificate for 127.0.0.1, with its key in the same file."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        assert not os.environ.get("CI"), "openssl is missing"
-        pytest.skip("openssl is missing")
-    return make_certificate(openssl, tmp_path_factory.mktemp("tls"), "IP:127.0.0.1")
-
-
-def make_certificate(openssl: str, folder: Path, name: str) -> Path:
-    path = folder / "both.pem"
-    wanted = f"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test -addext subjectAltName={name}"
-    subprocess.run(
-        [openssl, *wanted.split(), "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
-        check=True,
-        capture_output=True,
-    )
-    path.write_bytes((folder / "key.pem").read_bytes() + (folder / "certificate.pem").read_bytes())
-    return path
+    return self_signed(tmp_path_factory.mktemp("tls"), "IP:127.0.0.1")
 
 
 async def over_tls(certificate: Path, tell: Callable[[Talk], Coroutine[Any, Any, T]]) -> T:

@@ -11,8 +11,8 @@ import sys
 import time
 from typing import Any, Final
 
-from pin_exporter.commands import serve as configured
-from pin_exporter.commands.app import run_exporter
+from pin_exporter.commands import serve
+from pin_exporter.commands.app import run_app
 from pin_exporter.commands.cli import main
 
 _TICK_SECONDS: Final = 0.002
@@ -50,6 +50,6 @@ class Probe:
 
 
 if __name__ == "__main__":
-    patched: Any = configured
-    patched.run_exporter = functools.partial(run_exporter, beside={"probe": lambda: Probe().run()})
+    patched: Any = serve
+    patched.run_app = functools.partial(run_app, workers={"probe": lambda: Probe().run()})
     sys.exit(main(sys.argv[1:]))

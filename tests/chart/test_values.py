@@ -8,7 +8,7 @@ from dev.chart.files import CHART, generated
 from dev.chart.metadata import IMAGE
 from dev.chart.values import Value, read_values
 from pin_exporter import __version__
-from pin_exporter.config.settings import AccountSettings, Settings
+from pin_exporter.config.settings import AccountEntry, Settings
 from tests.chart.helm import CI_VALUES, MONITORING, SECRET, Helm, HelmError, read_yaml
 
 VALUES = read_values(CHART / "values.yaml")
@@ -73,7 +73,7 @@ def test_each_setting_of_the_exporter_can_be_set() -> None:
     shared = SCHEMA["properties"]["config"]["properties"]
     assert shared.keys() == Settings.model_fields.keys() - CHART_S_OWN
     own = SCHEMA["properties"]["accounts"]["items"]["properties"]["config"]["properties"]
-    assert own.keys() == AccountSettings.model_fields.keys() - CHART_S_OWN
+    assert own.keys() == AccountEntry.model_fields.keys() - CHART_S_OWN
     (documented,) = (value.comment for value in VALUES if value.name == "config")
     assert [name for name in shared if f"`{name}`" not in documented] == []
 

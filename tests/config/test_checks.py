@@ -1,53 +1,129 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pin_exporter.api.proxy_tls import TlsFiles
-from pin_exporter.config.checks import joint_problems
+from pin_exporter.config.checks import joint_problems, key_problems
 from pin_exporter.config.settings import Settings
+
+KEYS = {"api_key": "k", "secret_key": "s"}
+# Of three shards, `default` and `production` belong to the last, `archive` to the first.
+LAST = {"shard": "2", "total_shards": "3"}
+FIRST = {"shard": "0", "total_shards": "3"}
+
+
+def joint(**values: Any) -> list[tuple[str, str]]:
+    """Return the paths of what does not fit, joined by dots, and the messages."""
+    settings = Settings.model_validate(values)
+    return [(".".join(map(str, problem.path)), problem.message) for problem in joint_problems(settings)]
+
+
+def keys(**values: Any) -> list[tuple[str, str]]:
+    return [
+        (".".join(map(str, problem.path)), problem.message)
+        for problem in key_problems(values, lambda name, _: name.upper())
+    ]
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "wrong"),
     [
         ({}, []),
         ({"total_shards": 1}, []),
         ({"shard": 0, "total_shards": 1}, []),
         ({"shard": 2, "total_shards": 3}, []),
-        ({"total_shards": 3}, [("total_shards", "is given without shard: say which of 3 this is, 0 to 2")]),
-        ({"shard": 0}, [("shard", "is given without total_shards: say how many shards there are")]),
-        (
-            {"shard": 3, "total_shards": 3},
-            [("shard", "must be less than total_shards: 3 shards count from 0 to 2")],
-        ),
+        ({"total_shards": 3}, ["total_shards"]),
+        ({"shard": 0}, ["shard"]),
+        ({"shard": 3, "total_shards": 3}, ["shard"]),
     ],
 )
-def test_number_and_total_of_shards_must_fit(given: dict[str, int], told: list[tuple[str, str]]) -> None:
-    settings = Settings.model_validate(given)
-    assert list(joint_problems(settings)) == [((name,), problem) for name, problem in told]
+def test_index_and_number_of_shards_must_fit(given: dict[str, int], wrong: list[str]) -> None:
+    assert [path for path, _ in joint(**given)] == wrong
 
 
-def test_a_shard_looks_at_no_certificate_of_an_account_that_belongs_to_another() -> None:
-    entry = {"name": "production", "api_key": "k", "secret_key": "s", "ca_file": "/nowhere/ca.pem"}
-    settings = {"accounts": [entry], "total_shards": 3}
-    looked = [
-        list(joint_problems(Settings.model_validate({**settings, "shard": number}))) for number in range(3)
-    ]
-    assert [len(problems) for problems in looked] == [0, 0, 1]
+@pytest.mark.parametrize(
+    ("top_level", "entry", "path", "words"),
+    [
+        ({"stale_after": "60s"}, {}, "stale_after", "60s must be longer than poll_interval"),
+        ({"stale_after": "61s"}, {}, "", ""),
+        ({"stale_after": "5m"}, {"poll_interval": "5m"}, "accounts.0.poll_interval", "must be shorter than"),
+        ({"stale_after": "5m"}, {"stale_after": "30s"}, "accounts.0.stale_after", "must be longer than"),
+        ({"stale_after": "5m"}, {"stale_after": "301s", "poll_interval": "5m"}, "", ""),
+        ({"stale_after": "1.5h", "poll_interval": "12h"}, {}, "stale_after", "5400s"),
+    ],
+)
+def test_data_must_not_expire_before_the_next_poll(
+    top_level: dict[str, str], entry: dict[str, str], path: str, words: str
+) -> None:
+    found = joint(**top_level, accounts=[{"name": "a", **KEYS, **entry}])
+    assert [at for at, _ in found] == [path] * bool(path)
+    assert all(words in message for _, message in found)
 
 
-def test_files_that_many_accounts_share_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    looked: list[TlsFiles] = []
+def test_files_for_tls_are_checked_where_they_are_set_and_reported_once(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no certificate")
+    entries = [{"name": "a", **KEYS}, {"name": "b", **KEYS}, {"name": "c", **KEYS, "ca_file": "/nowhere/ca"}]
+    found = joint(ca_file=tmp_path / "text", client_key_file=tmp_path / "text", accounts=entries)
+    assert sorted(path for path, _ in found) == ["accounts.2.ca_file", "ca_file", "client_key_file"]
+    assert not [message for _, message in found if str(tmp_path) in message]
+
+
+def test_a_file_that_many_accounts_share_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[TlsFiles] = []
     problems = TlsFiles.problems
 
-    def look(files: TlsFiles) -> Iterator[tuple[str, str]]:
-        looked.append(files)
+    def spy(files: TlsFiles) -> Iterator[tuple[str, str]]:
+        read.append(files)
         return problems(files)
 
-    monkeypatch.setattr(TlsFiles, "problems", look)
-    entries = [{"name": f"a{number}", "api_key": "k", "secret_key": "s"} for number in range(9)]
-    settings = Settings.model_validate({"accounts": entries, "ca_file": "/nowhere/ca.pem"})
-    (problem,) = joint_problems(settings)
-    assert problem == (("ca_file",), "cannot read the file: No such file or directory")
-    assert looked == [TlsFiles(Path("/nowhere/ca.pem"))]
+    monkeypatch.setattr(TlsFiles, "problems", spy)
+    entries = [{"name": f"a{number}", **KEYS} for number in range(9)]
+    assert [path for path, _ in joint(accounts=entries, ca_file="/nowhere/ca.pem")] == ["ca_file"]
+    assert read == [TlsFiles(Path("/nowhere/ca.pem"))]
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "words"),
+    [
+        ({"api_key": "k"}, "api_key", "the secret key is missing: set SECRET_KEY or SECRET_KEY_FILE"),
+        ({"secret_key_file": "{file}"}, "secret_key_file", "set API_KEY or API_KEY_FILE"),
+        (
+            {"api_key": "k", "api_key_file": "{file}", "secret_key": "s"},
+            "api_key",
+            "API_KEY_FILE is set as well",
+        ),
+        ({"api_key": "k", "secret_key_file": "/nowhere/key"}, "secret_key_file", "cannot read the file"),
+        ({"api_key": "k", "secret_key_file": "{empty}"}, "secret_key_file", "empty"),
+        ({"api_key_file": "{file}", "secret_key": "s"}, "", ""),
+    ],
+)
+@pytest.mark.parametrize("is_entry", [False, True])
+def test_each_key_is_given_once_as_text_or_as_a_file(
+    given: dict[str, str], path: str, words: str, is_entry: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("k3y\n")
+    (tmp_path / "empty").write_text("\n")
+    files = {"file": str(tmp_path / "file"), "empty": str(tmp_path / "empty")}
+    values = {name: value.format(**files) for name, value in given.items()}
+    found = keys(accounts=[{"name": "a", **values}]) if is_entry else keys(**values)
+    if is_entry:
+        path = "accounts.0" if "missing" in words or "set API_KEY" in words else f"accounts.0.{path}"
+    assert [at for at, _ in found] == [path] * bool(words)
+    assert all(words in message for _, message in found)
+
+
+def test_names_of_accounts_are_unique() -> None:
+    entries = [{"name": name, **KEYS} for name in ("a", "b", "a", "default", "a")]
+    assert [path for path, _ in keys(accounts=entries, **KEYS)] == [
+        f"accounts.{index}.name" for index in (2, 3, 4)
+    ]
+
+
+def test_a_shard_reads_no_files_of_accounts_of_others() -> None:
+    production = {"name": "production", "api_key_file": "/nowhere/a", "secret_key": "s"}
+    archive = {"name": "archive", **KEYS, "ca_file": "/nowhere/ca.pem"}
+    assert [len(keys(accounts=[production, archive], **shard)) for shard in (FIRST, LAST, {})] == [0, 1, 1]
+    assert [len(joint(accounts=[archive], **shard)) for shard in (FIRST, LAST, {})] == [1, 0, 1]
+    assert keys(accounts=[{"name": "production", "api_key": "k"}], **FIRST) != []

@@ -1,69 +1,118 @@
+from argparse import ArgumentParser
 from collections.abc import Iterator
 
 import pytest
 
-from pin_exporter.config.names import flag_of, unknown_variable_problems, unknown_variables, variable_of
-from pin_exporter.config.settings import Settings
+from pin_exporter.config.names import (
+    FLAGS,
+    add_setting_flags,
+    default_of,
+    flags_given,
+    unknown_flag,
+    unknown_variable_problems,
+    unknown_variables,
+    variable_of,
+)
+from pin_exporter.toolkit.errors import SettingsError
 from tests.support.environment import clean, set_variables
 
 
 @pytest.fixture(autouse=True)
 def environment() -> Iterator[pytest.MonkeyPatch]:
-    """Work without our variables."""
     with pytest.MonkeyPatch.context() as patch:
         clean(patch)
         yield patch
 
 
-def test_every_setting_has_its_flag_and_variable_by_one_rule() -> None:
-    assert flag_of("web_listen_address") == "--web.listen-address"
+def parser() -> ArgumentParser:
+    made = ArgumentParser()
+    add_setting_flags(made)
+    return made
+
+
+def test_a_setting_has_a_variable_and_some_have_a_flag() -> None:
     assert variable_of("web_listen_address") == "PIN_EXPORTER_WEB_LISTEN_ADDRESS"
-    assert len({flag_of(name) for name in Settings.model_fields}) == len(Settings.model_fields)
+    assert FLAGS["web_listen_address"].name == "--web.listen-address"
+    assert len({flag.name for flag in FLAGS.values()}) == len(FLAGS)
+    assert not [name for name in FLAGS if "key" in name]
 
 
-def test_shards_have_flags_without_a_section() -> None:
-    assert (flag_of("shard"), flag_of("total_shards")) == ("--shard", "--total-shards")
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("poll_interval", "60s"),
+        ("page_size", "1000"),
+        ("web_listen_address", ":10242"),
+        ("web_enable_lifecycle", "false"),
+        ("log_level", "info"),
+        ("stale_after", ""),
+        ("accounts", ""),
+    ],
+)
+def test_a_default_is_shown_as_a_person_writes_it(name: str, shown: str) -> None:
+    assert default_of(name) == shown
 
 
-def test_misspelt_variables_are_found(environment: pytest.MonkeyPatch) -> None:
-    set_variables(
-        environment, build_revision="abc", poll_intervall="5s", web_port="8080", servicekey="x", web_ports="1"
-    )
+def test_help_shows_the_default_and_the_variable_of_each_flag() -> None:
+    text = " ".join(parser().format_help().split())
+    assert "(default: :10242; PIN_EXPORTER_WEB_LISTEN_ADDRESS)" in text
+    assert all(variable_of(name) in text for name in FLAGS)
 
+
+def test_flags_are_given_by_the_names_of_settings() -> None:
+    arguments = [
+        "--web.listen-address=:1,:2",
+        "--web.listen-address=:3",
+        "--web.enable-lifecycle",
+        "--shard=1",
+    ]
+    given = flags_given(parser().parse_args(arguments))
+    assert given == {"web_listen_address": ":1,:2,:3", "web_enable_lifecycle": True, "shard": "1"}
+
+
+@pytest.mark.parametrize("flag", ["--config.file", "--web.config.file"])
+def test_a_flag_for_a_file_is_not_empty(flag: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{flag}: is empty"):
+        flags_given(parser().parse_args([f"{flag}="]))
+
+
+@pytest.mark.parametrize(
+    ("flag", "hint"),
+    [
+        ("--log.leve", "did you mean --log.level?"),
+        ("--log-level", "did you mean --log.level?"),
+        ("--poll.interval", "PIN_EXPORTER_POLL_INTERVAL"),
+        ("--shard", "PIN_EXPORTER_SHARD"),
+        ("--nonsense", "environment variables"),
+    ],
+)
+def test_an_unknown_flag_has_a_hint(flag: str, hint: str) -> None:
+    assert hint in unknown_flag(flag, ["--log.level", "--log.format"])
+
+
+def test_misspelt_variables_are_found_with_what_may_be_meant(environment: pytest.MonkeyPatch) -> None:
+    set_variables(environment, build_revision="abc", pol_interval="5s", web_port="8080", web_ports="1")
     assert unknown_variables() == [
-        "PIN_EXPORTER_POLL_INTERVALL",
-        "PIN_EXPORTER_SERVICEKEY",
-        "PIN_EXPORTER_WEB_PORT",
-        "PIN_EXPORTER_WEB_PORTS",
+        f"PIN_EXPORTER_{name}" for name in ("POL_INTERVAL", "WEB_PORT", "WEB_PORTS")
     ]
+    assert unknown_variable_problems()[0].endswith("did you mean PIN_EXPORTER_POLL_INTERVAL?")
+    assert len(unknown_variable_problems()) == 3
 
 
-def test_variables_that_kubernetes_sets_for_a_service_are_not_taken_for_misspelt(
-    environment: pytest.MonkeyPatch,
+@pytest.mark.parametrize("service", ["", "metrics_"])
+def test_variables_that_kubernetes_sets_for_a_service_are_not_misspelt(
+    service: str, environment: pytest.MonkeyPatch
 ) -> None:
-    for service in ("", "metrics_"):
-        set_variables(
-            environment,
-            **{
-                f"{service}service_host": "10.0.0.1",
-                f"{service}service_port": "10242",
-                f"{service}service_port_http_metrics": "10242",
-                f"{service}port": "tcp://10.0.0.1:10242",
-                f"{service}port_10242_tcp": "tcp://10.0.0.1:10242",
-                f"{service}port_10242_tcp_proto": "tcp",
-                f"{service}port_10242_tcp_port": "10242",
-                f"{service}port_10242_tcp_addr": "10.0.0.1",
-                f"{service}port_53_udp": "udp://10.0.0.1:53",
-            },
-        )
-
+    variables = {
+        "service_host": "10.0.0.1",
+        "service_port": "10242",
+        "service_port_http_metrics": "10242",
+        "port": "tcp://10.0.0.1:10242",
+        "port_10242_tcp": "tcp://10.0.0.1:10242",
+        "port_10242_tcp_proto": "tcp",
+        "port_10242_tcp_port": "10242",
+        "port_10242_tcp_addr": "10.0.0.1",
+        "port_53_udp": "udp://10.0.0.1:53",
+    }
+    set_variables(environment, **{f"{service}{name}": value for name, value in variables.items()})
     assert unknown_variables() == []
-
-
-def test_a_variable_that_is_nearly_a_setting_is_told_with_that(environment: pytest.MonkeyPatch) -> None:
-    set_variables(environment, pol_interval="5", quite_another="5")
-    assert unknown_variable_problems() == [
-        "PIN_EXPORTER_POL_INTERVAL: is not a setting and has no effect: "
-        "did you mean PIN_EXPORTER_POLL_INTERVAL?",
-        "PIN_EXPORTER_QUITE_ANOTHER: is not a setting and has no effect",
-    ]

@@ -1,9 +1,14 @@
 import re
 from pathlib import Path
 
-from pin_exporter.metrics.exporter import REFUSALS
-from pin_exporter.toolkit.web.config import _HEADERS
-from pin_exporter.toolkit.web.config_tls import _CLIENT_AUTH, _CURVES, _KEYS, _UNVERIFIED_CLIENT_AUTH
+from pin_exporter.toolkit.web.config import HEADERS
+from pin_exporter.toolkit.web.config_tls import (
+    CLIENT_AUTH_TYPES,
+    CURVES,
+    KEYS,
+    UNVERIFIED_CLIENT_AUTH_TYPES,
+)
+from pin_exporter.toolkit.web.limits import Refusal
 
 PAGE = (Path(__file__).parents[2] / "docs" / "web-config.md").read_text(encoding="utf-8")
 
@@ -18,7 +23,7 @@ def rows(first: str) -> dict[str, str]:
 def test_every_key_of_the_code_is_in_the_table_and_no_other() -> None:
     listed = {key.partition(".")[2] for key in rows("key") if key.startswith("tls_server_config.")}
     inline = {"cert", "key", "client_ca"}
-    assert listed == set(_KEYS) - inline
+    assert listed == set(KEYS) - inline
     for key in inline:
         assert f"`{key}`" in rows("key")[f"tls_server_config.{key}_file"]
 
@@ -26,10 +31,10 @@ def test_every_key_of_the_code_is_in_the_table_and_no_other() -> None:
 def test_the_values_of_the_table_are_those_of_the_code() -> None:
     table = rows("key")
     modes = re.findall(r"`(\w+)`", table["tls_server_config.client_auth_type"])
-    assert modes == [*_CLIENT_AUTH, *_UNVERIFIED_CLIENT_AUTH[:2]]
-    assert re.findall(r"`(\w+)`", table["tls_server_config.curve_preferences"]) == list(_CURVES)
-    assert re.findall(r"`([\w-]+)`", table["http_server_config.headers"]) == list(_HEADERS)
+    assert modes == [*CLIENT_AUTH_TYPES, *UNVERIFIED_CLIENT_AUTH_TYPES[:2]]
+    assert re.findall(r"`(\w+)`", table["tls_server_config.curve_preferences"]) == list(CURVES)
+    assert re.findall(r"`([\w-]+)`", table["http_server_config.headers"]) == list(HEADERS)
 
 
 def test_the_reasons_are_those_of_the_code() -> None:
-    assert tuple(rows("`reason`")) == REFUSALS
+    assert list(rows("`reason`")) == [*Refusal]

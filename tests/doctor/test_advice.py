@@ -1,4 +1,3 @@
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -6,6 +5,7 @@ import pytest
 
 from pin_exporter.doctor.findings import Check
 from tests.support.diagnosis import ACCOUNT, WARNING, diagnosed, diagnosed_simulator, in_turn, listing
+from tests.support.samples import varied
 
 SIMULATED: list[tuple[dict[str, Any], dict[str, Any], dict[str, str | int]]] = [
     (
@@ -25,11 +25,11 @@ SIMULATED: list[tuple[dict[str, Any], dict[str, Any], dict[str, str | int]]] = [
 def test_settings_that_do_not_suit_the_account_are_changed(
     options: dict[str, Any], settings: dict[str, Any], suggested: dict[str, str | int]
 ) -> None:
-    assert diagnosed_simulator(account=replace(ACCOUNT, **settings), **options).suggested == suggested
+    assert diagnosed_simulator(account=varied(ACCOUNT, **settings), **options).suggested == suggested
 
 
 def test_inventories_that_are_rarer_than_polls_are_reported() -> None:
-    found = diagnosed_simulator(pins=20_000, account=replace(ACCOUNT, requests_per_minute=60))
+    found = diagnosed_simulator(pins=20_000, account=varied(ACCOUNT, requests_per_minute=60))
 
     assert found.severity(Check.INVENTORY_INTERVAL) is WARNING
     assert found.fields(Check.INVENTORY_INTERVAL)["seconds"] > 60

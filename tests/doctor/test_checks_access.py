@@ -1,6 +1,5 @@
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
 
@@ -23,6 +22,7 @@ from tests.support.diagnosis import (
     in_turn,
     listing,
 )
+from tests.support.samples import varied
 from tests.support.service import API_KEY, SECRET_KEY
 
 DAY_SECONDS = 86_400
@@ -277,7 +277,7 @@ def test_a_failed_handshake_is_a_problem_if_no_request_succeeds() -> None:
 
 
 def test_a_response_that_takes_most_of_the_timeout_is_a_problem() -> None:
-    account = replace(ACCOUNT, request_timeout=5.0)
+    account = varied(ACCOUNT, request_timeout=5.0)
 
     assert diagnosed_simulator(latency_seconds=4.0, account=account).problems == [Check.TIMEOUT]
     assert diagnosed_simulator(latency_seconds=1.0, account=account).problems == []

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -19,9 +18,8 @@ from pin_exporter.doctor.diagnosis import Diagnosis
 from pin_exporter.doctor.findings import Check, Finding
 from pin_exporter.doctor.report import as_json, as_text
 from tests.support.diagnosis import DoctorClock, diagnosed
-from tests.support.samples import account_at
-from tests.support.service import API_KEY, SECRET_KEY, page, row
-from tests.support.strange_server import (
+from tests.support.samples import account_at, varied
+from tests.support.servers import (
     Behaviour,
     Call,
     StrangeServer,
@@ -33,6 +31,7 @@ from tests.support.strange_server import (
     silence,
     then_reset,
 )
+from tests.support.service import API_KEY, SECRET_KEY, page, row
 from tests.test_secrets import HOSTILE, PROXIES, hostile_account, leaks
 
 PAGE = page([row(1), row(2)])
@@ -57,7 +56,7 @@ SLOW = {
 def diagnose_at(behaviour: Behaviour, timeout_seconds: float = 10.0, name: str = "a") -> Diagnosis:
     async def work() -> Diagnosis:
         async with StrangeServer(behaviour).listening() as server:
-            account = replace(hostile_account(name, server.base_url()), request_timeout=timeout_seconds)
+            account = varied(hostile_account(name, server.base_url()), request_timeout=timeout_seconds)
             return await _diagnose(account)
 
     return asyncio.run(work())
@@ -134,7 +133,7 @@ def test_a_port_without_a_listener_is_a_problem() -> None:
 
 
 def test_a_proxy_that_cannot_be_reached_is_named_with_its_setting() -> None:
-    account = replace(account_at("https://api.test/api"), proxy_url=SecretStr("http://127.0.0.1:1"))
+    account = varied(account_at("https://api.test/api"), proxy_url=SecretStr("http://127.0.0.1:1"))
     errors = errors_of(asyncio.run(_diagnose(account)))
 
     assert "127.0.0.1:1" in errors.message

@@ -127,8 +127,8 @@ def summed(what: Callable[[Account], float]) -> float:
 
 def test_growth_is_that_of_the_accounts_that_are_still_watched(view: View) -> None:
     assert view.stat("Size") == pytest.approx(summed(lambda account: account.size))
-    assert view.stat("Growth a day") == pytest.approx(summed(lambda account: account.size_a_day), rel=0.01)
-    assert view.stat("Files a day") == pytest.approx(summed(lambda account: account.files_a_day), rel=0.01)
+    assert view.stat("Growth per day") == pytest.approx(summed(lambda account: account.size_a_day), rel=0.01)
+    assert view.stat("Files per day") == pytest.approx(summed(lambda account: account.files_a_day), rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -148,13 +148,13 @@ def test_the_days_until_the_limit_are_those_of_the_first_account_to_reach_it(
     view: View, chosen: str | list[str], days: float | None
 ) -> None:
     expected = None if days is None else pytest.approx(days, rel=0.01)
-    assert view.choose(account=chosen).stat("Days until the limit") == expected
+    assert view.choose(account=chosen).stat("Days until the size limit") == expected
 
 
 @pytest.mark.parametrize("instance", [NEW_POD, REPLICA])
 def test_one_replica_alone_gives_the_same_answers(view: View, instance: str) -> None:
     alone = view.choose(instance=instance, account=["linear", "boundless"])
-    assert alone.stat("Growth a day") == pytest.approx(50e9, rel=0.01)
+    assert alone.stat("Growth per day") == pytest.approx(50e9, rel=0.01)
     assert alone.stat("Size") == pytest.approx(3e12, rel=0.001)
 
 
@@ -186,26 +186,26 @@ def test_the_line_of_an_account_that_nobody_watches_any_more_ends(view: View) ->
 @pytest.mark.parametrize("price", ["0.02", "4"])
 def test_the_cost_is_the_size_times_the_price(view: View, price: str) -> None:
     expected = summed(lambda account: account.size) / 1e9 * float(price)
-    assert view.choose(price=price).stat("Cost a month") == pytest.approx(expected)
+    assert view.choose(price=price).stat("Cost per month") == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("price", ["", "0"])
 def test_without_a_price_no_cost_is_told(view: View, price: str) -> None:
-    assert view.choose(price=price).stat("Cost a month") == -1, "ENTER A PRICE"
+    assert view.choose(price=price).stat("Cost per month") == -1, "ENTER A PRICE"
 
 
 def test_an_account_that_is_missing_is_told_of(view: View) -> None:
-    assert view.stat("Data") == 2, "PART MISSING"
+    assert view.stat("Data") == 2, "INCOMPLETE"
 
 
 def test_graphs_of_rates_are_full_at_a_scrape_a_minute_with_a_data_source_as_it_comes(view: View) -> None:
     for hours in (1, 24, 7 * 24):
         seen = View(view.dashboard, view.prometheus, view.end - hours * HOUR, view.end)
-        assert seen.lines("Requests a minute")["list 200"].last == pytest.approx(20, rel=0.01)
-        assert seen.lines("Bytes received")["flat"].last == pytest.approx(200, rel=0.01)
+        assert seen.lines("Requests per minute")["list 200"].last == pytest.approx(20, rel=0.01)
+        assert seen.lines("Received bytes")["flat"].last == pytest.approx(200, rel=0.01)
         assert seen.lines("CPU")[REPLICA].last == pytest.approx(0.05, rel=0.01)
     hour = View(view.dashboard, view.prometheus, view.end - HOUR, view.end)
-    assert len(hour.lines("Requests a minute")["list 200"].points) == 61, "without a hole"
+    assert len(hour.lines("Requests per minute")["list 200"].points) == 61, "without a hole"
 
 
 @pytest.mark.parametrize("days", [1, 7, 29, 365])
@@ -216,25 +216,25 @@ def test_no_graph_asks_for_more_than_prometheus_gives(view: View, days: int) -> 
 
 
 def test_answers_are_shown_in_words_and_units(view: View) -> None:
-    titles = ("Growth a day", "Files a day", "Days until the limit", "Cost a month", "Size")
+    titles = ("Growth per day", "Files per day", "Days until the size limit", "Cost per month", "Size")
     panels = [PANELS[title] for title in titles]
     shown, priced = stats_shown({0: view, 1: view.choose(price="0.02")}, panels).values()
     assert {title: one.text for title, one in shown.items()} == {
-        "Growth a day": "45.6 GiB",
-        "Files a day": "1,190",
-        "Days until the limit": "REACHED",
-        "Cost a month": "ENTER A PRICE",
+        "Growth per day": "45.6 GiB",
+        "Files per day": "1,190",
+        "Days until the size limit": "REACHED",
+        "Cost per month": "ENTER A PRICE",
         "Size": "10.0 TiB",
     }
-    assert shown["Days until the limit"].colour == BAD
-    assert priced["Cost a month"].text == "220.00"
+    assert shown["Days until the size limit"].colour == BAD
+    assert priced["Cost per month"].text == "220.00"
 
 
 def test_the_limit_is_told_of_in_words_and_colours(view: View) -> None:
-    title = "Days until the limit"
+    title = "Days until the size limit"
     expected = {
         "linear": Shown("12.2", WARNING),
-        "flat": Shown("NOT IN SIGHT", GOOD),
+        "flat": Shown("OVER 10 YEARS", GOOD),
         "shrinking": Shown("REACHED", BAD),
         "boundless": Shown("NO LIMIT SET", NO_DATA),
         "closed": Shown("NO DATA", NO_DATA),

@@ -40,7 +40,7 @@ LIMIT = 10**15
 PANELS = panels_of(DASHBOARD)
 # Queries without an answer: what a Prometheus that was started a minute ago cannot know, for which
 # test_dashboard_history.py asks, and the limit that only one account has.
-NOT_YET = {"Growth a day A", "Files a day A", "Size, limit and forecast B"}
+NOT_YET = {"Growth per day A", "Files per day A", "Size, limit and forecast B"}
 OF_THE_LIMITED = {"Size, limit and forecast C"}
 LIMITED = "modern"
 
@@ -161,19 +161,19 @@ def test_stats_say_what_is_there_and_do_not_double_it_with_the_replicas(stand: S
         size = sum(one.size for one in counted)
         expected = {
             "Data": 0,
-            "Days until the limit": -2 if LIMITED in chosen_accounts(chosen) else -1,
+            "Days until the size limit": -2 if LIMITED in chosen_accounts(chosen) else -1,
             "Exporters up": 1,
             "Inventory": 0,
-            "Reported − counted": 0,
-            "Unread rows": 0,
+            "Count mismatch": 0,
+            "Malformed pins": 0,
             "Failed": phases["failed"],
             "Removed": phases["removed"],
             "In progress": phases["in_progress"],
             "Pinned": phases["pinned"] / phases.total(),
             "Files": phases.total(),
             "Size": size,
-            "Held twice": sum(one.held_twice for one in counted),
-            "Cost a month": size / 1e9 * 0.25,
+            "Duplicates": sum(one.held_twice for one in counted),
+            "Cost per month": size / 1e9 * 0.25,
         }
         assert {title: seen.stat(title) for title in expected} == pytest.approx(expected), chosen
 
@@ -181,7 +181,7 @@ def test_stats_say_what_is_there_and_do_not_double_it_with_the_replicas(stand: S
 def test_the_stats_on_polling_are_plausible(stand: Stand) -> None:
     view = look(stand.prometheus)
     oldest, failed, longest = (
-        view.stat(title) for title in ("Oldest data", "Failed polls", "Longest in progress")
+        view.stat(title) for title in ("Data age", "Failed polls", "Oldest pin in progress")
     )
     assert oldest is not None
     assert 0 <= oldest < 60
@@ -205,8 +205,8 @@ def test_the_tables_have_a_line_for_each_account_and_status_with_its_numbers(sta
         assert (row["Files"], row["Size"], row["Last poll"]) == (phases.total(), counted.size, 1)
         # Prometheus dates a sample by the start of its scrape: a poll that ends while the scrape is being
         # answered is a little younger than its sample.
-        assert min(row["Totals, age"], row["Inventory, age"]) > -1
-        assert max(row["Totals, age"], row["Inventory, age"]) < 60
+        assert min(row["Totals age"], row["Inventory age"]) > -1
+        assert max(row["Totals age"], row["Inventory age"]) < 60
         expected |= {(name, *key): pins for key, pins in counted.by_status().items()}
     assert accounts == {}
     assert statuses == expected
@@ -215,14 +215,14 @@ def test_the_tables_have_a_line_for_each_account_and_status_with_its_numbers(sta
 def test_the_bars_are_the_distribution_of_the_sizes_and_of_the_ages(stand: Stand) -> None:
     view = look(stand.prometheus)
     rows = [row for counted in stand.truth.values() for row in counted.rows]
-    (sizes,) = view.answers(PANELS["Sizes of the pins"])
+    (sizes,) = view.answers(PANELS["Pin sizes"])
     bars = steps_of_buckets(sizes.series)
     bounds = sorted(bars)
     everything = Counted(rows)
     assert bars == {
         bound: everything.up_to(bound, above) for bound, above in zip(bounds, [-1.0, *bounds], strict=False)
     }
-    (ages,) = view.answers(PANELS["Age of the pins in progress"])
+    (ages,) = view.answers(PANELS["Age of pins in progress"])
     assert sum(steps_of_buckets(ages.series).values()) == everything.phases["in_progress"]
 
 

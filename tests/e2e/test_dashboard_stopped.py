@@ -32,7 +32,7 @@ JOBS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 """The exporters of each job, by the accounts that they watch."""
 OPTIONS = {"empty": "pins=0", "strange": "pins=20,unknown-share=1"}
 LIMIT = {"kept": {"size_limit": 10**15}, "fine": {"size_limit": 10**6}}
-SHOWN_WITHOUT_DATA = {"Data", "Oldest data", "Exporters up", "Failed polls"}
+SHOWN_WITHOUT_DATA = {"Data", "Data age", "Exporters up", "Failed polls"}
 """Stats about the exporter and its polls, which an account whose data are too old has, too."""
 
 
@@ -110,12 +110,12 @@ def test_one_of_two_exporters_of_different_accounts_is_missed_by_name(stand: Sta
     view = look(stand.prometheus).choose(job="one-stopped")
     both, here = (view.choose(account=accounts) for accounts in (["here", "gone"], "here"))
     for seen in (view, both):
-        assert seen.stat("Data") == 2, "PART MISSING"
+        assert seen.stat("Data") == 2, "INCOMPLETE"
     assert view.stat("Exporters up") == 0.5
     assert here.stat("Data") == 0
     assert view.stat("Files") == here.stat("Files") == 50
     for panel in STATS:
-        assert panel.title in ("Growth a day", "Files a day") or view.stat(panel.title) is not None
+        assert panel.title in ("Growth per day", "Files per day") or view.stat(panel.title) is not None
         assert view.choose(account="gone").stat(panel.title) is None or panel.title == "Exporters up"
     assert set(view.table("Accounts", "account")) == {("here",)}
 
@@ -127,11 +127,11 @@ def test_an_account_whose_data_are_too_old_has_no_data_and_says_so(stand: Stand)
     assert view.choose(account=["fine", "empty", "strange"]).stat("Data") == 0
     said = {panel.title for panel in STATS if refused.stat(panel.title) is not None}
     assert said == SHOWN_WITHOUT_DATA
-    oldest = view.stat("Oldest data")
+    oldest = view.stat("Data age")
     assert oldest is not None
     assert oldest > 8
     rows = view.table("Accounts", "account")
-    assert set(rows["refused",]) == {"Totals, age", "Inventory, age", "Last poll"}
+    assert set(rows["refused",]) == {"Totals age", "Inventory age", "Last poll"}
     assert [rows[name,]["Last poll"] for name in ("refused", "fine")] == [0, 1]
 
 
@@ -140,11 +140,11 @@ def stats_of(view: View, account: str) -> dict[str, float | None]:
         "Failed",
         "Removed",
         "In progress",
-        "Longest in progress",
+        "Oldest pin in progress",
         "Pinned",
         "Files",
         "Size",
-        "Held twice",
+        "Duplicates",
     )
     return {title: view.choose(account=account).stat(title) for title in titles}
 
@@ -152,13 +152,13 @@ def stats_of(view: View, account: str) -> dict[str, float | None]:
 def test_an_account_without_pins_has_none_of_each_kind(stand: Stand) -> None:
     view = look(stand.prometheus).choose(job="running")
     assert stats_of(view, "empty") == {
-        **dict.fromkeys(("Failed", "Removed", "In progress", "Files", "Size", "Held twice"), 0),
-        "Longest in progress": 0,
+        **dict.fromkeys(("Failed", "Removed", "In progress", "Files", "Size", "Duplicates"), 0),
+        "Oldest pin in progress": 0,
         "Pinned": -1,
     }
     row = view.table("Accounts", "account")["empty",]
     assert {row[name] for name in ("Failed", "Removed", "In progress", "Unknown", "Pinned")} == {0}
-    assert view.choose(account="empty", price="0.02").stat("Cost a month") == 0
+    assert view.choose(account="empty", price="0.02").stat("Cost per month") == 0
 
 
 def test_an_account_of_unknown_words_alone_is_not_taken_for_one_without_pins(stand: Stand) -> None:
@@ -170,7 +170,7 @@ def test_an_account_of_unknown_words_alone_is_not_taken_for_one_without_pins(sta
 
 
 def test_a_limit_that_is_reached_needs_no_history(stand: Stand) -> None:
-    assert look(stand.prometheus).choose(job="running", account="fine").stat("Days until the limit") == 0
+    assert look(stand.prometheus).choose(job="running", account="fine").stat("Days until the size limit") == 0
 
 
 def test_what_is_wrong_is_said_in_words_and_never_in_the_colour_of_what_is_good(stand: Stand) -> None:
@@ -183,9 +183,9 @@ def test_what_is_wrong_is_said_in_words_and_never_in_the_colour_of_what_is_good(
     }
     running, missing, refused, strange = stats_shown(views, STATS).values()
     assert running["Data"] == refused["Data"] == Shown("STALE", BAD)
-    assert missing["Data"] == Shown("PART MISSING", BAD)
+    assert missing["Data"] == Shown("INCOMPLETE", BAD)
     assert (missing["Exporters up"].text, missing["Exporters up"].colour) == ("50%", BAD)
-    assert running["Days until the limit"] == Shown("REACHED", BAD)
+    assert running["Days until the size limit"] == Shown("REACHED", BAD)
     assert strange["Pinned"].colour == BAD
     assert strange["Data"] == Shown("CURRENT", GOOD)
     without = [title for title in JUDGED if title not in SHOWN_WITHOUT_DATA]

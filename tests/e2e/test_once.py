@@ -25,9 +25,9 @@ from tests.support.processes import (
     simulator,
     wait_for,
 )
+from tests.support.servers import Call, answer, silence
 from tests.support.service import API_KEY, SECRET_KEY, row
-from tests.support.strange_server import Call, answer, silence
-from tests.support.terminal import seen_on_a_terminal
+from tests.support.streams import seen_on_a_terminal
 from tests.support.tools import require_tool
 
 ONCE = (sys.executable, "-m", "pin_exporter", "once")
@@ -66,16 +66,9 @@ def series(text: str) -> dict[str, float]:
 
 def config(path: Path, simulated: RunningSimulator) -> Path:
     """Write a file with the simulator's accounts and one whose key is refused."""
-    entries = [
-        {
-            "name": name,
-            "api_key": keys["PIN_EXPORTER_API_KEY"],
-            "secret_key": keys["PIN_EXPORTER_SECRET_KEY"],
-        }
-        for name, keys in simulated.keys.items()
-    ]
-    entries.append({"name": "refused", "api_key": API_KEY, "secret_key": SECRET_KEY})
-    path.write_text(json.dumps({"base_url": simulated.base_url, "accounts": entries}))
+    accounts = [simulated.account(name) for name in simulated.keys]
+    accounts.append({"name": "refused", "api_key": API_KEY, "secret_key": SECRET_KEY})
+    path.write_text(simulated.config(accounts=accounts))
     return path
 
 

@@ -10,8 +10,8 @@ import pytest
 from dev.grafana.colours import GOOD, NO_DATA
 from dev.grafana.dashboard import dashboard_json
 from dev.grafana.project import DOCUMENTS, ROOT
+from dev.grafana.promql import ACCOUNT, EXPORTER, known_series
 from dev.grafana.rules import rules_yaml
-from dev.grafana.series import ACCOUNT, EXPORTER, known_series
 from pin_exporter.metrics import PREFIX
 from pin_exporter.metrics.account import ACCOUNT_FAMILIES
 from pin_exporter.toolkit.exposition.family import Type
@@ -119,7 +119,7 @@ def test_rows_go_from_general_to_specific_and_the_last_two_are_folded() -> None:
     assert [(row["title"], row["collapsed"]) for row in rows] == [
         ("Can I trust these numbers?", False),
         ("Is my data safely pinned?", False),
-        ("How fast do I grow, and what will it cost?", False),
+        ("How fast does my data grow, and what does it cost?", False),
         ("AIOZ Pin API", True),
         ("Exporter process", True),
     ]
@@ -168,15 +168,15 @@ COMPUTED = {
     "Exporters up": "percentunit",
     "Failed polls": "percentunit",
     "Pinned": "percentunit",
-    "Days until the limit": "none",
-    "Cost a month": "none",
-    "Age of the pins in progress": "short",
-    "Sizes of the pins": "short",
-    "Requests a minute": "reqpm",
-    "Waiting and retries": "percentunit",
+    "Days until the size limit": "none",
+    "Cost per month": "none",
+    "Age of pins in progress": "short",
+    "Pin sizes": "short",
+    "Requests per minute": "reqpm",
+    "Throttling and retries": "percentunit",
     "CPU": "percentunit",
-    "Refused a minute": "cpm",
-    "Files a day": "locale",
+    "Rejected per minute": "cpm",
+    "Files per day": "locale",
     "Accounts": "none",
     "Accounts by status": "none",
     "Exporters": "none",
@@ -188,16 +188,16 @@ def test_a_panel_has_the_unit_of_its_metric(panel: dict[str, Any]) -> None:
     first = selectors(plain(panel["targets"][0]["expr"]))[0].name
     units = {"s"} if re.search("_seconds(_bucket)?$", first) else {"locale", "none", "short"}
     if re.search("_bytes(_total)?$", first):
-        units = {"Bps" if first.endswith("_total") else "bytes"}
+        units = {"binBps" if first.endswith("_total") else "bytes"}
     unit = panel["fieldConfig"]["defaults"]["unit"]
     assert unit in ({COMPUTED[panel["title"]]} if panel["title"] in COMPUTED else units)
 
 
 COLUMNS = {
-    "Accounts": {"Size": "bytes", "Newest pin": "dateTimeFromNow", "/, age$/": "s"},
+    "Accounts": {"Size": "bytes", "Newest pin": "dateTimeFromNow", "/ age$/": "s"},
     "Accounts by status": {"Size": "bytes"},
-    "Exporters": {"/^(Running since|Configured at)$/": "dateTimeAsIso"},
-    "Waiting and retries": {"/ retries a minute$/": "cpm"},
+    "Exporters": {"/^(Started|Config loaded)$/": "dateTimeAsIso"},
+    "Throttling and retries": {"/ retries per minute$/": "cpm"},
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dev.grafana.series import known_series
+from dev.grafana.promql import known_series
 from tests.grafana.support.promql import selectors
 from tests.grafana.test_dashboard import PANELS, plain
 from tests.support.tools import run_promtool
@@ -135,9 +135,9 @@ ANSWERS: list[tuple[str, dict[str, str], float | None]] = [
     ("Data", {f"aiozpin_last_success_timestamp_seconds{A}{TOTALS}}}": "0x1500"}, 1),
     ("Data", {'aiozpin_up{account="b"}': "1x1490 stale"}, 2),
     ("Data", {'aiozpin_up{account="b"}': "1x10 stale"}, 0),
-    ("Oldest data", {}, 0),
-    ("Oldest data", {f"aiozpin_last_success_timestamp_seconds{A}{TOTALS}}}": "0+60x1490 89400x10"}, 600),
-    ("Oldest data", {f"aiozpin_last_success_timestamp_seconds{A}{TOTALS}}}": "0x1500"}, 0),
+    ("Data age", {}, 0),
+    ("Data age", {f"aiozpin_last_success_timestamp_seconds{A}{TOTALS}}}": "0+60x1490 89400x10"}, 600),
+    ("Data age", {f"aiozpin_last_success_timestamp_seconds{A}{TOTALS}}}": "0x1500"}, 0),
     ("Exporters up", {}, 1),
     ("Exporters up", {"up": "1x1490 0x10"}, None),
     ("Exporters up", {'up{instance="three"}': "0x1500"}, 1),
@@ -162,9 +162,9 @@ ANSWERS: list[tuple[str, dict[str, str], float | None]] = [
         {f'aiozpin_poll_failures_total{A},collector="inventory",reason="inconsistent"}}': "0+1x1500"},
         0,
     ),
-    ("Reported − counted", {f"aiozpin_inventory_unaccounted_files{A}}}": "-3x1500"}, 3),
-    ("Reported − counted", {'aiozpin_inventory_unaccounted_files{account="b"}': "2x1500"}, 2),
-    ("Unread rows", {f"aiozpin_inventory_malformed_pins{A}}}": "4x1500"}, 4),
+    ("Count mismatch", {f"aiozpin_inventory_unaccounted_files{A}}}": "-3x1500"}, 3),
+    ("Count mismatch", {'aiozpin_inventory_unaccounted_files{account="b"}': "2x1500"}, 2),
+    ("Malformed pins", {f"aiozpin_inventory_malformed_pins{A}}}": "4x1500"}, 4),
     ("Failed", {}, 0),
     ("Failed", {f'aiozpin_pins{A},status="failed",phase="failed"}}': "7x1500"}, 7),
     ("Failed", {f'aiozpin_pins{A},status="FAILED",phase="failed"}}': "2x1500"}, 2),
@@ -172,10 +172,10 @@ ANSWERS: list[tuple[str, dict[str, str], float | None]] = [
     ("Removed", {f'aiozpin_pins{A},status="gcDone",phase="removed"}}': "6x1500"}, 6),
     ("Removed", {f'aiozpin_pins{A},status="pinned",phase="removed"}}': "6x1500"}, 6),
     ("In progress", {}, 10),
-    ("Longest in progress", {}, 0),
-    ("Longest in progress", {f"aiozpin_oldest_unfinished_pin_timestamp_seconds{A}}}": "60x1500"}, 89_940),
+    ("Oldest pin in progress", {}, 0),
+    ("Oldest pin in progress", {f"aiozpin_oldest_unfinished_pin_timestamp_seconds{A}}}": "60x1500"}, 89_940),
     (
-        "Longest in progress",
+        "Oldest pin in progress",
         {'aiozpin_oldest_unfinished_pin_timestamp_seconds{account="b"}': "89940x1500"},
         60,
     ),
@@ -191,19 +191,19 @@ ANSWERS: list[tuple[str, dict[str, str], float | None]] = [
     ("Files", {}, 115),
     ("Files", {'aiozpin_files{account="b"}': "5x1500"}, 120),
     ("Size", {}, 2.5e9),
-    ("Growth a day", {}, 1.44e9),
-    ("Growth a day", {'aiozpin_size_bytes{account="b"}': "9e9-2e6x1500"}, -1.44e9),
-    ("Files a day", {}, 14.4),
-    ("Days until the limit", {}, -1),
-    ("Days until the limit", {f"aiozpin_size_limit_bytes{A}}}": "16.9e9x1500"}, 10),
-    ("Days until the limit", {f"aiozpin_size_limit_bytes{A}}}": "2e9x1500"}, 0),
+    ("Growth per day", {}, 1.44e9),
+    ("Growth per day", {'aiozpin_size_bytes{account="b"}': "9e9-2e6x1500"}, -1.44e9),
+    ("Files per day", {}, 14.4),
+    ("Days until the size limit", {}, -1),
+    ("Days until the size limit", {f"aiozpin_size_limit_bytes{A}}}": "16.9e9x1500"}, 10),
+    ("Days until the size limit", {f"aiozpin_size_limit_bytes{A}}}": "2e9x1500"}, 0),
     (
-        "Days until the limit",
+        "Days until the size limit",
         {f"aiozpin_size_limit_bytes{A}}}": "9e9x1500", f"aiozpin_size_bytes{A}}}": "1e9x1500"},
         3650,
     ),
-    ("Held twice", {}, 1e6),
-    ("Cost a month", {}, 0.05),
+    ("Duplicates", {}, 1e6),
+    ("Cost per month", {}, 0.05),
 ]
 
 
@@ -241,7 +241,7 @@ def test_of_replicas_that_disagree_the_longest_in_progress_counts(tmp_path: Path
     scene = Scene()
     for instance, oldest in (("one", "600x60"), ("two", "60x60")):
         scene.add("aiozpin_oldest_unfinished_pin_timestamp_seconds", oldest, account="a", instance=instance)
-    scene.expect(query_of("Longest in progress"), "50m", {"{}": 2_940})
+    scene.expect(query_of("Oldest pin in progress"), "50m", {"{}": 2_940})
     scene.check(tmp_path)
 
 
@@ -254,7 +254,7 @@ def test_accounts_of_the_same_name_in_two_places_are_two_accounts(tmp_path: Path
     scene.check(tmp_path)
 
 
-@pytest.mark.parametrize("title", ["Sizes of the pins", "Age of the pins in progress"])
+@pytest.mark.parametrize("title", ["Pin sizes", "Age of pins in progress"])
 def test_a_bar_is_one_bar_however_its_edge_is_written(title: str, tmp_path: Path) -> None:
     (panel,) = (panel for panel in PANELS if panel["title"] == title)
     (bucket,) = selectors(query_of(title))

@@ -38,7 +38,7 @@ def test_the_time_since_the_scrape_is_not_the_age_of_the_data(minute: int, tmp_p
                         "exp_samples": [{"labels": "{}", "value": 0}],
                     },
                     {
-                        "expr": query_of("Oldest data"),
+                        "expr": query_of("Data age"),
                         "eval_time": f"{minute}m",
                         "exp_samples": [{"labels": "{}", "value": 10}],
                     },

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from dev.grafana.project import ROOT
+from dev.grafana.promql import EXPORTER, known_series
 from dev.grafana.recordings import RECORDINGS
 from dev.grafana.rules import ALERTS, rules_yaml
-from dev.grafana.series import EXPORTER, known_series
 from dev.grafana.thresholds import RECORD, THRESHOLDS
 from pin_exporter.api.errors import REASONS
 from pin_exporter.api.model import VOCABULARIES, Collector, Phase

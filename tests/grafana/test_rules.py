@@ -143,8 +143,8 @@ def test_unreadable_files_of_an_exporter_that_is_gone_are_forgotten(tmp_path: Pa
 
 def test_both_configurations_may_be_refused_at_once(tmp_path: Path) -> None:
     group = Group("both", [Exporter({RELOADED: steady(0), WEB_RELOADED: steady(0)})])
-    told = 'count by (refused) (ALERTS{alertname="AIOZPinConfigReloadFailed",alertstate="firing"})'
-    group.expect(5, told, {'{refused="configuration"}': 1, '{refused="web configuration"}': 1})
+    told = 'count by (config) (ALERTS{alertname="AIOZPinConfigReloadFailed",alertstate="firing"})'
+    group.expect(5, told, {'{config="config file"}': 1, '{config="web config"}': 1})
 
     run_rules(tmp_path, [group])
 

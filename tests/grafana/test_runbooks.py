@@ -11,9 +11,9 @@ import yaml
 
 from dev.grafana.alert import Alert, Severity
 from dev.grafana.project import DOCUMENTS, REPOSITORY, ROOT
+from dev.grafana.promql import ACCOUNT, EXPORTER, known_series
 from dev.grafana.recordings import RECORDINGS
 from dev.grafana.rules import ALERTS, rules_yaml
-from dev.grafana.series import ACCOUNT, EXPORTER, known_series
 from dev.grafana.thresholds import RECORD, THRESHOLDS
 from pin_exporter.metrics import PREFIX
 from tests.grafana.support.promql import Selector, nodes, selectors

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dev.image.store import Store
 from tests.image.containers import Container, run_container
+from tests.image.store import Store
 from tests.support.tools import do_without, require_tool
 
 ROOT = Path(__file__).parents[2]

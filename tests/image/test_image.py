@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from dev.image.store import Store
 from pin_exporter import __version__
 from tests.image.conftest import CREATED, REVISION, ROOT, SECRET, Build, Start
 from tests.image.containers import HERE, Container
+from tests.image.store import Store
 from tests.support.processes import RunningSimulator, free_port, simulator, wait_for
 
 pytestmark = pytest.mark.image

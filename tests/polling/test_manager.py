@@ -16,7 +16,7 @@ from pin_exporter.config.accounts import Account
 from pin_exporter.polling.manager import PollerManager
 from pin_exporter.polling.snapshot import AccountSnapshot
 from tests.support.clocks import FakeClock
-from tests.support.samples import credential_source
+from tests.support.samples import account_at, credential_source, varied
 from tests.support.service import Service, served_by
 
 START = 1_000.0
@@ -48,19 +48,8 @@ class _Clients(HttpClients):
 
 
 def account(name: str, key: str | Path = "key", **more: object) -> Account:
-    given: dict[str, object] = {
-        "credentials": credential_source(key, account=name),
-        "base_url": "https://api.test/api",
-        "poll_interval": 60.0,
-        "requests_per_minute": 120,
-        "request_timeout": 5.0,
-        "page_size": 100,
-        "pages_in_flight": 1,
-        "stale_after": None,
-        "size_limit": None,
-        **more,
-    }
-    return Account(name=name, **given)  # type: ignore[arg-type]
+    more = {"name": name, "credentials": credential_source(key, account=name), "pages_in_flight": 1, **more}
+    return varied(account_at("https://api.test/api"), **more)
 
 
 class Running:

@@ -1,8 +1,12 @@
 """Configuration files for Hypothesis: values that are good for their setting, nearly so, or anything."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from pin_exporter.config.settings import AccountEntry, Settings
 
 _DIGITS: Final = st.text("0123456789", min_size=1, max_size=6)
 _UNITS: Final = st.sampled_from(["ms", "s", "m", "h", "d", "w"])
@@ -69,46 +73,58 @@ def _cases(*words: str) -> st.SearchStrategy[object]:
     return st.sampled_from([each for word in words for each in (word, word.upper(), word.title())])
 
 
-_SHARED: Final[dict[str, st.SearchStrategy[Any]]] = {
+_SPECIAL: Final[dict[str, st.SearchStrategy[Any]]] = {
+    "name": _WORDS,
+    "account": _WORDS,
     "api_key": _KEYS,
     "secret_key": _KEYS,
     "base_url": _URLS,
-    "poll_interval": _DURATIONS,
-    "requests_per_minute": _whole(2, 60_000),
-    "request_timeout": _DURATIONS,
-    "connect_timeout": _DURATIONS,
-    "read_timeout": _DURATIONS,
     "proxy_url": _PROXIES,
-    "page_size": _whole(10, 10_000),
-    "pages_in_flight": _whole(1, 16),
-    "stale_after": st.integers(86_401, 30 * 86_400) | st.sampled_from(["2d", "1w"]),
+    "stale_after": st.integers(86_401, 30 * 86_400)
+    | st.sampled_from(["2d", "1w"]),  # longer than any interval
     "size_limit": _SIZES,
-    **dict.fromkeys(("api_key_file", "secret_key_file"), st.none()),
-    **dict.fromkeys(("ca_file", "client_cert_file", "client_key_file"), st.none()),
-}
-ACCOUNT_SETTINGS: Final = {"name": _WORDS, **_SHARED}
-SETTINGS: Final = {
-    "account": _WORDS,
-    **_SHARED,
     "accounts": st.just([]),
     "shard": st.none(),
     "total_shards": _whole(1, 1),
-    "web_config_file": st.none(),
     "web_listen_address": _LISTS_OF_ADDRESSES | _LISTS_OF_ADDRESSES.map(", ".join),
-    "web_enable_lifecycle": st.booleans()
-    | _cases("yes", "no", "on", "off", "true", "false", "1", "0", "y", "f"),
     "web_telemetry_path": st.sampled_from(["/", "/metrics", "/a/b.c~d_e-f", "//"]),
-    "log_level": _cases("debug", "info", "warning", "error"),
-    "log_format": _cases("logfmt", "json"),
 }
+
+
+def _good_values(model: type[BaseModel]) -> dict[str, st.SearchStrategy[Any]]:
+    """Return a strategy for each setting, by its type if there is nothing special about it."""
+    properties = model.model_json_schema()["properties"]
+    return {
+        name: _SPECIAL[name] if name in _SPECIAL else _by_type(properties[name])
+        for name in properties
+        if name != "config_file"
+    }
+
+
+def _by_type(given: Mapping[str, Any]) -> st.SearchStrategy[Any]:
+    given = given["anyOf"][0] if "anyOf" in given else given
+    if given.get("format") == "path":
+        return st.none()
+    if "enum" in given:
+        return _cases(*given["enum"])
+    if given["type"] == "integer":
+        return _whole(given["minimum"], given["maximum"])
+    if given["type"] == "boolean":
+        return st.booleans() | _cases("yes", "no", "on", "off", "true", "false", "1", "0", "y", "f")
+    assert given["type"] == "number", f"no strategy for {given}: add one to _SPECIAL"
+    return _DURATIONS
+
+
+_SETTINGS: Final = _good_values(Settings)
+_ENTRY: Final = _good_values(AccountEntry)
 _SURE_KEYS: Final = {"api_key": "k", "secret_key": "s"}
 
 
 @st.composite
 def config_files(draw: st.DrawFn, *, good: bool = False) -> dict[str, Any]:
     """Return the values of a file, of which some are wrong unless it has to be `good`."""
-    file = draw(_some_of(SETTINGS, good=good))
-    entries = draw(st.lists(_some_of(ACCOUNT_SETTINGS, good=good), max_size=3))
+    file = draw(_some_of(_SETTINGS, good=good))
+    entries = draw(st.lists(_some_of(_ENTRY, good=good), max_size=3))
     if good or draw(st.integers(0, 3)):
         file |= _SURE_KEYS
         entries = [{**entry, "name": f"a{index}", **_SURE_KEYS} for index, entry in enumerate(entries)]

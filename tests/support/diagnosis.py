@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -32,7 +32,7 @@ from pin_exporter.simulator import (
 )
 from pin_exporter.simulator.options import options_of
 from tests.simulator.harness import Clock
-from tests.support.samples import account_at
+from tests.support.samples import account_at, varied
 from tests.support.service import Answering, credentials, page, pool_over, row
 
 Rows = list[dict[str, object]]
@@ -43,7 +43,7 @@ RECORDS: dict[str, type] = {
     "churn": Churn,
     "faults": Faults,
 }
-ACCOUNT = replace(account_at("https://api.test/api"), request_timeout=30.0)
+ACCOUNT = varied(account_at("https://api.test/api"), request_timeout=30.0)
 OK, SKIPPED, WARNING, PROBLEM = Severity
 
 
@@ -103,7 +103,7 @@ def diagnosed(
 ) -> Diagnosed:
     """Diagnose what a function answers."""
     clock = DoctorClock()
-    account = replace(account, **settings)
+    account = varied(account, **settings)
     pool = pool_over(service)
     return Diagnosed(asyncio.run(_collect(pool, account, clock, credentials(), path=path)), clock)
 
@@ -136,7 +136,7 @@ def diagnosed_simulator(
         with open_socket("127.0.0.1:0") as sock:
             stop = asyncio.Event()
             serving = asyncio.create_task(serve(simulator, sock, stop))
-            there = replace(account, base_url=base_url(sock))
+            there = varied(account, base_url=base_url(sock))
             async with http_client() as client:
                 evidence = await _collect(Pool(lambda: client), there, clock, keys, timeout_seconds)
             stop.set()

@@ -105,16 +105,16 @@ def credential_source(
 
 
 def account_at(base_url: str) -> Account:
-    """Return an account with everything set, to be varied by `replace`."""
+    """Return an account, to be changed by `varied`."""
     return Account(
         name="a",
         credentials=credential_source("key", "secret"),
         base_url=base_url,
-        poll_interval=60.0,
-        requests_per_minute=120,
         request_timeout=5.0,
         page_size=100,
-        pages_in_flight=4,
-        stale_after=None,
-        size_limit=None,
     )
+
+
+def varied(account: Account, **changes: object) -> Account:
+    """Return the account with some values changed."""
+    return account.model_copy(update=changes)

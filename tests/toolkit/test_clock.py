@@ -8,8 +8,8 @@ import pytest
 from pin_exporter.toolkit.clock import SystemClock
 
 
-class _Leaping(selectors.DefaultSelector):
-    """Instead of waiting, moves its loop's time on."""
+class LeapingSelector(selectors.DefaultSelector):
+    """Advances its event loop's time instead of waiting."""
 
     now = 0.0
 
@@ -18,11 +18,11 @@ class _Leaping(selectors.DefaultSelector):
         return super().select(0)
 
 
-class _Machine(asyncio.SelectorEventLoop):
-    """A machine that can be suspended: the loop's timers stand still meanwhile, the boot clock does not."""
+class Machine(asyncio.SelectorEventLoop):
+    """A machine that can be suspended: the event loop's timers stop then, the boot clock does not."""
 
     def __init__(self) -> None:
-        self.selector = _Leaping()
+        self.selector = LeapingSelector()
         self.suspended_seconds = 0.0
         super().__init__(self.selector)
 
@@ -30,47 +30,47 @@ class _Machine(asyncio.SelectorEventLoop):
         return self.selector.now
 
 
-class _MachineClock(SystemClock):
-    def __init__(self, machine: _Machine) -> None:
+class MachineClock(SystemClock):
+    def __init__(self, machine: Machine) -> None:
         self._machine = machine
 
     def elapsed(self) -> float:
         return self._machine.time() + self._machine.suspended_seconds
 
 
-def run_on(machine: _Machine, work: Coroutine[None, None, None]) -> float:
-    """Return the loop's time when the work was done."""
+def run_on(machine: Machine, work: Coroutine[None, None, None]) -> float:
+    """Return the event loop's time at the end of the work."""
     with asyncio.Runner(loop_factory=lambda: machine) as runner:
         runner.run(work)
         return machine.time()
 
 
 @pytest.mark.parametrize("seconds", [0.5, 9.0, 10.0, 25.0, 3_600.0])
-def test_a_sleep_lasts_as_long_as_was_asked_for(seconds: float) -> None:
-    machine = _Machine()
-    assert run_on(machine, _MachineClock(machine).sleep(seconds)) == pytest.approx(seconds, abs=0.01)
+def test_a_sleep_lasts_as_long_as_requested(seconds: float) -> None:
+    machine = Machine()
+    assert run_on(machine, MachineClock(machine).sleep(seconds)) == pytest.approx(seconds, abs=0.01)
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, -1e9])
-def test_a_sleep_of_nothing_ends_at_once(seconds: float) -> None:
-    machine = _Machine()
-    assert run_on(machine, _MachineClock(machine).sleep(seconds)) == 0.0
+def test_a_sleep_of_zero_or_less_ends_at_once(seconds: float) -> None:
+    machine = Machine()
+    assert run_on(machine, MachineClock(machine).sleep(seconds)) == 0.0
 
 
-def test_a_machine_that_was_suspended_past_the_due_time_wakes_up_within_seconds() -> None:
-    machine = _Machine()
+def test_a_sleep_ends_within_seconds_after_a_longer_suspension() -> None:
+    machine = Machine()
 
     def suspend() -> None:
         machine.suspended_seconds += 7_200.0
 
     async def work() -> None:
         asyncio.get_running_loop().call_later(3.0, suspend)
-        await _MachineClock(machine).sleep(3_600.0)
+        await MachineClock(machine).sleep(3_600.0)
 
     assert run_on(machine, work()) == pytest.approx(10.0, abs=0.01)
 
 
-def test_the_system_clock_shows_unix_time_and_an_elapsed_time_that_grows() -> None:
+def test_wall_is_unix_time_and_elapsed_grows() -> None:
     clock = SystemClock()
     assert clock.wall() == pytest.approx(time.time(), abs=5)
     first = clock.elapsed()
@@ -78,5 +78,5 @@ def test_the_system_clock_shows_unix_time_and_an_elapsed_time_that_grows() -> No
 
 
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="the kernel has no boot clock")
-def test_elapsed_counts_the_time_the_machine_was_suspended() -> None:
+def test_elapsed_includes_suspensions() -> None:
     assert SystemClock().elapsed() == pytest.approx(time.clock_gettime(time.CLOCK_BOOTTIME), abs=5)

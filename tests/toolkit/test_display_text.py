@@ -24,7 +24,7 @@ DIRECTING = {"\u061c", "\u200e", "\u200f", *"\u202a\u202b\u202c\u202d\u202e", *"
         "",
     ],
 )
-def test_ordinary_text_of_any_script_stays_as_it_is(text: str) -> None:
+def test_ordinary_text_of_any_script_stays(text: str) -> None:
     assert all(not piece.is_escape for piece in pieces(text))
     assert escaped(text) == text
 
@@ -54,16 +54,16 @@ def test_ordinary_text_of_any_script_stays_as_it_is(text: str) -> None:
         *((char, f"\\u{ord(char):04x}") for char in sorted(DIRECTING)),
     ],
 )
-def test_what_cannot_be_seen_is_shown_as_an_escape(char: str, escape: str) -> None:
+def test_invisible_characters_become_escapes(char: str, escape: str) -> None:
     assert list(pieces(f"a{char}b")) == [Piece("a", False), Piece(escape, True), Piece("b", False)]
 
 
-def test_spaces_with_nothing_beside_them_are_shown_as_escapes() -> None:
+def test_a_text_of_spaces_becomes_escapes() -> None:
     assert list(pieces("  ")) == [Piece("\\u0020\\u0020", True)]
 
 
 @given(st.text(st.characters(exclude_categories=())))
-def test_nothing_shown_can_hide_or_turn_what_stands_beside_it(text: str) -> None:
+def test_no_piece_hides_or_reorders_the_text_around_it(text: str) -> None:
     for piece in pieces(text):
         if piece.is_escape:
             assert piece.text.isascii()
@@ -76,20 +76,20 @@ def test_nothing_shown_can_hide_or_turn_what_stands_beside_it(text: str) -> None
 
 
 @given(st.text(st.characters(exclude_categories=())))
-def test_pieces_tell_the_whole_text(text: str) -> None:
-    told = ""
+def test_pieces_contain_the_whole_text(text: str) -> None:
+    joined = ""
     for piece in pieces(text):
-        told += piece.text.encode().decode("unicode_escape") if piece.is_escape else piece.text
-    assert told.encode("utf-16", "surrogatepass") == text.encode("utf-16", "surrogatepass")
+        joined += piece.text.encode().decode("unicode_escape") if piece.is_escape else piece.text
+    assert joined.encode("utf-16", "surrogatepass") == text.encode("utf-16", "surrogatepass")
 
 
-def test_marks_that_are_heaped_on_a_letter_do_not_reach_the_lines_around() -> None:
-    heaped = "Z" + "\u0301" * 30
-    shown = "".join(piece.text for piece in pieces(heaped) if not piece.is_escape)
+def test_at_most_four_marks_stay_on_a_letter() -> None:
+    marked = "Z" + "\u0301" * 30
+    shown = "".join(piece.text for piece in pieces(marked) if not piece.is_escape)
     assert sum(unicodedata.category(char) == "Mn" for char in shown) == 4
 
 
-def test_what_joins_pictures_joins_nothing_else() -> None:
+def test_a_joiner_stays_between_pictures_only() -> None:
     assert escaped("👩\u200d👧") == "👩\u200d👧"
     assert escaped("👩\u200dx") == "👩\\u200dx"
     assert escaped("pay\u200dpal") == "pay\\u200dpal"

@@ -5,8 +5,8 @@ from pin_exporter.toolkit.gc_tuning import keep_collections_short
 from tests.support.clocks import FakeClock
 
 
-class Knot:
-    """Refers to itself, and tells when it is gone."""
+class Cycle:
+    """Refers to itself, and counts how many of its kind were freed."""
 
     freed = 0
 
@@ -14,47 +14,47 @@ class Knot:
         self.itself = self
 
     def __del__(self) -> None:
-        Knot.freed += 1
+        Cycle.freed += 1
 
 
-def test_what_has_lived_for_a_while_is_not_looked_at_again() -> None:
-    held = [[number] for number in range(1_000)]
+def test_collections_skip_long_lived_objects() -> None:
+    objects = [[number] for number in range(1_000)]
     clock = FakeClock()
 
     async def live() -> bool:
-        keeping = asyncio.create_task(keep_collections_short(clock.sleep))
+        task = asyncio.create_task(keep_collections_short(clock.sleep))
         await clock.sleep(1)
-        held.extend([number] for number in range(1_000))
+        objects.extend([number] for number in range(1_000))
         await clock.sleep(40)
-        looked_at = {id(each) for each in gc.get_objects()}
-        keeping.cancel()
-        return any(id(each) in looked_at for each in held)
+        tracked = {id(each) for each in gc.get_objects()}
+        task.cancel()
+        return any(id(each) in tracked for each in objects)
 
     assert asyncio.run(live()) is False
-    assert gc.get_freeze_count() == 0, "it leaves the collector as it was"
+    assert gc.get_freeze_count() == 0, "the collector is left as it was"
 
 
-def test_garbage_that_refers_to_itself_is_freed_once_there_is_much_of_it() -> None:
+def test_cycles_are_freed_once_there_are_many() -> None:
     clock = FakeClock()
-    Knot.freed = 0
+    Cycle.freed = 0
 
-    async def let_go() -> tuple[int, int]:
-        keeping = asyncio.create_task(keep_collections_short(clock.sleep))
+    async def drop() -> tuple[int, int]:
+        task = asyncio.create_task(keep_collections_short(clock.sleep))
         await clock.sleep(1)
-        few = [Knot() for _ in range(10)]
+        few = [Cycle() for _ in range(10)]
         await clock.sleep(40)
         few.clear()
         await clock.sleep(600)
-        freed_of_few = Knot.freed
-        many = [Knot() for _ in range(gc.get_freeze_count() * 2 // 3)]
+        freed_of_few = Cycle.freed
+        many = [Cycle() for _ in range(gc.get_freeze_count() * 2 // 3)]
         expected = 10 + len(many)
-        await clock.sleep(4)  # not collected before they were put aside
+        await clock.sleep(4)  # or they would be collected before they are frozen
         many.clear()
         await clock.sleep(40)
-        keeping.cancel()
+        task.cancel()
         return freed_of_few, expected
 
-    freed_of_few, expected = asyncio.run(let_go())
+    freed_of_few, expected = asyncio.run(drop())
 
-    assert freed_of_few == 0, "there is no need yet to look at everything"
-    assert Knot.freed == expected
+    assert freed_of_few == 0, "no full collection yet"
+    assert Cycle.freed == expected

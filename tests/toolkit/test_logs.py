@@ -27,7 +27,7 @@ from pin_exporter.toolkit.logs import (
     configure_logging,
 )
 from tests.support.processes import PATIENCE_SECONDS, wait_for
-from tests.support.stalled import Pipe, full_pipe
+from tests.support.streams import Pipe, full_pipe
 
 STYLES: tuple[Style, ...] = ("logfmt", "json")
 HOSTILE = 'a "b"=c\\d\n\r\t\x00\x1b[31m\x85\u2028\u2029\ud800 level=error'
@@ -48,7 +48,7 @@ def line(style: Style, message: str, level: int = logging.INFO, **extra: object)
 
 @contextmanager
 def logging_configured(level: str, style: Style = "logfmt") -> Iterator[io.StringIO]:
-    """Configure logging for a while, and put everything back as it was; by then, what is yielded holds it."""
+    """Configure logging for a block, at the end of which the yielded text holds what was written."""
     root, ours = logging.getLogger(), logging.getLogger(LOGGER)
     handlers, root_level, our_level = root.handlers[:], root.level, ours.level
     root.handlers[:] = []  # or they would be closed
@@ -67,7 +67,7 @@ def logging_configured(level: str, style: Style = "logfmt") -> Iterator[io.Strin
             ours.setLevel(our_level)
 
 
-def test_logfmt_has_time_level_and_message_first_and_quotes_what_needs_it() -> None:
+def test_logfmt_has_time_level_and_message_first_and_quotes_if_needed() -> None:
     assert line(
         "logfmt",
         "poll failed",
@@ -98,7 +98,7 @@ def test_json_has_the_same_keys_in_the_same_order() -> None:
 @pytest.mark.parametrize("style", STYLES)
 @given(message=st.text(), value=st.text())
 @example(message=HOSTILE, value=HOSTILE)
-def test_one_event_is_one_line_whatever_it_says(style: Style, message: str, value: str) -> None:
+def test_an_event_is_one_printable_line(style: Style, message: str, value: str) -> None:
     text = line(style, message, value=value)
 
     assert len(text.splitlines()) == 1
@@ -108,13 +108,13 @@ def test_one_event_is_one_line_whatever_it_says(style: Style, message: str, valu
 
 @given(value=st.text())
 @example(value=HOSTILE)
-def test_json_gives_back_what_was_logged(value: str) -> None:
+def test_json_can_be_read_back(value: str) -> None:
     assert json.loads(line("json", "x", value=value))["value"] == value
 
 
 @given(value=st.text())
 @example(value=HOSTILE)
-def test_logfmt_cannot_be_made_to_show_a_key_that_was_not_logged(value: str) -> None:
+def test_no_value_can_forge_a_field_of_logfmt(value: str) -> None:
     text = line("logfmt", "x", value=value)
 
     quoted = text.partition(" value=")[2]
@@ -135,11 +135,11 @@ def test_a_traceback_stays_on_the_line_of_its_event(style: Style) -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_values_that_json_does_not_know_are_written_as_text(style: Style) -> None:
+def test_values_that_json_does_not_support_are_written_as_text(style: Style) -> None:
     assert "ValueError" in line(style, "x", error=ValueError, value={1})
 
 
-def test_libraries_stay_quiet_at_debug() -> None:
+def test_libraries_log_warnings_only() -> None:
     with logging_configured("debug") as written:
         for library in ("httpx", "httpcore.http11", "uvicorn", "uvicorn.error", "asyncio", "some.other"):
             logging.getLogger(library).info("GET https://api.test/ key=x")
@@ -189,7 +189,7 @@ def test_every_line_of_a_json_log_is_an_object() -> None:
 
 
 def counted(level: int, event: str, logger: str = "some_exporter.polling") -> list[LogEvent]:
-    """Return what an event is counted as."""
+    """Return the events that a record is counted as."""
     counter = LogEventCounter(LOGGER, [FAILED])
     record = logging.LogRecord(logger, level, __file__, 1, "x", (), None)
     record.event = event
@@ -198,7 +198,7 @@ def counted(level: int, event: str, logger: str = "some_exporter.polling") -> li
     return [event for event, count in counter.counts.items() for _ in range(count)]
 
 
-def test_every_listed_event_is_counted_from_zero() -> None:
+def test_the_counts_of_listed_events_start_at_zero() -> None:
     others = [DROPPED, LogEvent("warning", OTHER), LogEvent("error", OTHER)]
     assert LogEventCounter(LOGGER, [FAILED]).counts == dict.fromkeys([FAILED, *others], 0)
 
@@ -215,13 +215,13 @@ def test_every_listed_event_is_counted_from_zero() -> None:
         (logging.CRITICAL, "x", LOGGER, LogEvent("error", OTHER)),
     ],
 )
-def test_an_event_is_counted_by_its_id_and_what_is_not_listed_as_other(
+def test_an_event_is_counted_by_its_id_or_as_other(
     level: int, event: str, logger: str, expected: LogEvent
 ) -> None:
     assert counted(level, event, logger) == [expected]
 
 
-def test_what_is_less_than_a_warning_is_not_counted() -> None:
+def test_less_than_a_warning_is_not_counted() -> None:
     assert counted(logging.INFO, FAILED.event) == []
 
 
@@ -249,7 +249,7 @@ def handler_to(
     return handler, logger
 
 
-def test_a_reader_that_stalls_blocks_nothing_and_learns_how_much_was_dropped(pipe: Pipe) -> None:
+def test_a_reader_that_stalls_blocks_nothing_and_learns_how_many_records_were_dropped(pipe: Pipe) -> None:
     counter = LogEventCounter(LOGGER, ())
     handler, logger = handler_to(pipe.writing, counter)
     logger.info("0")
@@ -269,14 +269,14 @@ def test_a_reader_that_stalls_blocks_nothing_and_learns_how_much_was_dropped(pip
     assert last.endswith("msg=later")
 
 
-def test_a_reader_that_stalls_is_not_waited_for_at_the_end(pipe: Pipe) -> None:
+def test_a_reader_that_stalls_does_not_delay_the_end(pipe: Pipe) -> None:
     handler, logger = handler_to(pipe.writing, flush_timeout_seconds=0.05)
     logger.info("never read")
     handler.close()
     pipe.empty()
 
 
-def test_a_reader_that_is_gone_loses_only_the_lines_of_that_time(pipe: Pipe) -> None:
+def test_only_lines_written_while_the_reader_is_gone_are_lost(pipe: Pipe) -> None:
     handler, logger = handler_to(pipe.writing)
     os.close(pipe.reading)
     logger.info("lost")
@@ -315,7 +315,7 @@ def test_the_garbage_collector_may_log_in_the_middle_of_a_record(pipe: Pipe) -> 
 @pytest.mark.parametrize(
     "ends", ["sys.exit(3)", "raise RuntimeError", "os.kill(os.getpid(), signal.SIGTERM)"]
 )
-def test_whatever_ends_the_process_no_line_is_lost_and_all_are_in_order(ends: str) -> None:
+def test_no_line_is_lost_however_the_process_ends(ends: str) -> None:
     program = f"""
 import logging, os, signal, sys
 from pin_exporter.toolkit.logs import configure_logging
@@ -328,5 +328,5 @@ for number in range(900):
     ended = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, timeout=PATIENCE_SECONDS, check=False, text=True
     )
-    # Where the interpreter writes a traceback, that may come in between.
+    # The interpreter may write a traceback in between.
     assert re.findall(r'msg="line (\d+)\."', ended.stderr) == [str(number) for number in range(900)]

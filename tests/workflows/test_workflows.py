@@ -1,4 +1,4 @@
-"""What linters of workflows do not look at: how they hang together with the rest of the project."""
+"""The workflows match the rest of the project, which linters do not check."""
 
 import re
 import tomllib
@@ -22,25 +22,25 @@ def jobs() -> list[Any]:
 
 
 @pytest.mark.parametrize("job", jobs())
-def test_every_job_that_runs_here_ends_in_time(job: dict[str, Any]) -> None:
+def test_every_job_has_a_timeout(job: dict[str, Any]) -> None:
     assert "uses" in job or job["timeout-minutes"] <= 60
 
 
-def test_an_action_is_pinned_to_the_same_commit_everywhere_with_its_version_beside_it() -> None:
+def test_every_action_is_pinned_to_one_commit_with_its_version_as_a_comment() -> None:
     pins = re.findall(r"uses: ([\w.-]+/[\w./-]+)@(.*)", TEXTS)
     assert pins
     assert all(re.fullmatch(r"[0-9a-f]{40} # v\d+\.\d+\.\d+", pin) for _, pin in pins), pins
     assert len({action for action, _ in pins}) == len(set(pins))
 
 
-def test_the_tests_run_on_every_python_that_the_package_claims() -> None:
+def test_ci_tests_every_supported_python() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    claimed = [found[1] for entry in project["classifiers"] if (found := re.search(r":: (3\.\d+)$", entry))]
+    supported = [found[1] for entry in project["classifiers"] if (found := re.search(r":: (3\.\d+)$", entry))]
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
-    assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == claimed
+    assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == supported
 
 
-def test_the_workflows_call_targets_that_exist() -> None:
+def test_workflows_call_existing_make_targets() -> None:
     targets = set(
         re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     )
@@ -50,7 +50,7 @@ def test_the_workflows_call_targets_that_exist() -> None:
     assert called <= targets
 
 
-def test_a_release_waits_for_the_whole_of_ci_before_anything_is_published() -> None:
+def test_a_release_publishes_nothing_before_ci_has_passed() -> None:
     workflow = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))["jobs"]
     writers = [name for name, job in workflow.items() if "write" in job["permissions"].values()]
     assert sorted(writers) == ["chart", "image", "page", "pypi"]
@@ -64,7 +64,7 @@ def test_a_release_waits_for_the_whole_of_ci_before_anything_is_published() -> N
         assert {"check", "ci"} <= waited_for, name
 
 
-def test_everything_that_pins_versions_gets_updates() -> None:
+def test_dependabot_updates_everything_that_is_pinned() -> None:
     updates = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text(encoding="utf-8"))["updates"]
     declared = {(entry["package-ecosystem"], entry["directory"]) for entry in updates}
     pinning = {"docker": "Dockerfile", "docker-compose": "compose.yaml", "pip": "requirements/*.txt"}

@@ -1,1 +1,1 @@
-"""Serve HTTP safely: TLS, passwords, limits, and a configuration that is read again."""
+"""Serve HTTP safely: TLS, basic auth, limits, and a web config file that is reloaded."""

@@ -1,57 +1,170 @@
-"""Ask for a name and a password before the application: HTTP basic authentication."""
+"""HTTP basic authentication against bcrypt hashes.
 
+Hashing takes time on purpose, so it runs on a thread of its own, one password at a time, and a correct
+password is hashed only once. A wrong password costs the same time whether the user exists or not, so that
+time does not reveal user names.
+"""
+
+import asyncio
 import base64
 import binascii
-from collections.abc import Callable
+import hashlib
+import secrets
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from starlette.responses import PlainTextResponse
+import bcrypt
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pin_exporter.toolkit.errors import TooManyChecksError
-from pin_exporter.toolkit.web.config import WebConfig
-from pin_exporter.toolkit.web.passwords import Passwords
+from pin_exporter.toolkit.errors import ExporterError
+from pin_exporter.toolkit.web.config import cost_of
+from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
+from pin_exporter.toolkit.web.limits import Refusal, Refusals
 
 OPEN_PATHS: Final = frozenset({"/-/healthy", "/-/ready"})
-"""What needs no password, for probes have none. Compared with the path as the router sees it."""
+"""Paths that need no password, because probes cannot send one. Compared with the path that is routed."""
+_MAX_PASSWORD_BYTES: Final = 72
+"""bcrypt ignores what follows."""
+_HASH_CHARACTERS: Final = 31
+"""What a bcrypt hash contains besides its cost and salt."""
+
+
+class TooManyChecksError(ExporterError):
+    """So many passwords are waiting to be checked that another one would wait too long."""
+
+
+class PasswordChecker:
+    """Checks passwords one at a time, and remembers the correct ones by a keyed hash.
+
+    `max_waiting` passwords may wait for their turn, `max_waiting_per_client` of one client address, and every
+    address has one of them checked in turn: a client that tries many passwords does not delay the others.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_waiting: int = 64,
+        max_waiting_per_client: int = 8,
+        max_remembered: int = 1_000,
+        checkpw: Callable[[bytes, bytes], bool] = bcrypt.checkpw,
+    ) -> None:
+        self._max_waiting = max_waiting
+        self._max_waiting_per_client = max_waiting_per_client
+        self._max_remembered = max_remembered
+        self._checkpw = checkpw
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="bcrypt")
+        self._waiting: Counter[str] = Counter()
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._key = secrets.token_bytes(32)
+        self._correct: set[bytes] = set()
+
+    async def is_correct(
+        self, users: Mapping[bytes, bytes], name: bytes, password: bytes, *, client: str
+    ) -> bool:
+        """Return whether the user has this password. Raises TooManyChecksError."""
+        hashed = users.get(name)
+        # bcrypt accepts any continuation of a password of 72 bytes, and of one that contains a NUL.
+        usable = len(password) <= _MAX_PASSWORD_BYTES and b"\0" not in password
+        digest = self._digest(name, password, hashed or b"")
+        if hashed and usable and digest in self._correct:
+            return True
+        highest_cost = max(map(cost_of, users.values()))
+        matches = await self._check_in_turn(client, hashed, password if usable else b"", highest_cost)
+        if not (matches and usable):
+            return False
+        if len(self._correct) >= self._max_remembered:  # after many changes of the file
+            self._correct.clear()
+        self._correct.add(digest)
+        return True
+
+    async def _check_in_turn(
+        self, client: str, hashed: bytes | None, password: bytes, highest_cost: int
+    ) -> bool:
+        if (
+            self._waiting.total() >= self._max_waiting
+            or self._waiting[client] >= self._max_waiting_per_client
+        ):
+            raise TooManyChecksError
+        self._waiting[client] += 1
+        turn = self._turns.setdefault(client, asyncio.Lock())
+        try:
+            async with turn:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._thread, self._check, hashed, password, highest_cost)
+        finally:
+            self._waiting[client] -= 1
+            if not self._waiting[client]:
+                del self._waiting[client], self._turns[client]
+
+    def _check(self, hashed: bytes | None, password: bytes, highest_cost: int) -> bool:
+        """Check a password. A wrong one takes as much work as the hash of the highest cost."""
+        if hashed is None:
+            self._waste_work(password, highest_cost)
+            return False
+        if self._checkpw(password, hashed):
+            return True
+        # Each step of cost doubles the work: c and c, c + 1, … add up to the highest.
+        for cost in range(cost_of(hashed), highest_cost):
+            self._waste_work(password, cost)
+        return False
+
+    def _waste_work(self, password: bytes, cost: int) -> None:
+        self._checkpw(password, bcrypt.gensalt(cost) + b"." * _HASH_CHARACTERS)
+
+    def _digest(self, *parts: bytes) -> bytes:
+        digest = hashlib.blake2b(key=self._key)
+        for part in parts:
+            digest.update(len(part).to_bytes(8, "big") + part)
+        return digest.digest()
 
 
 class BasicAuth:
-    """Lets a request through to `app` if the configuration names no users, or the user's password is right.
+    """Passes a request on if the web config names no users, or if it carries the password of one of them."""
 
-    `refused` is told why a request was not: `password` or `busy`.
-    """
-
-    def __init__(self, app: ASGIApp, config: Callable[[], WebConfig], refused: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        web_config: WebConfigWatcher,
+        refusals: Refusals,
+        *,
+        realm: str,
+        passwords: PasswordChecker | None = None,
+    ) -> None:
         self._app = app
-        self._config = config
-        self._refused = refused
-        self._passwords = Passwords()
+        self._web_config = web_config
+        self._refusals = refusals
+        self._challenge = {"WWW-Authenticate": f'Basic realm="{realm}", charset="UTF-8"'}
+        self._passwords = passwords or PasswordChecker()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        users = self._config().users
-        if scope["type"] != "http" or not users or scope["path"] in OPEN_PATHS:
-            await self._app(scope, receive, send)
-            return
-        given = _credentials(scope)
-        client = (scope.get("client") or ("",))[0]
+        response = None if scope["type"] != "http" else await self._refuse(scope)
+        await (response or self._app)(scope, receive, send)
+
+    async def _refuse(self, scope: Scope) -> Response | None:
+        """Return the response to a request that must not pass, None for one that may."""
+        users = self._web_config.config.users
+        if not users or scope["path"] in OPEN_PATHS:
+            return None
+        credentials = _credentials(scope)
+        client, _ = scope.get("client") or ("", 0)
         try:
-            if given and await self._passwords.are_right(users, *given, client):
-                await self._app(scope, receive, send)
-                return
+            if credentials and await self._passwords.is_correct(users, *credentials, client=client):
+                return None
         except TooManyChecksError:
-            self._refused("busy")
-            busy = PlainTextResponse("too many passwords to check\n", 503, {"Retry-After": "1"})
-            await busy(scope, receive, send)
-            return
-        self._refused("password")
-        asked = {"WWW-Authenticate": 'Basic realm="pin-exporter", charset="UTF-8"'}
-        await PlainTextResponse("a user's name and password are needed\n", 401, asked)(scope, receive, send)
+            self._refusals[Refusal.BUSY] += 1
+            message = "too many passwords to check: try again later\n"
+            return PlainTextResponse(message, 503, {"Retry-After": "1"})
+        self._refusals[Refusal.PASSWORD] += 1
+        message = "basic auth is required: send a user name and password\n"
+        return PlainTextResponse(message, 401, self._challenge)
 
 
 def _credentials(scope: Scope) -> tuple[bytes, bytes] | None:
-    """Return name and password, None unless there is exactly one well-formed header."""
+    """Return user name and password, None unless there is exactly one well-formed header."""
     values: list[bytes] = [value for name, value in scope["headers"] if name == b"authorization"]
     if len(values) != 1:
         return None

@@ -1,7 +1,7 @@
-"""Read the file of `--web.config.file`, in the format of Prometheus' exporter-toolkit.
+"""Read the web config file: TLS, basic auth and response headers of our own port.
 
-What that format has and this exporter does not is refused by name: a setting that is silently ignored would
-be a door left open.
+The format is that of Prometheus' exporter-toolkit. Its settings that are not supported are errors: a setting
+that is ignored could leave the port open.
 """
 
 import hashlib
@@ -14,30 +14,29 @@ from typing import Final
 
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.web.config_tls import read_tls_section
-from pin_exporter.toolkit.web.section import Section
 from pin_exporter.toolkit.web.tls import Tls
-from pin_exporter.toolkit.yaml_file import read_config_file
+from pin_exporter.toolkit.yaml_file import Section, read_config_file
 
 _BCRYPT: Final = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
-_CHEAPEST: Final = 4
-_DEAREST: Final = 16
-_HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
+_MIN_COST: Final = 4
+_MAX_COST: Final = 16
+HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
     "Content-Security-Policy": (),
     "Strict-Transport-Security": (),
     "X-Content-Type-Options": ("nosniff",),
     "X-Frame-Options": ("deny", "sameorigin"),
     "X-XSS-Protection": (),
 }
-"""The headers that may be set, each with the values it may have, none for any."""
-_OFF: Final = re.compile(r"0+(ns|us|µs|ms|s|m|h)?")
+"""The headers that can be set, each with its allowed values; without any, every value is."""
+_NO_RATE_LIMIT: Final = re.compile(r"0+(ns|us|µs|ms|s|m|h)?")
 
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """How our own port is guarded. Without a file: no TLS, no users, no headers.
+    """How our own port is protected. Without a file there is no TLS, no basic auth, and no header.
 
-    `users` are bcrypt hashes by name. `files` are what it was read from, beside the file itself, and
-    `fingerprint` changes with anything in any of them.
+    `users` maps names to bcrypt hashes. `files` are the files that the web config file names. `fingerprint`
+    changes with the content of any of these files.
     """
 
     tls: Tls | None = None
@@ -48,18 +47,18 @@ class WebConfig:
 
     @property
     def scheme(self) -> str:
-        """Return what URLs of our own port begin with."""
+        """Return the scheme of our URLs."""
         return "http" if self.tls is None else "https"
 
 
 def read_web_config(path: Path, *, again: bool = False) -> WebConfig:
-    """Read the file and all that it names.
+    """Read the web config file and the files that it names.
 
-    `again` says that it was read before. Raises SettingsError with a line for each problem, free of secrets.
+    `again` says that this is a reload. Raises SettingsError with one line for each problem, without secrets.
     """
     file = read_config_file(path, "basic_auth_users: {}", again=again)
     root = Section(file, (), file.values, [])
-    root.refuse_others("tls_server_config", "http_server_config", "basic_auth_users", "rate_limit")
+    root.refuse_unknown("tls_server_config", "http_server_config", "basic_auth_users", "rate_limit")
     tls = read_tls_section(root.section("tls_server_config"))
     headers = _read_http(root.section("http_server_config"))
     users = _read_users(root.section("basic_auth_users"))
@@ -71,25 +70,25 @@ def read_web_config(path: Path, *, again: bool = False) -> WebConfig:
 
 
 def cost_of(bcrypt_hash: bytes) -> int:
-    """Return a hash's cost, the logarithm of its work."""
+    """Return the cost of a hash, which is the binary logarithm of its work."""
     return int(bcrypt_hash[4:6])
 
 
 def _read_http(section: Section) -> Mapping[str, str]:
-    section.refuse_others("http2", "headers")
+    section.refuse_unknown("http2", "headers")
     if section.boolean("http2", default=False):
-        section.problem("http2", "HTTP/2 is not supported: set false, or leave it out")
+        section.problem("http2", "HTTP/2 is not supported: set it to false or remove it")
     headers = section.section("headers")
-    headers.refuse_others(*_HEADERS)
+    headers.refuse_unknown(*HEADERS)
     chosen: dict[str, str] = {}
-    for name, allowed in _HEADERS.items():
+    for name, allowed in HEADERS.items():
         value = headers.text(name)
         if value is None:
             continue
         if allowed and value not in allowed:
             headers.problem(name, f"must be {' or '.join(allowed)}")
         elif not (value.isascii() and value.isprintable()) or value != value.strip():
-            headers.problem(name, "must be one line of ASCII characters")
+            headers.problem(name, "must be one line of ASCII text")
         else:
             chosen[name] = value
     return MappingProxyType(chosen)
@@ -99,27 +98,27 @@ def _read_users(section: Section) -> Mapping[bytes, bytes]:
     users: dict[bytes, bytes] = {}
     for name in section.values:
         if name.startswith("$2"):
-            # Shown nowhere, as every hash.
-            whole = Section(section.file, section.place[:-1], {}, section.problems)
-            whole.problem(str(section.place[-1]), "a name looks like a hash: write `name: hash`")
+            # No part of a hash is shown.
+            parent = Section(section.file, section.path[:-1], {}, section.problems)
+            parent.problem(str(section.path[-1]), "a user name looks like a bcrypt hash: write `name: hash`")
             continue
         if ":" in name or not name.isprintable():
-            section.problem(name, "a name with a colon or a control character can never log in")
+            section.problem(name, "a user name must not contain a colon or a control character")
         value = section.values[name]
         match = _BCRYPT.fullmatch(value) if isinstance(value, str) else None
         if match is None:
-            section.problem(name, "must be a bcrypt hash: make one with `htpasswd -nBC 10 NAME`")
-        elif not _CHEAPEST <= int(match[1]) <= _DEAREST:
-            section.problem(name, f"the hash's cost must be {_CHEAPEST} to {_DEAREST}; 10 is good")
+            section.problem(name, "must be a bcrypt hash: create one with `htpasswd -nBC 10 NAME`")
+        elif not _MIN_COST <= int(match[1]) <= _MAX_COST:
+            section.problem(name, f"the bcrypt cost must be {_MIN_COST} to {_MAX_COST}; use 10")
         else:
             users[name.encode()] = match[0].encode()
     return MappingProxyType(users)
 
 
 def _refuse_rate_limit(section: Section) -> None:
-    section.refuse_others("interval", "burst")
+    section.refuse_unknown("interval", "burst")
     interval, burst = section.text("interval"), section.text("burst")
     if interval is None and burst is None:
         return
-    if interval is None or not _OFF.fullmatch(interval):
-        section.problem("interval", "a rate limit is not supported: set 0, or leave rate_limit out")
+    if interval is None or not _NO_RATE_LIMIT.fullmatch(interval):
+        section.problem("interval", "rate limits are not supported: set it to 0 or remove rate_limit")

@@ -1,4 +1,4 @@
-"""Read `tls_server_config` of the web configuration: what it may say, and what is refused by name."""
+"""Read the section `tls_server_config` of the web config file."""
 
 import ssl
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from pin_exporter.toolkit.files import open_plain
-from pin_exporter.toolkit.web.section import Section
 from pin_exporter.toolkit.web.tls import Tls, load_certificate, new_context, plain_san, trust_clients_of
+from pin_exporter.toolkit.yaml_file import Section
 
 _MAX_FILE_BYTES: Final = 2**20
-_KEYS: Final = (
+KEYS: Final = (
     "cert_file",
     "key_file",
     "cert",
@@ -27,13 +27,13 @@ _KEYS: Final = (
 )
 _VERSIONS: Final = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _BROKEN_VERSIONS: Final = ("TLS10", "TLS11")
-_CLIENT_AUTH: Final = {
+CLIENT_AUTH_TYPES: Final = {
     "NoClientCert": ssl.CERT_NONE,
     "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
     "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
 }
-_UNVERIFIED_CLIENT_AUTH: Final = ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert")
-_CURVES: Final = {
+UNVERIFIED_CLIENT_AUTH_TYPES: Final = ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert")
+CURVES: Final = {
     "CurveP256": "prime256v1",
     "CurveP384": "secp384r1",
     "CurveP521": "secp521r1",
@@ -50,8 +50,8 @@ _CIPHERS: Final = {
         "AES_256_CBC_SHA": "AES256-SHA",
     }.items()
 }
-"""Go's names of what it takes to be safe, and OpenSSL's."""
-_CIPHERS_OF_TLS13: Final = (
+"""The cipher suites of TLS 1.2 that Go considers secure: Go's names and OpenSSL's."""
+_TLS13_CIPHERS: Final = (
     "TLS_AES_128_GCM_SHA256",
     "TLS_AES_256_GCM_SHA384",
     "TLS_CHACHA20_POLY1305_SHA256",
@@ -60,15 +60,18 @@ _CIPHERS_OF_TLS13: Final = (
 
 @dataclass(frozen=True, slots=True)
 class TlsSection:
-    """What came of it: no TLS if nothing is set. `read` are the files with their content."""
+    """The TLS settings, None if the section is empty, and the content of the files that it names."""
 
     tls: Tls | None
     read: tuple[tuple[Path, bytes], ...]
 
 
 def read_tls_section(section: Section) -> TlsSection:
-    """Read the section and all that it names; problems are noted there, and then there is no TLS either."""
-    section.refuse_others(*_KEYS)
+    """Read the section and the files that it names.
+
+    Problems are added to the section, and `tls` is None then.
+    """
+    section.refuse_unknown(*KEYS)
     if not section.values:
         return TlsSection(None, ())
     problems_before = len(section.problems)
@@ -85,32 +88,34 @@ def read_tls_section(section: Section) -> TlsSection:
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """What is given as text or as a file, whose name starts at the folder of the configuration."""
+    """Reads values given as text or as a file, whose path is relative to the folder of the web config."""
 
     section: Section
     contents: dict[Path, bytes]
 
     def content(self, name: str) -> bytes | None:
-        """Return what `name` or `name`_file gives, None if neither does or it cannot be read."""
+        """Return the value of `name` or the content of `name`_file, None without either or with a problem."""
         section, in_file = self.section, f"{name}_file"
         text, chosen = section.text(name), section.text(in_file)
         if text and chosen:
-            section.problem(in_file, f"{name} and {in_file} are both given: leave one out")
+            section.problem(in_file, f"{name} and {in_file} are both set: remove one")
             return None
         if text or not chosen:
             return text.encode() if text else None
         try:
-            # Neither path nor content is shown: somebody may have put the key itself there.
+            # Neither path nor content is shown: either may be a key by mistake.
             path = section.file.path.parent / chosen
             with open_plain(path) as file:
                 content = file.read(_MAX_FILE_BYTES + 1)
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "not a path"
-            hint = "" if Path(chosen).is_absolute() else f" (from the folder of {section.file.path.name})"
+            reason = getattr(error, "strerror", None) or "invalid path"
+            hint = (
+                "" if Path(chosen).is_absolute() else f" (relative to the folder of {section.file.path.name})"
+            )
             section.problem(in_file, f"cannot read the file: {reason}{hint}")
             return None
         if len(content) > _MAX_FILE_BYTES:
-            section.problem(in_file, f"the file is larger than {_MAX_FILE_BYTES} bytes")
+            section.problem(in_file, "the file is larger than 1 MiB")
             return None
         self.contents[path] = content
         return content
@@ -119,7 +124,7 @@ class _Files:
 def _read_certificate(section: Section, context: ssl.SSLContext, files: _Files) -> None:
     for name in ("cert", "key"):
         if not section.text(name) and not section.text(f"{name}_file"):
-            section.problem(f"{name}_file", f"is missing: TLS needs it or {name}")
+            section.problem(f"{name}_file", f"is missing: set it or {name}")
     certificate, key = files.content("cert"), files.content("key")
     if certificate is not None and key is not None:
         try:
@@ -131,57 +136,57 @@ def _read_certificate(section: Section, context: ssl.SSLContext, files: _Files) 
 def _read_versions(section: Section, context: ssl.SSLContext) -> None:
     for name in ("min_version", "max_version"):
         if section.text(name) in _BROKEN_VERSIONS:
-            section.problem(name, "versions before TLS 1.2 are not supported: set TLS12 or TLS13")
+            section.problem(name, "TLS versions before 1.2 are not supported: set TLS12 or TLS13")
             return
     context.minimum_version = section.choice("min_version", _VERSIONS, ssl.TLSVersion.TLSv1_2)
     maximum = section.choice("max_version", _VERSIONS, ssl.TLSVersion.TLSv1_3)
     if maximum < context.minimum_version:
-        section.problem("max_version", "is below min_version")
+        section.problem("max_version", "must not be lower than min_version")
     context.maximum_version = maximum
 
 
 def _read_ciphers(section: Section, context: ssl.SSLContext) -> None:
     suites, curves = section.texts("cipher_suites"), section.texts("curve_preferences")
-    unknown = [suite for suite in suites if suite not in _CIPHERS and suite not in _CIPHERS_OF_TLS13]
-    # Those of TLS 1.3 cannot be chosen, in Go neither.
+    unknown = [suite for suite in suites if suite not in _CIPHERS and suite not in _TLS13_CIPHERS]
+    # The cipher suites of TLS 1.3 cannot be configured, as in Go.
     chosen = [_CIPHERS[suite] for suite in suites if suite in _CIPHERS]
     if unknown:
-        known = ", ".join((*_CIPHERS, *_CIPHERS_OF_TLS13))
-        section.problem("cipher_suites", f"holds what is none of {known}")
+        known = ", ".join((*_CIPHERS, *_TLS13_CIPHERS))
+        section.problem("cipher_suites", f"each must be one of {known}")
     elif chosen:
         try:
             context.set_ciphers(":".join(chosen))
         except ssl.SSLError:
-            section.problem("cipher_suites", "this machine's OpenSSL allows none of them")
+            section.problem("cipher_suites", "OpenSSL on this machine supports none of them")
     elif suites and context.minimum_version < ssl.TLSVersion.TLSv1_3:
-        section.problem("cipher_suites", "holds none of TLS 1.2: add one, or set min_version: TLS13")
+        section.problem("cipher_suites", "contains none of TLS 1.2: add one or set min_version: TLS13")
     if section.boolean("prefer_server_cipher_suites", default=True):
         context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
     else:
         context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     if len(curves) > 1:
-        section.problem("curve_preferences", "more than one curve is not supported: leave one")
-    elif curves and curves[0] not in _CURVES:
-        section.problem("curve_preferences", f"must be one of {', '.join(_CURVES)}")
+        section.problem("curve_preferences", "only one curve is supported: remove the others")
+    elif curves and curves[0] not in CURVES:
+        section.problem("curve_preferences", f"must be one of {', '.join(CURVES)}")
     elif curves:
-        context.set_ecdh_curve(_CURVES[curves[0]])
+        context.set_ecdh_curve(CURVES[curves[0]])
 
 
 def _read_client_auth(section: Section, context: ssl.SSLContext, files: _Files) -> None:
     authorities = files.content("client_ca")
     given = "client_ca" if section.text("client_ca") else "client_ca_file"
-    if section.text("client_auth_type") in _UNVERIFIED_CLIENT_AUTH:
-        told = "a mode that does not verify certificates is not supported: set RequireAndVerifyClientCert"
-        section.problem("client_auth_type", told)
+    if section.text("client_auth_type") in UNVERIFIED_CLIENT_AUTH_TYPES:
+        message = "client certificates must be verified: set RequireAndVerifyClientCert"
+        section.problem("client_auth_type", message)
         return
-    mode = section.choice("client_auth_type", _CLIENT_AUTH, ssl.CERT_NONE)
+    mode = section.choice("client_auth_type", CLIENT_AUTH_TYPES, ssl.CERT_NONE)
     if mode == ssl.CERT_NONE:
         if section.text(given) and not section.text("client_auth_type"):
             section.problem(given, "has no effect: set client_auth_type: RequireAndVerifyClientCert")
         elif section.text(given):
-            section.problem(given, "has no effect with client_auth_type: NoClientCert: leave it out")
+            section.problem(given, "has no effect with client_auth_type: NoClientCert: remove it")
     elif not section.text(given):
-        section.problem("client_auth_type", "needs client_ca_file or client_ca, to verify certificates by")
+        section.problem("client_auth_type", "requires client_ca_file or client_ca")
     elif authorities is not None:
         try:
             trust_clients_of(context, authorities, mode)
@@ -192,9 +197,10 @@ def _read_client_auth(section: Section, context: ssl.SSLContext, files: _Files) 
 def _allowed_sans(section: Section, mode: ssl.VerifyMode) -> frozenset[str]:
     names = section.texts("client_allowed_sans")
     if section.values.get("client_allowed_sans") == []:
-        # Not as if it were not there: a list that came out empty must not let everybody in.
-        told = "is empty, which would let nobody in: name somebody, or leave it out"
-        section.problem("client_allowed_sans", told)
+        # A list that became empty by mistake must not let everybody in.
+        section.problem(
+            "client_allowed_sans", "is empty, so no client would be allowed: add a name or remove it"
+        )
     if names and mode != ssl.CERT_REQUIRED:
-        section.problem("client_allowed_sans", "needs client_auth_type: RequireAndVerifyClientCert")
+        section.problem("client_allowed_sans", "requires client_auth_type: RequireAndVerifyClientCert")
     return frozenset(map(plain_san, names))

@@ -1,9 +1,6 @@
-"""Keep the web configuration in step with its files while the exporter runs."""
+"""Reload the web config file while the exporter runs, as soon as it or a file that it names changes."""
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
 
 from pin_exporter.toolkit.clock import Clock
 from pin_exporter.toolkit.errors import SettingsError
@@ -14,88 +11,78 @@ from pin_exporter.toolkit.threads import aside
 from pin_exporter.toolkit.web.config import WebConfig, read_web_config
 
 _log = EventLogger(__name__)
-_INTERVAL_SECONDS: Final = 1.0
-_read_again = partial(read_web_config, again=True)
 
 
-class Note(Protocol):
-    """Is told whether the files as they are now are in force."""
+class WebConfigWatcher:
+    """Holds the web config in force, and looks for changes of its files once a second.
 
-    def __call__(self, *, accepted: bool) -> None:
-        """Take note of it."""
-
-
-class WebConfigWatch:
-    """Looks at the file, and at all that it names, once a second.
-
-    A bad change leaves the last good one in force.
-    Signatures of files follow links, so a Kubernetes Secret that is swapped by one is seen too.
+    A change that cannot be loaded keeps the previous configuration. Without a path nothing is watched.
+    Signatures follow symbolic links, so a Kubernetes Secret that is swapped by a link is noticed, too.
     """
 
     def __init__(
-        self,
-        path: Path,
-        config: WebConfig,
-        clock: Clock,
-        note: Note,
-        read: Callable[[Path], WebConfig] = _read_again,
+        self, path: Path | None, config: WebConfig, clock: Clock, *, interval_seconds: float = 1.0
     ) -> None:
         self.config = config
+        self.is_current = True
+        """Whether `config` is what the files contain; False while they contain something wrong."""
         self._path = path
         self._clock = clock
-        self._note = note
-        self._read = read
-        # None: read once more, for nobody looked at signatures before the first reading.
+        self._interval_seconds = interval_seconds
+        # None: load once more, for the files may have changed since they were first loaded.
         self._signature: Signature | None = None
-        self._told = ""
-        self._refusal = LogThrottle(clock.elapsed)
-        note(accepted=True)
+        self._problem = ""
+        self._throttle = LogThrottle(clock.elapsed)
 
     async def run(self) -> None:
-        """Look again and again, until cancelled."""
+        """Look for changes until cancelled."""
         while True:
-            await self._clock.sleep(_INTERVAL_SECONDS)
+            await self._clock.sleep(self._interval_seconds)
             await self.look()
 
     async def look(self) -> None:
-        """Put into force what has changed."""
-        found = await aside(lambda: signature((self._path, *self.config.files)))
-        if found == self._signature:
+        """Load the files if they changed."""
+        path, before = self._path, self.config
+        if path is None:
+            return
+        current = await aside(lambda: signature((path, *before.files)))
+        if current == self._signature:
             return
         try:
-            config = await aside(lambda: self._read(self._path))
-            self._refuse_other_guards(config)
+            config = await aside(lambda: read_web_config(path, again=True))
+            _check_transition(path, before, config)
         except SettingsError as error:
-            self._refused(str(error))
+            self._failed(str(error))
             return
-        # Of other files than before, the signature is not known yet.
-        self._signature = found if config.files == self.config.files else None
-        changed = config.fingerprint != self.config.fingerprint
-        if changed or self._told:
-            _log.info("web_config_reloaded", "reloaded the web config file", file=str(self._path))
+        # The signature of files that were not named before is not known yet: look again.
+        self._signature = current if config.files == before.files else None
+        changed = config.fingerprint != before.fingerprint
         if changed:
             self.config = config
-        self._told = ""
-        self._note(accepted=True)
+        if changed or self._problem:
+            _log.info("web_config_reloaded", "reloaded the web config file", file=str(path))
+        self._problem = ""
+        self.is_current = True
 
-    def _refuse_other_guards(self, config: WebConfig) -> None:
-        """Raise SettingsError for what takes a restart."""
-        if (config.tls is None) != (self.config.tls is None):
-            raise SettingsError([f"{self._path}: TLS cannot be turned on or off while it runs: restart"])
-        # A file that is being written is empty for a moment, which would let everybody in.
-        if self.config.users and not config.users:
-            raise SettingsError([f"{self._path}: passwords cannot be turned off while it runs: restart"])
-
-    def _refused(self, problems: str) -> None:
-        """Say so, hourly while it goes on, and read again at every look: what is wrong may not be watched."""
+    def _failed(self, problem: str) -> None:
+        """Log the problem, at once and then hourly. Load again at every look: the cause may be elsewhere."""
         self._signature = None
-        times = self._refusal.happened(new=problems != self._told)
+        times = self._throttle.happened(new=problem != self._problem)
+        self._problem = problem
+        self.is_current = False
         if times is not None:
-            self._note(accepted=False)
-            told = {"error": problems, "times": times}
             _log.error(
                 "web_config_reload_failed",
                 "reloading the web config file failed; keeping the previous one",
-                **told,
+                error=problem,
+                times=times,
             )
-        self._told = problems
+
+
+def _check_transition(path: Path, before: WebConfig, after: WebConfig) -> None:
+    """Raise SettingsError for a change that needs a restart."""
+    if (before.tls is None) != (after.tls is None):
+        raise SettingsError([f"{path}: TLS cannot be turned on or off at run time: restart the exporter"])
+    # A file that is being written is empty for a moment, which must not let everybody in.
+    if before.users and not after.users:
+        raise SettingsError([f"{path}: basic auth cannot be turned off at run time: restart the exporter"])

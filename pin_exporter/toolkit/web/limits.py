@@ -1,63 +1,97 @@
-"""What all connections to our own port share: how they are guarded, and the line of those that wait."""
+"""Limits on connections and requests, and the state that all connections share."""
 
 import resource
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final, Protocol
 
-from pin_exporter.toolkit.web.config import WebConfig
+from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
 
-LIMIT_CONCURRENCY: Final = 256
-"""From this many connections on, a request is answered with 503."""
-_ROOM: Final = 64
-_FILES_FOR_OTHERS: Final = 64
-_FEWEST: Final = 8
-HEAD_SECONDS: Final = 10.0
-"""For a handshake, and for the head of each request."""
-TAKE_SECONDS: Final = 30.0
-"""For the rest of a request, and for taking the answer."""
+_MAX_CONNECTIONS: Final = 192
+_MIN_CONNECTIONS: Final = 8
+_RESERVED_FILES: Final = 64
+"""File descriptors for everything that is not a client connection."""
 
 
-def _most_connections() -> int:
-    """Return how many may be open, so that all find room below the limit, and in the files that may be open.
+class Refusal(StrEnum):
+    """Why a connection was closed, or a request answered with an error, before the application saw it."""
 
-    A connection is two files while it shakes hands.
+    PASSWORD = "password"  # noqa: S105 - no secret
+    """No password, or a wrong one."""
+    BUSY = "busy"
+    """Too many requests at the same time, or too many passwords to check."""
+    HANDSHAKE = "handshake"
+    """No TLS, no common version, or no valid client certificate."""
+    CERTIFICATE = "certificate"
+    """A valid client certificate whose names are not allowed."""
+    SLOW = "slow"
+    """The client took too long to send a request or to read a response."""
+    CROWDED = "crowded"
+    """The client kept the server waiting while other connections needed the room."""
+
+
+Refusals = Counter[Refusal]
+"""How often each happened."""
+
+
+def max_connections() -> int:
+    """Return how many connections may be open, given the limit on open files.
+
+    A connection takes two file descriptors during its TLS handshake.
     """
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    by_files = LIMIT_CONCURRENCY if files == resource.RLIM_INFINITY else (files - _FILES_FOR_OTHERS) // 2
-    return max(_FEWEST, min(LIMIT_CONCURRENCY - _ROOM, by_files))
+    if files == resource.RLIM_INFINITY:
+        return _MAX_CONNECTIONS
+    return max(_MIN_CONNECTIONS, min(_MAX_CONNECTIONS, (files - _RESERVED_FILES) // 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a client may take, and how many are served at the same time."""
+
+    head_seconds: float = 10.0
+    """For a TLS handshake, and for the request line and headers of each request."""
+    body_seconds: float = 30.0
+    """For the body of a request, and for reading the response."""
+    requests: int = 256
+    """A request beyond these is answered with 503."""
+    connections: int = field(default_factory=max_connections)
+    """A connection beyond these replaces the one that has kept the server waiting longest."""
 
 
 class Connection(Protocol):
-    """A connection, as far as others are concerned."""
+    """An open connection."""
 
-    def cut_off(self, reason: str) -> None:
-        """End at once."""
+    def cut_off(self, reason: Refusal | None) -> None:
+        """Close it at once; no reason means that the server stops."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ConnectionLimits:
-    """`config` returns what is in force now; `refused` is told why a connection or request was refused."""
+class Connections:
+    """All open connections, and what they share.
 
-    config: Callable[[], WebConfig] = WebConfig
-    refused: Callable[[str], None] = lambda _: None
-    handshakes: set[Connection] = field(default_factory=set)
-    open: set[Connection] = field(default_factory=set)
-    most: int = field(default_factory=_most_connections)
-    waiting: dict[Connection, None] = field(default_factory=dict)
-    """Those of both that wait for their client, the longest first."""
+    `waiting` holds those that wait for their client, the longest first.
+    """
+
+    def __init__(self, web_config: WebConfigWatcher, limits: Limits | None = None) -> None:
+        self.web_config = web_config
+        self.limits = limits or Limits()
+        self.refusals = Refusals()
+        self.handshakes: set[Connection] = set()
+        self.open: set[Connection] = set()
+        self.waiting: dict[Connection, None] = {}
 
     def make_room(self) -> None:
-        """Cut off those that have waited longest, until there is room for one more.
+        """Cut off the connections that have waited longest, until there is room for one more.
 
-        A limit on connections thereby is one on requests that are really being answered.
+        Thereby a limit on connections limits only the requests that are really being answered.
         """
-        connections = len(self.handshakes) + len(self.open)
-        for _ in range(connections - self.most + 1):
-            self.cut_off_oldest()
+        excess = len(self.handshakes) + len(self.open) + 1 - self.limits.connections
+        for _ in range(excess):
+            self.cut_off_longest_waiting()
 
-    def cut_off_oldest(self) -> None:
-        """Cut off the one that has waited longest, if any waits."""
-        oldest = next(iter(self.waiting), None)
-        if oldest is not None:
-            oldest.cut_off("crowded")
+    def cut_off_longest_waiting(self) -> None:
+        """Cut off the connection that has waited longest for its client, if there is one."""
+        longest = next(iter(self.waiting), None)
+        if longest is not None:
+            longest.cut_off(Refusal.CROWDED)

@@ -1,34 +1,63 @@
-"""Set the configured response headers on every answer."""
+"""What every request passes through before it reaches the application."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Mapping
 
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pin_exporter.toolkit.web.auth import BasicAuth
+from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
+from pin_exporter.toolkit.web.limits import Connections, Refusal, Refusals
+
+
+def wrap(app: ASGIApp, connections: Connections, *, realm: str) -> ASGIApp:
+    """Return the application inside its middleware. A request passes the last one first."""
+    app = BasicAuth(app, connections.web_config, connections.refusals, realm=realm)
+    app = RequestLimit(app, connections.refusals, connections.limits.requests)
+    return ResponseHeaders(app, connections.web_config)
 
 
 def encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """Return headers as a server sends them."""
+    """Return headers as they are sent."""
     return [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
 
 
-class ConfiguredHeadersWin:
-    """Takes from the answers of `app` what is configured, since the server sets that on every answer.
+class ResponseHeaders:
+    """Sets the headers of the web config on every response, in place of the application's own."""
 
-    The server, because it answers by itself too, with 400 and 503. Twice the same header may mean something
-    else than either.
-    """
-
-    def __init__(self, app: ASGIApp, headers: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(self, app: ASGIApp, web_config: WebConfigWatcher) -> None:
         self._app = app
-        self._headers = headers
+        self._web_config = web_config
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        configured = {name for name, _ in encoded(self._headers())}
+        configured = encoded(self._web_config.config.headers)
+        names = {name for name, _ in configured}
 
-        async def send_rest(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                rest = [pair for pair in message.get("headers", ()) if pair[0].lower() not in configured]
-                message = {**message, "headers": rest}
+                own = [pair for pair in message.get("headers", ()) if pair[0].lower() not in names]
+                message = {**message, "headers": [*own, *configured]}
             await send(message)
 
-        await self._app(scope, receive, send_rest if configured else send)
+        await self._app(scope, receive, send_with_headers if configured else send)
+
+
+class RequestLimit:
+    """Answers 503 to a request that comes while too many others are in progress."""
+
+    def __init__(self, app: ASGIApp, refusals: Refusals, max_requests: int) -> None:
+        self._app = app
+        self._refusals = refusals
+        self._free = asyncio.BoundedSemaphore(max_requests)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if self._free.locked():
+            self._refusals[Refusal.BUSY] += 1
+            busy = PlainTextResponse("too many requests at the same time: try again later\n", 503)
+            await busy(scope, receive, send)
+            return
+        async with self._free:
+            await self._app(scope, receive, send)

@@ -1,11 +1,11 @@
-"""What a connection to our own port may cost: time for each step, and room beside the others.
+"""uvicorn's HTTP protocol with limits on the time that a client may take.
 
-The server library waits without end for a client that says nothing more or takes nothing more. Here it is cut
-off in time, and at once when room is needed.
+uvicorn waits for ever for a client that sends no more, or reads no more. Here, such a connection is closed
+after a while, and at once if others need the room.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, cast
 
 import h11
@@ -13,89 +13,88 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from pin_exporter.toolkit.web.limits import HEAD_SECONDS, LIMIT_CONCURRENCY, TAKE_SECONDS, ConnectionLimits
+from pin_exporter.toolkit.web.limits import Connections, Refusal
+from pin_exporter.toolkit.web.middleware import encoded
 from pin_exporter.toolkit.web.tls import Tls
 
 
 class BoundedProtocol(H11Protocol):
-    """One connection."""
+    """One connection.
+
+    `on_connected` is called when the protocol takes over from the handshake; `more` is for uvicorn.
+    """
 
     def __init__(
-        self, inbound: ConnectionLimits, tls: Tls | None, begun: Callable[[], None], **given: Any
+        self, shared: Connections, tls: Tls | None, on_connected: Callable[[], None], **more: Any
     ) -> None:
-        super().__init__(**given)
-        self._app = self.app
-        self.app = self._answer
-        self._inbound = inbound
+        super().__init__(**more)
+        self._application = self.app
+        self.app = self._run_application
+        self._shared = shared
         self._tls = tls
-        self._begun = begun
+        self._on_connected = on_connected
         self._has_ended = False
         self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the library
-        """Begin, unless the client is nobody who may come in."""
-        self._begun()
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        """Start, unless the names in the client's certificate are not allowed."""
+        self._on_connected()
         super().connection_made(transport)
-        self._inbound.open.add(self)
+        self._shared.open.add(self)
         if self._tls is not None and not self._tls.admits(transport.get_extra_info("peercert")):
-            self.cut_off("certificate")
-        self._settle()
+            self.cut_off(Refusal.CERTIFICATE)
+        self._update_timers()
 
     def data_received(self, data: bytes) -> None:
-        """Take what the client sends."""
+        """Handle what the client sends."""
         if not self.transport.is_closing():
             super().data_received(data)
-            self._settle()
+            self._update_timers()
 
     def eof_received(self) -> bool:  # type: ignore[override] # as asyncio has it
-        """Answer what has come in whole, though the client will say no more. No loop can do that with TLS."""
+        """Keep the connection open for the responses still owed. Event loops cannot do that with TLS."""
         self._has_ended = True
-        return self._tls is None and self._has_to_answer()
-
-    def handle_events(self) -> None:
-        """Begin what has come in whole, and take note of a request that the library refuses."""
-        before = self.cycle
-        super().handle_events()
-        limit = LIMIT_CONCURRENCY
-        if self.cycle is not before and (len(self.connections) >= limit or len(self.tasks) > limit):
-            self._inbound.refused("busy")
+        return self._tls is None and self._owes_response()
 
     def on_response_complete(self) -> None:
         """Wait for the next request, if there may be one."""
         super().on_response_complete()
-        if self._has_ended and not self._has_to_answer():
+        if self._has_ended and not self._owes_response():
             self.transport.close()
-        self._settle()
+        self._update_timers()
 
     def pause_writing(self) -> None:
-        """Take note that the client does not take its answer."""
+        """Notice that the client does not read."""
         super().pause_writing()
-        self._settle()
+        self._update_timers()
 
     def resume_writing(self) -> None:
-        """Take note that it does."""
+        """Notice that the client reads again."""
         super().resume_writing()
-        self._settle()
+        self._update_timers()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP, with the headers of every answer; not in the middle of another answer."""
+        """Answer what is not HTTP, with the configured headers, but not in the middle of another response."""
         if self._is_busy() or self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.abort()
             return
-        plain = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
-        headers = self.server_state.default_headers + plain
-        answer: Sequence[h11.Event] = (
+        headers = [
+            *self.server_state.default_headers,
+            *encoded(self._shared.web_config.config.headers),
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"connection", b"close"),
+        ]
+        for event in (
             h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
             h11.Data(data=msg.encode("ascii")),
             h11.EndOfMessage(),
-        )
-        for event in answer:
+        ):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
     def shutdown(self) -> None:
-        """End, because the server does; idle clients are not waited for, not even for a farewell in TLS."""
-        if self._is_busy() or self._is_owed():
+        """Close because the server stops, without waiting for an idle client."""
+        if self._is_busy() or self._waits_for_client():
             super().shutdown()
         else:
             self.transport.abort()
@@ -105,72 +104,75 @@ class BoundedProtocol(H11Protocol):
         self._let_go()
         super().connection_lost(exc)
 
-    def cut_off(self, reason: str) -> None:
-        """End the connection at once, whatever the client would still have sent or taken."""
+    def cut_off(self, reason: Refusal | None) -> None:
+        """Close the connection at once, whatever the client would still send or read."""
         self._let_go()
-        self._inbound.refused(reason)
+        if reason:
+            self._shared.refusals[reason] += 1
         self.transport.abort()
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the application. Only the server cancels it, when it ends and has waited long enough."""
+    async def _run_application(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application. Only a server that stops cancels it, after a grace period."""
         try:
-            await self._app(scope, receive, send)
+            await self._application(scope, receive, send)
         except asyncio.CancelledError:
             if self.cycle.response_started or self.flow.write_paused:
-                self.cycle.disconnected = True  # or the library would take it for a bug
+                self.cycle.disconnected = True  # or uvicorn would log an incomplete response as an error
                 self.transport.abort()
             else:
-                await PlainTextResponse("the exporter is stopping\n", 503)(scope, receive, send)
+                headers = dict(self._shared.web_config.config.headers)
+                await PlainTextResponse("the server is stopping\n", 503, headers)(scope, receive, send)
 
     def _let_go(self) -> None:
-        self._inbound.open.discard(self)
-        self._inbound.waiting.pop(self, None)
+        self._shared.open.discard(self)
+        self._shared.waiting.pop(self, None)
         self.connections.discard(self)
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
 
     def _is_busy(self) -> bool:
+        """Return whether a request is in progress."""
         cycle = cast(RequestResponseCycle | None, self.cycle)
         return cycle is not None and not cycle.response_complete
 
-    def _has_to_answer(self) -> bool:
-        """Return whether a request has come in whole, and its answer has not gone out."""
+    def _owes_response(self) -> bool:
+        """Return whether a whole request was received and its response not sent yet."""
         return self._is_busy() and self.conn.their_state is not h11.SEND_BODY
 
-    def _is_owed(self) -> bool:
-        """Return whether the client has to send the rest of a request, or to take an answer."""
+    def _waits_for_client(self) -> bool:
+        """Return whether the client has to send the rest of a request, or to read a response."""
         if self._is_busy():
             return self.flow.write_paused or self.conn.their_state is h11.SEND_BODY
         return self.transport.get_write_buffer_size() > 0
 
-    def _settle(self) -> None:
-        """Have the timers and the line of those that wait agree with the state of the connection."""
-        if self not in self._inbound.open:
+    def _update_timers(self) -> None:
+        """Start and stop the timers, and join or leave those that wait for their client."""
+        if self not in self._shared.open:
             return
-        busy, owed = self._is_busy(), self._is_owed()
-        self._time(self._head_is_late, HEAD_SECONDS, wanted=not busy)
-        self._time(self._rest_is_late, TAKE_SECONDS, wanted=owed)
-        if busy and not owed:
-            self._inbound.waiting.pop(self, None)
+        busy, waits = self._is_busy(), self._waits_for_client()
+        self._set_timer(self._head_is_late, self._shared.limits.head_seconds, wanted=not busy)
+        self._set_timer(self._body_is_late, self._shared.limits.body_seconds, wanted=waits)
+        if busy and not waits:
+            self._shared.waiting.pop(self, None)
         else:
-            self._inbound.waiting.setdefault(self)
+            self._shared.waiting.setdefault(self)
 
-    def _time(self, late: Callable[[], None], seconds: float, *, wanted: bool) -> None:
-        """Start a timer, unless it runs already, or stop it."""
-        if not wanted and late in self._timers:
-            self._timers.pop(late).cancel()
-        elif wanted and late not in self._timers:
-            self._timers[late] = self.loop.call_later(seconds, late)
+    def _set_timer(self, expired: Callable[[], None], seconds: float, *, wanted: bool) -> None:
+        """Start a timer unless it runs already, or stop it."""
+        if not wanted and expired in self._timers:
+            self._timers.pop(expired).cancel()
+        elif wanted and expired not in self._timers:
+            self._timers[expired] = self.loop.call_later(seconds, expired)
 
     def _head_is_late(self) -> None:
         del self._timers[self._head_is_late]
         if self.transport.is_closing() or self.transport.get_write_buffer_size():
-            self._settle()  # it may be a slow reader, who has more time
+            self._update_timers()  # the client may still read a response, for which it has more time
         else:
-            self.cut_off("slow")
+            self.cut_off(Refusal.SLOW)
 
-    def _rest_is_late(self) -> None:
-        del self._timers[self._rest_is_late]
-        if self._is_owed():
-            self.cut_off("slow")
+    def _body_is_late(self) -> None:
+        del self._timers[self._body_is_late]
+        if self._waits_for_client():
+            self.cut_off(Refusal.SLOW)

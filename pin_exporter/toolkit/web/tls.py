@@ -1,4 +1,4 @@
-"""TLS for our own port: a context from a certificate in memory, and whom a client's certificate names."""
+"""TLS contexts for a server, from PEM in memory, and the names in client certificates."""
 
 import ipaddress
 import os
@@ -18,18 +18,18 @@ _ADDRESS: Final = "IP Address"
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How connections are encrypted, and whose certificates let in: every good one's if nobody is named."""
+    """TLS settings of a server. Without `allowed_sans`, every valid client certificate is accepted."""
 
     context: ssl.SSLContext
     allowed_sans: frozenset[str] = frozenset()
 
     def admits(self, certificate: Mapping[str, Any] | None) -> bool:
-        """Return whether a client may come in, by its verified certificate as `getpeercert` shows it."""
+        """Return whether a client is allowed, given its verified certificate as `getpeercert` returns it."""
         return not self.allowed_sans or not self.allowed_sans.isdisjoint(_names_of(certificate or {}))
 
 
-class _TellingObject(ssl.SSLObject):
-    """Keeps what the other side should be told of a failed handshake, which event loops throw away."""
+class _AlertingObject(ssl.SSLObject):
+    """Keeps the TLS alert of a failed handshake, which event loops would drop."""
 
     outgoing: ssl.MemoryBIO
 
@@ -42,8 +42,8 @@ class _TellingObject(ssl.SSLObject):
             raise HandshakeError(error, self.outgoing.read()) from None
 
 
-class _TellingContext(ssl.SSLContext):
-    sslobject_class = _TellingObject
+class _AlertingContext(ssl.SSLContext):
+    sslobject_class = _AlertingObject
 
     def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *rest: Any, **named: Any) -> Any:
         wrapped = super().wrap_bio(incoming, outgoing, *rest, **named)
@@ -52,7 +52,7 @@ class _TellingContext(ssl.SSLContext):
 
 
 class HandshakeError(ssl.SSLError):
-    """A handshake failed; `alert` is what remains to be sent, so that the other side learns why."""
+    """A handshake failed; `alert` is still to be sent, so that the client knows why."""
 
     def __init__(self, error: ssl.SSLError, alert: bytes) -> None:
         super().__init__(*error.args)
@@ -61,20 +61,20 @@ class HandshakeError(ssl.SSLError):
 
 
 def new_context() -> ssl.SSLContext:
-    """Return a context for a server, without a certificate yet."""
-    context = _TellingContext(ssl.PROTOCOL_TLS_SERVER)
-    # A client could have the server compute for ever.
+    """Return a context for a server, still without a certificate."""
+    context = _AlertingContext(ssl.PROTOCOL_TLS_SERVER)
+    # Renegotiation lets a client keep the server computing for ever.
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
 def load_certificate(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """Put a certificate chain and its key into force. Raises ValueError, which shows neither."""
+    """Load a certificate chain and its key. Raises ValueError, which shows neither."""
     if _CERTIFICATE_MARK not in certificate:
-        raise ValueError("holds no certificate in PEM form")
+        raise ValueError("contains no certificate in PEM format")
     if _KEY_MARK not in key:
-        raise ValueError("the key is not in PEM form")
+        raise ValueError("the key is not in PEM format")
     if any(mark in key for mark in _ENCRYPTED_MARKS):
         raise ValueError("the key is encrypted: decrypt it with `openssl pkey`")
     try:
@@ -83,28 +83,28 @@ def load_certificate(context: ssl.SSLContext, certificate: bytes, key: bytes) ->
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise ValueError("the key does not belong to the certificate") from None
-        raise ValueError(f"certificate or key is refused by OpenSSL: {_reason(error)}") from None
+        raise ValueError(f"OpenSSL rejects the certificate or the key: {_reason(error)}") from None
     except OSError as error:  # too many open files, most likely
-        raise ValueError(f"cannot be given to OpenSSL: {error.strerror}") from None
+        raise ValueError(f"cannot be passed to OpenSSL: {error.strerror}") from None
 
 
 def trust_clients_of(context: ssl.SSLContext, authorities: bytes, mode: ssl.VerifyMode) -> None:
-    """Verify clients' certificates by these authorities. Raises ValueError if they are no good."""
+    """Verify client certificates with these CAs. Raises ValueError if OpenSSL rejects them."""
     if _CERTIFICATE_MARK not in authorities:
-        raise ValueError("holds no certificate in PEM form")
-    # Bundles name authorities between their certificates, and not in ASCII only.
+        raise ValueError("contains no certificate in PEM format")
+    # CA bundles contain comments between the certificates, not always in ASCII.
     text = authorities.decode("ascii", "replace").replace("\ufffd", "?")
     try:
         context.load_verify_locations(cadata=text)
     except ssl.SSLError as error:
-        raise ValueError(f"is refused by OpenSSL: {_reason(error)}") from None
+        raise ValueError(f"OpenSSL rejects it: {_reason(error)}") from None
     context.verify_mode = mode
-    # What is listed is trusted, as in the toolkit, even if another authority has signed it.
+    # As in exporter-toolkit, every listed CA is trusted, even an intermediate one.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
 
 
 def plain_san(name: str) -> str:
-    """Return a name as certificates' names are compared: an IP address in its shortest form."""
+    """Return a name as it is compared: an IP address in its shortest notation."""
     try:
         return str(ipaddress.ip_address(name.strip()))
     except ValueError:
@@ -125,7 +125,7 @@ def _reason(error: ssl.SSLError) -> str:
 
 @contextmanager
 def _as_file(content: bytes) -> Iterator[Path]:
-    """Give content in memory a path, which is all that the ssl module reads from; on no disk if possible."""
+    """Yield a path to content in memory: the ssl module reads only files. Not on a disk if possible."""
     if hasattr(os, "memfd_create"):
         with os.fdopen(os.memfd_create("pem"), "wb", buffering=0) as file:
             file.write(content)

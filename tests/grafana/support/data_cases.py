@@ -20,7 +20,7 @@ DATA_CASES: Final = (
     Case(
         "AIOZPinBalanceExhausted",
         {key("pins", status="unpinOutOfMoney", phase="removed"): changes(0, 3)},
-        "3 pins of account {account} were dropped for lack of funds",
+        "3 pins of account {account} were removed because the balance is exhausted",
     ),
     Case(
         "AIOZPinFilesDropped",
@@ -45,7 +45,7 @@ DATA_CASES: Final = (
     Case(
         "AIOZPinNoNewPins",
         {key("newest_pin_timestamp_seconds"): keeps_up(600, stops=True)},
-        "Nothing was pinned in account {account} for 6h 16m 0s",
+        "The newest pin of account {account} is 6h 16m 0s old",
         # The newest pin is 11 minutes old as the trouble begins.
         before=5,
         noticed_after=350,
@@ -56,7 +56,7 @@ DATA_CASES: Final = (
     Case(
         "AIOZPinSizeLimitNearing",
         {key("size_bytes"): _growing},
-        "Account {account} is about to pass its size limit, or has passed it",
+        "Account {account} is about to reach its size limit, or has reached it",
         shown="1.107Ti",
         before=1_320,
         # When a line through all of it comes to more than 1 TiB.
@@ -66,7 +66,7 @@ DATA_CASES: Final = (
     Case(
         "AIOZPinSizeLimitNearing",
         {key("size_bytes"): changes(850 * GIB, 1024 * GIB)},
-        "Account {account} is about to pass its size limit, or has passed it",
+        "Account {account} is about to reach its size limit, or has reached it",
         shown="1Ti",
         before=5,
         every=5,

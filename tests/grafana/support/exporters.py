@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from dev.grafana.series import known_series
+from dev.grafana.promql import known_series
 from pin_exporter.api.model import Collector
 from pin_exporter.api.request_stats import RELOADED_FILES
 from pin_exporter.metrics import PREFIX

@@ -13,7 +13,7 @@ POLLING_CASES: Final = (
     Case(
         "AIOZPinExporterDown",
         {UP: changes(1, 0)},
-        "The exporter {instance} cannot be scraped",
+        "Prometheus cannot scrape the exporter {instance}",
         vanishes=True,
     ),
     Case(
@@ -26,32 +26,32 @@ POLLING_CASES: Final = (
     Case(
         "AIOZPinShardsMissing",
         {TOTAL_SHARDS: changes(1, 2)},
-        "Shards of the exporter in job {job} are missing, or do not agree on how many they are",
+        "Shards of the exporter in job {job} are missing, or disagree on the number of shards",
     ),
     Case(
         "AIOZPinConfigReloadFailed",
         {RELOADED: changes(1, 0)},
-        "The exporter {instance} has refused its new configuration",
-        labels={"refused": "configuration"},
+        "The exporter {instance} failed to reload its config file",
+        labels={"config": "config file"},
     ),
     Case(
         "AIOZPinConfigReloadFailed",
         {WEB_RELOADED: changes(1, 0)},
-        "The exporter {instance} has refused its new web configuration",
-        labels={"refused": "web configuration"},
+        "The exporter {instance} failed to reload its web config",
+        labels={"config": "web config"},
         way="by its web configuration",
     ),
     Case(
         "AIOZPinNeverPolled",
         {key("last_success_timestamp_seconds", **_INVENTORY): changes(1, 0)},
-        "No poll of the inventory of account {account} has succeeded yet",
+        "No inventory poll of account {account} has succeeded yet",
         labels=_INVENTORY,
         one_is_enough=False,
     ),
     Case(
         "AIOZPinDataStale",
         {key("last_success_timestamp_seconds", **_INVENTORY): keeps_up(stops=True)},
-        "The inventory data of account {account} are stale",
+        "The inventory data of account {account} is stale",
         labels=_INVENTORY,
         shown="6m 0s",
         noticed_after=3,
@@ -61,7 +61,7 @@ POLLING_CASES: Final = (
     Case(
         "AIOZPinDataStale",
         {key("last_success_timestamp_seconds", **_INVENTORY): keeps_up(stops=True)},
-        "The inventory data of account {account} are stale",
+        "The inventory data of account {account} is stale",
         labels=_INVENTORY,
         shown="15m 0s",
         noticed_after=12,
@@ -75,13 +75,13 @@ POLLING_CASES: Final = (
             key("up"): changes(1, 0),
             key("poll_failures_total", collector="totals", reason="unauthorized"): counts(0, 1),
         },
-        "AIOZ Pin refuses the key of account {account} (unauthorized)",
+        "AIOZ Pin rejects the API key of account {account} (unauthorized)",
         labels={"reason": "unauthorized"},
     ),
     Case(
         "AIOZPinCredentialFilesUnreadable",
         {key("file_read_failures_total", files="keys"): counts(0, 2)},
-        "The files with the keys of account {account} cannot be read again",
+        "The keys of account {account} cannot be read from their files",
         labels={"files": "keys"},
         before=10,
         # It looks at every tenth minute, and 15 minutes back from there: after 43, that is at 50 and at 60.
@@ -92,7 +92,7 @@ POLLING_CASES: Final = (
         "AIOZPinPollErrorsHigh",
         # 46 of 100 polls fail: too few for stale data.
         {key("poll_failures_total", **_INVENTORY, reason="timeout"): counts(0, 0.46)},
-        "46% of the polls of inventory of account {account} fail",
+        "46% of the inventory polls of account {account} fail",
         labels=_INVENTORY,
         before=130,
         # 66 * 0.46 are more than a quarter of the polls of two hours, and 36 * 0.46 of those of 65 minutes.
@@ -116,14 +116,14 @@ POLLING_CASES: Final = (
     Case(
         "AIOZPinCountMismatch",
         {key("inventory_unaccounted_files"): changes(0, -2)},
-        "2 pins of account {account} are reported and not counted, or the other way round",
+        "The number of files and the number of pins of account {account} differ by 2",
         before=5,
         every=5,
     ),
     Case(
         "AIOZPinCountMismatch",
         {key("inventory_malformed_pins"): changes(0, 3)},
-        "3 pins of account {account} are reported and not counted, or the other way round",
+        "The number of files and the number of pins of account {account} differ by 3",
         before=5,
         every=5,
         way="by rows that cannot be read",
@@ -131,7 +131,7 @@ POLLING_CASES: Final = (
     Case(
         "AIOZPinThrottled",
         {key("api_requests_total", operation="list", code="429"): counts(0, 0.136)},
-        "AIOZ Pin answers 429 to 6.367% of the requests of account {account}",
+        "AIOZ Pin answers 6.367% of the requests of account {account} with 429",
         before=70,
         # 51 * 0.136 are more than 5 % of 130 + 51 * 0.136 requests. Where a replica makes 130 more,
         # 65 * 0.136 are not.

@@ -1,5 +1,7 @@
 import asyncio
 import base64
+from collections.abc import Iterator, Mapping
+from threading import Event
 
 import bcrypt
 import httpx
@@ -9,66 +11,189 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from pin_exporter.toolkit.errors import TooManyChecksError
-from pin_exporter.toolkit.web.auth import BasicAuth
+from pin_exporter.toolkit.web.auth import BasicAuth, PasswordChecker, TooManyChecksError
 from pin_exporter.toolkit.web.config import WebConfig
-from pin_exporter.toolkit.web.middleware import ConfiguredHeadersWin
+from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
+from pin_exporter.toolkit.web.limits import Refusal, Refusals
+from tests.support.clocks import FakeClock
 
-USERS = {
-    b"prom": bcrypt.hashpw(b"pass:word", bcrypt.gensalt(4)),
-    b"zo\xc3\xab": bcrypt.hashpw(b"\xff", bcrypt.gensalt(4)),
-}
-
-
-async def page(request: Request) -> Response:
-    return PlainTextResponse(request.url.path)
+COSTS = {b"cheap": 4, b"dear": 6}
+USERS = {name: bcrypt.hashpw(b"of " + name, bcrypt.gensalt(cost)) for name, cost in COSTS.items()}
+WORK = {4: 1, 5: 2, 6: 4}
 
 
-APP = Starlette(
-    routes=[Route(path, page) for path in ("/metrics", "/-/healthy", "/-/ready", "/-/reload", "/")]
-)
-APP.router.redirect_slashes = False
+class Checks:
+    """Counts what bcrypt does, and may hold it up."""
 
+    def __init__(self) -> None:
+        self.hashes: list[bytes] = []
+        self.free = Event()
+        self.free.set()
 
-class Guard:
-    def __init__(self, config: WebConfig) -> None:
-        self.config = config
-        self.refused: list[str] = []
-        self.app = BasicAuth(APP, lambda: self.config, self.refused.append)
+    def __call__(self, password: bytes, hashed: bytes) -> bool:
+        self.free.wait(60)
+        self.hashes.append(hashed)
+        return bcrypt.hashpw(password, hashed) == hashed
 
-    def ask(self, path: str = "/metrics", method: str = "GET", **headers: str | bytes) -> httpx.Response:
-        return asyncio.run(self._ask(path, method, list(headers.items())))
-
-    async def _ask(self, path: str, method: str, headers: list[tuple[str, str | bytes]]) -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://a") as client:
-            return await client.request(
-                method,
-                path,
-                headers=[(k.encode(), v if isinstance(v, bytes) else v.encode()) for k, v in headers],
-            )
+    @property
+    def work(self) -> int:
+        return sum(WORK[int(hashed[4:6])] for hashed in self.hashes)
 
 
 @pytest.fixture
-def guard() -> Guard:
-    return Guard(WebConfig(users=USERS))
+def checks() -> Iterator[Checks]:
+    counted = Checks()
+    yield counted
+    counted.free.set()
+
+
+def check(
+    passwords: PasswordChecker, name: bytes, password: bytes, users: Mapping[bytes, bytes] = USERS
+) -> bool:
+    return asyncio.run(passwords.is_correct(users, name, password, client="a"))
+
+
+def test_a_correct_password_is_hashed_once(checks: Checks) -> None:
+    passwords = PasswordChecker(checkpw=checks)
+    assert all(check(passwords, b"cheap", b"of cheap") for _ in range(3))
+    assert len(checks.hashes) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [
+        (b"cheap", b"of dear"),
+        (b"cheap", b""),
+        (b"dear", b"of dear "),
+        (b"dear", b"of dear\0"),
+        (b"dear", b"x" * 100_000),
+        (b"nobody", b"of cheap"),
+        (b"nobody", b"x" * 73),
+        (b"", b""),
+    ],
+)
+def test_every_wrong_password_takes_the_work_of_the_highest_cost_each_time(
+    checks: Checks, name: bytes, password: bytes
+) -> None:
+    passwords = PasswordChecker(checkpw=checks)
+    for times in (1, 2):
+        assert not check(passwords, name, password)
+        assert checks.work == times * WORK[6]
+
+
+def test_a_password_is_wrong_though_its_first_72_bytes_are_correct() -> None:
+    users = {b"long": bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4))}
+    passwords = PasswordChecker()
+    assert check(passwords, b"long", b"x" * 72, users)
+    assert not check(passwords, b"long", b"x" * 73, users)
+
+
+def test_a_new_hash_makes_the_old_password_wrong() -> None:
+    passwords = PasswordChecker()
+    assert check(passwords, b"cheap", b"of cheap")
+    changed = {**USERS, b"cheap": bcrypt.hashpw(b"new", bcrypt.gensalt(4))}
+    assert not check(passwords, b"cheap", b"of cheap", changed)
+    assert check(passwords, b"cheap", b"new", changed)
+    assert not check(passwords, b"cheap", b"of cheap", {b"dear": USERS[b"dear"]})
+
+
+def test_no_password_is_kept_in_memory() -> None:
+    passwords = PasswordChecker()
+    assert check(passwords, b"cheap", b"of cheap")
+    kept = repr(vars(passwords)).encode()
+    assert b"of cheap" not in kept
+    assert USERS[b"cheap"] not in kept
+
+
+def test_only_so_many_correct_passwords_are_remembered(checks: Checks) -> None:
+    passwords = PasswordChecker(checkpw=checks, max_remembered=2)
+    users = [{b"a": bcrypt.hashpw(b"%d" % number, bcrypt.gensalt(4))} for number in range(3)]
+    for number in (0, 1, 0, 1, 2, 0):
+        assert check(passwords, b"a", b"%d" % number, users[number])
+    assert len(checks.hashes) == 4, "the third made room for itself, so the first was hashed again"
+
+
+def test_a_flood_of_wrong_passwords_delays_no_other_client(checks: Checks) -> None:
+    async def flood() -> None:
+        passwords = PasswordChecker(checkpw=checks)
+        assert await passwords.is_correct(USERS, b"cheap", b"of cheap", client="prometheus")
+        checks.free.clear()
+        attack = [
+            asyncio.create_task(passwords.is_correct(USERS, b"cheap", b"%d" % number, client="attacker"))
+            for number in range(50)
+        ]
+        await asyncio.sleep(0)
+        assert await passwords.is_correct(USERS, b"cheap", b"of cheap", client="prometheus")
+        other = asyncio.create_task(passwords.is_correct(USERS, b"dear", b"of dear", client="other"))
+        await asyncio.sleep(0)
+        checks.free.set()
+        assert await other
+        ended = await asyncio.gather(*attack, return_exceptions=True)
+        assert sum(isinstance(one, TooManyChecksError) for one in ended) == 42
+        assert sum(one is False for one in ended) == 8
+        tried = [hashed for hashed in checks.hashes if hashed in USERS.values()]
+        assert tried.index(USERS[b"dear"]) <= 2
+        again = passwords.is_correct(USERS, b"cheap", b"x", client="attacker")
+        assert await again is False, "the line is empty again"
+
+    asyncio.run(flood())
+
+
+class Guard:
+    """An application behind basic auth."""
+
+    def __init__(self, passwords: PasswordChecker | None = None) -> None:
+        async def page(request: Request) -> Response:
+            return PlainTextResponse(request.url.path)
+
+        app = Starlette(routes=[Route(path, page) for path in ("/metrics", "/-/healthy", "/-/ready")])
+        app.router.redirect_slashes = False
+        self.watcher = WebConfigWatcher(None, WebConfig(users=USERS), FakeClock())
+        self.refusals = Refusals()
+        self.app = BasicAuth(app, self.watcher, self.refusals, realm="a realm", passwords=passwords)
+
+    def ask(
+        self, authorization: bytes = b"", path: str = "/metrics", method: str = "GET", times: int = 1
+    ) -> httpx.Response:
+        async def exchange() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://a") as client:
+                headers = [(b"Authorization", authorization)] * times
+                return await client.request(method, path, headers=headers)
+
+        return asyncio.run(exchange())
 
 
 def basic(credentials: bytes) -> bytes:
     return b"Basic " + base64.b64encode(credentials)
 
 
-def test_without_users_nobody_is_asked() -> None:
-    guard = Guard(WebConfig())
+GOOD = basic(b"cheap:of cheap")
+
+
+def test_without_users_no_password_is_needed() -> None:
+    guard = Guard()
+    guard.watcher.config = WebConfig()
     assert guard.ask().status_code == 200
-    assert guard.refused == []
+    assert not guard.refusals
 
 
-@pytest.mark.parametrize("given", [b"prom:pass:word", b"zo\xc3\xab:\xff"])
-def test_a_right_password_opens_everything(guard: Guard, given: bytes) -> None:
-    for path in ("/metrics", "/", "/-/reload"):
-        assert guard.ask(path, authorization=basic(given)).status_code == 200
-    assert guard.ask(authorization=basic(given).replace(b"Basic", b"bAsIc")).status_code == 200
-    assert guard.refused == []
+def test_a_correct_password_opens_every_path() -> None:
+    guard = Guard()
+    assert [guard.ask(GOOD, path).status_code for path in ("/metrics", "/-/healthy", "/x")] == [200, 200, 404]
+    assert guard.ask(GOOD.replace(b"Basic", b"bAsIc")).status_code == 200
+    assert not guard.refusals
+
+
+def test_user_and_password_may_be_any_bytes_and_the_password_contain_a_colon() -> None:
+    guard = Guard()
+    users = {
+        "zoë".encode(): bcrypt.hashpw(b"\xff", bcrypt.gensalt(4)),
+        b"a": bcrypt.hashpw(b"b:c", bcrypt.gensalt(4)),
+    }
+    guard.watcher.config = WebConfig(users=users)
+    assert guard.ask(basic("zoë:".encode() + b"\xff")).status_code == 200
+    assert guard.ask(basic(b"a:b:c")).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -76,91 +201,88 @@ def test_a_right_password_opens_everything(guard: Guard, given: bytes) -> None:
     [
         b"",
         b"Basic",
-        b"Basic ",
         b"Basic \xff\xfe",
         b"Basic ====",
-        b"Basic " + base64.b64encode(b"prom"),
-        b"Basic " + base64.b64encode(b":"),
-        b"Basic " + base64.b64encode(b"prom:pass:word")[:-1],
-        b"Basic " + base64.b64encode(b"prom:pass:word") + b"!",
-        b"Bearer " + base64.b64encode(b"prom:pass:word"),
-        base64.b64encode(b"prom:pass:word"),
-        basic(b"prom:" + b"x" * 10_000),
-        basic(b"prom:pass:word\0"),
+        basic(b"cheap"),
+        basic(b":"),
+        GOOD[:-1],
+        GOOD + b"!",
+        GOOD.replace(b"Basic", b"Bearer"),
+        GOOD.removeprefix(b"Basic "),
+        basic(b"cheap:" + b"x" * 10_000),
+        basic(b"cheap:of cheap\0"),
         basic(b"\xff\xff:\xff"),
-        basic(b"zo\xeb:\xff"),
-        basic(b"prom:wrong"),
-        basic(b"Prom:pass:word"),
+        basic(b"cheap:wrong"),
+        basic(b"Cheap:of cheap"),
     ],
 )
-def test_anything_else_is_a_401_that_asks_for_a_password(guard: Guard, header: bytes) -> None:
-    answer = guard.ask(authorization=header)
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"].startswith("Basic realm=")
-    assert guard.refused == ["password"]
+def test_anything_else_is_answered_with_401(header: bytes) -> None:
+    guard = Guard()
+    response = guard.ask(header)
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == 'Basic realm="a realm", charset="UTF-8"'
+    assert guard.refusals == {Refusal.PASSWORD: 1}
 
 
-def test_two_headers_are_none(guard: Guard) -> None:
-    good = ("authorization", basic(b"prom:pass:word"))
-    assert asyncio.run(guard._ask("/metrics", "GET", [good, good])).status_code == 401
+def test_two_headers_are_no_password() -> None:
+    assert Guard().ask(GOOD, times=2).status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/-/healthy", "/-/ready", "/-/healthy?a=b", "/%2d/healthy"])
-def test_health_needs_no_password(guard: Guard, path: str) -> None:
-    assert guard.ask(path).status_code == 200
+def test_probes_need_no_password(path: str) -> None:
+    assert Guard().ask(path=path).status_code == 200
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "TRACE", "BREW"])
 @pytest.mark.parametrize(
-    "path",
+    ("method", "path"),
     [
-        "/metrics",
-        "//metrics",
-        "/-/healthy/",
-        "//-/healthy",
-        "/-/healthy%0a",
-        "/-/healthy%00",
-        "/-/healthy%2f..%2f..%2fmetrics",
-        "/-/healthy;/metrics",
-        "/-/HEALTHY",
-        "/-/reload",
-        "/",
-        "/nowhere",
+        ("GET", "/metrics"),
+        ("HEAD", "/metrics"),
+        ("BREW", "/"),
+        ("GET", "//metrics"),
+        ("GET", "/-/healthy/"),
+        ("GET", "//-/healthy"),
+        ("GET", "/-/healthy%0a"),
+        ("GET", "/-/healthy%00"),
+        ("GET", "/-/healthy%2f..%2f..%2fmetrics"),
+        ("GET", "/-/healthy;/metrics"),
+        ("GET", "/-/HEALTHY"),
+        ("POST", "/-/reload"),
+        ("GET", "/nowhere"),
     ],
 )
-def test_no_other_path_does_without_one(guard: Guard, path: str, method: str) -> None:
-    assert guard.ask(path, method).status_code == 401
+def test_every_other_path_needs_one(method: str, path: str) -> None:
+    assert Guard().ask(path=path, method=method).status_code == 401
 
 
-def test_users_that_change_are_known_at_once(guard: Guard) -> None:
-    good = basic(b"prom:pass:word")
-    assert guard.ask(authorization=good).status_code == 200
-    guard.config = WebConfig(users={b"other": USERS[b"prom"]})
-    assert guard.ask(authorization=good).status_code == 401
-    assert guard.ask(authorization=basic(b"other:pass:word")).status_code == 200
+def test_changed_users_are_in_force_at_once() -> None:
+    guard = Guard()
+    assert guard.ask(GOOD).status_code == 200
+    guard.watcher.config = WebConfig(users={b"other": USERS[b"cheap"]})
+    assert guard.ask(GOOD).status_code == 401
+    assert guard.ask(basic(b"other:of cheap")).status_code == 200
 
 
-def test_too_many_passwords_at_once_are_a_503(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def full(*_: object) -> bool:
-        raise TooManyChecksError
-
-    monkeypatch.setattr(guard.app._passwords, "are_right", full)
-    answer = guard.ask(authorization=basic(b"prom:pass:word"))
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-    assert guard.refused == ["busy"]
+def test_a_password_that_would_wait_too_long_is_answered_with_503() -> None:
+    guard = Guard(PasswordChecker(max_waiting=0))
+    response = guard.ask(GOOD)
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+    assert guard.refusals == {Refusal.BUSY: 1}
 
 
-def test_a_configured_header_takes_the_place_of_the_applications() -> None:
-    async def own(_: Request) -> Response:
-        policy = {"Content-Security-Policy": "default-src 'none'", "X-Other": "kept"}
-        return PlainTextResponse("", headers=policy)
+def test_the_clients_address_counts_for_the_line_of_passwords(checks: Checks) -> None:
+    async def exchange() -> list[int]:
+        guard = Guard(PasswordChecker(checkpw=checks, max_waiting_per_client=1))
+        checks.free.clear()
 
-    async def ask(headers: dict[str, str]) -> httpx.Headers:
-        app = ConfiguredHeadersWin(Starlette(routes=[Route("/", own)]), lambda: headers)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://a") as client:
-            return (await client.get("/")).headers
+        async def ask(address: str) -> int:
+            transport = httpx.ASGITransport(guard.app, client=(address, 1))
+            async with httpx.AsyncClient(transport=transport, base_url="http://a") as client:
+                return (await client.get("/metrics", headers=[(b"Authorization", GOOD)])).status_code
 
-    answered = asyncio.run(ask({"Content-Security-Policy": "default-src 'self'"}))
-    assert "content-security-policy" not in answered  # the server sets it
-    assert answered["x-other"] == "kept"
-    assert asyncio.run(ask({}))["content-security-policy"] == "default-src 'none'"
+        asked = [asyncio.create_task(ask(address)) for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2")]
+        await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        checks.free.set()
+        return list(await asyncio.gather(*asked))
+
+    assert asyncio.run(exchange()) == [200, 503, 200]

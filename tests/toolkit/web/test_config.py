@@ -1,6 +1,5 @@
 import errno
 import os
-import re
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.toolkit.test_yaml_file import nobody
 
 HASH = bcrypt.hashpw(b"x", b"$2b$04$" + b"abcdefghijklmnopqrstuu").decode()
 TLS = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
+MUTUAL = TLS + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: "
 Written = Callable[[str], Path]
 
 
@@ -47,20 +47,20 @@ def written(tmp_path: Path, authority: Authority, server: Pair) -> Written:
 
 
 def problems(path: Path) -> list[str]:
-    """Return what is said about a bad file, with its path made short."""
+    """Return the problems of a bad file, without its path."""
     with pytest.raises(SettingsError) as caught:
         read_web_config(path)
     return [problem.removeprefix(f"{path}:") for problem in caught.value.problems]
 
 
 @pytest.mark.parametrize("content", ["", "{}\n", "basic_auth_users:\ntls_server_config: {}\n"])
-def test_a_file_without_anything_guards_nothing(written: Written, content: str) -> None:
+def test_an_empty_file_protects_nothing(written: Written, content: str) -> None:
     config = read_web_config(written(content))
     assert (config.tls, dict(config.users), dict(config.headers), config.files) == (None, {}, {}, ())
     assert config.scheme == "http"
 
 
-def test_certificate_and_key_are_looked_for_from_the_folder_of_the_file(
+def test_paths_are_relative_to_the_folder_of_the_file(
     written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(TLS)
@@ -71,9 +71,7 @@ def test_certificate_and_key_are_looked_for_from_the_folder_of_the_file(
     assert config.scheme == "https"
 
 
-def test_certificate_key_and_authority_may_stand_in_the_file_itself(
-    written: Written, authority: Authority, server: Pair
-) -> None:
+def test_certificate_key_and_ca_may_be_inline(written: Written, authority: Authority, server: Pair) -> None:
     def block(path: Path) -> str:
         return "|\n" + "".join(f"    {line}\n" for line in path.read_text().splitlines())
 
@@ -91,7 +89,7 @@ def context_of(path: Path) -> ssl.SSLContext:
     return tls.context
 
 
-def test_versions_are_1_2_and_1_3_unless_said_otherwise(written: Written) -> None:
+def test_versions_are_1_2_and_1_3_by_default(written: Written) -> None:
     default = context_of(written(TLS))
     assert (default.minimum_version, default.maximum_version) == (
         ssl.TLSVersion.TLSv1_2,
@@ -110,25 +108,23 @@ def test_versions_are_1_2_and_1_3_unless_said_otherwise(written: Written) -> Non
         ("RequireAndVerifyClientCert", ssl.CERT_REQUIRED),
     ],
 )
-def test_modes_of_client_certificates_that_verify_are_supported(
-    written: Written, mode: str, meant: ssl.VerifyMode
-) -> None:
+def test_client_certificates_can_be_verified(written: Written, mode: str, meant: ssl.VerifyMode) -> None:
     path = written(TLS + f"  client_auth_type: {mode}\n  client_ca_file: clients.crt\n")
     assert context_of(path).verify_mode == meant
     assert path.parent / "clients.crt" in read_web_config(path).files
 
 
-def test_authorities_may_be_named_in_any_language(written: Written) -> None:
+def test_a_ca_bundle_may_contain_comments_in_any_language(written: Written) -> None:
     path = written(MUTUAL + "clients.crt\n")
     clients = path.parent / "clients.crt"
     clients.write_bytes("# Főtanúsítvány\n".encode() + clients.read_bytes())
     assert len(context_of(path).get_ca_certs()) == 1
     clients.write_bytes(clients.read_bytes().replace(b"\nMII", "\nMIIő".encode()))
-    (told,) = problems(path)
-    assert told.startswith("5: tls_server_config.client_ca_file: is refused by OpenSSL: ")
+    (problem,) = problems(path)
+    assert problem.startswith("5: tls_server_config.client_ca_file: OpenSSL rejects it: ")
 
 
-def test_ciphers_are_chosen_by_the_names_that_go_gives_them(written: Written) -> None:
+def test_cipher_suites_are_chosen_by_their_names_in_go(written: Written) -> None:
     named = "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"
     context = context_of(
         written(TLS + f"  cipher_suites: [{named}, TLS_AES_128_GCM_SHA256]\n  curve_preferences: [X25519]\n")
@@ -140,215 +136,174 @@ def test_ciphers_are_chosen_by_the_names_that_go_gives_them(written: Written) ->
     assert not other.options & ssl.OP_CIPHER_SERVER_PREFERENCE
 
 
-def test_harmless_values_of_what_is_not_supported_are_accepted(written: Written) -> None:
+def test_default_values_of_unsupported_settings_are_accepted(written: Written) -> None:
     content = "http_server_config:\n  http2: false\nrate_limit:\n  interval: 0s\n  burst: 20\n"
     assert read_web_config(written(content)).headers == {}
 
 
-def test_headers_and_users_come_out_as_they_were_written(written: Written) -> None:
+def test_headers_and_users_are_read(written: Written) -> None:
     content = "http_server_config:\n  headers:\n    X-Frame-Options: deny\n    X-XSS-Protection: ''\n"
     config = read_web_config(written(content + f"basic_auth_users:\n  zoë: {HASH}\n"))
     assert config.headers == {"X-Frame-Options": "deny"}
     assert config.users == {"zoë".encode(): HASH.encode()}
 
 
-MUTUAL = TLS + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: "
-
-
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "where", "words"),
     [
-        ("tls_config: {}\n", "1: tls_config: is not a setting: did you mean tls_server_config?"),
-        (
-            TLS + "  cert_fil: x\n",
-            "4: tls_server_config.cert_fil: is not a setting: did you mean cert_file?",
-        ),
-        ("tls_server_config: yes\n", "1: tls_server_config: must be a mapping"),
-        (TLS + "basic_auth_users: ''\n", "4: basic_auth_users: must be a mapping"),
-        (
-            "tls_server_config:\n  cert_file: server.crt\n",
-            "1: tls_server_config.key_file: is missing: TLS needs it or key",
-        ),
-        (
-            "tls_server_config:\n  min_version: TLS13\n  key_file: server.key\n",
-            "1: tls_server_config.cert_file: is missing: TLS needs it or cert",
-        ),
-        (
-            TLS.replace("server.key", "other.key"),
-            "2: tls_server_config.cert_file: the key does not belong to the certificate",
-        ),
-        (
-            TLS.replace("server.crt", "server.key"),
-            "2: tls_server_config.cert_file: holds no certificate in PEM form",
-        ),
-        (
-            TLS.replace("server.key", "server.crt"),
-            "2: tls_server_config.cert_file: the key is not in PEM form",
-        ),
-        (
-            TLS.replace("server.key", "none.key"),
-            "3: tls_server_config.key_file: cannot read the file: No such file or directory"
-            " (from the folder of web.yml)",
-        ),
+        ("tls_config: {}\n", "1: tls_config", "did you mean tls_server_config?"),
+        (TLS + "  cert_fil: x\n", "4: tls_server_config.cert_fil", "did you mean cert_file?"),
+        ("tls_server_config: yes\n", "1: tls_server_config", "mapping"),
+        (TLS + "basic_auth_users: ''\n", "4: basic_auth_users", "mapping"),
+        ("tls_server_config:\n  cert_file: server.crt\n", "1: tls_server_config.key_file", "missing"),
+        ("tls_server_config:\n  key_file: server.key\n", "1: tls_server_config.cert_file", "missing"),
+        (TLS.replace("server.key", "other.key"), "2: tls_server_config.cert_file", "does not belong"),
+        (TLS.replace("server.crt", "server.key"), "2: tls_server_config.cert_file", "no certificate"),
+        (TLS.replace("server.key", "server.crt"), "2: tls_server_config.cert_file", "key is not in PEM"),
+        (TLS.replace("server.key", "none.key"), "3: tls_server_config.key_file", "folder of web.yml"),
         (
             TLS.replace("server.key", "/none.key"),
-            "3: tls_server_config.key_file: cannot read the file: No such file or directory",
+            "3: tls_server_config.key_file",
+            "No such file or directory",
         ),
-        (TLS + "  key: x\n", "3: tls_server_config.key_file: key and key_file are both given: leave one out"),
-        (
-            TLS + "  min_version: TLS10\n",
-            "4: tls_server_config.min_version: versions before TLS 1.2 are not supported: set TLS12 or TLS13",
-        ),
-        (
-            TLS + "  min_version: '1.2'\n",
-            "4: tls_server_config.min_version: must be one of TLS12, TLS13",
-        ),
+        (TLS + "  key: x\n", "3: tls_server_config.key_file", "both set"),
+        (TLS + "  min_version: TLS10\n", "4: tls_server_config.min_version", "set TLS12 or TLS13"),
+        (TLS + "  min_version: '1.2'\n", "4: tls_server_config.min_version", "one of TLS12, TLS13"),
         (
             TLS + "  min_version: TLS13\n  max_version: TLS12\n",
-            "5: tls_server_config.max_version: is below min_version",
+            "5: tls_server_config.max_version",
+            "lower than min_version",
         ),
         (
             TLS + "  client_auth_type: RequireAnyClientCert\n",
-            "4: tls_server_config.client_auth_type: a mode that does not verify certificates is not "
-            "supported: set RequireAndVerifyClientCert",
+            "4: tls_server_config.client_auth_type",
+            "set RequireAndVerifyClientCert",
         ),
         (
             TLS + "  client_auth_type: RequireAndVerifyClientCert\n",
-            "4: tls_server_config.client_auth_type: needs client_ca_file or client_ca, to verify "
-            "certificates by",
+            "4: tls_server_config.client_auth_type",
+            "requires client_ca_file",
         ),
-        (
-            TLS + "  client_ca_file: clients.crt\n",
-            "4: tls_server_config.client_ca_file: has no effect: set client_auth_type: "
-            "RequireAndVerifyClientCert",
-        ),
-        (
-            MUTUAL + "server.key\n",
-            "5: tls_server_config.client_ca_file: holds no certificate in PEM form",
-        ),
+        (TLS + "  client_ca_file: clients.crt\n", "4: tls_server_config.client_ca_file", "no effect"),
+        (MUTUAL + "server.key\n", "5: tls_server_config.client_ca_file", "no certificate"),
         (
             TLS + "  client_allowed_sans: [a]\n",
-            "4: tls_server_config.client_allowed_sans: needs client_auth_type: RequireAndVerifyClientCert",
+            "4: tls_server_config.client_allowed_sans",
+            "requires client_auth_type",
         ),
-        (
-            TLS + "  client_allowed_sans: a\n",
-            "4: tls_server_config.client_allowed_sans: must be a list of words",
-        ),
+        (TLS + "  client_allowed_sans: a\n", "4: tls_server_config.client_allowed_sans", "must be a list"),
         (
             MUTUAL + "clients.crt\n  client_allowed_sans: []\n",
-            "6: tls_server_config.client_allowed_sans: is empty, which would let nobody in: name somebody, "
-            "or leave it out",
+            "6: tls_server_config.client_allowed_sans",
+            "no client would be allowed",
         ),
         (
             MUTUAL + "clients.crt\n  client_allowed_sans: ''\n",
-            "6: tls_server_config.client_allowed_sans: must be a list of words",
+            "6: tls_server_config.client_allowed_sans",
+            "must be a list",
         ),
         (
             TLS + "  curve_preferences: [X25519, CurveP256]\n",
-            "4: tls_server_config.curve_preferences: more than one curve is not supported: leave one",
+            "4: tls_server_config.curve_preferences",
+            "only one curve",
         ),
         (
             TLS + "  curve_preferences: [P256]\n",
-            "4: tls_server_config.curve_preferences: must be one of CurveP256, CurveP384, CurveP521, X25519",
+            "4: tls_server_config.curve_preferences",
+            "one of CurveP256, CurveP384, CurveP521, X25519",
         ),
         (
             TLS + "  cipher_suites: [TLS_AES_128_GCM_SHA256]\n",
-            "4: tls_server_config.cipher_suites: holds none of TLS 1.2: add one, or set min_version: TLS13",
+            "4: tls_server_config.cipher_suites",
+            "min_version: TLS13",
+        ),
+        (
+            TLS + "  cipher_suites: [RC4]\n",
+            "4: tls_server_config.cipher_suites",
+            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
         ),
         (
             TLS + "  prefer_server_cipher_suites: perhaps\n",
-            "4: tls_server_config.prefer_server_cipher_suites: must be true or false",
+            "4: tls_server_config.prefer_server_cipher_suites",
+            "true or false",
         ),
-        (
-            "http_server_config:\n  http2: true\n",
-            "2: http_server_config.http2: HTTP/2 is not supported: set false, or leave it out",
-        ),
+        ("http_server_config:\n  http2: true\n", "2: http_server_config.http2", "not supported"),
         (
             "http_server_config:\n  headers:\n    X-Frame-Option: deny\n",
-            "3: http_server_config.headers.X-Frame-Option: is not a setting: did you mean X-Frame-Options?",
+            "3: http_server_config.headers.X-Frame-Option",
+            "did you mean X-Frame-Options?",
         ),
         (
             "http_server_config:\n  headers:\n    X-Frame-Options: allow\n",
-            "3: http_server_config.headers.X-Frame-Options: must be deny or sameorigin",
+            "3: http_server_config.headers.X-Frame-Options",
+            "deny or sameorigin",
         ),
         (
             'http_server_config:\n  headers:\n    Content-Security-Policy: "a\\r\\nSet-Cookie: b"\n',
-            "3: http_server_config.headers.Content-Security-Policy: must be one line of ASCII characters",
+            "3: http_server_config.headers.Content-Security-Policy",
+            "one line",
         ),
-        (
-            "rate_limit:\n  interval: 1s\n",
-            "2: rate_limit.interval: a rate limit is not supported: set 0, or leave rate_limit out",
-        ),
-        (
-            "basic_auth_users:\n  alice: secret\n",
-            "2: basic_auth_users.alice: must be a bcrypt hash: make one with `htpasswd -nBC 10 NAME`",
-        ),
+        ("rate_limit:\n  interval: 1s\n", "2: rate_limit.interval", "not supported"),
+        ("basic_auth_users:\n  alice: secret\n", "2: basic_auth_users.alice", "htpasswd"),
         (
             f"basic_auth_users:\n  alice: {HASH.replace('$04$', '$17$')}\n",
-            "2: basic_auth_users.alice: the hash's cost must be 4 to 16; 10 is good",
+            "2: basic_auth_users.alice",
+            "4 to 16",
         ),
         (
             f"basic_auth_users:\n  alice: {HASH.replace('04', '१०', 1)}\n",
-            "2: basic_auth_users.alice: must be a bcrypt hash: make one with `htpasswd -nBC 10 NAME`",
+            "2: basic_auth_users.alice",
+            "bcrypt hash",
         ),
         (
             TLS.replace("cert_file: server.crt", 'cert: "\\xe9"'),
-            "2: tls_server_config.cert: holds no certificate in PEM form",
+            "2: tls_server_config.cert",
+            "no certificate",
         ),
-        (
-            f"basic_auth_users:\n  'a:b': {HASH}\n",
-            "2: basic_auth_users.a…: a name with a colon or a control character can never log in",
-        ),
-        (
-            f"basic_auth_users:\n  {HASH}: alice\n",
-            "1: basic_auth_users: a name looks like a hash: write `name: hash`",
-        ),
-        ("- a\n", "1: must be a mapping, such as `basic_auth_users: {}`"),
+        (f"basic_auth_users:\n  'a:b': {HASH}\n", "2: basic_auth_users.a…", "colon"),
+        (f"basic_auth_users:\n  {HASH}: alice\n", "1: basic_auth_users", "`name: hash`"),
+        ("- a\n", "1", "must be a mapping, such as `basic_auth_users: {}`"),
     ],
 )
-def test_what_is_wrong_or_not_supported_is_refused_by_name(written: Written, content: str, told: str) -> None:
-    assert problems(written(content)) == [told]
+def test_what_is_wrong_or_not_supported_is_one_problem_with_its_place(
+    written: Written, content: str, where: str, words: str
+) -> None:
+    (problem,) = problems(written(content))
+    assert problem.startswith(f"{where}: ")
+    assert words in problem
 
 
-def test_a_bundle_of_authorities_may_name_them_in_any_language(written: Written) -> None:
-    path = written(MUTUAL + "clients.crt\n")
-    bundle = path.parent / "clients.crt"
-    bundle.write_bytes("# Főtanúsítvány\n".encode() + bundle.read_bytes())
-    assert len(context_of(path).get_ca_certs()) == 1
-
-
-def test_too_many_open_files_are_told_as_any_other_problem(
+def test_too_many_open_files_are_a_problem_like_others(
     written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: str) -> int:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     monkeypatch.setattr(os, "memfd_create", refuse, raising=False)
-    assert problems(written(TLS)) == [
-        "2: tls_server_config.cert_file: cannot be given to OpenSSL: Too many open files"
-    ]
+    (problem,) = problems(written(TLS))
+    assert problem.startswith("2: tls_server_config.cert_file: ")
+    assert problem.endswith("Too many open files")
 
 
-def test_problems_are_told_in_the_order_of_the_file(written: Written) -> None:
-    told = problems(written("".join(f"{name}: 1\n" for name in "hgfedcba")))
-    assert [problem.partition(":")[0] for problem in told] == list("12345678")
+def test_problems_are_reported_in_the_order_of_the_file(written: Written) -> None:
+    reported = problems(written("".join(f"{name}: 1\n" for name in "hgfedcba")))
+    assert [problem.partition(":")[0] for problem in reported] == list("12345678")
 
 
-def test_every_problem_is_told_in_one_go(written: Written) -> None:
+def test_all_problems_are_reported_at_once(written: Written) -> None:
     content = "rate_limit: {interval: 5}\nhttp_server_config: {http2: true}\nbasic_auth_users: {a: b}\nx: y\n"
     assert len(problems(written(content + "tls_server_config: {cert_file: none, key_file: none}\n"))) == 6
 
 
-def test_a_key_that_is_encrypted_is_refused_without_asking_for_a_password(written: Written) -> None:
+def test_an_encrypted_key_is_refused_without_asking_for_a_password(written: Written) -> None:
     path = written(TLS)
     key = path.parent / "server.key"
     key.write_text(key.read_text().replace("PRIVATE", "ENCRYPTED PRIVATE"))
-    assert problems(path) == [
-        "2: tls_server_config.cert_file: the key is encrypted: decrypt it with `openssl pkey`"
-    ]
+    (problem,) = problems(path)
+    assert "key is encrypted" in problem
 
 
-def test_files_that_cannot_be_read_are_told(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_read_is_reported(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(TLS)
     key = path.parent / "server.key"
     key.chmod(0)
@@ -356,64 +311,53 @@ def test_files_that_cannot_be_read_are_told(written: Written, monkeypatch: pytes
     path.parent.chmod(0o755)
     monkeypatch.chdir(path.parent)
     with nobody():
-        (told,) = problems(Path(path.name))
-    assert told == (
-        "3: tls_server_config.key_file: cannot read the file: Permission denied (from the folder of web.yml)"
-    )
+        (denied,) = problems(Path(path.name))
     key.unlink()
     key.mkdir()
-    assert problems(path) == [
-        "3: tls_server_config.key_file: cannot read the file: Is a directory (from the folder of web.yml)"
-    ]
+    (directory,) = problems(path)
     key.rmdir()
     with key.open("wb") as file:
         file.truncate(2**30)
-    assert problems(path) == ["3: tls_server_config.key_file: the file is larger than 1048576 bytes"]
+    (large,) = problems(path)
+    for problem, words in ((denied, "Permission denied"), (directory, "Is a directory"), (large, "1 MiB")):
+        assert problem.startswith("3: tls_server_config.key_file: ")
+        assert words in problem
 
 
-def test_neither_hash_nor_key_is_in_any_problem_or_representation(written: Written, server: Pair) -> None:
+def test_neither_hash_nor_key_is_in_a_problem_or_a_representation(written: Written, server: Pair) -> None:
     secret = server.key.read_text().splitlines()[1]
     content = f"tls_server_config:\n  cert_file: server.crt\n  key: '{secret}'\n"
     content += f"basic_auth_users:\n  alice: {HASH[:-1]}\n  {HASH}: bob\n  {HASH[:-2]}: {HASH}\n"
-    told = "".join(problems(written(content)))
-    assert told.count("basic_auth_users") == 3
-    assert secret not in told
-    assert HASH[7:29] not in told
+    reported = "".join(problems(written(content)))
+    assert reported.count("basic_auth_users") == 3
+    assert secret not in reported
+    assert HASH[7:29] not in reported
     assert HASH not in repr(read_web_config(written(f"basic_auth_users:\n  alice: {HASH}\n")))
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        f"basic_auth_users: {{alice:{HASH}}}\n",
-        f"basic_auth_users:\n  alice: {HASH}\n{HASH}: bob\n",
-        f"basic_auth_users: {{' {HASH}': bob}}\n",
-        f"http_server_config:\n  headers: {{alice:{HASH}: x}}\n",
-        f"{HASH}: a\n{HASH}: b\n",
+        "basic_auth_users: {alice:SECRET}\n",
+        "basic_auth_users: {alice:SECRET, alice:SECRET}\n",
+        "tls_server_config: {cert_file: server.crt, key:SECRET}\n",
+        "{basic_auth_users: {}, alice:SECRET: x}\n",
+        f"basic_auth_users:\n  alice: {HASH}\nSECRET: bob\n",
+        "basic_auth_users: {' SECRET': bob}\n",
+        "http_server_config:\n  headers: {alice:SECRET: x}\n",
+        "SECRET: a\nSECRET: b\n",
     ],
 )
-def test_a_hash_where_a_name_should_be_is_not_shown(written: Written, content: str) -> None:
-    told = "".join(problems(written(content)))
-    assert "…" in told
-    assert HASH[7:29] not in told
+def test_a_secret_where_a_name_should_be_is_not_shown(written: Written, content: str) -> None:
+    for secret in (HASH, "plainpassword"):
+        if secret == "plainpassword" and ":SECRET" not in content:
+            continue  # it may be a name
+        reported = "".join(problems(written(content.replace("SECRET", secret))))
+        assert "…" in reported
+        assert secret[7:29] not in reported
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        "basic_auth_users: {{alice:{}}}\n",
-        "basic_auth_users: {{alice:{}, alice:{}}}\n",
-        "tls_server_config: {{cert_file: server.crt, key:{}}}\n",
-        "{{basic_auth_users: {{}}, alice:{}: x}}\n",
-    ],
-)
-def test_what_stands_behind_a_colon_without_its_blank_is_not_shown(written: Written, content: str) -> None:
-    told = "".join(problems(written(content.format(*["plainpassword"] * 2))))
-    assert re.search("(alice|key)…", told)
-    assert "plain" not in told
-
-
-def test_the_fingerprint_changes_with_the_file_and_with_all_that_it_names(
+def test_the_fingerprint_changes_with_the_file_and_the_files_it_names(
     written: Written, authority: Authority
 ) -> None:
     path = written(TLS)
@@ -461,14 +405,14 @@ def flow(value: object) -> str:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(KEYS, VALUES, max_size=4))
-def test_whatever_stands_in_the_file_is_accepted_or_refused_in_single_lines(
+def test_any_file_is_accepted_or_has_problems_of_one_line_each(
     written: Written, content: dict[str, object]
 ) -> None:
     path = written(flow(content))
-    told: tuple[str, ...] = ("",)
+    reported: tuple[str, ...] = ("",)
     try:
         read_web_config(path)
     except SettingsError as error:
-        told = error.problems
-    assert told
-    assert not any("\n" in problem for problem in told)
+        reported = error.problems
+    assert reported
+    assert not any("\n" in problem for problem in reported)

@@ -1,0 +1,204 @@
+"""Mistakes in the dashboard."""
+
+from typing import Final
+
+from dev.mutants.mutant import Mutant
+
+DASHBOARD_MUTANTS: Final = (
+    Mutant(
+        "a metric that was renamed", "rows/pins.py", 'selected("sub_hash_pins")', 'selected("subhash_pins")'
+    ),
+    Mutant("a label that does not exist", "rows/pins.py", "f'phase=\"{phase}\"'", "f'state=\"{phase}\"'"),
+    Mutant(
+        "no account matcher",
+        "promql.py",
+        """(*_DASHBOARD_MATCHERS, 'account=~"$account"')""",
+        "_DASHBOARD_MATCHERS",
+    ),
+    Mutant("no instance matcher", "promql.py", """, 'instance=~"$instance"')""", ",)"),
+    Mutant("a range query in a stat", "panels.py", "_query(expression, instant=True)", "_query(expression)"),
+    Mutant(
+        "a range query in a table",
+        "panels.py",
+        "_query(e, instant=True, ref=ref).format(PromQueryFormat.TABLE)",
+        "_query(e, ref=ref).format(PromQueryFormat.TABLE)",
+    ),
+    Mutant(
+        "no mapping of no data",
+        "panels.py",
+        ".mappings([_no_data(), *_text_mappings(texts or {})])",
+        ".mappings(_text_mappings(texts or {}))",
+    ),
+    Mutant(
+        "no data in green", "panels.py", "text=NO_DATA_TEXT, color=NO_DATA", "text=NO_DATA_TEXT, color=GOOD"
+    ),
+    Mutant(
+        "no text for no data",
+        "panels.py",
+        "*_text_mappings(texts or {})])\n        .no_value(NO_DATA_TEXT)",
+        "*_text_mappings(texts or {})])",
+    ),
+    Mutant(
+        "seconds shown as bytes",
+        "rows/trust.py",
+        'f"max({_AGE})",\n            unit="s"',
+        'f"max({_AGE})",\n            unit="bytes"',
+    ),
+    Mutant(
+        "bytes shown as a plain number",
+        "rows/growth.py",
+        'f"sum({_SIZE})", unit="bytes"',
+        'f"sum({_SIZE})", unit="none"',
+    ),
+    Mutant(
+        "panels that overlap",
+        "dashboard.py",
+        "    for number, panel in enumerate(panels, start=1):",
+        '    panels[2]["gridPos"]["x"] = 0\n    for number, panel in enumerate(panels, start=1):',
+    ),
+    Mutant(
+        "a hole in the layout",
+        "rows/trust.py",
+        "            thresholds=WARNING_ABOVE_ZERO,\n            width=3,",
+        "            thresholds=WARNING_ABOVE_ZERO,\n            width=2,",
+    ),
+    Mutant("ids that repeat", "dashboard.py", 'panel["id"] = number', 'panel["id"] = number // 2'),
+    Mutant(
+        "replicas added up",
+        "rows/pins.py",
+        'per_account("max", selected("pins", *matchers)',
+        'per_account("sum", selected("pins", *matchers)',
+    ),
+    Mutant(
+        "replicas told apart by instance",
+        "promql.py",
+        'ACCOUNT: Final = (*JOB, "account")',
+        'ACCOUNT: Final = (*JOB, "instance", "account")',
+    ),
+    Mutant(
+        "accounts of one name thrown together",
+        "promql.py",
+        'ACCOUNT: Final = (*JOB, "account")',
+        'ACCOUNT: Final = ("account",)',
+    ),
+    Mutant(
+        "a window that outlives the exporter",
+        "promql.py",
+        """    return f"{expression} and {on(ACCOUNT_OF_EXPORTER)} {selected('up')}\"""",
+        "    return expression",
+    ),
+    Mutant(
+        "growth that outlives the exporter",
+        "rows/growth.py",
+        ' >= 6 and {on(ACCOUNT)} {expression}"',
+        ' >= 6"',
+    ),
+    Mutant(
+        "every process in Prometheus",
+        "promql.py",
+        """    return f"{expression} and {on(EXPORTER)} {selected('exporter_build_info')}\"""",
+        "    return expression",
+    ),
+    Mutant("stale shown as current", "rows/trust.py", "> bool 3 * {_INTERVAL}", "< bool 3 * {_INTERVAL}"),
+    Mutant("stale twice as late", "rows/trust.py", "> bool 3 * {_INTERVAL}", "> bool 6 * {_INTERVAL}"),
+    Mutant(
+        "a collector that never succeeded left out",
+        "rows/trust.py",
+        "({_SINCE_SUCCESS} > bool",
+        "({_AGE} > bool",
+    ),
+    Mutant(
+        "time since the scrape counted as staleness",
+        "promql.py",
+        'f"timestamp({selector}) - {selector}"',
+        'f"time() - {selector}"',
+    ),
+    Mutant(
+        "missing accounts forgotten", "rows/trust.py", 'f"max({_STALE} or {_MISSING})"', 'f"max({_STALE})"'
+    ),
+    Mutant(
+        "exporters counted without those that are down",
+        "rows/trust.py",
+        'f"avg({_EXPORTERS}) > 0"',
+        'f"avg({_EXPORTERS} == 1) > 0"',
+    ),
+    Mutant(
+        "inconsistent inventories shown as repaired", "rows/trust.py", "(1 + ({_INCONSISTENT} > bool 0))", "1"
+    ),
+    Mutant(
+        "a difference whose sign cancels another",
+        "rows/trust.py",
+        """f"abs({selected('inventory_unaccounted_files')})\"""",
+        """selected("inventory_unaccounted_files")""",
+    ),
+    Mutant("no minimal interval", "panels.py", "        .interval(MIN_INTERVAL)\n", ""),
+    Mutant("a key panel on one word", "rows/pins.py", "f'phase=\"{phase}\"'", "f'status=\"{phase}\"'"),
+    Mutant(
+        "failed and removed mixed up",
+        "rows/pins.py",
+        'f"sum({_pins_in(Phase.FAILED)})"',
+        'f"sum({_pins_in(Phase.REMOVED)})"',
+    ),
+    Mutant(
+        "an account without failed pins that has no data",
+        "rows/pins.py",
+        'return f"{_pins(*matchers)} or {_INVENTORIED} * 0"',
+        "return _pins(*matchers)",
+    ),
+    Mutant(
+        "share of pinned turned round",
+        "rows/pins.py",
+        'f"sum({_pins_in(Phase.PINNED)}) / (sum({_pins_or_zero()}) > 0)',
+        'f"sum({_pins_in(Phase.PINNED)}) / (sum({_pins_or_zero()}) < 0)',
+    ),
+    Mutant(
+        "the newest and not the oldest",
+        "rows/pins.py",
+        """per_account('min', selected('oldest_unfinished""",
+        """per_account('max', selected('oldest_unfinished""",
+    ),
+    Mutant(
+        "growth an hour and not a day",
+        "rows/growth.py",
+        "deriv(({expression})[1d:10m]) * 86400",
+        "deriv(({expression})[1d:10m]) * 3600",
+    ),
+    Mutant(
+        "a limit that is set taken for none",
+        "rows/growth.py",
+        "min(clamp_max({_DAYS_LEFT}, {_MAX_DAYS})) or",
+        "min(clamp_max({_DAYS_LEFT}, {_MAX_DAYS})) unless on () group({_LIMIT}) or",
+    ),
+    Mutant("a price that is written down", "rows/growth.py", "($price + 0)", "0.1"),
+    Mutant(
+        "a legend without its label", "rows/api.py", '"{{operation}} {{code}}"', '"{{operation}} {{status}}"'
+    ),
+    Mutant(
+        "a rate over a histogram of the present",
+        "promql.py",
+        "label_replace({selected(name)},",
+        "label_replace(rate({selected(name)}[1h]),",
+    ),
+    Mutant(
+        "a counter without rate",
+        "rows/api.py",
+        "{_rate_by(['account'], 'api_retries_total')}",
+        "{aggregate('sum', ['account'], selected('api_retries_total'))}",
+    ),
+    Mutant("a dashboard that can be overwritten by hand", "dashboard.py", ".readonly()", ".editable()"),
+    Mutant(
+        "variables that are resolved once only", "dashboard.py", "ON_TIME_RANGE_CHANGED", "ON_DASHBOARD_LOAD"
+    ),
+    Mutant(
+        "red and green of the same lightness",
+        "colours.py",
+        'BAD: Final = "#c13140"',
+        'BAD: Final = "#8a7a3a"',
+    ),
+    Mutant(
+        "a colour that is lost on white",
+        "colours.py",
+        'WARNING: Final = "#d37812"',
+        'WARNING: Final = "#f2cc0c"',
+    ),
+)

@@ -1,0 +1,189 @@
+"""Mistakes in the rules."""
+
+from typing import Final
+
+from dev.mutants.mutant import Mutant
+
+RULE_MUTANTS: Final = (
+    Mutant(
+        "a `for` that is too long",
+        "polling_alerts.py",
+        '        "5m",\n        Severity.CRITICAL,',
+        '        "50m",\n        Severity.CRITICAL,',
+    ),
+    Mutant("a `for` that is too short", "data_alerts.py", '        "10m",\n', '        "1m",\n'),
+    Mutant(
+        "a comparison turned round",
+        "data_alerts.py",
+        "{_FILES} < (1 -",
+        "{_FILES} > (1 -",
+    ),
+    Mutant(
+        "at least instead of more than",
+        "data_alerts.py",
+        "{_pins(Phase.FAILED)} > {",
+        "{_pins(Phase.FAILED)} >= {",
+    ),
+    Mutant(
+        "a severity that lets people sleep",
+        "data_alerts.py",
+        '        "5m",\n        Severity.CRITICAL,',
+        '        "5m",\n        Severity.INFO,',
+    ),
+    Mutant(
+        "replicas added up",
+        "data_alerts.py",
+        'counted = per_account("max", series("pins"',
+        'counted = per_account("sum", series("pins"',
+    ),
+    Mutant("a word in one spelling only", "data_alerts.py", "(?i:unpinOutOfMoney)", "UNPINOUTOFMONEY"),
+    Mutant(
+        "any removed pin is out of money",
+        "data_alerts.py",
+        "_pins(Phase.REMOVED, _BALANCE_EXHAUSTED)",
+        "_pins(Phase.REMOVED)",
+    ),
+    Mutant(
+        "the newest and not the oldest",
+        "data_alerts.py",
+        "per_account('min', series('oldest_unfinished",
+        "per_account('max', series('oldest_unfinished",
+    ),
+    Mutant("forecast without level", "data_alerts.py", " and {_IS_NEAR_LIMIT}", ""),
+    Mutant("forecast from a minute of history", "data_alerts.py", " and {_HAS_A_DAY_OF_DATA})", ")"),
+    Mutant("a limit reached in silence", "data_alerts.py", " or {SIZE} >= {_LIMIT}", ""),
+    Mutant(
+        "an hour's memory of files",
+        "data_alerts.py",
+        "max_over_time({series('files')}[1d])",
+        "max_over_time({series('files')}[5m])",
+    ),
+    Mutant(
+        "a backup alert for everybody",
+        "thresholds.py",
+        '"no_new_pins_seconds", "Inf"',
+        '"no_new_pins_seconds", "86400"',
+    ),
+    Mutant(
+        "critical before warning",
+        "thresholds.py",
+        '"stale_critical_intervals", "12"',
+        '"stale_critical_intervals", "2"',
+    ),
+    Mutant("stuck too soon", "thresholds.py", '"stuck_seconds", "604800"', '"stuck_seconds", "6048"'),
+    Mutant(
+        "a threshold that two copies of the rules kill",
+        "thresholds.py",
+        'scalar(max({RECORD}{{threshold="{name}"}}))',
+        'scalar({RECORD}{{threshold="{name}"}})',
+    ),
+    Mutant(
+        "thresholds after the alerts",
+        "rules.py",
+        '[{"name": GROUP, "rules": rules}]',
+        '[{"name": GROUP, "rules": rules[::-1]}]',
+    ),
+    Mutant(
+        "any process that is down",
+        "polling_alerts.py",
+        'f"up == 0 and {on(EXPORTER)} {_SEEN_THIS_WEEK}"',
+        'f"up == 0"',
+    ),
+    Mutant(
+        "an absence that only a lone exporter has",
+        "polling_alerts.py",
+        "{aggregate('group', JOB, _SEEN_TODAY)} ",
+        "{aggregate('group', JOB, _SEEN_TODAY)} == 2 ",
+    ),
+    Mutant(
+        "replicas of a shard that pass for shards",
+        "polling_alerts.py",
+        'count_values by ({", ".join(JOB)}) ("shard"',
+        'count_values by ({", ".join(EXPORTER)}) ("shard"',
+    ),
+    Mutant(
+        "a lone exporter that passes for a missing shard",
+        "polling_alerts.py",
+        "{series('exporter_shard')} and {on(EXPORTER)} {_SHARDED}))",
+        "{series('exporter_shard')}))",
+    ),
+    Mutant(
+        "a shard that counts differently",
+        "polling_alerts.py",
+        " or {_MOST_SHARDS} - {aggregate('min', JOB, _SHARDED)} > 0",
+        "",
+    ),
+    Mutant(
+        "a refused web configuration left out",
+        "polling_alerts.py",
+        """f"{_reload_failed('exporter_config_last_reload_successful', 'config file')} or "
+        f"{_reload_failed('exporter_web_config_last_reload_successful', 'web config')}",
+""",
+        """f"{_reload_failed('exporter_config_last_reload_successful', 'config file')}",
+""",
+    ),
+    Mutant(
+        "a file that was read again meanwhile",
+        "polling_alerts.py",
+        ' or {_READ_FAILURES} and {_SAME} {_REQUESTS} > 0"',
+        '"',
+    ),
+    Mutant(
+        "files that are read again forgotten between rare polls",
+        "polling_alerts.py",
+        "[30h:10m]",
+        "[30m:10m]",
+    ),
+    Mutant(
+        "never polled mixed up with stale",
+        "polling_alerts.py",
+        'per_account("min", data_age(series(',
+        'per_account("min", ("time() - " + series(',
+    ),
+    Mutant(
+        "time since the scrape counted as age of data",
+        "promql.py",
+        'f"timestamp({selector}) - ({selector} > 0)"',
+        'f"time() - ({selector} > 0)"',
+    ),
+    Mutant(
+        "a refused key remembered after it works",
+        "polling_alerts.py",
+        "{series('up')} == 0",
+        "{series('up')} >= 0",
+    ),
+    Mutant(
+        "one window instead of two",
+        "polling_alerts.py",
+        """f"{_failing(_OVER_AN_HOUR)} and {_failing('2h')}\"""",
+        """f"{_failing(_OVER_AN_HOUR)}\"""",
+    ),
+    Mutant(
+        "busy accounts counted as failing",
+        "polling_alerts.py",
+        """'reason!="inconsistent"'""",
+        """'reason!=""'""",
+    ),
+    Mutant(
+        "differences in one direction only",
+        "polling_alerts.py",
+        """f"abs({series('inventory_unaccounted_files')})\"""",
+        """series("inventory_unaccounted_files")""",
+    ),
+    Mutant("any error counted as 429", "polling_alerts.py", "'code=\"429\"'", "'code=~\"4..|5..\"'"),
+    Mutant(
+        "no link to the runbook",
+        "rules.py",
+        '            "runbook_url": f"{DOCUMENTS}/runbooks/{alert.name}.md",\n',
+        "",
+    ),
+    Mutant(
+        "a link to another runbook", "rules.py", "runbooks/{alert.name}.md", "runbooks/{alert.severity}.md"
+    ),
+    Mutant(
+        "recorded once for each replica",
+        "recordings.py",
+        'per_account("max", series("files"))',
+        'series("files")',
+    ),
+)

@@ -1,1 +1,0 @@
-"""Makes the JSON Schema of the configuration file from the settings: `make schema`."""

@@ -1,0 +1,1 @@
+"""Make what the documentation says of settings from the settings themselves: `make settings`."""
