@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dev.grafana.colours import PHASE_COLOURS
-from dev.grafana.project import ROOT
+from dev.project import ROOT
 from pin_exporter.api.model import Phase
 from pin_exporter.inventory.counter import PinTotals
 from pin_exporter.inventory.problem_pins import NotedPin, ProblemPins
