@@ -39,7 +39,6 @@ IMPORTED_BY = {
     "pydantic": "api config",
     "pydantic_settings": "config",
     "starlette": "toolkit status commands simulator",
-    "tqdm": "once",
     "uvicorn": "toolkit simulator",
     "uvloop": "toolkit commands simulator",
     "yaml": "toolkit",

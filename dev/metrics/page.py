@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from dev.grafana.project import ROOT
+from dev.project import ROOT
 from pin_exporter.metrics import PREFIX
 from pin_exporter.metrics.account import INVENTORY_FAMILIES, TOTALS_FAMILIES
 from pin_exporter.metrics.exporter import LOG_EVENTS, ExporterMetrics

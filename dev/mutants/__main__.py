@@ -1,7 +1,7 @@
 """Check that a test fails for each mutant of the generator: `make mutants`.
 
 Each mutant is applied to a copy of the tree, the files of `grafana/` are generated, and the tests run, the
-fast ones first. The result is written to docs/mutants.md.
+fast ones first. The result is written to dev/mutants/results.md.
 """
 
 import re
@@ -11,11 +11,11 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from dev.grafana.project import ROOT
 from dev.mutants.dashboard import DASHBOARD_MUTANTS
 from dev.mutants.mutant import Mutant
 from dev.mutants.rules import RULE_MUTANTS
 from dev.mutants.tree import copy_tree
+from dev.project import ROOT
 
 MUTANTS: Final = (*DASHBOARD_MUTANTS, *RULE_MUTANTS)
 _STAGES: Final = (
@@ -31,6 +31,7 @@ _STAGES: Final = (
         "tests/e2e/test_alerts_live.py",
     ],
 )
+_RESULTS: Final = Path(__file__).with_name("results.md")
 _HEAD: Final = """\
 # Mutation tests of the dashboard and the rules
 
@@ -58,7 +59,7 @@ def main(only: str = "") -> int:
             print(lines[-1], flush=True)
     if not only:
         count = f"\n{len(lines) - survivors} of {len(lines)} are caught.\n"
-        (ROOT / "docs" / "mutants.md").write_text(_HEAD + "\n".join(lines) + "\n" + count, encoding="utf-8")
+        _RESULTS.write_text(_HEAD + "\n".join(lines) + "\n" + count, encoding="utf-8")
     return 1 if survivors else 0
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Final, NamedTuple
 
-from dev.grafana.project import ROOT
 from dev.mutants.tree import copy_tree
+from dev.project import ROOT
 
 PACKAGES: Final = ("inventory", "polling", "metrics")
 MODULES: Final = (

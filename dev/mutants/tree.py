@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from dev.grafana.project import ROOT
+from dev.project import ROOT
 
 
 def copy_tree(target: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from pin_exporter.toolkit.files import open_plain
+from pin_exporter.toolkit.files import open_regular
 from pin_exporter.toolkit.log_throttle import LogThrottle
 from pin_exporter.toolkit.logs import EventLogger
 from pin_exporter.toolkit.redaction import may_contain, redacted
@@ -130,7 +130,7 @@ def read_key_file(path: Path) -> SecretStr:
     Raises ValueError with one line to show. The path is left out: it may be a key put there by mistake.
     """
     try:
-        with open_plain(path) as file:
+        with open_regular(path) as file:
             content = file.read(MAX_KEY_LENGTH + 1)
     except OSError as error:
         raise ValueError(f"cannot read the file: {error.strerror}") from None

@@ -129,9 +129,9 @@ def _variable(name: str) -> str | None:
 
 
 def _from_file(path: Path) -> Mapping[str, object]:
-    from pin_exporter.toolkit.yaml_file import read_config_file  # noqa: PLC0415 - third-party
+    from pin_exporter.toolkit.yaml_file import read_yaml_file  # noqa: PLC0415 - third-party
 
-    return read_config_file(path).values
+    return read_yaml_file(path).values
 
 
 def _first(addresses: object) -> str:

@@ -1,5 +1,6 @@
 import hashlib
 import logging
+import os
 import re
 from pathlib import Path
 
@@ -113,7 +114,10 @@ def test_the_longest_key_is_read(tmp_path: Path) -> None:
     assert read_key_file(file) == SecretStr("x" * MAX_KEY_LENGTH)
 
 
-def test_a_missing_file_and_a_directory_are_reported_in_one_line(tmp_path: Path) -> None:
+def test_a_missing_file_a_directory_and_a_pipe_are_reported_in_one_line(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="a pipe or a device"):
+        read_key_file(tmp_path / "pipe")
     with pytest.raises(ValueError, match="No such file"):
         read_key_file(tmp_path / "missing")
     with pytest.raises(ValueError, match="directory"):

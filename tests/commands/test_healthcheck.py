@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dev.project import ROOT
 from pin_exporter.commands import healthcheck
 from pin_exporter.commands.cli import main as command_line
 from pin_exporter.config.settings import Settings
@@ -16,7 +17,6 @@ from tests.support.environment import clean, set_variables
 from tests.support.processes import exporter, simulator
 
 SECRET = "Zq7Wm4XkPd9"
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import httpx
 
-from dev.grafana.project import ROOT
+from dev.project import ROOT
 from tests.grafana.support.grafana import View
 from tests.support.processes import RunningPrometheus, RunningSimulator, wait_for
 
