@@ -37,7 +37,7 @@ IMPORTED_BY = {
     "jinja2": "status",
     "msgspec": "api simulator",
     "prometheus_client": "toolkit metrics",
-    "pydantic": "api config polling",
+    "pydantic": "api config",
     "pydantic_settings": "config",
     "starlette": "toolkit status commands simulator",
     "uvicorn": "toolkit simulator",
