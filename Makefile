@@ -98,6 +98,10 @@ cluster-test: $(VENV)/dev ## Install the chart in a Kubernetes control plane; ne
 mutants: $(VENV)/dev ## Check that the tests of dashboard and rules catch mistakes
 	$(BIN)/python -m dev.mutants $(ARGS)
 
+.PHONY: mutants-core
+mutants-core: $(VENV)/dev ## Check that the tests of the package's core catch mistakes, in about an hour
+	$(BIN)/python -m dev.mutants.core $(ARGS)
+
 SECONDS ?= 600
 
 .PHONY: fuzz
@@ -133,8 +137,9 @@ grafana: $(VENV)/dev ## Generate the dashboard and the alert rules
 settings: $(VENV)/dev ## Generate the tables, the example and the JSON schema of the settings
 	$(BIN)/python -m dev.settings
 
-.PHONY: golden
-golden: $(VENV)/dev ## Write the golden files of the metrics again; review the difference
+.PHONY: metrics
+metrics: $(VENV)/dev ## Generate the tables of docs/metrics.md and the exposition that tests expect
+	$(BIN)/python -m dev.metrics
 	$(BIN)/python -m tests.metrics.golden
 
 .PHONY: chart

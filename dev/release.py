@@ -2,14 +2,13 @@
 
 import re
 import sys
-from pathlib import Path
 from typing import Final
 
 import yaml
 
+from dev.project import ROOT
 from pin_exporter import __version__
 
-ROOT: Final = Path(__file__).parent.parent
 _TAG: Final = re.compile(r"v(\d+\.\d+\.\d+)")
 
 

@@ -40,7 +40,6 @@ IMPORTED_BY = {
     "pydantic": "api config polling",
     "pydantic_settings": "config",
     "starlette": "toolkit status commands simulator",
-    "tqdm": "toolkit once",
     "uvicorn": "toolkit simulator",
     "uvloop": "toolkit commands simulator",
     "yaml": "toolkit config",

@@ -28,8 +28,7 @@ from pin_exporter.status.routes import status_routes
 from pin_exporter.toolkit.logs import configure_logging
 from tests.support.clocks import FakeClock
 from tests.support.samples import account_at, varied
-from tests.support.service import API_KEY, SECRET_KEY, page, row
-from tests.support.strange_server import (
+from tests.support.servers import (
     Behaviour,
     Call,
     StrangeServer,
@@ -40,6 +39,7 @@ from tests.support.strange_server import (
     silence,
     then_reset,
 )
+from tests.support.service import API_KEY, SECRET_KEY, page, row
 
 PROXY_USER, PROXY_PASSWORD = "puser", "hunter2/secret!"
 PROXY_PAIR = f"{PROXY_USER}:{PROXY_PASSWORD}"

@@ -7,7 +7,7 @@ from dev.chart.metadata import chart_yaml
 from dev.chart.readme import readme_md
 from dev.chart.schema import schema_json
 from dev.chart.values import read_values
-from dev.grafana.project import ROOT
+from dev.project import ROOT
 
 CHART: Final[Path] = ROOT / "helm" / "pin-exporter"
 COPIES: Final = {

@@ -3,8 +3,8 @@
 import tomllib
 from typing import Any, Final
 
-from dev.blocks import yaml_text
-from dev.grafana.project import REPOSITORY, ROOT
+from dev.project import REPOSITORY, ROOT
+from dev.yaml_text import yaml_text
 from pin_exporter import __version__
 
 IMAGE: Final = f"ghcr.io/{REPOSITORY.removeprefix('https://github.com/')}"

@@ -9,9 +9,9 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from dev.grafana.colours import BAD, NEUTRAL
 from dev.grafana.panels import SOURCE, UID
-from dev.grafana.project import DOCUMENTS
 from dev.grafana.promql import only_exporters, selected
 from dev.grafana.rows import api, exporter, growth, pins, trust
+from dev.project import DOCUMENTS
 
 _OPEN_ROWS: Final = (trust, pins, growth)
 _COLLAPSED_ROWS: Final = (api, exporter)

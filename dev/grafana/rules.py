@@ -7,14 +7,14 @@ from typing import Any, Final
 
 import promql_parser
 
-from dev.blocks import yaml_text
 from dev.grafana.alert import Alert
 from dev.grafana.data_alerts import DATA_ALERTS
 from dev.grafana.panels import UID
 from dev.grafana.polling_alerts import POLLING_ALERTS
-from dev.grafana.project import DOCUMENTS
 from dev.grafana.recordings import RECORDINGS
 from dev.grafana.thresholds import RECORD, THRESHOLDS, Threshold
+from dev.project import DOCUMENTS
+from dev.yaml_text import yaml_text
 
 ALERTS: Final = (*DATA_ALERTS, *POLLING_ALERTS)
 GROUP: Final = "aioz-pin"

@@ -1,21 +1,21 @@
 """Check that a test fails for each mutant of the generator: `make mutants`.
 
 Each mutant is applied to a copy of the tree, the files of `grafana/` are generated, and the tests run, the
-fast ones first. The result is written to docs/mutants.md.
+fast ones first. The result is written to dev/mutants/results.md.
 """
 
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Final
 
-from dev.grafana.project import ROOT
 from dev.mutants.dashboard import DASHBOARD_MUTANTS
 from dev.mutants.mutant import Mutant
 from dev.mutants.rules import RULE_MUTANTS
+from dev.mutants.tree import copy_tree
+from dev.project import ROOT
 
 MUTANTS: Final = (*DASHBOARD_MUTANTS, *RULE_MUTANTS)
 _STAGES: Final = (
@@ -31,6 +31,7 @@ _STAGES: Final = (
         "tests/e2e/test_alerts_live.py",
     ],
 )
+_RESULTS: Final = Path(__file__).with_name("results.md")
 _HEAD: Final = """\
 # Mutation tests of the dashboard and the rules
 
@@ -58,7 +59,7 @@ def main(only: str = "") -> int:
             print(lines[-1], flush=True)
     if not only:
         count = f"\n{len(lines) - survivors} of {len(lines)} are caught.\n"
-        (ROOT / "docs" / "mutants.md").write_text(_HEAD + "\n".join(lines) + "\n" + count, encoding="utf-8")
+        _RESULTS.write_text(_HEAD + "\n".join(lines) + "\n" + count, encoding="utf-8")
     return 1 if survivors else 0
 
 
@@ -66,7 +67,7 @@ def _caught_by(mutant: Mutant | None) -> str | None:
     """Return what failed because of the mutant, or None."""
     with tempfile.TemporaryDirectory() as name:
         tree = Path(name)
-        _copy_to(tree)
+        copy_tree(tree)
         if mutant:
             module, text = _mutated(mutant, tree)
             module.write_text(text, encoding="utf-8")
@@ -94,23 +95,6 @@ def _mutated(mutant: Mutant, tree: Path) -> tuple[Path, str]:
             f"{mutant.mistake}: the original occurs {text.count(mutant.old)} times in {mutant.module}"
         )
     return module, text.replace(mutant.old, mutant.new)
-
-
-def _copy_to(tree: Path) -> None:
-    """Copy the files that git does not ignore."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"],  # noqa: S607
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file():
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, tree / name)
-    if (ROOT / "dev" / "render" / "node_modules").exists():
-        (tree / "dev" / "render" / "node_modules").symlink_to(ROOT / "dev" / "render" / "node_modules")
 
 
 def _run(tree: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:

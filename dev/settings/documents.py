@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from dev.grafana.project import ROOT
+from dev.project import ROOT
 from dev.settings.example import example
 from dev.settings.schema import schema
 from pin_exporter.config.names import FLAGS, default_of, variable_of

@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from pin_exporter.toolkit.files import open_plain
+from pin_exporter.toolkit.files import open_regular
 from pin_exporter.toolkit.log_throttle import LogThrottle
 from pin_exporter.toolkit.logs import EventLogger
 from pin_exporter.toolkit.redaction import may_contain, redacted
@@ -68,7 +68,7 @@ class KeyFile:
         Raises ValueError with one line to show, without the path: it may be a key put there by mistake.
         """
         try:
-            with open_plain(self.path) as file:
+            with open_regular(self.path) as file:
                 content = file.read(MAX_KEY_LENGTH + 1)
         except OSError as error:
             raise ValueError(f"cannot read the file: {error.strerror}") from None

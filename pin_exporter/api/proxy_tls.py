@@ -12,7 +12,7 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 
 from pydantic import SecretStr
 
-from pin_exporter.toolkit.files import Signature, open_plain, signature
+from pin_exporter.toolkit.files import Signature, open_regular, signature
 
 DIRECT: Final = "direct"
 """The proxy URL that means none, whatever the environment says."""
@@ -39,7 +39,7 @@ class TlsFiles:
         unreadable = False
         for setting, path in self._given():
             try:
-                with open_plain(path) as file:
+                with open_regular(path) as file:
                     file.read(1)
             except (OSError, ValueError) as error:
                 unreadable = True

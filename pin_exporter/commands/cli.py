@@ -117,7 +117,7 @@ def _once(parsed: argparse.Namespace) -> int:
     from pin_exporter.once.command import run_once  # noqa: PLC0415 - needed by this command only
 
     load_env_file(Path(".env"))
-    status = run_once(flags_given(parsed), form=parsed.format, output=parsed.output)
+    status = run_once(flags_given(parsed), output_format=parsed.format, output=parsed.output)
     return _report(status, unknown_variable_problems())
 
 

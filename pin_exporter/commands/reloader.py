@@ -9,7 +9,7 @@ from pin_exporter.polling.manager import PollerManager
 from pin_exporter.toolkit.clock import Clock
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.logs import EventLogger
-from pin_exporter.toolkit.threads import aside
+from pin_exporter.toolkit.threads import run_in_thread
 
 _log = EventLogger(__name__)
 
@@ -51,7 +51,7 @@ class ConfigReloader:
         """Reload now, and return the problems of the configuration, none if the reload succeeded."""
         async with self._one_at_a_time:
             try:
-                accounts = await aside(lambda: self._manager.read_keys(self._load_accounts()))
+                accounts = await run_in_thread(lambda: self._manager.read_keys(self._load_accounts()))
             except SettingsError as error:
                 self._metrics.config_loaded(succeeded=False, at=self._clock.wall())
                 _log.error(

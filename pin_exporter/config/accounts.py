@@ -1,5 +1,7 @@
 """The accounts of a shard, each with everything that applies to it."""
 
+import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -9,12 +11,16 @@ from pydantic import SecretStr
 from pin_exporter.api.credentials import KeyFile
 from pin_exporter.api.proxy_tls import Route, TlsFiles
 from pin_exporter.api.transport import HttpClients
+from pin_exporter.config.names import variable_of
 from pin_exporter.config.settings import AccountEntry, AccountSettings, Settings
 from pin_exporter.config.types import is_exposed
 from pin_exporter.toolkit.logs import EventLogger
 from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard, parse_shard_index
 
 _log: Final = EventLogger(__name__)
+
+
+READABLE_BY_ALL: Final = "contains keys and every user of this machine can read it: chmod 600"
 
 
 class Account(AccountSettings):
@@ -90,8 +96,25 @@ def usable_accounts(settings: Settings, clients: HttpClients, shard: Shard) -> l
     return accounts
 
 
-def warn_of_plain_http(accounts: Sequence[Account]) -> None:
-    """Warn of keys that others can read on their way."""
+def is_config_file_exposed(settings: Settings) -> bool:
+    """Return whether the config file contains a key and every user of the machine can read it."""
+    key_names = [name for name in ("api_key", "secret_key") if not os.environ.get(variable_of(name))]
+    has_key = any(getattr(settings, name) for name in key_names) or any(
+        entry.api_key or entry.secret_key for entry in settings.accounts
+    )
+    if settings.config_file is None or not has_key:
+        return False
+    try:
+        return bool(settings.config_file.stat().st_mode & stat.S_IROTH)
+    except OSError:  # replaced or removed since it was read
+        return False
+
+
+def warn_of_exposed_keys(settings: Settings, accounts: Sequence[Account]) -> None:
+    """Log a warning for keys that others can read, in the config file or on the network."""
+    if is_config_file_exposed(settings):
+        file = str(settings.config_file)
+        _log.warning("config_file_exposed", f"the config file {READABLE_BY_ALL}", file=file)
     ways = {(account.base_url, account.route.proxy_for(account.base_url) is not None) for account in accounts}
     for url in {url for url, through_proxy in ways if is_exposed(url, through_proxy=through_proxy)}:
         _log.warning("keys_sent_unencrypted", "API keys are sent unencrypted: use https", base_url=url)

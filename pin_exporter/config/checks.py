@@ -9,9 +9,9 @@ from pin_exporter.api.credentials import KeyFile
 from pin_exporter.api.proxy_tls import TlsFiles
 from pin_exporter.config.accounts import applied, shard_of, shard_of_values
 from pin_exporter.config.settings import AccountEntry, KeySettings, Settings
-from pin_exporter.toolkit.yaml_file import Place
+from pin_exporter.toolkit.yaml_file import YamlPath
 
-SpelledAs = Callable[[str, Place], str]
+SpelledAs = Callable[[str, YamlPath], str]
 """Returns the name of a setting, as a variable or in the file, like that of the setting at a path."""
 
 
@@ -22,7 +22,7 @@ class Problem:
     `is_unknown` says that there is no setting of this name.
     """
 
-    path: Place
+    path: YamlPath
     message: str
     is_unknown: bool = False
 
@@ -51,7 +51,7 @@ def key_problems(values: Mapping[str, object], spelled: SpelledAs) -> Iterator[P
 
 
 def _pair_problems(
-    values: Mapping[str, object], path: Place, spelled: SpelledAs, *, reads_files: bool
+    values: Mapping[str, object], path: YamlPath, spelled: SpelledAs, *, reads_files: bool
 ) -> Iterator[Problem]:
     for key in ("api_key", "secret_key"):
         file = f"{key}_file"
@@ -80,10 +80,10 @@ def joint_problems(settings: Settings) -> Iterator[Problem]:
         # Thousands of accounts may name the same CAs, which take 25 ms to read.
         return tuple(files.problems())
 
-    problems: dict[Place, str] = {}
+    problems: dict[YamlPath, str] = {}
     for path, name, own in _owners(settings):
 
-        def path_to(setting: str, own: Settings | AccountEntry = own, path: Place = path) -> Place:
+        def path_to(setting: str, own: Settings | AccountEntry = own, path: YamlPath = path) -> YamlPath:
             return (*path, setting) if setting in own.model_fields_set else (setting,)
 
         account = applied(own, settings)
@@ -113,7 +113,7 @@ def _shard_problems(settings: Settings) -> Iterator[Problem]:
         yield Problem(("shard",), f"must be less than total_shards, which is {total}")
 
 
-def _owners(settings: Settings) -> Iterator[tuple[Place, str, Settings | AccountEntry]]:
+def _owners(settings: Settings) -> Iterator[tuple[YamlPath, str, Settings | AccountEntry]]:
     if settings.api_key or settings.api_key_file:
         yield (), settings.account, settings
     for index, entry in enumerate(settings.accounts):

@@ -12,7 +12,7 @@ from pin_exporter.config.checks import Problem, joint_problems, key_problems
 from pin_exporter.config.names import FILE_SETTINGS, FLAGS, variable_of
 from pin_exporter.config.settings import AccountEntry, KeySettings, Settings
 from pin_exporter.toolkit.errors import SettingsError, did_you_mean
-from pin_exporter.toolkit.yaml_file import ConfigFile, Place, read_config_file
+from pin_exporter.toolkit.yaml_file import YamlFile, YamlPath, read_yaml_file
 
 _MESSAGES: Final = {
     "missing": "is missing",
@@ -37,7 +37,8 @@ def load_settings(flags: Mapping[str, object], *, again: bool = False) -> Settin
     """
     environment = EnvSettingsSource(Settings)()
     path = {**environment, **flags}.get("config_file")
-    file = read_config_file(Path(str(path)), again=again) if path is not None else None
+    example = "poll_interval: 60s"
+    file = None if path is None else read_yaml_file(Path(str(path)), example=example, again=again)
     values = {**(_values_of(file) if file else {}), **environment, **flags}
     # Only the config file itself can have a problem with the name of a config file.
     sources = _Sources(file, environment.keys() - {"config_file"}, flags.keys() - {"config_file"})
@@ -70,13 +71,13 @@ def load_web_settings(flags: Mapping[str, object]) -> Settings:
     return settings
 
 
-def _values_of(file: ConfigFile) -> dict[str, object]:
+def _values_of(file: YamlFile) -> dict[str, object]:
     """Return the values of the file, without empty ones, and with paths relative to the file's folder."""
-    values = _resolved(file.values, file.path.parent)
+    values = _resolved(file.values, file.file_path.parent)
     entries = values.get("accounts")
     if isinstance(entries, list):
         values["accounts"] = [
-            _resolved(entry, file.path.parent) if isinstance(entry, dict) else entry for entry in entries
+            _resolved(entry, file.file_path.parent) if isinstance(entry, dict) else entry for entry in entries
         ]
     return values
 
@@ -93,7 +94,7 @@ def _resolved(values: Mapping[str, object], folder: Path) -> dict[str, object]:
 class _Sources:
     """Where each value came from, to say where a problem is."""
 
-    file: ConfigFile | None
+    file: YamlFile | None
     environment: Collection[str]
     flags: Collection[str]
 
@@ -101,7 +102,7 @@ class _Sources:
         """Return the line to show."""
         return f"{self._locate(problem.path, is_unknown=problem.is_unknown)}: {problem.message}"
 
-    def spelled(self, name: str, beside: Place) -> str:
+    def spelled(self, name: str, beside: YamlPath) -> str:
         """Return a setting's name in the file if the setting beside it is in there, else its variable."""
         return name if self._is_in_file(beside) else variable_of(name)
 
@@ -114,7 +115,7 @@ class _Sources:
             path = path[:-1]
         return self.file.lines[path]
 
-    def _is_in_file(self, path: Place) -> bool:
+    def _is_in_file(self, path: YamlPath) -> bool:
         name = path[0]
         return (
             self.file is not None
@@ -123,7 +124,7 @@ class _Sources:
             and name not in self.flags
         )
 
-    def _locate(self, path: Place, *, is_unknown: bool = False) -> str:
+    def _locate(self, path: YamlPath, *, is_unknown: bool = False) -> str:
         name = str(path[0])
         if self.file is not None and self._is_in_file(path):
             return self.file.locate(path, unknown=is_unknown)
@@ -143,7 +144,7 @@ def _validated(values: Mapping[str, object]) -> tuple[Settings | None, list[Prob
     return None if problems else settings, problems
 
 
-def _problem(path: Place, kind: str, message: str) -> Problem:
+def _problem(path: YamlPath, kind: str, message: str) -> Problem:
     if kind == "extra_forbidden":
         return _unknown(path)
     if path == ("accounts",):
@@ -152,7 +153,7 @@ def _problem(path: Place, kind: str, message: str) -> Problem:
     return Problem(path, message.replace("Input should be", "must be"))
 
 
-def _unknown(path: Place) -> Problem:
+def _unknown(path: YamlPath) -> Problem:
     known = Settings.model_fields if len(path) == 1 else AccountEntry.model_fields
     return Problem(path, f"is not a setting{did_you_mean(str(path[-1]), known)}", is_unknown=True)
 
@@ -167,7 +168,7 @@ def _misplaced(sources: _Sources) -> list[Problem]:
     return problems
 
 
-def _no_account(file: ConfigFile | None) -> str:
+def _no_account(file: YamlFile | None) -> str:
     key, secret = variable_of("api_key"), variable_of("secret_key")
     variables = f"{key} and {secret}, or {key}_FILE and {secret}_FILE"
     if file is None:
@@ -175,4 +176,4 @@ def _no_account(file: ConfigFile | None) -> str:
     if "accounts" in file.values:
         return f"{file.locate(('accounts',))}: is empty: add an account, or set {variables}"
     empty = "" if file.values else ", the file is empty"
-    return f"{file.path}: no account{empty}: list accounts under `accounts`, or set {variables}"
+    return f"{file.file_path}: no account{empty}: list accounts under `accounts`, or set {variables}"

@@ -147,7 +147,7 @@ def _statuses(pins: Sequence[Pin]) -> Iterator[Finding]:
     all_pins = counted(len(pins), "pin")
     failed = sum(_phase(pin) is Phase.FAILED for pin in pins)
     if failed:
-        message = f"{format_number(failed)} of {all_pins} have failed: AIOZ Pin does not hold them"
+        message = f"{format_number(failed)} of {all_pins} have failed: AIOZ Pin does not store the content"
         yield warning(Check.FAILED_PINS, message, "pin them again", count=failed)
     removed = sum(is_out_of_money(pin.status or "") for pin in pins)
     if removed:

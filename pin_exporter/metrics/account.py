@@ -1,6 +1,6 @@
 """The metrics of an account: what it holds, as of the last successful poll, and how polling goes.
 
-To add a metric, add a family here or in `polling`, and a row to `docs/metrics.md`.
+To add a metric, add a family here or in `polling`, then run `make metrics`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,1 +1,1 @@
-"""`pin-exporter once`: poll everything once, write down the result, and end."""
+"""`pin-exporter once`: poll all accounts once, write the result, and exit."""

@@ -1,28 +1,24 @@
-"""Run `pin-exporter once`: poll every account once, write the result, say what failed."""
+"""Run `pin-exporter once`: poll all accounts, write the result, report what failed."""
 
 import argparse
-import asyncio
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from pin_exporter import PROGRAM
 from pin_exporter.api.transport import HttpClients
-from pin_exporter.config.accounts import shard_of, usable_accounts, warn_of_plain_http
+from pin_exporter.config.accounts import shard_of, usable_accounts, warn_of_exposed_keys
 from pin_exporter.config.loader import load_settings
+from pin_exporter.once.output import FORMATS, failures, remarks, result
 from pin_exporter.once.polling import poll_all
-from pin_exporter.once.progress import show_progress
-from pin_exporter.once.result import FORMATS, failures, remarks, result
 from pin_exporter.polling.poll_log import POLL_LOG
-from pin_exporter.polling.poller import AccountPoller
 from pin_exporter.status.report import Now
 from pin_exporter.toolkit.clock import SystemClock
 from pin_exporter.toolkit.logs import configure_plain_logging
 from pin_exporter.toolkit.output import (
+    ProgressLine,
     check_file,
     check_standard_output,
-    is_terminal,
     print_error,
     write_file,
     write_standard_output,
@@ -31,8 +27,8 @@ from pin_exporter.toolkit.signals import exit_on_signals, run_until_stopped
 
 _EPILOG = """\
 Accounts, keys and request rates are configured as for serve. Failed polls are reported on standard error.
-exit statuses: 0 everything polled and consistent, 1 something failed or is missing, 2 wrong settings or an
-output that cannot be written, 129, 130 and 143 ended by SIGHUP, SIGINT and SIGTERM
+exit statuses: 0 everything polled and complete, 1 something failed or is missing, 2 invalid configuration or
+output error, 129, 130 and 143 stopped by SIGHUP, SIGINT and SIGTERM
 """
 
 
@@ -59,11 +55,11 @@ def _output_file(text: str) -> Path:
     return Path(text)
 
 
-def run_once(flags: Mapping[str, object], *, form: str, output: Path | None) -> int:
-    """Return 0 if every poll succeeded and every inventory is proven and lacks nothing, else 1.
+def run_once(flags: Mapping[str, object], *, output_format: str, output: Path | None) -> int:
+    """Return 0 if every poll succeeded and every inventory is consistent and complete, else 1.
 
-    `flags` are settings given as such. Raises SettingsError, OutputError, and an exception group for a bug.
-    A signal that asks to stop ends it by SystemExit, with 128 and its number.
+    `flags` are settings given on the command line; without `output`, the result goes to standard output.
+    Raises SettingsError, OutputError, an exception group for a bug, and SystemExit when stopped by a signal.
     """
     exit_on_signals()
     configure_plain_logging(PROGRAM, without=POLL_LOG)
@@ -75,22 +71,18 @@ def run_once(flags: Mapping[str, object], *, form: str, output: Path | None) -> 
         check_file(output)
     else:
         check_standard_output()
-    warn_of_plain_http(accounts)
-    clock = SystemClock()
+    warn_of_exposed_keys(settings, accounts)
     if not accounts:
-        print_error(PROGRAM, "no account belongs to this shard: there is nothing to poll")
-
-    def watch(pollers: Sequence[AccountPoller]) -> asyncio.Task[None]:
-        return asyncio.create_task(show_progress(pollers, clock))
-
-    polled = run_until_stopped(poll_all(accounts, clients, clock, watch if is_terminal(sys.stderr) else None))
+        print_error(PROGRAM, "no account belongs to this shard: nothing is polled")
+    clock = SystemClock()
+    polled = run_until_stopped(poll_all(accounts, clients, clock, ProgressLine()))
     failed = list(failures(polled))
     for line in (*failed, *remarks(polled)):
         print_error(PROGRAM, line)
-    text = result(polled, form, Now(clock.elapsed(), clock.wall()))
+    content = result(polled, output_format, Now(clock.elapsed(), clock.wall()))
     if output:
-        write_file(output, text)
+        write_file(output, content)
     else:
-        with suppress(BrokenPipeError):  # the reader has seen enough
-            write_standard_output(text)
+        with suppress(BrokenPipeError):  # the reader has closed the pipe
+            write_standard_output(content)
     return int(bool(failed))

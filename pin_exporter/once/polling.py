@@ -1,9 +1,10 @@
-"""Poll each account once: totals and inventory, and again where once is not enough."""
+"""Poll each account once: totals and inventory, and again where one attempt is not enough."""
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final, NamedTuple
 
 from pin_exporter.api.errors import InconsistentError
 from pin_exporter.api.transport import HttpClients
@@ -13,50 +14,53 @@ from pin_exporter.polling.poller import UNPROVEN_IN_A_ROW, AccountPoller
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
 from pin_exporter.status.report import Now
 from pin_exporter.toolkit.clock import Clock
+from pin_exporter.toolkit.output import ProgressLine
+from pin_exporter.toolkit.units import counted, format_number
+
+_PROGRESS_SECONDS: Final = 0.1
 
 
-class Polled(NamedTuple):
-    """What is known of an account, and when its last poll ended: by then, its data have to be fresh."""
+class PolledAccount(NamedTuple):
+    """An account after its last poll, and when that ended: data that are fresh then are in the result."""
 
     snapshot: AccountSnapshot
     ended: Now
 
     @property
     def fresh(self) -> frozenset[Collector]:
-        """Return the collectors whose data are shown."""
+        """Return the collectors whose data are in the result."""
         return self.snapshot.fresh(self.ended.elapsed)
 
 
 async def poll_all(
-    accounts: Sequence[Account],
-    clients: HttpClients,
-    clock: Clock,
-    watch: Callable[[Sequence[AccountPoller]], asyncio.Task[None]] | None = None,
-) -> list[Polled]:
-    """Poll all accounts side by side, within their budgets, and return what came out, in the same order.
+    accounts: Sequence[Account], clients: HttpClients, clock: Clock, line: ProgressLine
+) -> list[PolledAccount]:
+    """Poll all accounts at the same time, within their request budgets, and return them in the same order.
 
-    `clients` are closed at the end. `watch` begins a task that looks at the pollers; it is cancelled at
-    the end. Raises SettingsError when a key cannot be read, and an exception group for a bug.
+    `clients` are closed at the end. Raises SettingsError if a key cannot be read, and an exception group for
+    a bug.
     """
     async with clients:
         by_name = PollerManager(accounts, clients, clock, random.Random()).pollers()
         pollers = [by_name[account.name] for account in accounts]
-        watching = watch(pollers) if watch else None
+        progress = asyncio.create_task(_show_progress(pollers, clock, line)) if line.is_shown else None
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(poll_account(poller, clock)) for poller in pollers]
         finally:
-            if watching:
-                watching.cancel()
-                await asyncio.wait([watching])
+            if progress:
+                progress.cancel()
+                with suppress(asyncio.CancelledError):
+                    await progress
+                line.erase()
         return [task.result() for task in tasks]
 
 
-async def poll_account(poller: AccountPoller, clock: Clock) -> Polled:
-    """Poll one account once.
+async def poll_account(poller: AccountPoller, clock: Clock) -> PolledAccount:
+    """Poll one account.
 
-    An inventory that could not be proven is taken again, as often as it takes until it is shown without.
-    Totals that grew too old while it was taken are asked for again.
+    An inconsistent inventory is taken again until it would be published anyway. Totals that became stale in
+    the meantime are polled again.
     """
     await poller.poll(Collector.TOTALS)
     if not poller.snapshot.is_key_rejected:
@@ -67,4 +71,30 @@ async def poll_account(poller: AccountPoller, clock: Clock) -> Polled:
         fresh = poller.snapshot.fresh(clock.elapsed())
         if Collector.TOTALS not in fresh and (poller.snapshot.up or Collector.INVENTORY in fresh):
             await poller.poll(Collector.TOTALS)
-    return Polled(poller.snapshot, Now(clock.elapsed(), clock.wall()))
+    return PolledAccount(poller.snapshot, Now(clock.elapsed(), clock.wall()))
+
+
+async def _show_progress(pollers: Sequence[AccountPoller], clock: Clock, line: ProgressLine) -> None:
+    while True:
+        done = sum(map(_is_done, pollers))
+        files = sum(map(_files, pollers))
+        rows = min(files, sum(map(_rows, pollers)))
+        line.show(
+            f"polling: {done} of {counted(len(pollers), 'account')}, "
+            f"{format_number(rows)} of {counted(files, 'pin')}"
+        )
+        await clock.sleep(_PROGRESS_SECONDS)
+
+
+def _is_done(poller: AccountPoller) -> bool:
+    snapshot = poller.snapshot
+    return snapshot.health[Collector.INVENTORY].polls > 0 or snapshot.is_key_rejected
+
+
+def _files(poller: AccountPoller) -> int:
+    totals = poller.snapshot.totals
+    return totals.files if totals else 0
+
+
+def _rows(poller: AccountPoller) -> int:
+    return _files(poller) if poller.snapshot.counted else poller.rows_read

@@ -1,4 +1,4 @@
-"""Open files that are read again and again: none may have its reader wait for ever, as a pipe does."""
+"""Read configuration files repeatedly: without blocking, and only after they have changed."""
 
 import errno
 import os
@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 Signature = tuple[object, ...]
+"""The state of some files: identity, size and times of each, or why it cannot be determined."""
 
 
-def open_plain(path: Path) -> BinaryIO:
-    """Open a file for reading, at once. Raises OSError, also for a pipe, socket or device."""
-    return open(path, "rb", opener=_opened)
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading. Raises OSError, also for pipes and devices, which could block."""
+    return open(path, "rb", opener=_open_without_blocking)
 
 
 def signature(paths: Iterable[Path]) -> Signature:
-    """Return what differs as soon as one of the files is changed or replaced, also behind a symbolic link."""
+    """Return a value that changes when one of the files, or what a link points to, is changed or replaced."""
     return tuple(map(_signature_of, paths))
 
 
@@ -28,10 +29,10 @@ def _signature_of(path: Path) -> object:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def _opened(path: str, flags: int) -> int:
+def _open_without_blocking(path: str, flags: int) -> int:
     opened = os.open(path, flags | os.O_NONBLOCK)
     mode = os.fstat(opened).st_mode
-    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # the latter is refused as everywhere
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # open() itself refuses directories
         return opened
     os.close(opened)
-    raise OSError(errno.EINVAL, "it is a pipe or a device, which cannot be read again")
+    raise OSError(errno.EINVAL, "it is a pipe or a device: use a regular file")

@@ -1,4 +1,4 @@
-"""Run on a thread what may take its time, or never end: a file can be a pipe, or on a disk that is gone."""
+"""Run blocking work on a thread that may never end, such as reading a file on a disk that is gone."""
 
 import asyncio
 import threading
@@ -9,25 +9,25 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def aside(work: Callable[[], T]) -> T:
-    """Return what the work returns, or raise what it raises.
+async def run_in_thread(work: Callable[[], T]) -> T:
+    """Return the result of the work, or raise its error.
 
-    Unlike the loop's own threads, this one does not keep the process from ending.
+    Unlike with `asyncio.to_thread`, the process can end while the work is still running.
     """
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[T] = loop.create_future()
 
-    def tell(step: Callable[[], None]) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+    def hand_over(step: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the event loop is closed, so nobody waits any more
             loop.call_soon_threadsafe(lambda: None if outcome.done() else step())
 
     def run() -> None:
         try:
             result = work()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is for who waits
-            tell(lambda error=error: outcome.set_exception(error))  # type: ignore[misc]
+        except BaseException as error:  # noqa: BLE001 - it is raised where the work is awaited
+            hand_over(lambda error=error: outcome.set_exception(error))  # type: ignore[misc]
         else:
-            tell(lambda: outcome.set_result(result))
+            hand_over(lambda: outcome.set_result(result))
 
-    threading.Thread(target=run, name="aside", daemon=True).start()
+    threading.Thread(target=run, name="run_in_thread", daemon=True).start()
     return await outcome

@@ -1,4 +1,4 @@
-"""Read the YAML configuration file into plain values, and remember where in the file each one stands."""
+"""Read YAML files into plain values, and remember the line of each value for error messages."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,50 +8,51 @@ from typing import Final, TypeVar
 
 import yaml
 
+from pin_exporter.toolkit.display_text import shortened
 from pin_exporter.toolkit.errors import SettingsError, did_you_mean
-from pin_exporter.toolkit.files import open_plain
+from pin_exporter.toolkit.files import open_regular
 
 _MAX_BYTES: Final = 4 * 2**20
 _MAX_VALUES: Final = 100_000
-_LONGEST_SHOWN: Final = 80
+_MAX_NAME_LENGTH: Final = 80
 _NULL_TAG: Final = "tag:yaml.org,2002:null"
 _TAGS: Final = frozenset(
     f"tag:yaml.org,2002:{kind}"
     for kind in ("bool", "float", "int", "map", "merge", "null", "seq", "str", "timestamp", "value")
 )
-"""What YAML itself takes values for. All else is somebody else's, such as `!vault`, and would be misread."""
+"""The tags that YAML itself gives to values. What others mean, such as `!vault`, is unknown here."""
 _MAY_BE_A_SECRET: Final = re.compile(r"(:|\$2\w?\$).*", re.DOTALL)
-"""What stands in a name behind a colon, where a blank is missing, or where a bcrypt hash begins."""
-_UNLIKE_A_SETTING: Final = re.compile(r"[^a-z_.<-].*", re.DOTALL)
+"""The rest of a name after a colon, where a space is missing, or from the start of a bcrypt hash."""
+_UNLIKE_A_NAME: Final = re.compile(r"[^a-z_.<-].*", re.DOTALL)
 _BOOLEANS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _QUOTED: Final = re.compile(r"""(['"])(?:\\.|(?!\1).)*\1""")
 
 T = TypeVar("T")
-Place = tuple[int | str, ...]
-"""A path into the file, such as `("accounts", 0, "name")`."""
+YamlPath = tuple[int | str, ...]
+"""The keys and indexes that lead to a value, such as `("users", 0, "name")`."""
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigFile:
-    """The file's values, all scalars as text or None, and the line of each place."""
+class YamlFile:
+    """A file's values, with all scalars as text or None, and the line of each path."""
 
-    path: Path
+    file_path: Path
     values: Mapping[str, object]
-    lines: Mapping[Place, int]
+    lines: Mapping[YamlPath, int]
 
-    def locate(self, place: Place, *, unknown: bool = False) -> str:
-        """Return where a place stands, as `config.yml:3: accounts[0].name`.
+    def locate(self, path: YamlPath, *, unknown: bool = False) -> str:
+        """Return a path and its line, as `config.yml:3: users[0].name`.
 
-        Where the blank after a colon is missing, a secret is part of a name: what follows one is left out,
-        and of an `unknown` name all that does not look like a setting's.
+        If the space after a colon is missing, a secret may be part of a name. So everything after a colon is
+        left out, and of an `unknown` name everything that does not look like a setting's name.
         """
-        known = place
+        known = path
         while known and known not in self.lines:
             known = known[:-1]
         steps = (
-            f"[{step}]" if isinstance(step, int) else f".{_shown(step, unknown=unknown)}" for step in place
+            f"[{step}]" if isinstance(step, int) else f".{_shown(step, unknown=unknown)}" for step in path
         )
-        return f"{self.path}:{self.lines.get(known, 1)}: {''.join(steps).removeprefix('.')}"
+        return f"{self.file_path}:{self.lines.get(known, 1)}: {''.join(steps).removeprefix('.')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,8 @@ class Section:
     `path` leads to the mapping. All sections of a file share the list of `problems`.
     """
 
-    file: ConfigFile
-    path: Place
+    file: YamlFile
+    path: YamlPath
     values: Mapping[str, object]
     problems: list[str]
 
@@ -122,98 +123,102 @@ class Section:
         return choices.get(value, default)
 
 
-def read_config_file(path: Path, example: str = "poll_interval: 60s", *, again: bool = False) -> ConfigFile:
-    """Read and parse the file. Raises SettingsError with one line for each problem.
+def read_yaml_file(file: Path, *, example: str = "name: value", again: bool = False) -> YamlFile:
+    """Read and parse a file that contains a mapping. Raises SettingsError with one line for each problem.
 
-    `example` is shown to whoever wrote something else than a mapping. What is read `again` must not be a
-    pipe, as it may be at first: nobody would write to it.
+    `example` is a mapping to show if the file contains anything else. A file that is read `again` must be a
+    regular file: a pipe can be read only once.
     """
     try:
-        with open_plain(path) if again else path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
+        with open_regular(file) if again else file.open("rb") as opened:
+            content = opened.read(_MAX_BYTES + 1)
     except OSError as error:
-        raise SettingsError([f"{path}: cannot be read: {error.strerror}"]) from None
+        raise SettingsError([f"{file}: cannot be read: {error.strerror}"]) from None
     if len(content) > _MAX_BYTES:
-        raise SettingsError([f"{path}: is larger than {_MAX_BYTES} bytes"])
+        raise SettingsError([f"{file}: is larger than {_MAX_BYTES} bytes"])
     try:
         root = yaml.compose(content, Loader=yaml.SafeLoader)
-        reading = _Reading(path)
-        values = {} if root is None or root.tag == _NULL_TAG else reading.convert(root, ())
+        converter = _Converter(file)
+        values = {} if root is None or root.tag == _NULL_TAG else converter.convert(root, ())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
-        # Not the error's own text, and no word that is quoted in it: it may be a key.
-        told = ", ".join(filter(None, (error.context, error.problem)))
-        problem = _QUOTED.sub(_without_words, told) + (": indent with spaces" if "\\t" in told else "")
-        raise SettingsError([f"{path}{line}: is not YAML: {problem}"]) from None
+        raise SettingsError([f"{file}{line}: is not valid YAML: {_reason(error)}"]) from None
     except (yaml.YAMLError, ValueError, OverflowError):  # the last two for some escapes and versions
-        raise SettingsError([f"{path}: is not YAML: it holds characters that YAML does not allow"]) from None
+        problem = "is not valid YAML: it contains characters that YAML does not allow"
+        raise SettingsError([f"{file}: {problem}"]) from None
     except RecursionError:
-        raise SettingsError([f"{path}: is nested too deeply"]) from None
+        raise SettingsError([f"{file}: is nested too deeply"]) from None
     if not isinstance(values, dict):
-        raise SettingsError([f"{path}:1: must be a mapping, such as `{example}`"])
-    if reading.problems:
-        raise SettingsError(reading.problems)
-    return ConfigFile(path, values, reading.lines)
+        raise SettingsError([f"{file}:1: must be a mapping, such as `{example}`"])
+    if converter.problems:
+        raise SettingsError(converter.problems)
+    return YamlFile(file, values, converter.lines)
 
 
 @dataclass(slots=True)
-class _Reading:
-    """Turns the parsed nodes into values, noting lines and repeated keys on the way."""
+class _Converter:
+    """Converts parsed nodes to values, and collects lines and repeated keys."""
 
-    path: Path
-    lines: dict[Place, int] = field(default_factory=dict)
+    file: Path
+    lines: dict[YamlPath, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    _open: list[yaml.Node] = field(default_factory=list)
+    _parents: list[yaml.Node] = field(default_factory=list)
 
-    def convert(self, node: yaml.Node, place: Place) -> object:
-        self.lines.setdefault(place, node.start_mark.line + 1)
+    def convert(self, node: yaml.Node, path: YamlPath) -> object:
+        line = node.start_mark.line + 1
+        self.lines.setdefault(path, line)
         if len(self.lines) > _MAX_VALUES:  # aliases can make a short file endless
-            raise SettingsError([f"{self.path}: holds more than {_MAX_VALUES} values"])
-        if any(node is parent for parent in self._open):
+            raise SettingsError([f"{self.file}: contains more than {_MAX_VALUES} values"])
+        if any(node is parent for parent in self._parents):
             raise RecursionError
         if node.tag not in _TAGS:
-            told = "a tag is not understood: write the value itself, in quotes if it begins with `!`"
-            self.problems.append(f"{self.path}:{node.start_mark.line + 1}: {told}")
-        self._open.append(node)
+            hint = "write the value itself, in quotes if it begins with `!`"
+            self.problems.append(f"{self.file}:{line}: tags are not supported: {hint}")
+        self._parents.append(node)
         try:
             if isinstance(node, yaml.MappingNode):
-                return self._mapping(node.value, place)
+                return self._mapping(node.value, path)
             if isinstance(node, yaml.SequenceNode):
-                return [self.convert(item, (*place, index)) for index, item in enumerate(node.value)]
+                return [self.convert(item, (*path, index)) for index, item in enumerate(node.value)]
             return None if node.tag == _NULL_TAG else _text(node)
         finally:
-            self._open.pop()
+            self._parents.pop()
 
-    def _mapping(self, pairs: Sequence[tuple[yaml.Node, yaml.Node]], place: Place) -> dict[str, object]:
+    def _mapping(self, pairs: Sequence[tuple[yaml.Node, yaml.Node]], path: YamlPath) -> dict[str, object]:
         values: dict[str, object] = {}
         for key, value in pairs:
             name = _text(key) if isinstance(key, yaml.ScalarNode) else "?"
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
-                self.problems.append(f"{self.path}:{line}: a key must be a word")
+                self.problems.append(f"{self.file}:{line}: a key must be a string")
             elif name in values:
-                self.problems.append(f"{self.path}:{line}: {_shown(name, unknown=True)} is given twice")
-            self.lines[(*place, name)] = line
-            values[name] = self.convert(value, (*place, name))
+                self.problems.append(f"{self.file}:{line}: {_shown(name, unknown=True)} is given twice")
+            self.lines[(*path, name)] = line
+            values[name] = self.convert(value, (*path, name))
         return values
 
 
 def _text(node: yaml.Node) -> str:
-    """Return a scalar as it was written. Raises ValueError for half a character, which an escape can make."""
+    """Return a scalar as it was written. Raises ValueError for half a surrogate pair, made by an escape."""
     text = str(node.value)
     text.encode()
     return text
 
 
 def _shown(name: str, *, unknown: bool) -> str:
-    """Return a key of the file on one line, without what may be a secret, and however long it is."""
-    text = (_UNLIKE_A_SETTING if unknown else _MAY_BE_A_SECRET).sub("…", name)
-    text = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
+    """Return a name on one line, not too long and without what may be a secret."""
+    text = shortened((_UNLIKE_A_NAME if unknown else _MAY_BE_A_SECRET).sub("…", name), _MAX_NAME_LENGTH)
     return text if text.isprintable() else ascii(text)
 
 
+def _reason(error: yaml.MarkedYAMLError) -> str:
+    """Return the parser's reason without the words that it quotes from the file: one may be a key."""
+    reason = ", ".join(filter(None, (error.context, error.problem)))
+    return _QUOTED.sub(_without_words, reason) + (": indent with spaces" if "\\t" in reason else "")
+
+
 def _without_words(quoted: re.Match[str]) -> str:
-    """Keep a single character and a parser's token such as '<scalar>'; leave out what else is quoted."""
+    """Return a quoted character or token, such as `'<scalar>'`, as it is, and `…` for anything else."""
     text = quoted[0]
     return text if len(text) <= len("'\\n'") or text[1] == "<" else "…"

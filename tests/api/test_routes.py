@@ -28,9 +28,8 @@ from pin_exporter.toolkit.errors import SettingsError
 from tests.support.certificates import Authority, Pair
 from tests.support.clocks import FakeClock
 from tests.support.logged import event
-from tests.support.proxy import Proxy
+from tests.support.servers import Call, Proxy, StrangeServer, answer, hang_up, raw, silence
 from tests.support.service import API_KEY, SECRET_KEY, credentials, page, row
-from tests.support.strange_server import Call, StrangeServer, answer, hang_up, raw, silence
 
 T = TypeVar("T")
 GOOD = answer("200 OK", page([row(1), row(2)]))

@@ -3,9 +3,7 @@ import gc
 import gzip
 import os
 import random
-import shutil
 import ssl
-import subprocess
 import tracemalloc
 import weakref
 import zlib
@@ -26,9 +24,9 @@ from pin_exporter.api.transport import HttpClients
 from pin_exporter.polling.poller import AccountPoller
 from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.polling.snapshot import Collector
+from tests.support.certificates import self_signed
 from tests.support.clocks import FakeClock
-from tests.support.service import credentials, page, row
-from tests.support.strange_server import (
+from tests.support.servers import (
     Behaviour,
     Call,
     StrangeServer,
@@ -42,6 +40,7 @@ from tests.support.strange_server import (
     then_reset,
     trickle,
 )
+from tests.support.service import credentials, page, row
 
 T = TypeVar("T")
 
@@ -438,23 +437,7 @@ def test_a_connection_that_the_server_closed_meanwhile_is_not_used_again() -> No
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A self-signed certificate for 127.0.0.1, with its key in the same file."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        assert not os.environ.get("CI"), "openssl is missing"
-        pytest.skip("openssl is missing")
-    return make_certificate(openssl, tmp_path_factory.mktemp("tls"), "IP:127.0.0.1")
-
-
-def make_certificate(openssl: str, folder: Path, name: str) -> Path:
-    path = folder / "both.pem"
-    wanted = f"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test -addext subjectAltName={name}"
-    subprocess.run(
-        [openssl, *wanted.split(), "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
-        check=True,
-        capture_output=True,
-    )
-    path.write_bytes((folder / "key.pem").read_bytes() + (folder / "certificate.pem").read_bytes())
-    return path
+    return self_signed(tmp_path_factory.mktemp("tls"), "IP:127.0.0.1")
 
 
 async def over_tls(certificate: Path, tell: Callable[[Talk], Coroutine[Any, Any, T]]) -> T:
@@ -489,9 +472,7 @@ def test_a_certificate_for_another_host_is_a_tls_failure(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    openssl = shutil.which("openssl")
-    assert openssl is not None
-    other = make_certificate(openssl, tmp_path, "DNS:other.test")
+    other = self_signed(tmp_path, "DNS:other.test")
     monkeypatch.setenv("SSL_CERT_FILE", str(other))
     assert run(over_tls(other, lambda talk: talk.failure()), new_loop).reason == "tls"
 

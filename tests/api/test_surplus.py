@@ -18,9 +18,8 @@ from pin_exporter.api.errors import PollError
 from pin_exporter.api.proxy_tls import DIRECT, Route, TlsFiles
 from pin_exporter.api.transport import HttpClients
 from tests.support.certificates import Authority
-from tests.support.proxy import Proxy
+from tests.support.servers import Behaviour, Call, Proxy, StrangeServer, message, raw
 from tests.support.service import API_KEY, credentials, page, row
-from tests.support.strange_server import Behaviour, Call, StrangeServer, message, raw
 
 OTHER_KEY = API_KEY[::-1]
 MINE = message("200 OK", page([row(1)], files=7))

@@ -2,7 +2,6 @@
 
 import asyncio
 import http.client
-import json
 import math
 import re
 import sys
@@ -186,28 +185,12 @@ def _polled(count: int, *faults: str) -> Iterator[tuple[RunningExporter, Running
         simulator("--requests-per-minute=0", "--latency-seconds=0.05", *faults, *options) as simulated,
     ):
         config = Path(directory) / "config.yml"
-        config.write_text(json.dumps(_settings(simulated)))
+        config.write_text(simulated.config(poll_interval=f"{_INTERVAL_SECONDS}s"))
         command = [sys.executable, "-m", "tests.bench.probed", "--web.listen-address=127.0.0.1:0"]
         began = time.monotonic()
         with running([*command, f"--config.file={config}"]) as process:
             url = process.wait_for_line(r"listening=(\S+)")[1]
             yield RunningExporter(process, url), simulated, began
-
-
-def _settings(simulated: RunningSimulator) -> dict[str, object]:
-    """Return the configuration file, as JSON, which is YAML as well."""
-    return {
-        "base_url": simulated.base_url,
-        "poll_interval": f"{_INTERVAL_SECONDS}s",
-        "accounts": [
-            {
-                "name": name,
-                "api_key": keys["PIN_EXPORTER_API_KEY"],
-                "secret_key": keys["PIN_EXPORTER_SECRET_KEY"],
-            }
-            for name, keys in simulated.keys.items()
-        ],
-    }
 
 
 def _status(exported: RunningExporter, path: str) -> int:

@@ -4,7 +4,6 @@ Ends with 1 when resident memory grew by more than the aim after the first minut
 """
 
 import argparse
-import json
 import math
 import re
 import sys
@@ -14,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.support.processes import RunningExporter, RunningSimulator, exporter, simulator
+from tests.support.processes import RunningExporter, exporter, simulator
 
 AIM_MB: Final = 2.0
 _WARM_UP_SECONDS: Final = 60.0
@@ -97,7 +96,8 @@ def soak(seconds: float) -> Iterator[Sample]:
     options = (*accounts, *_CHURN, *faults, "--requests-per-minute=0", "--retry-after-seconds=1")
     with tempfile.TemporaryDirectory() as directory, simulator(*options) as simulated:
         config = Path(directory) / "config.yml"
-        config.write_text(json.dumps(_settings(simulated)))
+        limits = {"request_timeout": "2s", "requests_per_minute": 1_200, "page_size": 100}
+        config.write_text(simulated.config(poll_interval=f"{_POLL_SECONDS}s", **limits))
         began = time.monotonic()
         with exporter({}, f"--config.file={config}") as exported:
             due = began + _SAMPLE_SECONDS
@@ -105,25 +105,6 @@ def soak(seconds: float) -> Iterator[Sample]:
                 time.sleep(max(0.0, due - time.monotonic()))
                 yield _sample(exported, time.monotonic() - began)
                 due += _SAMPLE_SECONDS
-
-
-def _settings(simulated: RunningSimulator) -> dict[str, object]:
-    """Return the configuration file, as JSON, which is YAML as well."""
-    return {
-        "base_url": simulated.base_url,
-        "poll_interval": f"{_POLL_SECONDS}s",
-        "request_timeout": "2s",
-        "requests_per_minute": 1_200,
-        "page_size": 100,
-        "accounts": [
-            {
-                "name": name,
-                "api_key": keys["PIN_EXPORTER_API_KEY"],
-                "secret_key": keys["PIN_EXPORTER_SECRET_KEY"],
-            }
-            for name, keys in simulated.keys.items()
-        ],
-    }
 
 
 def _sample(exported: RunningExporter, seconds: float) -> Sample:

@@ -18,8 +18,8 @@ from pin_exporter.toolkit.web.listener import listen, local_url
 from tests.support.clocks import FakeClock
 from tests.support.documents import Document
 from tests.support.samples import FULL, NOW_ELAPSED, UNTRIED, account_at
+from tests.support.servers import StrangeServer, answer
 from tests.support.service import page, row
-from tests.support.strange_server import StrangeServer, answer
 
 # The headers of these releases, the last if it is configured to prefer the text format.
 PROMETHEUS_2_42 = (

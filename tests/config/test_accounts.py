@@ -6,10 +6,16 @@ from pydantic import SecretStr
 
 from pin_exporter.api.credentials import KeyFile
 from pin_exporter.api.proxy_tls import Route, TlsFiles
-from pin_exporter.config.accounts import Account, accounts_of, shard_of_values, warn_of_plain_http
+from pin_exporter.config.accounts import (
+    Account,
+    accounts_of,
+    is_config_file_exposed,
+    shard_of_values,
+    warn_of_exposed_keys,
+)
 from pin_exporter.config.settings import Settings
 from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard
-from tests.support.environment import clean
+from tests.support.environment import clean, set_variables
 from tests.support.logged import events
 
 KEYS = {"api_key": "k", "secret_key": "s"}
@@ -61,11 +67,12 @@ def test_keys_are_text_or_files_that_are_read_later() -> None:
 def test_keys_that_a_proxy_can_read_are_warned_of(
     environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    polled = accounts(**KEYS, base_url="http://localhost:1/api")
-    warn_of_plain_http(polled)
+    settings = Settings.model_validate({**KEYS, "base_url": "http://localhost:1/api"})
+    polled = list(accounts_of(settings))
+    warn_of_exposed_keys(settings, polled)
     assert not caplog.records
     environment.setenv("HTTP_PROXY", "http://proxy.test:3128")
-    warn_of_plain_http(polled)
+    warn_of_exposed_keys(settings, polled)
     assert events(caplog) == ["keys_sent_unencrypted"]
 
 
@@ -82,3 +89,30 @@ def test_keys_that_a_proxy_can_read_are_warned_of(
 )
 def test_invalid_shard_settings_mean_a_single_shard(values: dict[str, object], shard: Shard) -> None:
     assert shard_of_values(values) == shard
+
+
+@pytest.mark.parametrize(
+    ("values", "mode", "events_"),
+    [
+        ({"accounts": [{"name": "a", **KEYS}]}, 0o644, ["config_file_exposed"]),
+        (KEYS, 0o644, ["config_file_exposed"]),
+        (KEYS, 0o640, []),
+        ({"accounts": [{"name": "a", "api_key_file": "k", "secret_key_file": "s"}]}, 0o644, []),
+    ],
+)
+def test_keys_in_a_config_file_that_all_users_can_read_are_warned_of(
+    values: dict[str, object],
+    mode: int,
+    events_: list[str],
+    tmp_path: Path,
+    environment: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = tmp_path / "config.yml"
+    path.write_text("")
+    path.chmod(mode)
+    settings = Settings.model_validate({**values, "config_file": path})
+    warn_of_exposed_keys(settings, [])
+    assert events(caplog) == events_
+    set_variables(environment, api_key="k", secret_key="s")  # then those of the top level are from there
+    assert is_config_file_exposed(settings) is bool(events_ and settings.accounts)

@@ -166,7 +166,7 @@ def test_a_key_that_has_become_part_of_a_name_is_not_shown(path: Path, name: str
 
 def test_a_very_long_name_is_shortened(path: Path) -> None:
     (line,) = problems(path, f"{GOOD}? {'poll_' * 100_000}\n: 1\n")
-    assert line.startswith(f"config.yml:3: {'poll_' * 16}…: ")
+    assert line.startswith(f"config.yml:3: {'poll_' * 15}poll…: ")
 
 
 def test_without_an_account_the_ways_to_configure_one_are_named(path: Path) -> None:

@@ -14,12 +14,12 @@ import httpx
 import pytest
 import yaml
 
+from dev.project import ROOT
 from tests.support.processes import exporter, free_port, running, simulator, wait_for
 from tests.support.tools import do_without, require_tool
 
 pytestmark = pytest.mark.slow
 
-ROOT: Final = Path(__file__).parents[2]
 TOOLS: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pin-exporter"
 SERVICES: Final = ("exporter", "prometheus", "grafana")
 COPY: Final = "copy-of-compose"

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dev.project import ROOT
 from pin_exporter.config.settings import Settings
 from tests.support.tools import require_tool
 
-ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs/deploy.md").read_text()
 UNIT = (ROOT / "docs/pin-exporter.service").read_text()
 MOST_EXPOSURE = 1.1

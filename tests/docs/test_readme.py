@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from dev.project import ROOT
 
 
 def anchors(document: Path) -> set[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dev.grafana.project import ROOT
+from dev.project import ROOT
 from pin_exporter.status import account, report
 
 PAGE = (ROOT / "docs" / "status-page.md").read_text(encoding="utf-8")

@@ -19,8 +19,7 @@ from pin_exporter.doctor.findings import Check, Finding
 from pin_exporter.doctor.report import as_json, as_text
 from tests.support.diagnosis import DoctorClock, diagnosed
 from tests.support.samples import account_at, varied
-from tests.support.service import API_KEY, SECRET_KEY, page, row
-from tests.support.strange_server import (
+from tests.support.servers import (
     Behaviour,
     Call,
     StrangeServer,
@@ -32,6 +31,7 @@ from tests.support.strange_server import (
     silence,
     then_reset,
 )
+from tests.support.service import API_KEY, SECRET_KEY, page, row
 from tests.test_secrets import HOSTILE, PROXIES, hostile_account, leaks
 
 PAGE = page([row(1), row(2)])

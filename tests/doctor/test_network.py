@@ -8,10 +8,9 @@ from pydantic import SecretStr
 from pin_exporter.api.proxy_tls import Route
 from pin_exporter.doctor.evidence import NetworkPath
 from pin_exporter.doctor.network import look_at_path, without_password
-from tests.api.test_strange_server import make_certificate
+from tests.support.certificates import self_signed
 from tests.support.diagnosis import DoctorClock
-from tests.support.strange_server import StrangeServer, silence
-from tests.support.tools import require_tool
+from tests.support.servers import StrangeServer, silence
 
 DAY_SECONDS = 86_400
 
@@ -46,7 +45,7 @@ def look_over_tls(certificate: Path, *, trusted: bool) -> NetworkPath:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tls")
-    return make_certificate(require_tool("openssl", "openssl"), folder, "IP:127.0.0.1")
+    return self_signed(folder, "IP:127.0.0.1")
 
 
 def test_version_issuer_and_expiry_of_a_certificate_are_seen_without_a_request(certificate: Path) -> None:
@@ -71,7 +70,7 @@ def test_a_certificate_of_an_unknown_ca_is_an_error(certificate: Path) -> None:
 
 
 def test_a_certificate_for_another_name_is_an_error(tmp_path: Path) -> None:
-    other = make_certificate(require_tool("openssl", "openssl"), tmp_path, "DNS:other.test")
+    other = self_signed(tmp_path, "DNS:other.test")
 
     assert "127.0.0.1" in (look_over_tls(other, trusted=True).tls_error or "")
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import httpx
 
 from tests.support.processes import PATIENCE_SECONDS, RunningExporter, wait_for
+from tests.support.servers import Behaviour, Call, StrangeServer, message
 from tests.support.service import page, row
-from tests.support.strange_server import Behaviour, Call, StrangeServer, message
 
 Series = Mapping[str, float]
 """The values of all series of one scrape, each under its name and labels as in the exposition."""

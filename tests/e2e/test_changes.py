@@ -1,6 +1,5 @@
 """What changes under a running exporter: accounts by reload, keys by rotation, files that cannot be read."""
 
-import json
 import os
 import re
 import shutil
@@ -80,11 +79,9 @@ def test_no_scrape_fails_or_misses_an_account_that_stays_while_the_configuration
 ) -> None:
     config = tmp_path / "config.yml"
     with simulator("--pins=300", "--requests-per-minute=0") as simulated, ExitStack() as stack:
-        keys = simulated.keys["default"]
 
         def write(reload: int) -> None:
             """Keep one account, change one, and let others come and go; each third file is wrong."""
-            own = {name: keys[f"PIN_EXPORTER_{name.upper()}"] for name in ("api_key", "secret_key")}
             entries: list[dict[str, object]] = [
                 {"name": "stays"},
                 {"name": "changes", "page_size": 100 + reload},
@@ -92,8 +89,9 @@ def test_no_scrape_fails_or_misses_an_account_that_stays_while_the_configuration
             entries += [{"name": f"comes-{number}"} for number in range(reload % 4)]
             if reload % 2:
                 entries += [{"name": "other-way", "proxy_url": "direct", "connect_timeout": f"{reload}s"}]
-            values = {"base_url": simulated.base_url, "accounts": [{**each, **own} for each in entries]}
-            replace(config, json.dumps({**values, "pol_interval": 1} if reload % 3 == 2 else values))
+            accounts = [simulated.account("default", **each) for each in entries]
+            wrong = {"pol_interval": 1} if reload % 3 == 2 else {}
+            replace(config, simulated.config(accounts=accounts, **wrong))
 
         write(0)
         exported = stack.enter_context(exporter({}, f"--config.file={config}"))

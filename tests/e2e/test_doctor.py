@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.processes import PATIENCE_SECONDS, free_port, running, simulator
 from tests.support.service import API_KEY, SECRET_KEY
-from tests.support.terminal import seen_on_a_terminal
+from tests.support.streams import seen_on_a_terminal
 
 QUICK = {"PIN_EXPORTER_REQUESTS_PER_MINUTE": "60000"}
 KEYS = {"PIN_EXPORTER_API_KEY": API_KEY, "PIN_EXPORTER_SECRET_KEY": SECRET_KEY}
@@ -63,16 +63,7 @@ def test_accounts_are_diagnosed_and_reported(tmp_path: Path) -> None:
             assert key == simulated.base_url or key not in ended.stdout + verbose.stdout + as_json.stdout
 
         config = tmp_path / "config.yml"
-        entries = [
-            {
-                "name": name,
-                "api_key": keys["PIN_EXPORTER_API_KEY"],
-                "secret_key": keys["PIN_EXPORTER_SECRET_KEY"],
-                "base_url": simulated.base_url,
-            }
-            for name, keys in simulated.keys.items()
-        ]
-        config.write_text(json.dumps({"accounts": entries}))
+        config.write_text(simulated.config())
         both = doctor({}, f"--config.file={config}")
         assert both.returncode == 1
         assert [line.split()[1] for line in both.stdout.splitlines() if line.startswith("account ")] == [

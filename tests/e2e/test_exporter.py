@@ -16,7 +16,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from tests.support.processes import exporter, free_port, prometheus, running, simulator, wait_for
-from tests.support.stalled import full_pipe
+from tests.support.streams import full_pipe
 from tests.support.tools import require_tool
 
 EXPORTER = (sys.executable, "-m", "pin_exporter")

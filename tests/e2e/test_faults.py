@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from pin_exporter.api.client import MAX_BODY_BYTES
-from tests.api.test_strange_server import make_certificate
 from tests.e2e.hostile import (
     Flood,
     HostileServer,
@@ -32,9 +31,9 @@ from tests.e2e.hostile import (
     series_of,
     wanted_rows,
 )
+from tests.support.certificates import self_signed
 from tests.support.processes import RunningExporter, exporter, wait_for
-from tests.support.service import API_KEY, SECRET_KEY, page, row
-from tests.support.strange_server import (
+from tests.support.servers import (
     Behaviour,
     Call,
     answer,
@@ -45,7 +44,7 @@ from tests.support.strange_server import (
     then_reset,
     trickle,
 )
-from tests.support.tools import require_tool
+from tests.support.service import API_KEY, SECRET_KEY, page, row
 from tests.test_secrets import leaks
 
 SLOWEST_SECONDS = 2.0
@@ -199,12 +198,11 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("faults")
-    openssl = require_tool("openssl", "openssl")
     certificates = {}
     for name in ("trusted", "wrong"):
         own = folder / name
         own.mkdir()
-        certificates[name] = make_certificate(openssl, own, "IP:127.0.0.1")
+        certificates[name] = self_signed(own, "IP:127.0.0.1")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificates["trusted"])
     key_files = {name: folder / name for name in KEYS}

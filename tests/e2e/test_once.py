@@ -25,9 +25,9 @@ from tests.support.processes import (
     simulator,
     wait_for,
 )
+from tests.support.servers import Call, answer, silence
 from tests.support.service import API_KEY, SECRET_KEY, row
-from tests.support.strange_server import Call, answer, silence
-from tests.support.terminal import seen_on_a_terminal
+from tests.support.streams import seen_on_a_terminal
 from tests.support.tools import require_tool
 
 ONCE = (sys.executable, "-m", "pin_exporter", "once")
@@ -66,20 +66,13 @@ def series(text: str) -> dict[str, float]:
 
 def config(path: Path, simulated: RunningSimulator) -> Path:
     """Write a file with the simulator's accounts and one whose key is refused."""
-    entries = [
-        {
-            "name": name,
-            "api_key": keys["PIN_EXPORTER_API_KEY"],
-            "secret_key": keys["PIN_EXPORTER_SECRET_KEY"],
-        }
-        for name, keys in simulated.keys.items()
-    ]
-    entries.append({"name": "refused", "api_key": API_KEY, "secret_key": SECRET_KEY})
-    path.write_text(json.dumps({"base_url": simulated.base_url, "accounts": entries}))
+    accounts = [simulated.account(name) for name in simulated.keys]
+    accounts.append({"name": "refused", "api_key": API_KEY, "secret_key": SECRET_KEY})
+    path.write_text(simulated.config(accounts=accounts))
     return path
 
 
-def test_what_can_be_polled_is_printed_though_an_account_fails(tmp_path: Path) -> None:
+def test_the_result_has_the_accounts_that_did_not_fail(tmp_path: Path) -> None:
     with simulator(UNLIMITED, "--account=archive:pins=2500", "--account=website:pins=0") as simulated:
         file = config(tmp_path / "config.yml", simulated)
         ended = once({}, f"--config.file={file}")
@@ -120,16 +113,14 @@ def test_what_can_be_polled_is_printed_though_an_account_fails(tmp_path: Path) -
     assert (good.returncode, good.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("form", ["prometheus", "json", "table"])
-def test_rows_that_cannot_be_read_are_a_failure_in_every_format(form: str) -> None:
+@pytest.mark.parametrize("output_format", ["prometheus", "json", "table"])
+def test_malformed_rows_are_a_failure_in_every_format(output_format: str) -> None:
     with HostileServer(listing([{**row(number), "id": number} for number in range(30)])).running() as server:
-        ended = once({**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url()}, f"--format={form}")
+        ended = once({**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url()}, f"--format={output_format}")
 
     assert ended.returncode == 1
-    assert ended.stderr == (
-        "pin-exporter: account default: inventory: incomplete: 30 rows could not be read: run pin-exporter "
-        "doctor, and compare with the AIOZ Pin dashboard\n"
-    )
+    assert ended.stderr.startswith("pin-exporter: account default: inventory: incomplete: 30 rows ")
+    assert ended.stderr.count("\n") == 1
     assert ended.stdout
 
 
@@ -149,7 +140,7 @@ def node_exporter(directory: Path) -> Iterator[str]:
         yield f"http://{address}/metrics"
 
 
-def test_node_exporter_shows_the_file_as_it_is_and_when_it_was_written(tmp_path: Path) -> None:
+def test_node_exporter_exposes_the_file_unchanged(tmp_path: Path) -> None:
     output = tmp_path / "aioz-pin.prom"
     options = "in_progress_share=0.2,failed_share=0.1,duplicate_share=0.1"
     with simulator(UNLIMITED, f"--account=a:pins=300,{options}") as simulated, node_exporter(tmp_path) as url:
@@ -164,7 +155,7 @@ def test_node_exporter_shows_the_file_as_it_is_and_when_it_was_written(tmp_path:
     assert mtime == pytest.approx(output.stat().st_mtime, abs=1)
 
 
-def test_a_file_is_written_also_when_every_account_failed_or_none_is_there(tmp_path: Path) -> None:
+def test_a_file_is_written_though_every_account_failed_or_there_is_none(tmp_path: Path) -> None:
     output = tmp_path / "a.prom"
     idle = next(number for number in range(2) if not Shard(number, 2).owns("default"))
     url = f"http://127.0.0.1:{free_port()}/api"
@@ -179,7 +170,7 @@ def test_a_file_is_written_also_when_every_account_failed_or_none_is_there(tmp_p
 
     nobody = once(env, f"--output={output}", f"--shard={idle}", "--total-shards=2")
     assert (nobody.returncode, nobody.stdout) == (0, "")
-    assert nobody.stderr == "pin-exporter: no account belongs to this shard: there is nothing to poll\n"
+    assert nobody.stderr.startswith("pin-exporter: no account belongs to this shard")
     assert "aiozpin_up" not in output.read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["a.prom"]
 
@@ -190,7 +181,7 @@ def test_a_dash_is_standard_output() -> None:
     assert not Path("-").exists()
 
 
-def test_two_at_once_with_the_same_output_leave_one_whole_file(tmp_path: Path) -> None:
+def test_two_runs_with_the_same_output_leave_one_complete_file(tmp_path: Path) -> None:
     output = tmp_path / "a.prom"
     seen = set()
     with simulator(UNLIMITED, "--pins=3000") as simulated:
@@ -220,7 +211,7 @@ async def good_until_row_500(call: Call) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
-def test_in_the_middle_of_a_walk_it_can_be_told_to_stop(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_during_an_inventory_ends_it(tmp_path: Path, number: signal.Signals) -> None:
     output = tmp_path / "a.prom"
     output.write_text("before\n")
     with HostileServer(good_until_row_500).running() as server:
@@ -240,7 +231,7 @@ def test_in_the_middle_of_a_walk_it_can_be_told_to_stop(tmp_path: Path, number: 
         ("", "is not a file: choose a file, or standard output"),
     ],
 )
-def test_an_output_that_cannot_be_written_ends_it_before_anything_is_asked(
+def test_an_output_that_cannot_be_written_is_reported_before_any_request(
     tmp_path: Path, output: str, told: str
 ) -> None:
     with HostileServer(good(10)).running() as server:
@@ -264,7 +255,7 @@ def in_a_shell(env: Mapping[str, str], command: str) -> subprocess.CompletedProc
     )
 
 
-def test_a_reader_that_has_enough_is_no_failure_but_an_output_without_room_is() -> None:
+def test_a_closed_pipe_is_no_failure_but_a_full_disk_is() -> None:
     with HostileServer(good(50)).running() as server:
         env = {**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url()}
         head = in_a_shell(env, "$ONCE | head -n 1")
@@ -287,7 +278,7 @@ def test_a_reader_that_has_enough_is_no_failure_but_an_output_without_room_is() 
     assert series(silent.stdout)["aiozpin_files[('account', 'default')]"] == 50
 
 
-def test_failures_that_nobody_reads_do_not_keep_the_result_from_being_written(tmp_path: Path) -> None:
+def test_the_result_is_written_though_standard_error_is_closed_or_full(tmp_path: Path) -> None:
     outputs = [tmp_path / "gone.prom", tmp_path / "full.prom"]
     with HostileServer(answer("404 Not Found")).running() as server:
         # Buffered, as where people run it: what is left at the end must not change the exit status.
@@ -324,7 +315,7 @@ def test_warnings_are_plain_lines() -> None:
     )
 
 
-def test_a_terminal_sees_how_far_it_is_and_a_pipe_does_not(tmp_path: Path) -> None:
+def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
     output = tmp_path / "a.prom"
     with HostileServer(good(700)).running() as server:
         env = {**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url(), "PIN_EXPORTER_PAGE_SIZE": "20"}
@@ -336,7 +327,7 @@ def test_a_terminal_sees_how_far_it_is_and_a_pipe_does_not(tmp_path: Path) -> No
         )
         piped = once(env, f"--output={output}")
 
-    assert re.search(r"\r0 of 1 accounts +\d+% \|.*\| \d+ of 700 pins, \d\d:\d\d, \S+ to go", seen)
-    assert seen.rstrip("\r").endswith(" ")  # wiped out in the end
+    assert re.search(r"\rpolling: 0 of 1 account, \d+ of 700 pins \x1b\[K", seen)
+    assert seen.endswith("\r\x1b[K")
     assert "\n" not in seen
     assert (dumb, piped.stdout, piped.stderr) == ("", "", "")

@@ -14,7 +14,7 @@ import pytest
 from coloraide import Color
 
 from dev.grafana import colours
-from dev.grafana.project import ROOT
+from dev.project import ROOT
 
 PANELS_OF_THEMES = {"dark": "#181b1f", "light": "#ffffff"}
 MEANINGS = {

@@ -9,9 +9,9 @@ import pytest
 
 from dev.grafana.colours import GOOD, NO_DATA
 from dev.grafana.dashboard import dashboard_json
-from dev.grafana.project import DOCUMENTS, ROOT
 from dev.grafana.promql import ACCOUNT, EXPORTER, known_series
 from dev.grafana.rules import rules_yaml
+from dev.project import DOCUMENTS, ROOT
 from pin_exporter.metrics import PREFIX
 from pin_exporter.metrics.account import ACCOUNT_FAMILIES
 from pin_exporter.toolkit.exposition.family import Type

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from dev.grafana.panels import UID
-from dev.grafana.project import REPOSITORY, ROOT
+from dev.project import REPOSITORY, ROOT
 from tests.support.tools import require_tool, run_promtool
 
 DIRECTORY = ROOT / "grafana"

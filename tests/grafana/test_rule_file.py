@@ -6,11 +6,11 @@ import promql_parser
 import pytest
 import yaml
 
-from dev.grafana.project import ROOT
 from dev.grafana.promql import EXPORTER, known_series
 from dev.grafana.recordings import RECORDINGS
 from dev.grafana.rules import ALERTS, rules_yaml
 from dev.grafana.thresholds import RECORD, THRESHOLDS
+from dev.project import ROOT
 from pin_exporter.api.errors import REASONS
 from pin_exporter.api.model import VOCABULARIES, Phase
 from pin_exporter.api.request_stats import Operation

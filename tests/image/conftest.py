@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from dev.project import ROOT
 from tests.image.containers import Container, run_container
 from tests.image.store import Store
 from tests.support.tools import do_without, require_tool
 
-ROOT = Path(__file__).parents[2]
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 EPOCH = 1_790_000_000
 CREATED = "2026-09-21T14:13:20Z"

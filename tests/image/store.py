@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from dev.project import ROOT
 from tests.image.stand_in import local_python, make_stand_in, python_version
 
-_ROOT: Final = Path(__file__).parents[2]
 _BASE: Final = "docker.io/library/python:3.13-slim"
-_LOCKS: Final = (_ROOT / "requirements/build.txt", _ROOT / "requirements/run.txt")
+_LOCKS: Final = (ROOT / "requirements/build.txt", ROOT / "requirements/run.txt")
 _ISOLATED_BUILD: Final = ("--runtime=/usr/sbin/runc", "--isolation=oci", "--format=docker", "--network=none")
 """`crun`, buildah's first choice, fails on hosts with both versions of cgroups."""
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from dev.project import REPOSITORY
 from pin_exporter import __version__
-from tests.image.conftest import CREATED, REVISION, ROOT, SECRET, Build, Start
+from tests.image.conftest import CREATED, REVISION, SECRET, Build, Start
 from tests.image.containers import HERE, Container
 from tests.image.store import Store
 from tests.support.processes import RunningSimulator, simulator, wait_for
@@ -60,13 +61,10 @@ def test_the_labels_are_those_of_the_build(store: Store, image: str) -> None:
         for name, value in inspected(store, image)["Config"]["Labels"].items()
         if name.startswith(prefix)
     }
-    repository = next(
-        line for line in (ROOT / "pyproject.toml").read_text().splitlines() if "Repository" in line
-    )
     assert labels["version"] == __version__
     assert labels["revision"] == REVISION
     assert labels["created"] == CREATED
-    assert f'"{labels["source"]}"' in repository
+    assert labels["source"] == REPOSITORY
     assert labels["licenses"] == "Apache-2.0"
 
 

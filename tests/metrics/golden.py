@@ -1,4 +1,4 @@
-"""The whole exposition of two fixed accounts; `make golden` writes the files again."""
+"""The whole exposition of two fixed accounts, as `make metrics` writes it to golden files."""
 
 import asyncio
 from collections.abc import Iterable

@@ -11,7 +11,7 @@ from pin_exporter.api.model import Verdict
 from pin_exporter.inventory.counter import Counted
 from pin_exporter.metrics import PREFIX
 from pin_exporter.metrics.account import ACCOUNT_FAMILIES, account_textfile
-from pin_exporter.metrics.exporter import build_info_alone
+from pin_exporter.metrics.exporter import build_info_registry
 from pin_exporter.polling.snapshot import AccountSnapshot, Collector
 from pin_exporter.toolkit.exposition.encoder import Format
 from pin_exporter.toolkit.exposition.family import Target, Type
@@ -63,7 +63,7 @@ def samples_of(metrics: Iterable[Metric]) -> Samples:
 
 @FORMATS
 def test_the_exposition_of_two_accounts_is_that_of_the_golden_file(fmt: Format) -> None:
-    assert rendered(fmt) == GOLDEN[fmt].read_bytes().decode(), "run `make golden` and review the difference"
+    assert rendered(fmt) == GOLDEN[fmt].read_bytes().decode(), "run `make metrics` and review the difference"
 
 
 def test_the_client_librarys_parsers_read_the_same_samples_from_both_formats() -> None:
@@ -118,7 +118,7 @@ def test_stale_data_are_not_shown_though_nothing_was_published(fmt: Format) -> N
 
 def test_a_textfile_has_the_metrics_of_accounts_and_what_is_running() -> None:
     accounts = [(FULL, frozenset(Collector)), (UNTRIED, frozenset[Collector]())]
-    text = account_textfile(accounts, build_info_alone()).decode()
+    text = account_textfile(accounts, build_info_registry()).decode()
     assert samples_of(parse_text(rendered(Format.TEXT))) < samples_of(parse_text(text))
     assert "aiozpin_exporter_build_info{" in text
 

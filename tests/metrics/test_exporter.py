@@ -1,111 +1,149 @@
+import ast
+import asyncio
+import logging
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import prometheus_client
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+import pin_exporter
 from pin_exporter import __version__
-from pin_exporter.metrics.exporter import ExporterMetrics
+from pin_exporter.metrics.account import account_renderer
+from pin_exporter.metrics.exporter import LOG_EVENTS, ExporterMetrics
+from pin_exporter.toolkit.exposition.encoder import Format
+from pin_exporter.toolkit.logs import EventLogger, LogEvent, LogEventCounter
 from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard
 from pin_exporter.toolkit.web.config import WebConfig
 from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
 from pin_exporter.toolkit.web.limits import Refusal, Refusals
 from tests.support.clocks import FakeClock
 
-LOADED = "aiozpin_exporter_config_last_reload_successful"
-LOADED_AT = "aiozpin_exporter_config_last_reload_success_timestamp_seconds"
+PACKAGE = Path(pin_exporter.__file__).parent
+LEVELS = {"warning": "warning", "error": "error", "critical": "error"}
+
+
+def value(metrics: ExporterMetrics, name: str, labels: Mapping[str, str] | None = None) -> float | None:
+    return metrics.registry.get_sample_value(f"aiozpin_exporter_{name}", dict(labels or {}))
 
 
 def labels_of(metrics: ExporterMetrics, name: str) -> list[Mapping[str, str]]:
     samples = (sample for metric in metrics.registry.collect() for sample in metric.samples)
-    return [sample.labels for sample in samples if sample.name == name]
+    return [sample.labels for sample in samples if sample.name == f"aiozpin_exporter_{name}"]
 
 
-def test_build_info_says_what_is_running(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIN_EXPORTER_BUILD_REVISION", "abc1234")
-    info = {"version": __version__, "revision": "abc1234", "python_version": platform.python_version()}
-    metrics = ExporterMetrics()
-
-    assert labels_of(metrics, "aiozpin_exporter_build_info") == [info]
-    assert metrics.registry.get_sample_value("aiozpin_exporter_build_info", info) == 1
-
-
-@pytest.mark.parametrize("revision", [None, ""])
-def test_a_build_without_a_revision_says_unknown(
-    monkeypatch: pytest.MonkeyPatch, revision: str | None
+@pytest.mark.parametrize(
+    ("variable", "revision"), [("abc1234", "abc1234"), ("", "unknown"), (None, "unknown")]
+)
+def test_build_info_has_version_and_revision(
+    monkeypatch: pytest.MonkeyPatch, variable: str | None, revision: str
 ) -> None:
     monkeypatch.delenv("PIN_EXPORTER_BUILD_REVISION", raising=False)
-    if revision is not None:
-        monkeypatch.setenv("PIN_EXPORTER_BUILD_REVISION", revision)
-
-    assert [labels["revision"] for labels in labels_of(ExporterMetrics(), "aiozpin_exporter_build_info")] == [
-        "unknown"
-    ]
-
-
-def test_the_configuration_counts_as_loaded_once_it_was() -> None:
+    if variable is not None:
+        monkeypatch.setenv("PIN_EXPORTER_BUILD_REVISION", variable)
+    info = {"version": __version__, "revision": revision, "python_version": platform.python_version()}
     metrics = ExporterMetrics()
-    assert metrics.registry.get_sample_value(LOADED) == 0
 
-    metrics.config_loaded(succeeded=True, at=1_750_000_000.5)
-
-    assert metrics.registry.get_sample_value(LOADED) == 1
-    assert metrics.registry.get_sample_value(LOADED_AT) == 1_750_000_000.5
+    assert labels_of(metrics, "build_info") == [info]
+    assert value(metrics, "build_info", info) == 1
 
 
-def test_a_configuration_that_was_refused_leaves_the_time_of_the_last_good_one() -> None:
+def test_a_failed_reload_leaves_the_time_of_the_last_successful_one() -> None:
     metrics = ExporterMetrics()
-    metrics.config_loaded(succeeded=True, at=5.0)
-
+    successful, at = "config_last_reload_successful", "config_last_reload_success_timestamp_seconds"
+    assert value(metrics, successful) == 0
+    metrics.config_loaded(succeeded=True, at=5.5)
+    assert (value(metrics, successful), value(metrics, at)) == (1, 5.5)
     metrics.config_loaded(succeeded=False, at=6.0)
-
-    assert metrics.registry.get_sample_value(LOADED) == 0
-    assert metrics.registry.get_sample_value(LOADED_AT) == 5
-
-
-def test_the_client_librarys_own_collectors_are_there() -> None:
-    families = {metric.name for metric in ExporterMetrics().registry.collect()}
-
-    assert {"process_cpu_seconds", "process_resident_memory_bytes", "process_start_time_seconds"} <= families
-    assert {"python_info", "python_gc_collections"} <= families
-
-
-def test_each_registry_is_its_own_and_the_global_one_is_left_alone() -> None:
-    before = {metric.name for metric in prometheus_client.REGISTRY.collect()}
-
-    first, second = ExporterMetrics(), ExporterMetrics()
-    first.config_loaded(succeeded=True, at=5.0)
-
-    assert second.registry.get_sample_value(LOADED_AT) == 0
-    assert {metric.name for metric in prometheus_client.REGISTRY.collect()} == before
-
-
-def test_every_reason_of_a_refusal_is_counted_from_0() -> None:
-    refusals = Refusals()
-    metrics = ExporterMetrics(refusals=refusals)
-    refusals[Refusal.SLOW] += 1
-
-    name = "aiozpin_exporter_web_refusals_total"
-    counts = {
-        labels["reason"]: metrics.registry.get_sample_value(name, dict(labels))
-        for labels in labels_of(metrics, name)
-    }
-    assert counts == {reason.value: float(reason is Refusal.SLOW) for reason in Refusal}
+    assert (value(metrics, successful), value(metrics, at)) == (0, 5.5)
 
 
 def test_the_web_config_counts_as_reloaded_while_it_is_current() -> None:
-    name = "aiozpin_exporter_web_config_last_reload_successful"
-    assert ExporterMetrics().registry.get_sample_value(name) == 1
+    assert value(ExporterMetrics(), "web_config_last_reload_successful") == 1
     watcher = WebConfigWatcher(None, WebConfig(), FakeClock())
-    registry = ExporterMetrics(web_config=watcher).registry
+    metrics = ExporterMetrics(web_config=watcher)
     for is_current in (True, False, True):
         watcher.is_current = is_current
-        assert registry.get_sample_value(name) == is_current
+        assert value(metrics, "web_config_last_reload_successful") == is_current
 
 
-@pytest.mark.parametrize(("shard", "number", "total"), [(SINGLE_SHARD, 0, 1), (Shard(2, 5), 2, 5)])
-def test_the_shard_is_always_told(shard: Shard, number: int, total: int) -> None:
-    registry = ExporterMetrics(shard).registry
+def test_refusals_are_counted_by_reason_from_0() -> None:
+    refusals = Refusals()
+    metrics = ExporterMetrics(refusals=refusals)
+    refusals[Refusal.SLOW] += 1
+    counts = {reason: value(metrics, "web_refusals_total", {"reason": reason}) for reason in Refusal}
+    assert counts == {reason: float(reason is Refusal.SLOW) for reason in Refusal}
 
-    assert registry.get_sample_value("aiozpin_exporter_shard") == number
-    assert registry.get_sample_value("aiozpin_exporter_total_shards") == total
+
+@pytest.mark.parametrize(("shard", "index", "total"), [(SINGLE_SHARD, 0, 1), (Shard(2, 5), 2, 5)])
+def test_the_shard_is_always_exported(shard: Shard, index: int, total: int) -> None:
+    metrics = ExporterMetrics(shard)
+    assert (value(metrics, "shard"), value(metrics, "total_shards")) == (index, total)
+
+
+def test_the_global_registry_is_not_used() -> None:
+    before = {metric.name for metric in prometheus_client.REGISTRY.collect()}
+    first, second = ExporterMetrics(), ExporterMetrics()
+    first.config_loaded(succeeded=True, at=5.0)
+    assert value(second, "config_last_reload_successful") == 0
+    assert {metric.name for metric in prometheus_client.REGISTRY.collect()} == before
+
+
+def test_both_formats_have_the_metrics_of_exporter_and_process() -> None:
+    renderer = account_renderer(list, ExporterMetrics().registry, lambda: 0.0)
+    text = asyncio.run(renderer.render(Format.TEXT)).decode()
+    openmetrics = asyncio.run(renderer.render(Format.OPENMETRICS)).decode()
+    names = {sample.name for family in parse_text(text) for sample in family.samples}
+    others = parse_openmetrics(openmetrics)  # type: ignore[no-untyped-call]
+
+    assert names == {sample.name for family in others for sample in family.samples}
+    assert {"process_cpu_seconds_total", "process_start_time_seconds", "python_info"} <= names
+    assert {"aiozpin_exporter_build_info", "aiozpin_exporter_log_events_total"} <= names
+    assert not [name for name in names if name.endswith("_created")]
+
+
+def logged_events() -> Iterator[LogEvent]:
+    """Yield the warnings and errors that the package logs."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in LEVELS
+                and ast.unparse(node.func.value) == "_log"
+            ):
+                event = node.args[0]
+                assert isinstance(event, ast.Constant), f"{path}: the event id must be a literal"
+                yield LogEvent(LEVELS[node.func.attr], str(event.value))
+
+
+def test_all_warnings_and_errors_of_the_package_are_listed() -> None:
+    logged, listed = set(logged_events()), set(LOG_EVENTS)
+    hint = "LOG_EVENTS in pin_exporter/metrics/exporter.py, then run `make metrics`"
+    assert logged - listed == set(), f"add to {hint}"
+    assert listed - logged == set(), f"remove from {hint}"
+
+
+def test_the_ids_of_events_are_snake_case_and_unique() -> None:
+    assert len({event.event for event in LOG_EVENTS}) == len(LOG_EVENTS)
+    assert all(event.event.isidentifier() and event.event.islower() for event in LOG_EVENTS)
+
+
+def test_log_events_are_counted_by_level_and_id_from_0() -> None:
+    counter = LogEventCounter("pin_exporter", LOG_EVENTS)
+    metrics = ExporterMetrics(log_events=counter)
+    logger = logging.getLogger("pin_exporter.polling")
+    logger.addHandler(counter)
+    try:
+        EventLogger(logger.name).warning("poll_failed", "poll failed", account="a")
+    finally:
+        logger.removeHandler(counter)
+
+    counts = {
+        event: value(metrics, "log_events_total", {"level": event.level, "event": event.event})
+        for event in LOG_EVENTS
+    }
+    assert counts == {event: float(event.event == "poll_failed") for event in LOG_EVENTS}

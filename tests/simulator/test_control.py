@@ -1,8 +1,8 @@
 import pytest
 
-from pin_exporter.simulator import Churn, Fault, Population, SimulatedAccount, Simulator, demo_accounts
+from pin_exporter.simulator import Fault, Population, SimulatedAccount, Simulator
 
-from .harness import START, Clock, get, post, simulate, with_client
+from .harness import Clock, get, post, simulate, with_client
 
 
 def build() -> tuple[Simulator, SimulatedAccount, Clock]:
@@ -131,21 +131,3 @@ def test_an_unknown_account_is_a_404() -> None:
 def test_every_fault_can_be_ordered() -> None:
     simulator, _, _ = build()
     assert post(simulator, "a", {"next": [{"fault": fault} for fault in Fault]}).status_code == 200
-
-
-def test_the_demonstration_moves_within_minutes_and_stays_bounded_for_a_week() -> None:
-    accounts = {account.name: account for account in demo_accounts(clock=Clock())}
-    assert list(accounts) == ["media-archive", "nft-drops", "old-backups"]
-    before = {name: account.truth() for name, account in accounts.items()}
-    for account in accounts.values():
-        account.advance(START + 600)
-    after = {name: account.truth() for name, account in accounts.items()}
-    assert all(before[name] != after[name] for name in accounts)
-    assert "quantumEntangled" in after["nft-drops"].statuses()
-    lost = [count["old-backups"].statuses()["unpinOutOfMoney"].files for count in (before, after)]
-    assert 0 < lost[1] - lost[0] < 20
-    for account in accounts.values():
-        account.advance(START + 7 * 86400)
-    assert all(500 < len(account) <= 20_000 for account in accounts.values())
-    assert accounts["old-backups"].truth().pinned.files > 500
-    assert accounts["old-backups"].churn == Churn(balance_exhausted_rate=1.0)

@@ -4,8 +4,8 @@ from email.message import Message
 
 import pytest
 
-from dev.grafana.project import DOCUMENTS, ROOT
 from dev.grafana.rules import ALERTS
+from dev.project import DOCUMENTS, ROOT
 from pin_exporter.api.errors import REASONS
 from pin_exporter.status import runbooks
 from pin_exporter.status.runbooks import BY_REASON, documents_url, runbook_url

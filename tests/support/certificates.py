@@ -66,6 +66,24 @@ class Authority:
         return _joined(made)
 
 
+def self_signed(directory: Path, san: str) -> Path:
+    """Return a file with a certificate that no authority has signed and its key."""
+    made = Pair(*(directory / name for name in ("certificate.pem", "key.pem", "both.pem")))
+    wanted = (
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=test",
+        "-addext",
+        f"subjectAltName={san}",
+    )
+    _openssl("req", "-x509", *wanted, "-keyout", made.key, "-out", made.certificate)
+    return _joined(made).both
+
+
 def _joined(pair: Pair) -> Pair:
     pair.both.write_bytes(pair.key.read_bytes() + pair.certificate.read_bytes())
     return pair

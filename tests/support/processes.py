@@ -115,6 +115,16 @@ class RunningSimulator:
         """Change an account's behaviour, faults or keys."""
         httpx.post(self._control(account), content=json.dumps(changes)).raise_for_status()
 
+    def account(self, name: str, /, **settings: object) -> dict[str, object]:
+        """Return an account's entry for a config file; `settings` can rename it."""
+        keys = {key: self.keys[name][f"PIN_EXPORTER_{key.upper()}"] for key in ("api_key", "secret_key")}
+        return {"name": name, **keys, **settings}
+
+    def config(self, **settings: object) -> str:
+        """Return a config file with all accounts, as JSON, which is valid YAML."""
+        accounts = [self.account(name) for name in self.keys]
+        return json.dumps({"base_url": self.base_url, "accounts": accounts, **settings})
+
     def _control(self, account: str) -> str:
         return f"{self.base_url.removesuffix('/api')}/control/accounts/{account}"
 

@@ -3,43 +3,56 @@ from pathlib import Path
 
 import pytest
 
-from pin_exporter.api.credentials import KeyFile
-from pin_exporter.api.proxy_tls import TlsFiles
 from pin_exporter.toolkit.errors import SettingsError
-from pin_exporter.toolkit.files import open_plain
-from pin_exporter.toolkit.yaml_file import read_config_file
+from pin_exporter.toolkit.files import open_regular, signature
+from pin_exporter.toolkit.yaml_file import read_yaml_file
 
-TOLD = "it is a pipe or a device, which cannot be read again"
+REFUSED = "it is a pipe or a device: use a regular file"
 
 
 @pytest.fixture
 def pipe(tmp_path: Path) -> Path:
-    """A pipe that nobody writes to: whoever opens it as a file waits for ever."""
+    """Return a pipe without a writer: opening it like a file would block forever."""
     path = tmp_path / "pipe"
     os.mkfifo(path)
     return path
 
 
-def test_a_file_is_read_and_a_directory_refused(tmp_path: Path) -> None:
+def test_a_file_is_opened_and_a_directory_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"content")
-    with open_plain(tmp_path / "file") as file:
+    with open_regular(tmp_path / "file") as file:
         assert file.read() == b"content"
     with pytest.raises(IsADirectoryError):
-        open_plain(tmp_path)
+        open_regular(tmp_path)
 
 
-def test_a_pipe_is_refused_at_once_also_where_somebody_may_write_to_it(pipe: Path) -> None:
+def test_a_pipe_is_refused_at_once_with_or_without_a_writer(pipe: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
-    with pytest.raises(OSError, match=TOLD):
-        open_plain(pipe)
-    with os.fdopen(os.open(pipe, os.O_RDWR)), pytest.raises(OSError, match=TOLD):
-        open_plain(pipe)
+    with pytest.raises(OSError, match=REFUSED):
+        open_regular(pipe)
+    with os.fdopen(os.open(pipe, os.O_RDWR)), pytest.raises(OSError, match=REFUSED):
+        open_regular(pipe)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+    with pytest.raises(SettingsError, match=REFUSED):
+        read_yaml_file(pipe, again=True)
 
 
-def test_nothing_that_is_read_again_waits_for_a_pipe(pipe: Path) -> None:
-    with pytest.raises(ValueError, match=TOLD):
-        KeyFile(pipe).read()
-    with pytest.raises(SettingsError, match=TOLD):
-        read_config_file(pipe, again=True)
-    assert list(TlsFiles(ca_file=pipe).problems()) == [("ca_file", f"cannot read the file: {TOLD}")]
+def test_a_signature_changes_with_the_file_and_with_what_a_link_points_to(tmp_path: Path) -> None:
+    first, second, link = tmp_path / "first", tmp_path / "second", tmp_path / "link"
+    paths = [first, link]
+    seen = [signature(paths)]
+    first.write_text("a", "utf-8")
+    second.write_text("a", "utf-8")
+    seen.append(signature(paths))
+    link.symlink_to(first)
+    seen.append(signature(paths))
+    link.unlink()
+    link.symlink_to(second)
+    seen.append(signature(paths))
+    second.write_text("bb", "utf-8")
+    seen.append(signature(paths))
+    first.write_text("", "utf-8")
+    seen.append(signature(paths))
+    assert len(set(seen)) == len(seen)
+    assert signature(paths) == seen[-1]
+    assert signature([Path("\0")]) != signature([])

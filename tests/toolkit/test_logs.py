@@ -27,7 +27,7 @@ from pin_exporter.toolkit.logs import (
     configure_logging,
 )
 from tests.support.processes import PATIENCE_SECONDS, wait_for
-from tests.support.stalled import Pipe, full_pipe
+from tests.support.streams import Pipe, full_pipe
 
 STYLES: tuple[Style, ...] = ("logfmt", "json")
 HOSTILE = 'a "b"=c\\d\n\r\t\x00\x1b[31m\x85\u2028\u2029\ud800 level=error'

@@ -1,67 +1,66 @@
 import asyncio
 import subprocess
 import sys
+import threading
 
 import pytest
 
-from pin_exporter.toolkit.threads import aside
+from pin_exporter.toolkit.threads import run_in_thread
+from tests.support.processes import PATIENCE_SECONDS
 
 
-def test_what_comes_of_the_work_comes_of_waiting_for_it() -> None:
-    assert asyncio.run(aside(lambda: 42)) == 42
+def test_the_result_or_the_error_of_the_work_is_handed_over() -> None:
+    assert asyncio.run(run_in_thread(lambda: 42)) == 42
     with pytest.raises(ValueError, match="nonsense"):
-        asyncio.run(aside(lambda: int("nonsense")))
+        asyncio.run(run_in_thread(lambda: int("nonsense")))
 
 
-def test_the_loop_goes_on_meanwhile() -> None:
-    async def work() -> list[str]:
+def test_the_event_loop_continues_meanwhile() -> None:
+    async def main() -> bool:
+        go_on = threading.Event()
+        work = asyncio.ensure_future(run_in_thread(lambda: go_on.wait(PATIENCE_SECONDS)))
+        await asyncio.sleep(0)
+        go_on.set()
+        return await work
+
+    assert asyncio.run(main())
+
+
+def test_cancelled_work_ends_silently(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
         loop = asyncio.get_running_loop()
-        turned = asyncio.Event()
-        told = asyncio.run_coroutine_threadsafe
-        waiting = asyncio.ensure_future(aside(lambda: told(_after(turned), loop).result(60)))
-        turned.set()
-        return await waiting
-
-    assert asyncio.run(work()) == ["after"]
-
-
-async def _after(turned: asyncio.Event) -> list[str]:
-    await turned.wait()
-    return ["after"]
-
-
-def test_work_that_nobody_waits_for_any_more_ends_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
-    async def work() -> None:
         go_on, done = asyncio.Event(), asyncio.Event()
-        loop = asyncio.get_running_loop()
 
         async def wait() -> None:
             await go_on.wait()
             loop.call_later(0, done.set)
 
-        told = asyncio.run_coroutine_threadsafe
-        waiting = asyncio.ensure_future(aside(lambda: told(wait(), loop).result(60)))
+        work = asyncio.ensure_future(
+            run_in_thread(lambda: asyncio.run_coroutine_threadsafe(wait(), loop).result(PATIENCE_SECONDS))
+        )
         await asyncio.sleep(0)
-        waiting.cancel()
+        work.cancel()
         go_on.set()
         await done.wait()
 
-    asyncio.run(work())
+    asyncio.run(main())
     assert caplog.records == []
 
 
-def test_work_that_never_ends_does_not_keep_the_process_from_ending() -> None:
+def test_the_process_ends_although_the_work_does_not() -> None:
     program = """
 import asyncio, threading
-from pin_exporter.toolkit.threads import aside
+from pin_exporter.toolkit.threads import run_in_thread
 
-async def work():
-    waiting = asyncio.ensure_future(aside(threading.Event().wait))
+async def main():
+    work = asyncio.ensure_future(run_in_thread(threading.Event().wait))
     await asyncio.sleep(0.05)
-    waiting.cancel()
+    work.cancel()
 
-asyncio.run(work())
+asyncio.run(main())
 print("ended")
 """
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, timeout=PATIENCE_SECONDS, check=True
+    )
     assert ended.stdout == b"ended\n"

@@ -1,7 +1,8 @@
 import pytest
 import yaml
 
-from dev.release import ROOT, ReleaseError, check_versions, main, release_notes
+from dev.project import ROOT
+from dev.release import ReleaseError, check_versions, main, release_notes
 from pin_exporter import __version__
 
 CHANGELOG = """\

@@ -15,7 +15,7 @@ from typing import Final
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.web.config_tls import read_tls_section
 from pin_exporter.toolkit.web.tls import Tls
-from pin_exporter.toolkit.yaml_file import Section, read_config_file
+from pin_exporter.toolkit.yaml_file import Section, read_yaml_file
 
 _BCRYPT: Final = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 _MIN_COST: Final = 4
@@ -56,7 +56,7 @@ def read_web_config(path: Path, *, again: bool = False) -> WebConfig:
 
     `again` says that this is a reload. Raises SettingsError with one line for each problem, without secrets.
     """
-    file = read_config_file(path, "basic_auth_users: {}", again=again)
+    file = read_yaml_file(path, example="basic_auth_users: {}", again=again)
     root = Section(file, (), file.values, [])
     root.refuse_unknown("tls_server_config", "http_server_config", "basic_auth_users", "rate_limit")
     tls = read_tls_section(root.section("tls_server_config"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pin_exporter.toolkit.files import open_plain
+from pin_exporter.toolkit.files import open_regular
 from pin_exporter.toolkit.web.tls import Tls, load_certificate, new_context, plain_san, trust_clients_of
 from pin_exporter.toolkit.yaml_file import Section
 
@@ -104,14 +104,13 @@ class _Files:
             return text.encode() if text else None
         try:
             # Neither path nor content is shown: either may be a key by mistake.
-            path = section.file.path.parent / chosen
-            with open_plain(path) as file:
+            path = section.file.file_path.parent / chosen
+            with open_regular(path) as file:
                 content = file.read(_MAX_FILE_BYTES + 1)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "invalid path"
-            hint = (
-                "" if Path(chosen).is_absolute() else f" (relative to the folder of {section.file.path.name})"
-            )
+            config_name = section.file.file_path.name
+            hint = "" if Path(chosen).is_absolute() else f" (relative to the folder of {config_name})"
             section.problem(in_file, f"cannot read the file: {reason}{hint}")
             return None
         if len(content) > _MAX_FILE_BYTES:

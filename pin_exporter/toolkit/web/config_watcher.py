@@ -7,7 +7,7 @@ from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.files import Signature, signature
 from pin_exporter.toolkit.log_throttle import LogThrottle
 from pin_exporter.toolkit.logs import EventLogger
-from pin_exporter.toolkit.threads import aside
+from pin_exporter.toolkit.threads import run_in_thread
 from pin_exporter.toolkit.web.config import WebConfig, read_web_config
 
 _log = EventLogger(__name__)
@@ -45,11 +45,11 @@ class WebConfigWatcher:
         path, before = self._path, self.config
         if path is None:
             return
-        current = await aside(lambda: signature((path, *before.files)))
+        current = await run_in_thread(lambda: signature((path, *before.files)))
         if current == self._signature:
             return
         try:
-            config = await aside(lambda: read_web_config(path, again=True))
+            config = await run_in_thread(lambda: read_web_config(path, again=True))
             _check_transition(path, before, config)
         except SettingsError as error:
             self._failed(str(error))

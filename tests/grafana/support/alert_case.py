@@ -8,8 +8,8 @@ from urllib.parse import quote_plus
 
 from dev.grafana.alert import Alert, Severity
 from dev.grafana.panels import UID
-from dev.grafana.project import DOCUMENTS
 from dev.grafana.rules import ALERTS
+from dev.project import DOCUMENTS
 from tests.grafana.support.exporters import HERE, Exporter, Key
 from tests.grafana.support.signals import Signal, Trouble
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from dev.grafana.project import ROOT
+from dev.project import ROOT
 from tests.grafana.support.grafana import Answer, Panel, View
 from tests.support.tools import do_without, require_tool
 

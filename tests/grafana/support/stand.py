@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import httpx
 
-from dev.grafana.project import ROOT
+from dev.project import ROOT
 from tests.grafana.support.grafana import View
 from tests.support.processes import RunningPrometheus, RunningSimulator, wait_for
 
@@ -39,12 +39,9 @@ def config_file(
     **settings: object,
 ) -> Path:
     """Write an exporter's configuration: simulated accounts, what is set for each of them, and for all."""
-    entries = []
-    for name, own in accounts.items():
-        keys = {kind: key_of(simulated, name, kind) for kind in ("api_key", "secret_key")}
-        entries.append({"name": name, **keys, **own})
+    entries = [simulated.account(name, **own) for name, own in accounts.items()]
     path = directory / f"{min(accounts)}.yml"
-    path.write_text(json.dumps({"base_url": simulated.base_url, "accounts": entries, **QUICK, **settings}))
+    path.write_text(simulated.config(accounts=entries, **{**QUICK, **settings}))
     return path
 
 
@@ -52,11 +49,6 @@ def wait_for_calm(prometheus: RunningPrometheus, exporters: int) -> None:
     """Wait until so many exporters answered every scrape of late; on a slow machine some answer too late."""
     calm = 'min_over_time(up{job!="prometheus"}[9s]) == 1'
     wait_for(lambda: len(prometheus.query(calm)) == exporters, "scrapes that are answered in time")
-
-
-def key_of(simulated: RunningSimulator, account: str, kind: str) -> str:
-    """Return a simulated account's `api_key` or `secret_key`."""
-    return simulated.keys[account][f"PIN_EXPORTER_{kind.upper()}"]
 
 
 def look(prometheus: RunningPrometheus, minutes: float = 30) -> View:
@@ -122,12 +114,13 @@ def phase_of(row: Mapping[str, Any]) -> str:
 
 def count(simulated: RunningSimulator, account: str) -> Counted:
     """List an account in one go and count it."""
+    keys = simulated.keys[account]
     answer = httpx.get(
         f"{simulated.base_url}/pinning/pins/",
         params={"offset": 0, "limit": 100_000, "pinned": "all", "sortBy": "created_at", "sortOrder": "ASC"},
         headers={
-            "pinning_api_key": key_of(simulated, account, "api_key"),
-            "pinning_secret_key": key_of(simulated, account, "secret_key"),
+            "pinning_api_key": keys["PIN_EXPORTER_API_KEY"],
+            "pinning_secret_key": keys["PIN_EXPORTER_SECRET_KEY"],
         },
     )
     answer.raise_for_status()

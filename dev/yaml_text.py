@@ -1,4 +1,4 @@
-"""Write YAML for people: long texts as blocks, nothing as an alias, keys in the order given."""
+"""Readable YAML: multi-line strings as blocks, no aliases, keys in the given order."""
 
 import yaml
 

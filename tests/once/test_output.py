@@ -1,0 +1,166 @@
+import json
+from dataclasses import asdict, replace
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from pin_exporter import __version__
+from pin_exporter.api.model import Totals, Verdict
+from pin_exporter.metrics.account import account_textfile
+from pin_exporter.metrics.exporter import build_info_registry
+from pin_exporter.once.output import failures, remarks, result
+from pin_exporter.once.polling import PolledAccount
+from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.status.report import Now, report
+from tests.support.samples import (
+    COUNTED,
+    FULL,
+    INVENTORY,
+    INVENTORY_HEALTH,
+    NOW_ELAPSED,
+    TOTALS_HEALTH,
+    UNTRIED,
+)
+
+NOW = Now(NOW_ELAPSED, 1_750_000_010.5)
+LATER = Now(NOW.elapsed + 1_000, NOW.wall + 1_000)
+HEALTHY = replace(INVENTORY_HEALTH, reason=None, error=None)
+
+
+def polled(snapshot: AccountSnapshot, ended: Now = NOW) -> PolledAccount:
+    return PolledAccount(snapshot, ended)
+
+
+def counting(
+    *, files: int = 7, reported: int = 7, malformed: int = 0, verdict: Verdict = Verdict.REPAIRED
+) -> PolledAccount:
+    """Return an account with 7 pins, and the totals from before and after the list was read."""
+    inventory = replace(INVENTORY, malformed=malformed)
+    counted = replace(COUNTED, inventory=inventory, reported=Totals(reported, 0), verdict=verdict)
+    whole = replace(FULL, totals=Totals(files, 400_005_120), counted=counted)
+    return polled(whole.with_health(Collector.INVENTORY, HEALTHY))
+
+
+def verdict_in_table(account: PolledAccount) -> str:
+    """Return the last column."""
+    return result([account], "table", NOW).decode().splitlines()[-1].rpartition("  ")[2]
+
+
+@pytest.mark.parametrize(
+    ("account", "failed", "remarked", "shown"),
+    [
+        (counting(), [], [], "repaired"),
+        (counting(files=4_010, reported=4_010), ["incomplete"], [], "4,003 missing"),
+        (counting(malformed=2), ["incomplete"], ["mismatch"], "2 malformed"),
+        (counting(files=10, reported=10, malformed=1), ["incomplete"], [], "2 missing"),
+        (counting(files=5, reported=4), [], ["mismatch"], "repaired"),
+        # what came or went while the list was read
+        (counting(files=7, reported=9), [], [], "repaired"),
+        (counting(files=9, reported=7), [], [], "repaired"),
+        (counting(files=7, reported=4), [], [], "repaired"),
+        (counting(files=4, reported=7), [], [], "repaired"),
+        (counting(files=4, reported=9), [], [], "repaired"),
+        (
+            counting(files=10, reported=10, malformed=1, verdict=Verdict.INCONSISTENT),
+            ["inconsistent"],
+            [],
+            "inconsistent",
+        ),
+    ],
+)
+def test_what_an_inventory_lacks_is_a_failure(
+    account: PolledAccount, failed: list[str], remarked: list[str], shown: str
+) -> None:
+    lines = [*failures([account])], [*remarks([account])]
+
+    assert [[line.split(": ")[2] for line in each] for each in lines] == [failed, remarked]
+    assert all(line.startswith("account archive: inventory: ") for each in lines for line in each)
+    assert verdict_in_table(account) == shown
+
+
+def test_a_number_that_is_missing_is_in_the_line_about_it() -> None:
+    (line,) = failures([counting(files=10, reported=10, malformed=1)])
+
+    assert "2 rows fewer" in line
+    assert "1 row could not be parsed" in line
+
+
+def test_data_that_are_stale_when_the_polls_end_are_a_failure_and_in_no_format() -> None:
+    old = replace(HEALTHY, last_success_elapsed=0.0)
+    done = polled(FULL.with_health(Collector.INVENTORY, old))
+
+    assert [line.split(": ")[1:3] for line in failures([done])] == [["inventory", "stale"]]
+    assert verdict_in_table(done) == "no data: stale"
+    late = polled(FULL, LATER)
+    assert b"aiozpin_files" not in result([late], "prometheus", LATER)
+    (account,) = json.loads(result([late], "json", LATER))["accounts"]
+    assert (account["files"], account["inventory"]) == (None, None)
+    assert verdict_in_table(late) == "no data: timeout"
+
+
+def test_an_error_reaches_the_terminal_escaped() -> None:
+    failed = replace(TOTALS_HEALTH, reason="timeout", error="\x1b[2J\u202egone\r\nagain")
+    (line,) = failures([polled(counting().snapshot.with_health(Collector.TOTALS, failed))])
+
+    assert line == "account archive: totals: timeout: \\u001b[2J\\u202egone\\u000d\\u000aagain"
+
+
+def test_the_metrics_are_those_of_the_accounts_and_the_version() -> None:
+    text = result([polled(FULL), polled(UNTRIED)], "prometheus", NOW).decode()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    others = {name for name, family in families.items() if "account" not in family.samples[0].labels}
+
+    assert others == {"aiozpin_exporter_build_info"}
+    (running,) = families["aiozpin_exporter_build_info"].samples
+    assert running.labels["version"] == __version__
+    ups = {sample.labels["account"]: sample.value for sample in families["aiozpin_up"].samples}
+    assert ups == {"archive": 1, "website": 0}
+    assert not [sample for family in families.values() for sample in family.samples if sample.timestamp]
+
+
+def test_histograms_have_a_count_and_a_sum_because_node_exporter_adds_zeros_otherwise() -> None:
+    text = account_textfile([(FULL, frozenset(Collector))], build_info_registry()).decode()
+    for name, count, total in (
+        ("aiozpin_pin_size_bytes", 7, 400_005_120),
+        ("aiozpin_unfinished_pin_age_seconds", 2, 36_300.5),
+    ):
+        values = {
+            line.partition("{")[0]: float(line.rpartition(" ")[2])
+            for line in text.splitlines()
+            if line.startswith(f"{name}_") and "_bucket" not in line
+        }
+        assert values == {
+            f"{name}_count": count,
+            f"{name}_gcount": count,
+            f"{name}_sum": total,
+            f"{name}_gsum": total,
+        }
+
+
+def test_the_json_is_the_report_of_the_status_page() -> None:
+    written = json.loads(result([polled(FULL), polled(UNTRIED)], "json", NOW))
+
+    assert written == json.loads(json.dumps(asdict(report([FULL, UNTRIED], NOW, __version__))))
+
+
+def test_data_that_were_fresh_when_their_account_was_done_have_their_age_by_now() -> None:
+    written = json.loads(result([polled(FULL)], "json", LATER))
+
+    assert written["generated_at"] == LATER.wall
+    assert written["accounts"][0]["files"] == 10
+    assert [each["age_seconds"] for each in written["accounts"][0]["collectors"]] == [1_010, 1_140]
+
+
+def test_the_table_has_a_line_for_each_account() -> None:
+    rejected = replace(TOTALS_HEALTH, last_success_elapsed=None, reason="unauthorized", error="401")
+    accounts = [counting(), polled(UNTRIED.with_health(Collector.TOTALS, rejected))]
+
+    assert result(accounts, "table", NOW).decode() == (
+        "account   up  files     size  pinned  in progress  failed  removed  unknown  balance exhausted"
+        "    data age  inventory\n"
+        "archive  yes      7  381 MiB       4            2       0        0        1                  0"
+        "  2 min 20 s  repaired\n"
+        "website   no      -        -       -            -       -        -        -                  -"
+        "           -  no data: unauthorized\n"
+    )
+    assert result([], "table", NOW) == b""
