@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from pin_exporter.api.errors import (
-    MAY_BE_TOO_MUCH,
+    PAGE_SIZE_REJECTIONS,
     HttpStatusError,
     MalformedError,
     PollError,
@@ -119,7 +119,7 @@ class Reply:
     @property
     def is_query_rejected(self) -> bool:
         """Return whether the API rejected the parameters of the query."""
-        return self.status in MAY_BE_TOO_MUCH
+        return self.status in PAGE_SIZE_REJECTIONS
 
     @property
     def may_be_too_much(self) -> bool:

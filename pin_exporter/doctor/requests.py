@@ -26,7 +26,7 @@ def sender(client: PinClient, credentials: Callable[[], Credentials], clock: Clo
         response, page, error = ApiResponse(), None, None
         began = clock.elapsed()
         try:
-            await client.ask(query.parameters(), response)
+            await client.send(query.parameters(), response)
             page = client.page_of(response)
         except PollError as raised:
             error = raised
