@@ -1,7 +1,7 @@
 """A root file system that replaces the official Python image, which is only available from a registry.
 
-It is a minimal Debian with CPython and pip under /usr/local as well, but Debian's release and CPython are those
-of this machine, and binutils is installed.
+It is a minimal Debian with CPython and pip under /usr/local, too. Debian's release and CPython are those of
+this machine, and binutils is installed.
 """
 
 import re
