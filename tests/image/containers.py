@@ -1,5 +1,6 @@
 """Containers of the image, with the restrictions that Kubernetes can apply."""
 
+import json
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -89,19 +90,18 @@ def run_container(
     user: str = "65532:65532",
     env: Mapping[str, str] | None = None,
     options: Sequence[str] = (),
-    port: int | None = None,
 ) -> Iterator[Container]:
-    """Run the image. The exporter listens on a free port of 127.0.0.1, unless `arguments` select `port`."""
-    chosen = free_port() if port is None else port
-    variables = {"PIN_EXPORTER_WEB_LISTEN_ADDRESS": f"127.0.0.1:{chosen}"} if port is None else {}
-    variables |= env or {}
+    """Run the image; exporter and health check use a free port of 127.0.0.1."""
+    address = f"127.0.0.1:{free_port()}"
+    variables = {"PIN_EXPORTER_WEB_LISTEN_ADDRESS": address, **(env or {})}
+    health = json.dumps(["pin-exporter", "healthcheck", f"http://{address}/-/healthy"])
     command = [
-        *podman, "run", "--detach", *HERE, *RESTRICTED, f"--user={user}",
+        *podman, "run", "--detach", *HERE, *RESTRICTED, f"--user={user}", f"--health-cmd={health}",
         *(f"--env={name}={value}" for name, value in variables.items()), *options, image, *arguments,
     ]  # fmt: skip
     started = subprocess.run(command, capture_output=True, text=True, check=False)
     assert started.returncode == 0, started.stderr
-    container = Container(podman, started.stdout.strip(), f"http://127.0.0.1:{chosen}")
+    container = Container(podman, started.stdout.strip(), f"http://{address}")
     try:
         yield container
     finally:

@@ -12,7 +12,7 @@ from pin_exporter import __version__
 from tests.image.conftest import CREATED, REVISION, SECRET, Build, Start
 from tests.image.containers import HERE, Container
 from tests.image.store import Store
-from tests.support.processes import RunningSimulator, free_port, simulator, wait_for
+from tests.support.processes import RunningSimulator, simulator, wait_for
 
 pytestmark = pytest.mark.image
 
@@ -146,12 +146,6 @@ def unreachable() -> dict[str, str]:
         "PIN_EXPORTER_SECRET_KEY": "a-secret-for-tests",
         "PIN_EXPORTER_BASE_URL": "http://127.0.0.1:9/api",
     }
-
-
-def test_the_health_check_finds_an_exporter_that_listens_elsewhere_by_a_flag(start: Start) -> None:
-    port = free_port()
-    container = start(f"--web.listen-address=127.0.0.1:{port}", env=unreachable(), port=port)
-    container.wait_until_healthy()
 
 
 def test_an_exporter_that_hangs_is_unhealthy(start: Start) -> None:
