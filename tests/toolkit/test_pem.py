@@ -51,7 +51,7 @@ def test_what_cannot_be_used_is_refused_without_being_shown(authority: Authority
         "the key is not in PEM format": (certificate, certificate),
         "the key does not belong to the certificate": (
             certificate,
-            authority.issue("other").key.read_bytes(),
+            other.key.read_bytes(),
         ),
         "OpenSSL rejects the certificate or the key: .+": (certificate[:60] + certificate[80:], key),
     }
