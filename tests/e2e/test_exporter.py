@@ -154,8 +154,8 @@ def test_a_file_called_env_is_read_and_the_environment_wins_over_it(tmp_path: Pa
             command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True
         ).stdout
 
-    assert check() == "the settings are good; accounts: of-the-file\n"
-    assert check(PIN_EXPORTER_ACCOUNT="chosen") == "the settings are good; accounts: chosen\n"
+    assert check().endswith(" of-the-file\n")
+    assert check(PIN_EXPORTER_ACCOUNT="chosen").endswith(" chosen\n")
 
 
 def test_a_configuration_from_a_pipe_is_read_at_the_start_and_not_waited_for_later(tmp_path: Path) -> None:

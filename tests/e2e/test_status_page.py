@@ -1,4 +1,4 @@
-"""The status pages of a running exporter, looked at with a browser."""
+"""The status pages of a running exporter in a real browser."""
 
 import sys
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tests.support.browser import Browser, chromium
 from tests.support.processes import RunningExporter, exporter, running, simulator, wait_for
 from tests.support.service import row
 
-# What is left of a name on the page: half a pair became one replacement character when it was read.
+# Names as the API sends them; decoding replaces half a surrogate pair.
 ODD = [
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -32,7 +32,7 @@ PATHS = ("/", BAD, "/accounts/refused", "/accounts/ordinary")
 
 @dataclass
 class Stand:
-    """An exporter with accounts of every sort, and a browser to look at it."""
+    """An exporter with a healthy account, one with rejected keys and one with odd names, and a browser."""
 
     exported: RunningExporter
     browser: Browser
@@ -46,7 +46,7 @@ class Stand:
 
 
 def hostile_rows() -> list[dict[str, object]]:
-    """Return pins whose every text is odd, newest last."""
+    """Return pins whose texts are all odd, newest last."""
     rows = []
     for number, name in enumerate(ODD):
         odd = {
@@ -92,7 +92,7 @@ def is_read(stand: Stand) -> bool:
     ("width", "scheme"),
     [(1280, "light"), (1280, "dark"), (1000, "light"), (800, "dark"), (360, "light"), (320, "dark")],
 )
-def test_a_page_fits_its_window_and_the_console_has_nothing_to_say(
+def test_a_page_fits_its_window_and_causes_no_console_messages(
     stand: Stand, path: str, width: int, scheme: str
 ) -> None:
     browser = stand.look(path, width=width, scheme=scheme)
@@ -117,7 +117,7 @@ def test_a_page_fits_its_window_and_the_console_has_nothing_to_say(
     assert text.contrast(ground) >= 4.5
 
 
-def test_hostile_names_are_text_and_nothing_else(stand: Stand) -> None:
+def test_hostile_names_are_shown_as_text(stand: Stand) -> None:
     browser = stand.look(BAD)
     names = browser.value("[...document.querySelectorAll('#failed ~ table .name')].map(e => e.textContent)")
     assert names == SHOWN[::-1]
@@ -128,7 +128,7 @@ def test_hostile_names_are_text_and_nothing_else(stand: Stand) -> None:
     assert "<b>\\u202eword" in words
 
 
-def test_a_script_would_not_run_even_if_it_got_there(stand: Stand) -> None:
+def test_an_injected_script_does_not_run(stand: Stand) -> None:
     browser = stand.look(BAD)
     browser.value(
         "document.body.appendChild(Object.assign(document.createElement('script'),"
@@ -139,7 +139,7 @@ def test_a_script_would_not_run_even_if_it_got_there(stand: Stand) -> None:
     assert "Content Security Policy" in browser.complaints[0]
 
 
-def test_a_name_from_right_to_left_leaves_its_neighbours_where_they_are(stand: Stand) -> None:
+def test_a_right_to_left_name_does_not_move_other_columns(stand: Stand) -> None:
     browser = stand.look(BAD)
     place = "(e => e.getBoundingClientRect().left)"
     columns = browser.value(
@@ -149,7 +149,7 @@ def test_a_name_from_right_to_left_leaves_its_neighbours_where_they_are(stand: S
     assert all(each == columns[0] and each == sorted(each) for each in columns)
 
 
-def test_headers_keep_each_page_shut(stand: Stand) -> None:
+def test_responses_forbid_scripts_and_sniffing(stand: Stand) -> None:
     for path in (*PATHS, "/style.css", "/?format=json", "/accounts/nobody"):
         headers = stand.get(path).headers
         assert headers["content-security-policy"].startswith("default-src 'none'; style-src 'self'; ")
@@ -157,15 +157,15 @@ def test_headers_keep_each_page_shut(stand: Stand) -> None:
     assert stand.get("/accounts/nobody").status_code == 404
 
 
-def told(stand: Stand, path: str) -> dict[str, Any]:
-    answer = stand.get(path, Accept="application/json")
-    assert answer.text.isascii()
-    report: dict[str, Any] = answer.json()
+def read_json(stand: Stand, path: str) -> dict[str, Any]:
+    response = stand.get(path, Accept="application/json")
+    assert response.text.isascii()
+    report: dict[str, Any] = response.json()
     return report
 
 
-def test_the_json_tells_what_the_page_shows(stand: Stand) -> None:
-    report = told(stand, "/accounts/ordinary")
+def test_the_json_has_what_the_page_shows(stand: Stand) -> None:
+    report = read_json(stand, "/accounts/ordinary")
     browser = stand.look("/accounts/ordinary")
     text = " ".join(browser.value("document.body.innerText").split())
     inventory = report["account"]["inventory"]
@@ -183,19 +183,19 @@ def test_the_json_tells_what_the_page_shows(stand: Stand) -> None:
     assert report["problem_pins"]["failed"]["total"] == 60
 
 
-def test_names_are_in_the_json_as_they_were_read(stand: Stand) -> None:
-    pins = told(stand, BAD)["problem_pins"]["failed"]["pins"]
+def test_names_are_not_escaped_in_the_json(stand: Stand) -> None:
+    pins = read_json(stand, BAD)["problem_pins"]["failed"]["pins"]
     assert [pin["name"] for pin in pins] == [*ODD[:3], "x" * 199 + "…", "\x00\ufffd"][::-1]
 
 
-def test_names_are_on_the_pages_only_and_never_in_the_metrics(stand: Stand) -> None:
+def test_names_are_not_in_the_metrics(stand: Stand) -> None:
     text = stand.exported.metrics()
     assert "<script>" not in text
     assert "bafy" not in text
-    assert 'status="<b>' in text, "status words are"
+    assert 'status="<b>' in text, "but statuses are"
 
 
-def test_a_refused_key_is_the_first_thing_to_be_seen(stand: Stand) -> None:
+def test_a_rejected_key_is_the_first_problem(stand: Stand) -> None:
     browser = stand.look("/")
     first = browser.value("document.querySelector('.problems li').innerText")
     assert first.startswith("critical refused The last poll of the totals failed (unauthorized)")
@@ -204,7 +204,7 @@ def test_a_refused_key_is_the_first_thing_to_be_seen(stand: Stand) -> None:
     assert link.endswith("/docs/runbooks/AIOZPinCredentialsRejected.md")
 
 
-def test_a_page_can_be_printed_black_on_white_from_a_dark_screen(stand: Stand, tmp_path: Path) -> None:
+def test_a_page_is_printed_black_on_white_from_a_dark_screen(stand: Stand, tmp_path: Path) -> None:
     stand.browser.open(stand.exported.url + BAD, scheme="dark", print_=True)
     ground = stand.browser.value("getComputedStyle(document.documentElement).getPropertyValue('--page')")
     assert ground == "#ffffff"
@@ -213,26 +213,26 @@ def test_a_page_can_be_printed_black_on_white_from_a_dark_screen(stand: Stand, t
     assert printed.read_bytes().startswith(b"%PDF")
 
 
-def test_the_simulator_has_names_to_try_the_page_with() -> None:
+def test_the_simulator_has_hostile_names() -> None:
     with (
         simulator("--names=hostile", "--failed-share=1", "--pins=40") as simulated,
         exporter(simulated.keys["default"]) as exported,
     ):
         url = f"{exported.url}/accounts/default"
-        attention: dict[str, Any] = wait_for(
+        problem_pins: dict[str, Any] = wait_for(
             lambda: httpx.get(url, params={"format": "json"}).json()["problem_pins"], "an inventory"
         )
         assert httpx.get(url).status_code == 200
-    pins = attention["failed"]["pins"]
+    pins = problem_pins["failed"]["pins"]
     whole = {name for name in HOSTILE_NAMES if len(name) < 100 and "\ud800" not in name}
     assert whole <= {pin["name"] for pin in pins}
     assert "half a pair \ufffd alone" in {pin["name"] for pin in pins}
 
 
-def test_the_demonstration_says_on_every_page_that_it_is_one() -> None:
+def test_every_page_of_the_demo_says_that_it_is_a_demo() -> None:
     command = [sys.executable, "-m", "pin_exporter", "demo", "--web.listen-address=127.0.0.1:0"]
     with running(command) as process:
         url = process.wait_for_line(r"^status page +(\S+)/$")[1]
         process.wait_for_line("event=poll_succeeded")
         for path in ("/", "/accounts/nft-drops"):
-            assert "nothing real is contacted" in httpx.get(url + path).text
+            assert "Demo: " in httpx.get(url + path).text

@@ -6,21 +6,21 @@ from pin_exporter.toolkit.exposition.single_flight import SingleFlight
 
 
 class Work:
-    """Numbered answers, each of which comes when it is let go."""
+    """Work whose results are numbers, each of which is returned when `go` is released."""
 
     def __init__(self) -> None:
-        self.begun = 0
-        self.at_once = 0
-        self.most_at_once = 0
+        self.started = 0
+        self.running = 0
+        self.max_running = 0
         self.go = asyncio.Semaphore(0)
 
     async def do(self) -> int:
-        self.begun += 1
-        number = self.begun
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.started += 1
+        number = self.started
+        self.running += 1
+        self.max_running = max(self.max_running, self.running)
         await self.go.acquire()
-        self.at_once -= 1
+        self.running -= 1
         return number
 
 
@@ -29,56 +29,56 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def test_those_who_ask_before_the_work_begins_share_it_and_later_ones_get_the_next() -> None:
-    async def ask() -> tuple[list[int], list[int]]:
-        together, work = SingleFlight[str, int](), Work()
-        first = [asyncio.create_task(together.do("a", work.do)) for _ in range(3)]
+def test_callers_before_the_work_begins_share_it_and_later_ones_get_the_next() -> None:
+    async def call() -> tuple[list[int], list[int]]:
+        flight, work = SingleFlight[str, int](), Work()
+        first = [asyncio.create_task(flight.do("a", work.do)) for _ in range(3)]
         await settle()
-        later = [asyncio.create_task(together.do("a", work.do)) for _ in range(2)]
+        later = [asyncio.create_task(flight.do("a", work.do)) for _ in range(2)]
         await settle()
         work.go.release()
         work.go.release()
         return await asyncio.gather(*first), await asyncio.gather(*later)
 
-    assert asyncio.run(ask()) == ([1, 1, 1], [2, 2])
+    assert asyncio.run(call()) == ([1, 1, 1], [2, 2])
 
 
-def test_what_has_another_key_is_other_work_and_waits_for_its_turn() -> None:
-    async def ask() -> tuple[list[int], int]:
-        together, work = SingleFlight[str, int](), Work()
-        asked = [asyncio.create_task(together.do(key, work.do)) for key in "ab"]
+def test_work_with_another_key_waits_for_its_turn() -> None:
+    async def call() -> tuple[list[int], int]:
+        flight, work = SingleFlight[str, int](), Work()
+        calls = [asyncio.create_task(flight.do(key, work.do)) for key in "ab"]
         await settle()
         work.go.release()
         work.go.release()
-        return await asyncio.gather(*asked), work.most_at_once
+        return await asyncio.gather(*calls), work.max_running
 
-    assert asyncio.run(ask()) == ([1, 2], 1)
+    assert asyncio.run(call()) == ([1, 2], 1)
 
 
-def test_one_who_goes_away_leaves_the_others_their_answer() -> None:
-    async def ask() -> int:
-        together, work = SingleFlight[str, int](), Work()
-        gone, other = (asyncio.create_task(together.do("a", work.do)) for _ in range(2))
+def test_a_cancelled_caller_does_not_cancel_the_others() -> None:
+    async def call() -> int:
+        flight, work = SingleFlight[str, int](), Work()
+        gone, other = (asyncio.create_task(flight.do("a", work.do)) for _ in range(2))
         await settle()
         gone.cancel()
         await settle()
         work.go.release()
         return await other
 
-    assert asyncio.run(ask()) == 1
+    assert asyncio.run(call()) == 1
 
 
-def test_a_bug_reaches_all_who_share_the_work_and_none_who_come_after() -> None:
+def test_an_exception_reaches_all_who_share_the_work_and_no_later_caller() -> None:
     async def fail() -> int:
         raise RuntimeError("a bug")
 
-    async def ask() -> int:
-        together, work = SingleFlight[str, int](), Work()
-        asked = [asyncio.create_task(together.do("a", fail)) for _ in range(2)]
-        for each in asked:
+    async def call() -> int:
+        flight, work = SingleFlight[str, int](), Work()
+        calls = [asyncio.create_task(flight.do("a", fail)) for _ in range(2)]
+        for each in calls:
             with pytest.raises(RuntimeError, match="a bug"):
                 await each
         work.go.release()
-        return await together.do("a", work.do)
+        return await flight.do("a", work.do)
 
-    assert asyncio.run(ask()) == 1
+    assert asyncio.run(call()) == 1
