@@ -88,12 +88,12 @@ def load_certificate(context: ssl.SSLContext, certificate: bytes, key: bytes) ->
         raise ValueError(f"cannot be passed to OpenSSL: {error.strerror}") from None
 
 
-def trust_clients_of(context: ssl.SSLContext, authorities: bytes, mode: ssl.VerifyMode) -> None:
+def trust_clients_of(context: ssl.SSLContext, ca_certificates: bytes, mode: ssl.VerifyMode) -> None:
     """Verify client certificates with these CAs. Raises ValueError if OpenSSL rejects them."""
-    if _CERTIFICATE_MARK not in authorities:
+    if _CERTIFICATE_MARK not in ca_certificates:
         raise ValueError("contains no certificate in PEM format")
     # CA bundles contain comments between the certificates, not always in ASCII.
-    text = authorities.decode("ascii", "replace").replace("\ufffd", "?")
+    text = ca_certificates.decode("ascii", "replace").replace("\ufffd", "?")
     try:
         context.load_verify_locations(cadata=text)
     except ssl.SSLError as error:
