@@ -48,10 +48,8 @@ def _totals(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _files(evidence: Evidence) -> Iterator[Finding]:
-    last, beyond = evidence.page(Purpose.LAST), evidence.page(Purpose.BEYOND)
+    last = evidence.page(Purpose.LAST)
     if last is None or evidence.totals_count_page():
-        return
-    if beyond and not evidence.is_offset_honoured(beyond):
         return
     end, files = last.query.offset + last.rows, last.files
     is_full = last.rows in (last.query.limit, evidence.page_cap())

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from pin_exporter.toolkit.files import open_regular
-from pin_exporter.toolkit.web.tls import Tls, load_certificate, new_context, plain_san, trust_clients_of
+from pin_exporter.toolkit.pem import load_certificate
+from pin_exporter.toolkit.web.tls import Tls, new_context, plain_san, trust_clients_of
 from pin_exporter.toolkit.yaml_file import Section
 
 _MAX_FILE_BYTES: Final = 2**20
