@@ -117,8 +117,8 @@ def _rows(evidence: Evidence) -> Iterator[Finding]:
     if worst and worst.page and worst.malformed:
         yield problem(
             Check.MALFORMED_ROWS,
-            f"{worst.malformed} of {counted(len(worst.page.rows), 'row')} could not be parsed: they are null, "
-            "or have no id or no valid size",
+            f"{worst.malformed} of {counted(len(worst.page.rows), 'row')} could not be parsed: null, no id, "
+            "or no valid size",
             "ask AIOZ Pin; aiozpin_inventory_malformed_pins counts such rows",
             count=worst.malformed,
         )
