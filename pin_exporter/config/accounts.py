@@ -3,17 +3,17 @@
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
-from pydantic import SecretStr
+from pydantic import ConfigDict
 
-from pin_exporter.api.credentials import KeyFile
+from pin_exporter.api.credentials import CredentialSource
 from pin_exporter.api.proxy_tls import Route, TlsFiles
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.config.names import variable_of
 from pin_exporter.config.settings import AccountEntry, AccountSettings, Settings
 from pin_exporter.config.types import is_exposed
+from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.logs import EventLogger
 from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard, parse_shard_index
 
@@ -24,11 +24,12 @@ READABLE_BY_ALL: Final = "contains keys and every user of this machine can read 
 
 
 class Account(AccountSettings):
-    """An account with its name, where its keys are, and the account settings that apply to it."""
+    """An account with its name, its keys, and the account settings that apply to it."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     name: str
-    api_key: SecretStr | KeyFile
-    secret_key: SecretStr | KeyFile
+    credentials: CredentialSource
 
     @property
     def route(self) -> Route:
@@ -52,7 +53,8 @@ def shard_of_values(values: Mapping[str, object]) -> Shard:
 def accounts_of(settings: Settings, shard: Shard | None = None) -> Iterator[Account]:
     """Yield the accounts of a shard: that of the top level if it has keys, then those of `accounts`.
 
-    The shard is that of the settings unless another is given.
+    The shard is that of the settings unless another is given. Raises SettingsError if a key file cannot be
+    read.
     """
     shard = shard or shard_of(settings)
     if (settings.api_key or settings.api_key_file) and shard.owns(settings.account):
@@ -74,18 +76,15 @@ def applied(own: AccountEntry | Settings, top_level: Settings) -> AccountSetting
 
 
 def _account(name: str, own: AccountEntry | Settings, top_level: Settings) -> Account:
-    return Account.model_construct(
-        name=name,
-        api_key=_key(own.api_key, own.api_key_file),
-        secret_key=_key(own.secret_key, own.secret_key_file),
-        **dict(applied(own, top_level)),
-    )
-
-
-def _key(text: SecretStr | None, path: Path | None) -> SecretStr | KeyFile:
-    key = KeyFile(path) if path else text
-    assert key is not None, "settings were loaded without a key"  # noqa: S101
-    return key
+    settings = applied(own, top_level)
+    api_key, secret_key = own.api_key or own.api_key_file, own.secret_key or own.secret_key_file
+    assert api_key is not None is not secret_key, "loading the settings ensures both keys"  # noqa: S101
+    proxy_secrets = Route(proxy_url=settings.proxy_url).secrets()
+    try:
+        credentials = CredentialSource(api_key, secret_key, account=name, others=proxy_secrets)
+    except ValueError as error:  # a file that was readable when the settings were checked
+        raise SettingsError([f"account {name}: {error}"]) from None
+    return Account.model_construct(name=name, credentials=credentials, **dict(settings))
 
 
 def usable_accounts(settings: Settings, clients: HttpClients, shard: Shard) -> list[Account]:

@@ -20,7 +20,6 @@ class Check(StrEnum):
     CLOCK = "clock"
     SERVER = "server"
     BASE_URL = "base_url"
-    REDIRECT = "redirect"
     CREDENTIALS = "credentials"
     SCOPE = "scope"
     ERRORS = "errors"

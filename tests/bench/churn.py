@@ -1,16 +1,14 @@
-"""How many requests a walk takes, and what it misses, while the list changes: ours beside a naive one."""
+"""Requests and missed rows of a walk while the list changes: the exporter's walk and a naive one."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final, NamedTuple
-from unittest.mock import patch
 
 from pin_exporter.api.errors import InconsistentError
 from pin_exporter.api.model import Page, Pin, Totals
-from pin_exporter.inventory import reader as inventory
-from pin_exporter.inventory.counter import NOTHING_SHOWN, PinCounter
+from pin_exporter.inventory.counter import NOTHING_SHOWN, PinCounter, ShownLabels
 from pin_exporter.inventory.reader import InventoryReader, PageSize
 from tests.bench.result import Result
 
@@ -18,7 +16,7 @@ _ROWS: Final = 20_000
 
 
 class Change(NamedTuple):
-    """What happens between any two pages: rows that come, rows that go, and which."""
+    """Rows inserted and removed between any two pages; with `oldest` the oldest are removed."""
 
     name: str
     come: int = 0
@@ -40,7 +38,7 @@ class RestlessList:
     """A list that changes before every page but the first.
 
     `living` are the rows that have been pinned since the start. A server that keeps unpinned rows lists them
-    for ever, with another status.
+    forever, with another status.
     """
 
     change: Change
@@ -65,13 +63,13 @@ class RestlessList:
         self.created += count
 
     def _unpin(self) -> None:
-        place = 0 if self.change.oldest else self._rng.randrange(len(self.pinned))
-        number = self.pinned.pop(place)
+        index = 0 if self.change.oldest else self._rng.randrange(len(self.pinned))
+        number = self.pinned.pop(index)
         self.living.discard(number)
         if self.keeps:
             self.rows[number] = _pin(number, "unpinNormally")
         else:
-            del self.rows[place]  # the list holds pinned rows only
+            del self.rows[index]  # the list holds pinned rows only
             self.size -= number + 1
 
     def page(self, offset: int, limit: int) -> Page:
@@ -88,7 +86,7 @@ class RestlessList:
 
 
 def churn() -> Iterator[Result]:
-    """Walk lists of 20,000 rows of which some come and some go between any two pages."""
+    """Walk lists of 20,000 rows that change between any two pages."""
     walks: dict[str, Callable[[RestlessList, int], tuple[Sequence[int], str]]] = {
         "naive": _naive,
         "1 in flight": lambda pins, limit: _ours(pins, limit, 1),
@@ -124,25 +122,24 @@ def _naive(pins: RestlessList, limit: int) -> tuple[Sequence[int], str]:
 def _ours(pins: RestlessList, limit: int, in_flight: int) -> tuple[Sequence[int], str]:
     counted: list[int] = []
 
-    class RecordingTally(PinCounter):
-        """The real one; a walk that starts again starts with a new one."""
+    class RecordingCounter(PinCounter):
+        """The real one; a walk that starts over starts with a new one."""
+
+        def __init__(self, shown: ShownLabels) -> None:
+            super().__init__(shown)
+            counted.clear()
 
         def add(self, pins: Iterable[Pin | None]) -> None:
             pins = list(pins)
             counted.extend(int(pin.id) for pin in pins if pin)
             super().add(pins)
 
-    def fresh(*args: object) -> PinCounter:
-        counted.clear()
-        return RecordingTally(NOTHING_SHOWN)
-
-    with patch.object(inventory, "PinCounter", fresh):
-        reading = InventoryReader(NOTHING_SHOWN)
-        taking = reading.take(pins.fetch, PageSize(limit), wall=lambda: 0.0, in_flight=in_flight)
-        try:
-            return counted, str(asyncio.run(taking).verdict)
-        except InconsistentError:
-            return counted, "refused"
+    reader = InventoryReader(NOTHING_SHOWN, new_counter=RecordingCounter)
+    reading = reader.read(pins.fetch, PageSize(limit), wall=lambda: 0.0, pages_in_flight=in_flight)
+    try:
+        return counted, str(asyncio.run(reading).verdict)
+    except InconsistentError:
+        return counted, "refused"
 
 
 def _pin(number: int, status: str) -> Pin:
