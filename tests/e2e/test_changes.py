@@ -1,4 +1,4 @@
-"""What changes under a running exporter: accounts by reload, keys by rotation, files that cannot be read."""
+"""Changes to a running exporter: reloaded accounts, rotated keys, unreadable files."""
 
 import os
 import re
@@ -25,21 +25,21 @@ EXPORTER = (sys.executable, "-m", "pin_exporter")
 
 
 def unprivileged() -> tuple[str, ...]:
-    """Return what to put before a command so that permissions count for it, even if we are root."""
+    """Return a prefix that makes a command respect permissions even if the tests run as root."""
     if os.geteuid() != 0:
         return ()
     return (require_tool("setpriv", "util-linux"), "--bounding-set=-dac_override,-dac_read_search")
 
 
 def replace(path: Path, text: str) -> None:
-    """Change a file in one step, as Kubernetes does."""
+    """Replace a file atomically, as Kubernetes does."""
     new = path.with_suffix(".new")
     new.write_text(text)
     new.rename(path)
 
 
 class Scraping:
-    """Clients that scrape as fast as they can, and what was wrong with a scrape."""
+    """Clients that scrape in a loop, and the problems they found."""
 
     def __init__(self, url: str, wanted: Sequence[str]) -> None:
         self._url = url
@@ -74,14 +74,14 @@ class Scraping:
                 self.scrapes += 1
 
 
-def test_no_scrape_fails_or_misses_an_account_that_stays_while_the_configuration_changes(
+def test_no_scrape_fails_or_misses_a_lasting_account_during_reloads(
     tmp_path: Path,
 ) -> None:
     config = tmp_path / "config.yml"
     with simulator("--pins=300", "--requests-per-minute=0") as simulated, ExitStack() as stack:
 
         def write(reload: int) -> None:
-            """Keep one account, change one, and let others come and go; each third file is wrong."""
+            """Keep one account, change one, add and remove others; every third file is wrong."""
             entries: list[dict[str, object]] = [
                 {"name": "stays"},
                 {"name": "changes", "page_size": 100 + reload},
@@ -118,7 +118,7 @@ def _reloads(lines: Sequence[str]) -> int:
     return sum("config_reloaded" in line or "config_reload_failed" in line for line in lines)
 
 
-def test_keys_that_are_replaced_in_the_middle_of_a_walk_cost_failed_polls_at_most(tmp_path: Path) -> None:
+def test_keys_replaced_during_a_walk_cost_only_failed_polls(tmp_path: Path) -> None:
     files = {name: tmp_path / name for name in ("api_key", "secret_key")}
     options = ("--pins=4000", "--latency-seconds=0.05", "--requests-per-minute=0")
     with simulator(*options) as simulated:
@@ -164,7 +164,7 @@ def _newer(text: str, before: float | None) -> bool:
 
 
 def _begin_a_walk(url: str) -> None:
-    """Wait until pages are being asked for: the next inventory has begun and is not done."""
+    """Wait until the next inventory has begun and is not complete."""
     series = r'aiozpin_api_requests_total\{account="default",code="200",operation="list"\} (\S+)'
 
     def pages() -> float:
@@ -176,7 +176,7 @@ def _begin_a_walk(url: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["config_file", "api_key_file", "ca_file", "client_cert_file", ".env"])
-def test_a_file_that_may_not_be_read_is_told_in_one_line_at_the_start(name: str, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_one_line_at_the_start(name: str, tmp_path: Path) -> None:
     forbidden = tmp_path / (name if name == ".env" else "forbidden")
     forbidden.write_text("secret-in-a-file")
     forbidden.chmod(0)
@@ -194,7 +194,7 @@ def test_a_file_that_may_not_be_read_is_told_in_one_line_at_the_start(name: str,
     assert line.endswith(("cannot be read: Permission denied", "cannot read the file: Permission denied"))
 
 
-def test_files_that_may_not_be_read_any_more_are_told_once_and_counted_and_polling_goes_on(
+def test_files_that_become_unreadable_are_logged_once_and_polling_continues(
     tmp_path: Path,
 ) -> None:
     files = {name: tmp_path / name for name in ("api_key", "secret_key", "ca")}
@@ -221,8 +221,7 @@ def test_files_that_may_not_be_read_any_more_are_told_once_and_counted_and_polli
                 wait_for(lambda c=counter: value(c) >= 3, counter)  # type: ignore[misc]
             assert value('aiozpin_up{account="default"}') == 1
             assert process.stop() == 0
-        told = [line for line in process.lines if "level=warning" in line]
-        assert len(told) == 2
-        assert sum("a key file cannot be read" in line and "account=default" in line for line in told) == 1
-        assert sum("a certificate file cannot be used" in line and "ca_file" in line for line in told) == 1
-        assert all("Permission denied" in line for line in told)
+        warnings = [line for line in process.lines if "level=warning" in line]
+        events = [match[1] for line in warnings if (match := re.search(r"event=(\w+)", line))]
+        assert sorted(events) == ["certificates_unusable", "key_file_unreadable"]
+        assert all("Permission denied" in line for line in warnings)
