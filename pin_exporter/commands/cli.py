@@ -12,16 +12,14 @@ from pin_exporter import PROGRAM, __version__
 from pin_exporter.commands import healthcheck
 from pin_exporter.commands.serve import check_config, run_serve
 from pin_exporter.config.dotenv import load_env_file
-from pin_exporter.config.loader import load_web_settings
 from pin_exporter.config.names import (
     add_setting_flags,
     flags_given,
     unknown_flag,
     unknown_variable_problems,
 )
-from pin_exporter.metrics.exporter import LOG_EVENTS
 from pin_exporter.toolkit.errors import ListenError, OutputError, SettingsError, did_you_mean
-from pin_exporter.toolkit.logs import EventLogger, configure_logging
+from pin_exporter.toolkit.logs import EventLogger
 from pin_exporter.toolkit.output import print_error, write_standard_output
 
 _log = EventLogger("pin_exporter")
@@ -44,6 +42,7 @@ Every setting can also be given in the environment or in a config file; docs/con
 are never flags, because all users of a machine can see those: set PIN_EXPORTER_API_KEY and
 PIN_EXPORTER_SECRET_KEY, or PIN_EXPORTER_API_KEY_FILE and PIN_EXPORTER_SECRET_KEY_FILE.
 """
+_GENERAL_FLAGS: Final = ("-h", "--help", "--version")
 _HARMLESS_WORD: Final = re.compile(r"[a-z-]{1,20}")
 """An unknown command that may be repeated: a key would also have digits or capital letters."""
 
@@ -66,13 +65,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     """Return the parsed arguments, or exit with status 2."""
-    first = arguments[0] if arguments else "serve"
-    if first not in _COMMANDS and not first.startswith("-"):
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in _GENERAL_FLAGS):
+        arguments = ["serve", *arguments]
+    first = arguments[0]
+    if first not in (*_COMMANDS, *_GENERAL_FLAGS):
         named = f" `{first}`{did_you_mean(first, _COMMANDS)}" if _HARMLESS_WORD.fullmatch(first) else ""
         _parser("serve").error(f"unknown command{named}; the commands are {', '.join(_COMMANDS)}")
-    if not arguments or first not in (*_COMMANDS, "-h", "--help", "--version"):
-        arguments.insert(0, "serve")
-    parser = _parser(arguments[0])
+    parser = _parser(first)
     parsed, unknown = parser.parse_known_args(arguments)
     if unknown:
         # Only the first one and without its value, because what follows may be a key.
@@ -107,9 +106,7 @@ def _demo(parsed: argparse.Namespace) -> int:
     from pin_exporter.commands.demo import run_demo  # noqa: PLC0415 - imports the simulator
 
     load_env_file(Path(".env"))
-    settings = load_web_settings(flags_given(parsed))
-    log_events = configure_logging("pin_exporter", LOG_EVENTS, settings.log_level, settings.log_format)
-    run_demo(settings.web_listen_address, settings.web_telemetry_path, settings.web_config_file, log_events)
+    run_demo(flags_given(parsed))
     return 0
 
 

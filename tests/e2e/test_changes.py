@@ -1,4 +1,4 @@
-"""Changes to a running exporter: reloaded accounts, rotated keys, unreadable files."""
+"""Changes while the exporter runs: reloaded accounts, rotated keys, files that cannot be read any more."""
 
 import os
 import re
@@ -25,21 +25,21 @@ EXPORTER = (sys.executable, "-m", "pin_exporter")
 
 
 def unprivileged() -> tuple[str, ...]:
-    """Return a prefix that makes a command respect permissions even if the tests run as root."""
+    """Return a prefix for commands that makes file permissions apply to root as well."""
     if os.geteuid() != 0:
         return ()
     return (require_tool("setpriv", "util-linux"), "--bounding-set=-dac_override,-dac_read_search")
 
 
 def replace(path: Path, text: str) -> None:
-    """Replace a file atomically, as Kubernetes does."""
+    """Change a file in one step, as Kubernetes does."""
     new = path.with_suffix(".new")
     new.write_text(text)
     new.rename(path)
 
 
 class Scraping:
-    """Clients that scrape in a loop, and the problems they found."""
+    """Clients that scrape as fast as they can, and the scrapes that were wrong."""
 
     def __init__(self, url: str, wanted: Sequence[str]) -> None:
         self._url = url
@@ -74,14 +74,14 @@ class Scraping:
                 self.scrapes += 1
 
 
-def test_no_scrape_fails_or_misses_a_lasting_account_during_reloads(
+def test_no_scrape_fails_or_misses_an_unchanged_account_during_reloads(
     tmp_path: Path,
 ) -> None:
     config = tmp_path / "config.yml"
     with simulator("--pins=300", "--requests-per-minute=0") as simulated, ExitStack() as stack:
 
         def write(reload: int) -> None:
-            """Keep one account, change one, add and remove others; every third file is wrong."""
+            """Keep one account, change one, and let others come and go; every third file is invalid."""
             entries: list[dict[str, object]] = [
                 {"name": "stays"},
                 {"name": "changes", "page_size": 100 + reload},
@@ -118,7 +118,7 @@ def _reloads(lines: Sequence[str]) -> int:
     return sum("config_reloaded" in line or "config_reload_failed" in line for line in lines)
 
 
-def test_keys_replaced_during_a_walk_cost_only_failed_polls(tmp_path: Path) -> None:
+def test_keys_replaced_during_an_inventory_cost_at_most_failed_polls(tmp_path: Path) -> None:
     files = {name: tmp_path / name for name in ("api_key", "secret_key")}
     options = ("--pins=4000", "--latency-seconds=0.05", "--requests-per-minute=0")
     with simulator(*options) as simulated:
@@ -130,7 +130,7 @@ def test_keys_replaced_during_a_walk_cost_only_failed_polls(tmp_path: Path) -> N
         with exporter(env) as exported:
             wait_for(lambda: exported.value(CONSISTENT), "an inventory")
             for rotation in range(2):
-                _begin_a_walk(exported.url)
+                _wait_for_inventory_to_begin(exported.url)
                 new = {name: f"new-{name}-number-{rotation}" for name in files}
                 before = exported.value(
                     'aiozpin_last_success_timestamp_seconds{account="default",collector="inventory"}'
@@ -163,8 +163,8 @@ def _newer(text: str, before: float | None) -> bool:
     return found is not None and float(found[1]) > (before or 0.0)
 
 
-def _begin_a_walk(url: str) -> None:
-    """Wait until the next inventory has begun and is not complete."""
+def _wait_for_inventory_to_begin(url: str) -> None:
+    """Wait until pages are requested: the next inventory has begun and has not ended."""
     series = r'aiozpin_api_requests_total\{account="default",code="200",operation="list"\} (\S+)'
 
     def pages() -> float:
@@ -172,11 +172,11 @@ def _begin_a_walk(url: str) -> None:
         return float(found[1]) if found else 0.0
 
     begun = pages()
-    wait_for(lambda: pages() > begun + 2, "the next walk")
+    wait_for(lambda: pages() > begun + 2, "the next inventory")
 
 
 @pytest.mark.parametrize("name", ["config_file", "api_key_file", "ca_file", "client_cert_file", ".env"])
-def test_an_unreadable_file_is_one_line_at_the_start(name: str, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported_in_one_line_at_the_start(name: str, tmp_path: Path) -> None:
     forbidden = tmp_path / (name if name == ".env" else "forbidden")
     forbidden.write_text("secret-in-a-file")
     forbidden.chmod(0)
@@ -194,7 +194,7 @@ def test_an_unreadable_file_is_one_line_at_the_start(name: str, tmp_path: Path) 
     assert line.endswith(("cannot be read: Permission denied", "cannot read the file: Permission denied"))
 
 
-def test_files_that_become_unreadable_are_logged_once_and_polling_continues(
+def test_files_that_become_unreadable_are_logged_once_and_counted_and_polling_continues(
     tmp_path: Path,
 ) -> None:
     files = {name: tmp_path / name for name in ("api_key", "secret_key", "ca")}
@@ -222,6 +222,9 @@ def test_files_that_become_unreadable_are_logged_once_and_polling_continues(
             assert value('aiozpin_up{account="default"}') == 1
             assert process.stop() == 0
         warnings = [line for line in process.lines if "level=warning" in line]
-        events = [match[1] for line in warnings if (match := re.search(r"event=(\w+)", line))]
-        assert sorted(events) == ["certificates_unusable", "key_file_unreadable"]
+        assert len(warnings) == 2
+        assert (
+            sum("event=key_file_unreadable" in line and "account=default" in line for line in warnings) == 1
+        )
+        assert sum("event=certificates_unusable" in line and "ca_file" in line for line in warnings) == 1
         assert all("Permission denied" in line for line in warnings)

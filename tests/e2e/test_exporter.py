@@ -1,4 +1,4 @@
-"""The exporter as a process: signals, ports, flags, config file, log, and an API that fails."""
+"""The exporter as its users run it: a process, signals, ports, flags, and an API that goes away."""
 
 import json
 import os
@@ -29,18 +29,18 @@ NOWHERE = {
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_during_a_walk_ends_the_process_with_0(number: signal.Signals) -> None:
+def test_a_signal_in_the_middle_of_an_inventory_ends_the_process_with_0(number: signal.Signals) -> None:
     with (
         simulator("--pins=20000", "--latency-seconds=0.5") as simulated,
         exporter(simulated.keys["default"]) as exported,
     ):
         first_page = 'aiozpin_api_requests_total{account="default",code="200",operation="list"}'
-        wait_for(lambda: exported.value(first_page), "the first page of the walk")
+        wait_for(lambda: exported.value(first_page), "the first page of the inventory")
         assert exported.process.stop(number) == 0
         assert not any("Traceback" in line for line in exported.process.lines)
 
 
-def test_a_port_in_use_is_a_one_line_error() -> None:
+def test_a_port_in_use_is_reported_in_one_line() -> None:
     with exporter(NOWHERE) as exported:
         address = exported.url.removeprefix("http://")
         with running([*EXPORTER, f"--web.listen-address={address}"], NOWHERE) as second:
@@ -50,7 +50,7 @@ def test_a_port_in_use_is_a_one_line_error() -> None:
             assert address in second.lines[0]
 
 
-def test_an_account_whose_api_never_responds_is_ready_after_its_first_poll() -> None:
+def test_an_account_that_never_responds_has_no_data_and_is_ready_once_it_was_polled() -> None:
     with exporter(NOWHERE) as exported:
         failures = 'aiozpin_poll_failures_total{account="default",collector="totals",reason="connection"}'
         wait_for(lambda: exported.value(failures), "a failed poll")
@@ -65,7 +65,7 @@ def test_an_account_whose_api_never_responds_is_ready_after_its_first_poll() -> 
         )
 
 
-def test_client_library_and_promtool_parse_both_formats() -> None:
+def test_both_formats_are_valid_for_the_client_library_and_for_promtool() -> None:
     with simulator() as simulated, exporter(simulated.keys["default"]) as exported:
         wait_for(lambda: exported.value(f"aiozpin_inventory_consistent{ACCOUNT}"), "an inventory")
         text = exported.metrics()
@@ -82,7 +82,7 @@ def test_client_library_and_promtool_parse_both_formats() -> None:
         assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
-def test_stale_data_disappears_from_prometheus_and_returns(tmp_path: Path) -> None:
+def test_stale_data_vanish_from_prometheus_and_come_back(tmp_path: Path) -> None:
     env = {"PIN_EXPORTER_POLL_INTERVAL": "1s", "PIN_EXPORTER_STALE_AFTER": "3s"}
     with (
         simulator("--requests-per-minute=0") as simulated,
@@ -105,7 +105,7 @@ def test_neither_key_is_in_the_process_list() -> None:
         assert "for-tests" not in command
 
 
-def test_every_flag_is_a_variable_too() -> None:
+def test_every_flag_can_be_given_as_an_environment_variable() -> None:
     env = {
         **NOWHERE,
         "PIN_EXPORTER_WEB_LISTEN_ADDRESS": "127.0.0.1:0,[::1]:0",
@@ -120,7 +120,7 @@ def test_every_flag_is_a_variable_too() -> None:
             assert "aiozpin_up" in httpx.get(f"{url}/pins").text
 
 
-def test_the_demo_describes_itself_and_has_three_accounts() -> None:
+def test_the_demo_shows_three_made_up_accounts() -> None:
     with running([*EXPORTER, "demo", "--web.listen-address=127.0.0.1:0"]) as process:
         url = process.wait_for_line(r"^metrics +(\S+)$")[1]
         assert "three made-up accounts" in process.lines[0]
@@ -135,14 +135,14 @@ def test_the_demo_describes_itself_and_has_three_accounts() -> None:
         assert process.stop() == 0
 
 
-def test_a_second_demo_uses_another_port_for_its_simulator() -> None:
+def test_a_second_demo_finds_another_port_for_its_simulator() -> None:
     command = [*EXPORTER, "demo", "--web.listen-address=127.0.0.1:0"]
     with running(command) as first, running(command) as second:
         urls = {process.wait_for_line(r"^simulator +(\S+)")[1] for process in (first, second)}
         assert len(urls) == 2
 
 
-def test_dotenv_is_read_and_the_environment_takes_precedence(tmp_path: Path) -> None:
+def test_a_dotenv_file_is_read_and_the_environment_takes_precedence(tmp_path: Path) -> None:
     lines = [f"{name}={value}" for name, value in {**NOWHERE, "PIN_EXPORTER_ACCOUNT": "of-the-file"}.items()]
     (tmp_path / ".env").write_text("\n".join(lines))
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PIN_EXPORTER_")}
@@ -158,7 +158,7 @@ def test_dotenv_is_read_and_the_environment_takes_precedence(tmp_path: Path) -> 
     assert check(PIN_EXPORTER_ACCOUNT="chosen").endswith(" chosen\n")
 
 
-def test_a_config_file_from_a_pipe_is_read_only_at_the_start(tmp_path: Path) -> None:
+def test_a_config_file_that_is_a_pipe_is_read_only_at_the_start(tmp_path: Path) -> None:
     config = tmp_path / "config.yml"
     os.mkfifo(config)
     written = "{base_url: 'http://127.0.0.1:9/api', api_key: a-key-for-tests, secret_key: x}"
@@ -172,7 +172,7 @@ def test_a_config_file_from_a_pipe_is_read_only_at_the_start(tmp_path: Path) -> 
         exported.process.wait_for_line("config_reloaded")
 
 
-def test_sighup_reloads_and_a_bad_config_file_changes_nothing(tmp_path: Path) -> None:
+def test_sighup_reloads_the_configuration_and_a_bad_one_changes_nothing(tmp_path: Path) -> None:
     config = tmp_path / "config.yml"
     written = "base_url: http://127.0.0.1:9/api\naccounts:\n"
     written += "- {name: one, api_key: a-key-for-tests, secret_key: x}\n"
@@ -197,7 +197,7 @@ def test_sighup_reloads_and_a_bad_config_file_changes_nothing(tmp_path: Path) ->
         assert exported.value('aiozpin_up{account="two"}') is None
 
 
-def test_reloading_by_request_must_be_enabled() -> None:
+def test_reloading_by_request_is_disabled_by_default() -> None:
     with exporter(NOWHERE) as exported:
         answer = httpx.post(f"{exported.url}/-/reload")
         assert (answer.status_code, "--web.enable-lifecycle" in answer.text) == (403, True)
@@ -218,13 +218,13 @@ def test_clients_that_do_not_speak_http_are_not_logged() -> None:
         assert not any("nvalid" in line or "ebSocket" in line for line in exported.process.lines)
 
 
-def test_a_log_that_nobody_reads_blocks_neither_the_exporter_nor_its_shutdown() -> None:
+def test_a_log_that_nobody_reads_delays_neither_the_exporter_nor_its_end() -> None:
     port = free_port()
-    read_at = r"^aiozpin_exporter_config_last_reload_success_timestamp_seconds (\S+)"
+    series = r"^aiozpin_exporter_config_last_reload_success_timestamp_seconds (\S+)"
 
-    def reading() -> str | None:
+    def loaded_at() -> str | None:
         try:
-            found = re.search(read_at, httpx.get(f"http://127.0.0.1:{port}/metrics").text, re.MULTILINE)
+            found = re.search(series, httpx.get(f"http://127.0.0.1:{port}/metrics").text, re.MULTILINE)
         except httpx.TransportError:
             return None
         return found[1] if found else None
@@ -235,9 +235,9 @@ def test_a_log_that_nobody_reads_blocks_neither_the_exporter_nor_its_shutdown() 
         subprocess.Popen(command, env=os.environ | NOWHERE, stderr=pipe.writing) as process,
     ):
         try:
-            first = wait_for(reading, "the first answer")
+            first = wait_for(loaded_at, "the first answer")
             process.send_signal(signal.SIGHUP)
-            wait_for(lambda: reading() not in (None, first), "the configuration to be read again")
+            wait_for(lambda: loaded_at() not in (None, first), "the configuration to be reloaded")
             process.terminate()
             assert process.wait(timeout=60) == 0
         finally:
