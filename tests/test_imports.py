@@ -34,15 +34,14 @@ IMPORTED_BY = {
     "h11": "toolkit",
     "httpx": "api",
     "jinja2": "status",
-    "markupsafe": "status",
     "msgspec": "api simulator",
     "prometheus_client": "toolkit metrics",
-    "pydantic": "api config polling",
+    "pydantic": "api config",
     "pydantic_settings": "config",
     "starlette": "toolkit status commands simulator",
     "uvicorn": "toolkit simulator",
     "uvloop": "toolkit commands simulator",
-    "yaml": "toolkit config",
+    "yaml": "toolkit",
 }
 """Library → packages that may import it."""
 

@@ -15,14 +15,18 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
+from pin_exporter.api.client import PinClient
+from pin_exporter.api.credentials import CredentialSource
 from pin_exporter.api.errors import PollError
+from pin_exporter.api.model import Collector
+from pin_exporter.api.proxy_tls import Route
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.app import create_app
 from pin_exporter.config.accounts import Account
 from pin_exporter.metrics.account import account_renderer
 from pin_exporter.metrics.exporter import LOG_EVENTS
 from pin_exporter.polling.manager import PollerManager
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.pages import Pages
 from pin_exporter.status.routes import status_routes
 from pin_exporter.toolkit.logs import configure_logging
@@ -202,7 +206,7 @@ class FailingRun:
 
     async def _poll_all(self) -> None:
         assert self.exporter is not None
-        pollers = [one.poller for one in self.exporter._polled.values()]
+        pollers = self.exporter.pollers().values()
         await asyncio.gather(*(poller.poll(collector) for poller in pollers for collector in Collector))
 
     async def _read_pages(self, when: str) -> None:
@@ -237,14 +241,19 @@ class FailingRun:
 def hostile_account(name: str, base_url: str) -> Account:
     """Return an account at a server, or at one behind it if it is a proxy."""
     proxy = base_url.replace("//", f"//{PROXY_USER}:{quote(PROXY_PASSWORD, safe='')}@")
+    proxy_url = SecretStr(proxy) if name in PROXIES else None
     return varied(
         account_at(base_url),
         name=name,
-        api_key=SecretStr(API_KEY),
-        secret_key=SecretStr(SECRET_KEY),
+        credentials=CredentialSource(
+            SecretStr(API_KEY),
+            SecretStr(SECRET_KEY),
+            account=name,
+            others=Route(proxy_url=proxy_url).secrets(),
+        ),
         poll_interval=1.0,
         requests_per_minute=60_000,
-        proxy_url=SecretStr(proxy) if name in PROXIES else None,
+        proxy_url=proxy_url,
         request_timeout=0.3,
     )
 
@@ -320,10 +329,10 @@ def test_an_error_shows_no_key_by_itself_nor_in_a_traceback() -> None:
     async def work(name: str, behaviour: Behaviour) -> str:
         async with StrangeServer(behaviour).listening() as server, HttpClients() as clients:
             account = hostile_account(name, server.base_url())
-            exporter = PollerManager([account], clients, FakeClock(), random.Random(1))
-            api = exporter._polled[name].poller._lister._api
+            pool = clients.for_url(account.base_url, account.route)
+            client = PinClient(pool, account.base_url, account.credentials.current, account.request_timeout)
             try:
-                await api.list_pins(offset=0, limit=1, observe=lambda _: None)
+                await client.list_pins(Collector.TOTALS, offset=0, limit=1)
             except PollError as error:
                 shown = [repr(error), str(error), *traceback.format_exception(error)]
                 chained: BaseException | None = error

@@ -1,88 +1,59 @@
-"""One request to the list endpoint: keys on, typed page out, every failure one of our own errors.
-
-With `http_clients`, `http_pool`, `http_surplus` and `transport_errors`, the only module that knows the HTTP
-library.
-"""
+"""One request to the list endpoint: adds the keys, returns a typed page, raises only our own errors."""
 
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 import httpx
 
 from pin_exporter.api.body import read_body
-from pin_exporter.api.credentials import Credentials, CredentialSource
-from pin_exporter.api.decode import decode_page, without_keys
-from pin_exporter.api.errors import MalformedError, RequestTimeoutError, TooLargeError
-from pin_exporter.api.model import Page
-from pin_exporter.api.pool import Pool
+from pin_exporter.api.credentials import Credentials
+from pin_exporter.api.decode import decode_page, redact_page
+from pin_exporter.api.errors import RequestTimeoutError, TooLargeError
+from pin_exporter.api.model import Collector, Page
+from pin_exporter.api.pool import Pool, close_response
+from pin_exporter.api.request_stats import RequestCounter
 from pin_exporter.api.status_errors import ApiResponse, bounded_headers, error_for_status
-from pin_exporter.api.surplus import close_response
 from pin_exporter.api.transport_errors import RequestTrace, Timeouts, transport_error
 
 MAX_BODY_BYTES: Final = 8 * 2**20
-"""What is larger is no page: one of 1,000 pins takes about half a megabyte."""
-_USUAL_BYTES: Final = 2**20
-"""What is larger may take seconds to decode, and is decoded on a thread."""
+"""The largest body read as a page; one of 1,000 pins takes about half a megabyte."""
 _MAX_ERROR_BYTES: Final = 64 * 2**10
-
-
-class RequestResult(NamedTuple):
-    """How one request went: `code` is the HTTP status or `error`, the body is measured decompressed.
-
-    `stale` names what was sent as it was before, because its files could not be read: keys, certificates.
-    """
-
-    code: str
-    seconds: float
-    body_bytes: int
-    stale: tuple[str, ...] = ()
-
-
-class _KeyAuth(httpx.Auth):
-    """Adds the two key headers, and only to requests for the origin that the operator chose."""
-
-    def __init__(self, credentials: Credentials, origin: httpx.URL) -> None:
-        self._credentials = credentials
-        self._origin = origin
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        url, origin = request.url, self._origin
-        if (url.scheme, url.host, url.port) == (origin.scheme, origin.host, origin.port):
-            request.headers["pinning_api_key"] = self._credentials.api_key.get_secret_value()
-            request.headers["pinning_secret_key"] = self._credentials.secret_key.get_secret_value()
-        yield request
+_DECODE_ON_THREAD_BYTES: Final = 2**20
+"""A larger body may take seconds to decode, so a thread does it."""
 
 
 class PinClient:
-    """The list endpoint of one account, whose requests go through `pool`.
+    """The list endpoint of one account. Its requests go through `pool` and are counted by `counter`.
 
-    `timeouts` may be given as one number, the seconds that bound a request as a whole, from connecting to the
-    last byte.
+    `credentials` returns the keys to use now and is called before each request. `timeouts` may be a single
+    number: the seconds for a whole request, from connecting to the last byte.
     """
 
     def __init__(
         self,
         pool: Pool,
         base_url: str,
-        credentials: CredentialSource,
+        credentials: Callable[[], Credentials],
         timeouts: Timeouts | float,
+        counter: RequestCounter | None = None,
     ) -> None:
+        self.counter = counter or RequestCounter()
         self._pool = pool
         self._url = httpx.URL(base_url.rstrip("/") + "/pinning/pins/")
         self._host = self._url.netloc.decode()
         self._credentials = credentials
         self._timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(timeouts)
 
-    async def list_pins(self, *, offset: int, limit: int, observe: Callable[[RequestResult], None]) -> Page:
+    async def list_pins(self, collector: Collector, *, offset: int, limit: int) -> Page:
         """Return the rows from `offset` on, at most `limit`, of all pins, oldest first.
 
-        The server may send fewer rows than it was asked for. `observe` is told of the request, whether it
-        succeeds or not. Raises a PollError of the fitting reason.
+        The server may send fewer rows than requested. The request is counted for `collector`, whether it
+        succeeds or not. Raises a PollError.
         """
         credentials = self._credentials()
         query: dict[str, str | int] = {
@@ -92,103 +63,107 @@ class PinClient:
             "sortBy": "created_at",
             "sortOrder": "ASC",
         }
-        answer = await self._asked(query, credentials, observe)
-        # One page at a time: of several that arrive together, each would hold up whoever scrapes meanwhile.
+        response = ApiResponse()
+        try:
+            await self._send(query, credentials, response)
+        finally:
+            code = "error" if response.status is None else str(response.status)
+            self.counter.count_request(
+                collector, code, response.seconds, len(response.body), response.stale_files
+            )
+        # One page at a time: decoding several at once would hold up scrapes for as long as all of them take.
         async with self._pool.decoding:
             await asyncio.sleep(0)
-            if len(answer.body) <= _USUAL_BYTES:
-                return self._page(answer, credentials)
-            return await asyncio.to_thread(self._page, answer, credentials)
+            if len(response.body) <= _DECODE_ON_THREAD_BYTES:
+                return self._page(response, credentials)
+            return await asyncio.to_thread(self._page, response, credentials)
 
-    async def ask(self, query: Mapping[str, str | int], answer: ApiResponse | None = None) -> ApiResponse:
-        """Return the answer to any query, whatever its status and body.
+    async def send(self, query: Mapping[str, str | int], response: ApiResponse | None = None) -> ApiResponse:
+        """Send any query and return the response, whatever its status and body; the request is not counted.
 
-        Raises a PollError when there is no complete answer; what came of it then stands in `answer`.
+        Raises a PollError without a complete response; `response` then holds what has arrived.
         """
-        return await self._asked(query, self._credentials(), lambda _: None, answer)
+        response = response or ApiResponse()
+        await self._send(query, self._credentials(), response)
+        return response
 
-    async def _asked(
-        self,
-        query: Mapping[str, str | int],
-        credentials: Credentials,
-        observe: Callable[[RequestResult], None],
-        answer: ApiResponse | None = None,
-    ) -> ApiResponse:
-        answer = ApiResponse() if answer is None else answer
-        trail = RequestTrace(self._url, query.get("limit"))
-        stale = ["keys"] if credentials.is_stale else []
+    async def _send(
+        self, query: Mapping[str, str | int], credentials: Credentials, response: ApiResponse
+    ) -> None:
+        trace = RequestTrace(self._url, query.get("limit"))
+        response.stale_files = ("keys",) if credentials.is_stale else ()
         began = time.perf_counter()
         timed_out = False
         try:
             # Closing stands outside the timeout: the library loses a connection whose closing is cancelled.
             async with AsyncExitStack() as closing:
                 lease = closing.enter_context(self._pool.lease())
-                stale += ["certificates"] if lease.is_stale else []
+                response.stale_files += ("certificates",) if lease.is_stale else ()
                 async with asyncio.timeout(self._timeouts.whole):
                     await closing.enter_async_context(lease.slots)
-                    request = self._request(lease.client, query, trail)
-                    auth = _KeyAuth(credentials, self._url)
-                    response = await lease.client.send(request, auth=auth, stream=True)
-                    closing.push_async_callback(close_response, response)
-                    await _receive(response, answer)
+                    request = self._request(lease.client, query, credentials, trace)
+                    received = await lease.client.send(request, stream=True)
+                    closing.push_async_callback(close_response, received)
+                    await _receive(received, response)
         except TimeoutError:
             timed_out = True
-        # The library lets the TLS library's own errors through where they come late.
+        # The library does not wrap errors of the TLS library that occur late.
         except (httpx.TransportError, ssl.SSLError) as error:
-            raise transport_error(error, trail, self._timeouts, credentials.redact) from None
+            raise transport_error(error, trace, self._timeouts, credentials.redact) from None
         finally:
-            answer.seconds = time.perf_counter() - began
-            code = "error" if answer.status is None else str(answer.status)
-            observe(RequestResult(code, answer.seconds, len(answer.body), tuple(stale)))
+            response.seconds = time.perf_counter() - began
         if timed_out:
-            # Raised out here to have no context: that would refer to the task, which refers to this error, so
-            # that all which the request held would be left to the collector of garbage.
+            # Raised here to have no context: the context would refer to the task, which refers to this error,
+            # so that only the garbage collector could free what the request held.
             raise RequestTimeoutError(
-                f"{trail.where} did not answer within {self._timeouts.whole:g} s: if this goes on, raise "
-                f"request_timeout{trail.or_less}"
+                f"{trace.peer} did not send a complete response within {self._timeouts.whole:g} s: if this "
+                f"persists, raise request_timeout{trace.or_smaller_page}"
             )
-        return answer
 
     def _request(
-        self, client: httpx.AsyncClient, query: Mapping[str, str | int], trail: RequestTrace
+        self,
+        client: httpx.AsyncClient,
+        query: Mapping[str, str | int],
+        credentials: Credentials,
+        trace: RequestTrace,
     ) -> httpx.Request:
         connect, read = self._timeouts.connect, self._timeouts.read
         timeout = httpx.Timeout(None, connect=connect, read=read).as_dict()
         url = self._url.copy_merge_params(dict(query))
-        return httpx.Request(
-            "GET", url, headers=client.headers, extensions={"timeout": timeout, "trace": trail}
+        request = httpx.Request(
+            "GET", url, headers=client.headers, extensions={"timeout": timeout, "trace": trace}
         )
+        # The only place where the keys leave their SecretStr.
+        request.headers["pinning_api_key"] = credentials.api_key.get_secret_value()
+        request.headers["pinning_secret_key"] = credentials.secret_key.get_secret_value()
+        return request
 
-    def _page(self, answer: ApiResponse, credentials: Credentials) -> Page:
-        if answer.status == 200:
-            if len(answer.body) > MAX_BODY_BYTES:
-                raise TooLargeError(f"the answer is larger than {MAX_BODY_BYTES} bytes: lower page_size")
-            page = decode_page(answer.body, credentials.redact)
-            # Status words become labels, and names are shown.
-            return (
-                without_keys(page, credentials.redact_keys) if credentials.may_occur_in(answer.body) else page
+    def _page(self, response: ApiResponse, credentials: Credentials) -> Page:
+        if response.status != 200:
+            raise error_for_status(
+                response,
+                host=self._host,
+                fingerprint=credentials.fingerprint,
+                now=datetime.now(UTC),
+                redact=credentials.redact,
             )
-        raise error_for_status(
-            answer,
-            host=self._host,
-            fingerprint=credentials.fingerprint,
-            now=datetime.now(UTC),
-            redact=credentials.redact,
-        )
+        if response.is_too_large:
+            raise TooLargeError(
+                f"the API's response is larger than {MAX_BODY_BYTES // 2**20} MiB: lower page_size"
+            )
+        page = decode_page(response.body, credentials.redact)
+        # Status words become labels, and names are shown: none may contain a key.
+        return redact_page(page, credentials.redact_keys) if credentials.may_occur_in(response.body) else page
 
 
-async def _receive(response: httpx.Response, answer: ApiResponse) -> None:
-    limit = MAX_BODY_BYTES if response.status_code == 200 else _MAX_ERROR_BYTES
-    answer.headers = bounded_headers(response.headers.multi_items())
-    answer.location = response.extensions.get("location")
-    answer.retry_after = response.headers.get("Retry-After")
-    encoding = response.headers.get("Content-Encoding", "identity")
+async def _receive(received: httpx.Response, response: ApiResponse) -> None:
+    limit = MAX_BODY_BYTES if received.status_code == 200 else _MAX_ERROR_BYTES
+    response.headers = bounded_headers(received.headers.multi_items())
+    response.location = received.extensions.get("location")
+    response.retry_after = received.headers.get("Retry-After")
+    encoding = received.headers.get("Content-Encoding", "identity")
     # Not `aiter_raw`, which closes the response at its end, where the timeout may strike.
-    assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - for the type
-    is_fit = await read_body(aiter(response.stream), encoding, answer.body, limit)
-    answer.status = response.status_code
-    if not is_fit and answer.status == 200:
-        raise MalformedError(
-            "the API's answer comes in crumbs, ever more pieces with next to nothing in them: look for "
-            "a proxy that cuts it up"
-        )
+    assert isinstance(received.stream, httpx.AsyncByteStream)  # noqa: S101 - for the type
+    is_complete = await read_body(aiter(received.stream), encoding, response.body, limit)
+    response.is_too_large = not is_complete
+    response.status = received.status_code

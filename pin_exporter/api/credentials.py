@@ -1,6 +1,7 @@
-"""The two keys of an account: read late, handed out once, never shown."""
+"""The two keys of an account: where they come from, and the pair that a request sends."""
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,10 +21,10 @@ MAX_KEY_LENGTH: Final = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A key pair, as the two request headers carry it.
+    """A key pair at one moment, as the two request headers carry it.
 
-    `others` are secrets to redact besides: a proxy's. `is_stale` says that the files have been changed or
-    lost, and could not be read again.
+    `others` are more secrets to redact: those of a proxy. `is_stale` means that the files have changed or are
+    gone and could not be read again, so this is the previous pair.
     """
 
     api_key: SecretStr
@@ -33,15 +34,15 @@ class Credentials:
 
     @property
     def fingerprint(self) -> str:
-        """Return the first 8 hexadecimal digits of the API key's SHA-256, which tell keys apart safely."""
+        """Return the first 8 hexadecimal digits of the API key's SHA-256: safe to show."""
         return hashlib.sha256(self.api_key.get_secret_value().encode()).hexdigest()[:8]
 
     def redact(self, text: str) -> str:
-        """Return text from outside without any secret, should the other side have echoed one."""
-        return redacted(text, [*self._keys(), *(one.get_secret_value() for one in self.others)])
+        """Return text from outside without any secret, in case the server echoes one."""
+        return redacted(text, [*self._keys(), *(other.get_secret_value() for other in self.others)])
 
     def redact_keys(self, text: str) -> str:
-        """Return text of a pin without either key; the password of a proxy may be a word like others."""
+        """Return text of a pin without either key. A proxy's password may be an ordinary word and stays."""
         return redacted(text, self._keys())
 
     def may_occur_in(self, body: bytes | bytearray) -> bool:
@@ -52,89 +53,70 @@ class Credentials:
         return self.api_key.get_secret_value(), self.secret_key.get_secret_value()
 
 
-CredentialSource = Callable[[], Credentials]
-"""Returns the keys to use now; called before each request, so that rotated files work at once."""
+class CredentialSource:
+    """The keys of one account as they were configured: each is text or the path of a file.
 
-
-@dataclass(frozen=True, slots=True)
-class KeyFile:
-    """A key kept in a file, such as a mounted Kubernetes Secret."""
-
-    path: Path
-
-    def read(self) -> SecretStr:
-        """Return the key, without the white space around it.
-
-        Raises ValueError with one line to show, without the path: it may be a key put there by mistake.
-        """
-        try:
-            with open_regular(self.path) as file:
-                content = file.read(MAX_KEY_LENGTH + 1)
-        except OSError as error:
-            raise ValueError(f"cannot read the file: {error.strerror}") from None
-        try:
-            return checked_key(content.decode("ascii"))
-        except ValueError as error:
-            # A UnicodeDecodeError would show bytes of the key.
-            told = "it holds other than ASCII characters" if isinstance(error, UnicodeError) else str(error)
-            raise ValueError(f"the file holds no key: {told}") from None
-
-
-class ReloadingCredentials:
-    """Keys that may change while the exporter runs: each given value is fixed or a file.
-
-    A file that cannot be read for a moment leaves the last good pair in force; the API's 401 tells the rest.
+    Files are read again for each request, so a replaced key is used at once. While a file cannot be read, the
+    previous pair stays in use. Sources with the same configuration are equal.
     """
 
     def __init__(
         self,
-        api_key: SecretStr | KeyFile,
-        secret_key: SecretStr | KeyFile,
+        api_key: SecretStr | Path,
+        secret_key: SecretStr | Path,
         *,
         account: str,
-        elapsed: Callable[[], float],
         others: tuple[SecretStr, ...] = (),
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Read both. Raises ValueError when that cannot be done. `elapsed` reads the clock."""
-        self._others = others
+        """Read the files. Raises ValueError with one line to show if that fails."""
+        self._configured = (api_key, secret_key)
         self._account = account
+        self._others = others
         self._unreadable = LogThrottle(elapsed)
-        self._api_key = api_key
-        self._secret_key = secret_key
-        self._last = self._read()
         self._problem = ""
+        self._last = self._read()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CredentialSource) and self._configured == other._configured
+
+    def __hash__(self) -> int:
+        return hash(self._configured)
 
     @property
     def last(self) -> Credentials:
-        """Return the pair that was read last, without looking at the files."""
+        """Return the pair that was read last, without reading the files."""
         return self._last
 
-    def __call__(self) -> Credentials:
-        """Return the pair in force now."""
+    def current(self) -> Credentials:
+        """Return the pair to use now."""
         try:
             pair = self._read()
         except ValueError as error:
             times = self._unreadable.happened(new=str(error) != self._problem)
             if times is not None:
-                told = {"account": self._account, "error": error, "times": times}
                 _log.warning(
-                    "key_file_unreadable", "a key file cannot be read; keeping the previous keys", **told
+                    "key_file_unreadable",
+                    "cannot read a key file; keeping the previous keys",
+                    account=self._account,
+                    error=error,
+                    times=times,
                 )
             self._problem = str(error)
             return replace(self._last, is_stale=True)
         if pair != self._last:
             _log.info("keys_changed", "keys changed", account=self._account, key=pair.fingerprint)
         elif self._problem:
-            _log.info("key_file_readable", "key files can be read again", account=self._account)
+            _log.info("key_file_readable", "the key files can be read again", account=self._account)
         self._last, self._problem = pair, ""
         return pair
 
     def _read(self) -> Credentials:
-        """Read both. Raises ValueError with what is wrong with each, by its setting, in one line."""
+        """Read both keys. Raises ValueError that names the setting of each problem, in one line."""
         keys, problems = [], []
-        for setting, given in (("api_key_file", self._api_key), ("secret_key_file", self._secret_key)):
+        for setting, key in zip(("api_key_file", "secret_key_file"), self._configured, strict=True):
             try:
-                keys.append(given.read() if isinstance(given, KeyFile) else given)
+                keys.append(read_key_file(key) if isinstance(key, Path) else key)
             except ValueError as error:
                 problems.append(f"{setting}: {error}")
         if problems:
@@ -142,15 +124,33 @@ class ReloadingCredentials:
         return Credentials(keys[0], keys[1], self._others)
 
 
+def read_key_file(path: Path) -> SecretStr:
+    """Return the key in a file, such as a mounted Kubernetes Secret, without the white space around it.
+
+    Raises ValueError with one line to show. The path is left out: it may be a key put there by mistake.
+    """
+    try:
+        with open_regular(path) as file:
+            content = file.read(MAX_KEY_LENGTH + 1)
+    except OSError as error:
+        raise ValueError(f"cannot read the file: {error.strerror}") from None
+    try:
+        return checked_key(content.decode("ascii"))
+    except UnicodeDecodeError:  # its text would show bytes of the key
+        raise ValueError("the file contains no valid key: it contains non-ASCII characters") from None
+    except ValueError as error:
+        raise ValueError(f"the file contains no valid key: {error}") from None
+
+
 def checked_key(text: str) -> SecretStr:
-    """Return a key fit for a header. Raises ValueError, without the key, for one that is not."""
+    """Return a key that fits into a header. Raises ValueError, without the key, for any other."""
     key = text.strip()
     if not key:
         raise ValueError("the key is empty")
     if key[0] == key[-1] and key[0] in "\"'":
-        raise ValueError("the key begins and ends with a quotation mark: leave the quotes out")
+        raise ValueError("the key is enclosed in quotation marks: remove them")
     if len(key) > MAX_KEY_LENGTH:
         raise ValueError(f"the key is longer than {MAX_KEY_LENGTH} characters")
     if not (key.isascii() and key.isprintable() and " " not in key):
-        raise ValueError("the key holds white space, control or non-ASCII characters")
+        raise ValueError("the key contains white space, control or non-ASCII characters")
     return SecretStr(key)

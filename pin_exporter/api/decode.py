@@ -1,7 +1,7 @@
-"""Turn the body of a 200 into a page; pure, typed, and forgiving of single rows."""
+"""Decode the body of a 200 into a typed page; a single unreadable row does not cost the page."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
@@ -17,12 +17,12 @@ _MAX_ROWS: Final = 20_000
 _MAX_ESCAPES: Final = 200_000
 _MAX_COMMAS: Final = 20 * _MAX_ROWS
 _MAX_BRACES: Final = 4 * _MAX_ROWS
-"""A pin has some 13 commas and 2 braces. Counting them first keeps tiny elements from filling the memory."""
+"""A pin has about 13 commas and 2 braces. Counting them first keeps tiny elements from filling the memory."""
 _ESCAPE: Final = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
-"""A JSON escape sequence; the group is half a surrogate pair, standing alone."""
+"""A JSON escape sequence; the group matches a lone surrogate."""
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 
 
@@ -48,40 +48,36 @@ _envelope = msgspec.json.Decoder(_Body[Any], strict=False)
 def decode_page(body: bytes | bytearray, redact: Callable[[str], str] = str) -> Page:
     """Decode `{"data": {"totals": {…}, "pins": […]}, "status": "success"}`.
 
-    A row that cannot be read becomes None. `redact` takes the keys out of the API's own words. Raises
-    MalformedError when the body as a whole cannot be used: not JSON, another shape, an error envelope, nested
-    too deeply.
+    An unreadable row becomes None. `redact` removes keys from the API's messages. Raises MalformedError if
+    the body as a whole cannot be used: not JSON, wrong shape, an error envelope, nested too deeply.
     """
     if body.count(b",") > _MAX_COMMAS or body.count(b"{") > _MAX_BRACES:
-        raise TooLargeError("the API's answer has more elements than any page of pins: lower page_size")
+        raise TooLargeError("the API's response has more elements than any page of pins: lower page_size")
     try:
-        answer: _Body[Pin | None] = _page.decode(body)
+        decoded: _Body[Pin | None] = _page.decode(body)
     except _UNREADABLE:
-        answer = _row_by_row(body)
-    status = answer.status if isinstance(answer.status, str) else None
-    if answer.data is None or (status or "success").lower() != "success":
-        told = error_message(body, redact) or "no message"
-        shown = "" if status is None else f" (status {one_line(redact(status))!r})"
-        raise MalformedError(f"the API answered 200 with an error: {told}{shown}")
-    rows = answer.data.pins or ()
-    if len(rows) > _MAX_ROWS:
-        raise TooLargeError(f"the API sent {len(rows)} rows in one page: lower page_size")
-    return Page(answer.data.totals, rows)
+        decoded = _row_by_row(body)
+    status = decoded.status if isinstance(decoded.status, str) else None
+    if decoded.data is None or (status or "success").lower() != "success":
+        message = error_message(body, redact) or "no message"
+        status = "" if status is None else f" (status {one_line(redact(status))!r})"
+        raise MalformedError(f"the API responded 200 with an error: {message}{status}")
+    return Page(decoded.data.totals, _checked_rows(decoded.data))
 
 
 def error_message(body: bytes | bytearray, redact: Callable[[str], str] = str) -> str | None:
-    """Return the message of an error envelope on one line, None when the body is none."""
+    """Return the message of an error envelope on one line, None if the body is not one."""
     try:
-        answer = _envelope.decode(body)
+        envelope = _envelope.decode(body)
     except _UNREADABLE:
         return None
-    return one_line(redact(answer.message)) if isinstance(answer.message, str) else None
+    return one_line(redact(envelope.message)) if isinstance(envelope.message, str) else None
 
 
-def without_keys(page: Page, redact: Callable[[str], str]) -> Page:
-    """Return a page of which `redact` has seen every text, should the other side have echoed a key.
+def redact_page(page: Page, redact: Callable[[str], str]) -> Page:
+    """Return a page with every text redacted, in case the server echoes a key.
 
-    All in one first: nearly always, that is all there is to do.
+    All texts are checked as one first: nearly always there is nothing to redact.
     """
     texts = (
         text
@@ -90,8 +86,8 @@ def without_keys(page: Page, redact: Callable[[str], str]) -> Page:
         for text in (row.id, row.cid, row.status, row.sub_hash_status, row.name)
         if text
     )
-    together = "\0".join(texts)
-    if redact(together) == together:
+    joined = "\0".join(texts)
+    if redact(joined) == joined:
         return page
 
     def clean(text: str | None) -> str | None:
@@ -113,24 +109,28 @@ def without_keys(page: Page, redact: Callable[[str], str]) -> Page:
 
 
 def _row_by_row(body: bytes | bytearray) -> _Body[Pin | None]:
-    """Decode a page of which at least one row cannot be read, or fail for the page as a whole."""
+    """Decode a page with unreadable rows. Raises MalformedError if the page as a whole is unreadable."""
     try:
-        answer: _Body[msgspec.Raw] = _page_of_raw_rows.decode(_with_whole_characters(body))
-        if answer.data is None:
-            return _Body(None, answer.status, answer.message)
-        raw_rows = answer.data.pins or ()
-        if len(raw_rows) > _MAX_ROWS:
-            raise TooLargeError(f"the API sent {len(raw_rows)} rows in one page: lower page_size")
-        rows = [_row(bytes(raw)) for raw in raw_rows]
-        return _Body(_Data(answer.data.totals, rows), answer.status, answer.message)
+        decoded: _Body[msgspec.Raw] = _page_of_raw_rows.decode(_without_lone_surrogates(body))
+        if decoded.data is None:
+            return _Body(None, decoded.status, decoded.message)
+        rows = [_row(bytes(raw)) for raw in _checked_rows(decoded.data)]
+        return _Body(_Data(decoded.data.totals, rows), decoded.status, decoded.message)
     except RecursionError:
-        raise MalformedError("the API's answer is nested too deeply") from None
+        raise MalformedError("the API's response is nested too deeply") from None
     except _UNREADABLE as error:
-        raise MalformedError(f"the API's answer is not a list of pins: {one_line(str(error))}") from None
+        raise MalformedError(f"the API's response is not a list of pins: {one_line(str(error))}") from None
 
 
-def _with_whole_characters(body: bytes | bytearray) -> bytes:
-    """Replace lone surrogates as Go does: one odd name must not cost the page."""
+def _checked_rows(data: _Data[_Row]) -> Sequence[_Row]:
+    rows = data.pins or ()
+    if len(rows) > _MAX_ROWS:
+        raise TooLargeError(f"the API sent {len(rows)} rows in one page: lower page_size")
+    return rows
+
+
+def _without_lone_surrogates(body: bytes | bytearray) -> bytes:
+    """Replace lone surrogates as Go does: one invalid name must not cost the page."""
     if body.count(b"\\") > _MAX_ESCAPES:
         return bytes(body)
     return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], body)
@@ -155,7 +155,7 @@ def _metadata(raw: msgspec.Raw) -> Metadata | None:
 
 
 def _date(raw: msgspec.Raw) -> datetime | None:
-    """Read a date leniently: a pin whose date is odd is still a pin, of unknown age."""
+    """Return a date, None for an invalid one: the pin still counts, with an unknown age."""
     try:
         value = msgspec.json.decode(raw)
         date = datetime.fromisoformat(value) if isinstance(value, str) else None
@@ -165,4 +165,4 @@ def _date(raw: msgspec.Raw) -> datetime | None:
 
 
 _LENIENT: Final[Mapping[str, Callable[[msgspec.Raw], object]]] = {"date_pinned": _date, "metadata": _metadata}
-"""What may be odd without a pin being no pin."""
+"""The fields that may be invalid without making the row unreadable."""

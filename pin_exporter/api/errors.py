@@ -24,31 +24,31 @@ from pin_exporter.toolkit.errors import ExporterError
 
 
 class PollError(ExporterError):
-    """A poll failed. Its text is one line for the operator: what, where, what to do."""
+    """A poll failed. The text is one line for the operator: what is wrong, where, what to do."""
 
     reason: ClassVar[str]
 
 
 class RequestTimeoutError(PollError):
-    """The API did not answer in full within the request timeout."""
+    """The API did not send a complete response within a timeout."""
 
     reason = "timeout"
 
 
 class ConnectionFailedError(PollError):
-    """No connection, or one that broke: DNS, refused, reset, closed early."""
+    """No connection, or a broken one: DNS, refused, reset, closed early."""
 
     reason = "connection"
 
 
 class TlsError(PollError):
-    """The TLS handshake failed, most often on the certificate."""
+    """The TLS handshake failed, most often because of the certificate."""
 
     reason = "tls"
 
 
 class HttpStatusError(PollError):
-    """The API answered with a status other than 200, which `status` holds."""
+    """The API responded with a `status` other than 200."""
 
     def __init__(self, text: str, *, status: int) -> None:
         super().__init__(text)
@@ -56,19 +56,19 @@ class HttpStatusError(PollError):
 
 
 class UnauthorizedError(HttpStatusError):
-    """401: the key pair was not accepted."""
+    """401: the API rejected the key pair."""
 
     reason = "unauthorized"
 
 
 class ForbiddenError(HttpStatusError):
-    """403: the key pair is known but may not list pins."""
+    """403: the key pair is known but is not allowed to list pins."""
 
     reason = "forbidden"
 
 
 class RateLimitedError(HttpStatusError):
-    """429; `retry_after_seconds` is what the API asked for, None when it did not say."""
+    """429; `retry_after_seconds` is None without a usable Retry-After header."""
 
     reason = "rate_limited"
 
@@ -83,12 +83,12 @@ class ClientError(HttpStatusError):
     reason = "client_error"
 
 
-MAY_BE_TOO_MUCH: Final = frozenset({400, 413, 414, 422})
-"""The statuses with which a server may refuse a page of so many rows."""
+PAGE_SIZE_REJECTIONS: Final = frozenset({400, 413, 414, 422})
+"""The statuses with which a server may reject a large page size."""
 
 
 class ServerError(HttpStatusError):
-    """5xx; `retry_after_seconds` is what the API asked for, None when it did not say."""
+    """5xx; `retry_after_seconds` is None without a usable Retry-After header."""
 
     reason = "server_error"
 
@@ -98,33 +98,33 @@ class ServerError(HttpStatusError):
 
 
 class RedirectError(HttpStatusError):
-    """3xx: never followed, because the keys would go along."""
+    """3xx: never followed, because the keys would be sent along."""
 
     reason = "redirect"
 
 
 class MalformedError(PollError):
-    """A 2xx that is no page: not a 200, not JSON, wrong shape, an error envelope, too large, too deep."""
+    """A 2xx that is not a page of pins: not a 200, not JSON, wrong shape, an error envelope, too large."""
 
     reason = "malformed"
 
 
 class TooLargeError(MalformedError):
-    """A 200 whose body is larger than any page should be."""
+    """A 200 whose body is larger than any page should be; a smaller page size may help."""
 
 
 class InconsistentError(PollError):
-    """A walk that could not be proven complete."""
+    """An inventory that cannot be proven complete."""
 
     reason = "inconsistent"
 
 
 class UnprovableError(InconsistentError):
-    """A list that changes so fast that a proof would take more requests than it is worth."""
+    """A list that changes so fast that a proof would take too many requests."""
 
 
 def _reasons(base: type[PollError]) -> Iterator[str]:
-    """Yield the reason of each class below, in the order of their definition."""
+    """Yield the reason of each subclass, in the order of their definition."""
     for error in base.__subclasses__():
         if "reason" in vars(error):
             yield error.reason
@@ -132,4 +132,4 @@ def _reasons(base: type[PollError]) -> Iterator[str]:
 
 
 REASONS: Final = tuple(_reasons(PollError))
-"""Every value of the `reason` label, so that each counter can start at 0."""
+"""Every value of the `reason` label, so that each counter starts at 0."""

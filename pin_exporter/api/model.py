@@ -1,4 +1,4 @@
-"""The data the exporter works on: pins, totals, pages, and what a status word means."""
+"""The data the exporter works on: pins, totals, pages, and the meaning of each status word."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,11 +7,23 @@ from enum import StrEnum
 from typing import Any, Final
 
 MAX_INTEGER: Final = 2**63 - 1
-"""The largest count or size taken as true: the API is written in Go, whose integers end here."""
+"""The largest count or size accepted: the API is written in Go, where int64 ends here."""
+
+
+class Collector(StrEnum):
+    """What is polled of each account, and so what a request to the API is for."""
+
+    TOTALS = "totals"
+    INVENTORY = "inventory"
+
+    @property
+    def operation(self) -> str:
+        """Return the value of the `operation` label: an inventory is read through the list endpoint."""
+        return "list" if self is Collector.INVENTORY else "totals"
 
 
 class Phase(StrEnum):
-    """What a status word comes down to, whichever generation of the API it is from."""
+    """What a status word means, in either generation of the API."""
 
     PINNED = "pinned"
     IN_PROGRESS = "in_progress"
@@ -21,7 +33,7 @@ class Phase(StrEnum):
 
 
 VOCABULARIES: Final[tuple[Mapping[str, Phase], ...]] = (
-    {  # the documentation of 2023
+    {  # the API documentation of 2023
         "DONE": Phase.PINNED,
         "PENDING": Phase.IN_PROGRESS,
         "PROCESSING": Phase.IN_PROGRESS,
@@ -46,29 +58,29 @@ VOCABULARIES: Final[tuple[Mapping[str, Phase], ...]] = (
 )
 """The two generations of status words. Which one production sends is not documented, so both are known."""
 
-_OUT_OF_MONEY: Final = "unpinOutOfMoney"
-"""The status of a pin that the service dropped because the balance ran out."""
+_BALANCE_EXHAUSTED: Final = "unpinOutOfMoney"
+"""The status of a pin that the service removed because the account's balance was exhausted."""
 
 _PHASES: Final = {word.lower(): phase for words in VOCABULARIES for word, phase in words.items()}
 
 
 def phase_of(status: str, *, pinned: bool | None) -> Phase:
-    """Classify a status word, compared case-insensitively.
+    """Return the phase of a status word, compared case-insensitively.
 
-    A finished status on a row that says `pinned: false` is a pin that was taken away again. An absent
-    `pinned` leaves the word its meaning.
+    A finished status on a row with `pinned: false` is a pin that was removed again. Without `pinned`, the
+    word alone decides.
     """
     phase = _PHASES.get(status.lower(), Phase.UNKNOWN)
     return Phase.REMOVED if phase is Phase.PINNED and pinned is False else phase
 
 
-def is_out_of_money(status: str) -> bool:
-    """Return whether a status word says that the service dropped a pin because the balance ran out."""
-    return status.lower() == _OUT_OF_MONEY.lower()
+def is_balance_exhausted(status: str) -> bool:
+    """Return whether a status word says that the service removed a pin because the balance was exhausted."""
+    return status.lower() == _BALANCE_EXHAUSTED.lower()
 
 
 class Verdict(StrEnum):
-    """What a finished walk proved about its own completeness."""
+    """What is proven about the completeness of an inventory."""
 
     CONSISTENT = "consistent"
     REPAIRED = "repaired"
@@ -77,7 +89,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What the owner of a pin, or the API, noted about it; the rest of it is not of interest here."""
+    """The one field of a pin's metadata that is used."""
 
     name: Any = None
 
@@ -87,7 +99,7 @@ class Pin:
     """One row of the list, with the API's own field names (API documentation, "pins list").
 
     `size` is in bytes and absent while a pin is unfinished. `date_pinned` always has a time zone. `metadata`
-    has no part in the comparison of pins.
+    is not compared.
     """
 
     id: str
@@ -108,7 +120,7 @@ class Pin:
         return name if isinstance(name, str) else None
 
     def __post_init__(self) -> None:
-        """Refuse what no real pin can have; raises ValueError."""
+        """Reject what no real pin can have; raises ValueError."""
         if not self.id:
             raise ValueError("id is empty")
         if self.size is not None and not 0 <= self.size <= MAX_INTEGER:
@@ -119,22 +131,22 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the API says the account holds: `files` as a count, `size` in bytes."""
+    """What the API reports for the whole account: `files` as a count, `size` in bytes."""
 
     files: int
     size: int
 
     def __post_init__(self) -> None:
-        """Refuse what no real account can have; raises ValueError."""
+        """Reject what no real account can have; raises ValueError."""
         if not 0 <= self.files <= MAX_INTEGER or not 0 <= self.size <= MAX_INTEGER:
             raise ValueError("totals are out of range")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer of the list endpoint: its totals, and its rows in the API's order.
+    """One response of the list endpoint: its totals, and its rows in the API's order.
 
-    A row that could not be read is None: it still takes up its place in the list.
+    A row that cannot be read is None: it still occupies a position in the list.
     """
 
     totals: Totals

@@ -1,4 +1,4 @@
-"""Answers other than 200, turned into our own errors with a hint at what to do; pure."""
+"""Errors for responses other than 200, each with a hint what to do; pure."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,29 +26,31 @@ from pin_exporter.toolkit.redaction import REDACTED
 _MAX_HEADERS: Final = 100
 _MAX_HEADER_LENGTH: Final = 1_000
 _IN_HOST: Final = "_redacted_"
-_WANTED_BY_PROXY: Final = (
-    "a proxy wants a user and password, or others: set proxy_url to http://user:password@host:port"
+_PROXY_AUTHENTICATION: Final = (
+    "a proxy requires a user and password: set proxy_url to http://user:password@host:port"
 )
-_NOT_MODIFIED: Final = "not modified, which was not asked: look for a faulty cache or proxy in between"
-_REFUSALS: Final[Mapping[int, tuple[type[HttpStatusError], str]]] = {
+_NOT_MODIFIED: Final = "the request was not conditional: look for a faulty cache or proxy in between"
+_KEY_REJECTIONS: Final[Mapping[int, tuple[type[HttpStatusError], str]]] = {
     401: (
         UnauthorizedError,
         "was not accepted: it is wrong, revoked or swapped with the secret key, or belongs to another host, "
-        "or a proxy in between drops headers with underscores",
+        "or a proxy removes headers with underscores",
     ),
     403: (
         ForbiddenError,
-        "may not list pins: create one with the scope data.pin_list, check that it belongs to this host and "
-        "that no proxy in between drops headers with underscores",
+        "is not allowed to list pins: create one with the scope data.pin_list, and check that it belongs to "
+        "this host and that no proxy removes headers with underscores",
     ),
 }
 
 
 @dataclass(slots=True)
 class ApiResponse:
-    """What has arrived of an answer so far; `status` stays None until all of it has.
+    """What has arrived of a response so far; `status` stays None until it is complete.
 
-    The names of `headers` are in lower case. `seconds` is what the request took.
+    A body that is too large is cut, and the response counts as complete. The names of `headers` are in lower
+    case. `seconds` is the duration of the request. `stale_files` names the files that could not be read, so
+    that their previous contents were used: keys, certificates.
     """
 
     status: int | None = None
@@ -57,10 +59,12 @@ class ApiResponse:
     body: bytearray = field(default_factory=bytearray)
     headers: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    is_too_large: bool = False
+    stale_files: tuple[str, ...] = ()
 
 
 def bounded_headers(headers: Iterable[tuple[str, str]]) -> Mapping[str, str]:
-    """Return headers by their names in lower case: the first 100, the first value of each, cut if long."""
+    """Return headers by lower-case name: the first 100, the first value of each, cut if long."""
     kept: dict[str, str] = {}
     for name, value in islice(headers, _MAX_HEADERS):
         kept.setdefault(name.lower()[:_MAX_HEADER_LENGTH], value[:_MAX_HEADER_LENGTH])
@@ -68,42 +72,42 @@ def bounded_headers(headers: Iterable[tuple[str, str]]) -> Mapping[str, str]:
 
 
 def error_for_status(
-    answer: ApiResponse, *, host: str, fingerprint: str, now: datetime, redact: Callable[[str], str] = str
+    response: ApiResponse, *, host: str, fingerprint: str, now: datetime, redact: Callable[[str], str] = str
 ) -> PollError:
-    """Return the error for a complete answer whose status is not 200.
+    """Return the error for a complete response whose status is not 200.
 
-    `fingerprint` identifies the key; `now` is what a Retry-After date is taken against; `redact` takes the
-    keys out of text from outside.
+    `fingerprint` identifies the key; `now` is the time that a Retry-After date is compared with; `redact`
+    removes keys from text from outside.
     """
-    status = answer.status or 0
-    told = f"{host} answered {status}"
-    if message := error_message(bytes(answer.body), redact):
-        told += f" ({message})"
-    delay = retry_after_seconds(answer.retry_after, now)
+    status = response.status or 0
+    problem = f"{host} responded {status}"
+    if message := error_message(bytes(response.body), redact):
+        problem += f" ({message})"
+    delay = retry_after_seconds(response.retry_after, now)
     if status < 300:
-        return MalformedError(f"{told}, which is no page of pins: check that base_url ends in /api")
-    if 300 <= status < 400:
+        return MalformedError(f"{problem}, which is not a page of pins: check that base_url ends in /api")
+    if status < 400:
         hint = (
-            f"it points to {_target(answer.location, redact)}; redirects are not followed, because the keys "
-            "would go along: set base_url to the API's own address"
+            f"it redirects to {_target(response.location, redact)}; redirects are not followed, because the "
+            "keys would be sent along: set base_url to the final URL"
         )
         hint = _NOT_MODIFIED if status == 304 else hint
-        return RedirectError(f"{told}: {hint}", status=status)
-    if status in _REFUSALS:
-        kind, hint = _REFUSALS[status]
-        return kind(f"{told}: key {fingerprint} {hint}", status=status)
+        return RedirectError(f"{problem}: {hint}", status=status)
+    if status in _KEY_REJECTIONS:
+        kind, hint = _KEY_REJECTIONS[status]
+        return kind(f"{problem}: key {fingerprint} {hint}", status=status)
     if status == 429:
         hint = "too many requests: lower requests_per_minute, or find what else uses this key"
-        return RateLimitedError(f"{told}: {hint}", status=status, retry_after_seconds=delay)
+        return RateLimitedError(f"{problem}: {hint}", status=status, retry_after_seconds=delay)
     if status >= 500:
-        hint = "the service has a problem: if it lasts, ask AIOZ Pin"
-        return ServerError(f"{told}: {hint}", status=status, retry_after_seconds=delay)
-    hint = _WANTED_BY_PROXY if status == 407 else "check that base_url ends in /api"
-    return ClientError(f"{told}: {hint}", status=status)
+        hint = "the service has a problem: if it persists, contact AIOZ Pin"
+        return ServerError(f"{problem}: {hint}", status=status, retry_after_seconds=delay)
+    hint = _PROXY_AUTHENTICATION if status == 407 else "check that base_url ends in /api"
+    return ClientError(f"{problem}: {hint}", status=status)
 
 
 def retry_after_seconds(header: str | None, now: datetime) -> float | None:
-    """Read a Retry-After header, a number of seconds or a date; None when absent or unreadable."""
+    """Return the seconds that a Retry-After header asks for; None if it is absent or invalid."""
     if header is None:
         return None
     text = header.strip()
@@ -114,7 +118,7 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
 
 
 def http_date(text: str) -> datetime | None:
-    """Read a date as headers have it, in UTC unless it says otherwise; None for what is none."""
+    """Return the date in a header, in UTC unless it says otherwise; None if it is invalid."""
     try:
         date = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
@@ -123,7 +127,7 @@ def http_date(text: str) -> datetime | None:
 
 
 def _target(location: str | None, redact: Callable[[str], str]) -> str:
-    """Return the host. Secrets are taken out first, as they may go across its end."""
+    """Return the host that a redirect points to. Secrets are removed first: they may extend beyond it."""
     try:
         host = urlsplit(redact(location or "").replace(REDACTED, _IN_HOST)).hostname
     except ValueError:

@@ -1,4 +1,4 @@
-"""HTTP clients to share: one pool for each origin and route to it."""
+"""HTTP clients, shared by accounts: one pool per origin and route."""
 
 import asyncio
 import os
@@ -19,19 +19,19 @@ from pin_exporter.toolkit.display_text import one_line
 from pin_exporter.toolkit.errors import SettingsError
 
 _LIMITS: Final = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=20)
-"""The library looks at its idle connections, each beside each, several times a request: a few are enough."""
-_UNUSABLE: Final = (httpx.InvalidURL, ImportError, OSError, ValueError)
-_USUAL: Final = Route()
+"""The library compares its idle connections with each other several times per request: keep few."""
+_CLIENT_ERRORS: Final = (httpx.InvalidURL, ImportError, OSError, ValueError)
+_DEFAULT_ROUTE: Final = Route()
 _Key = tuple[str, str, int | None, Route]
 
 
-def http_client(route: Route = _USUAL) -> httpx.AsyncClient:
-    """Return a client for one origin: one pool, no redirects, no cookies shared between accounts.
+def http_client(route: Route = _DEFAULT_ROUTE) -> httpx.AsyncClient:
+    """Return a client for one origin: no redirects, no cookies shared between accounts.
 
-    Raises ValueError when a file or a proxy cannot be used; nothing of a proxy's URL is in its text.
+    Raises ValueError if a file or a proxy cannot be used; its text contains nothing of the proxy's URL.
     """
-    shows_certificate = route.files.client_cert_file is not None
-    context = route.files.context(_new_context if shows_certificate else _shared_context)
+    has_own_certificate = route.files.client_cert_file is not None
+    context = route.files.context(_new_context if has_own_certificate else _shared_context)
     proxy = _proxy(route)
     try:
         return httpx.AsyncClient(
@@ -39,18 +39,18 @@ def http_client(route: Route = _USUAL) -> httpx.AsyncClient:
             verify=context,
             proxy=proxy,
             trust_env=not route.goes_direct,
-            timeout=None,  # noqa: S113 - each request has its own
+            timeout=None,  # noqa: S113 - each request sets its own
             limits=_LIMITS,
             follow_redirects=False,
             event_hooks={"response": [_forget_redirect]},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
-    except _UNUSABLE:
-        raise ValueError(_wrong_variables()) from None
+    except _CLIENT_ERRORS:
+        raise ValueError(_proxy_variable_problem()) from None
 
 
 class HttpClients:
-    """A pool for each origin and route. To be used as a context. `make` returns a client for a route."""
+    """One pool per origin and route. Use it as a context manager. `make` returns a client for a route."""
 
     def __init__(
         self,
@@ -71,10 +71,10 @@ class HttpClients:
         self.keep(())
         await asyncio.gather(*self._closing)
 
-    def check(self, url: str, route: Route = _USUAL) -> None:
-        """Raise SettingsError if no requests to a URL can be made this way. Can run on another thread.
+    def check(self, url: str, route: Route = _DEFAULT_ROUTE) -> None:
+        """Raise SettingsError if no client can be made for a URL. May run on another thread.
 
-        Each route is tried once, and again when its files have changed: thousands of accounts may share one.
+        Each route is tried once, and again if its files have changed: thousands of accounts may share one.
         """
         _key(url, route)
         signature = route.files.signature()
@@ -83,10 +83,10 @@ class HttpClients:
         try:
             self._make(route)
         except ValueError as error:
-            raise _unusable(url, error) from None
+            raise _cannot_connect(url, error) from None
         self._checked[route] = signature
 
-    def for_url(self, url: str, route: Route = _USUAL) -> Pool:
+    def for_url(self, url: str, route: Route = _DEFAULT_ROUTE) -> Pool:
         """Return the pool for a URL's origin. Raises SettingsError as `check` does."""
         key = _key(url, route)
         if key not in self._pools:
@@ -94,12 +94,12 @@ class HttpClients:
                 shared = (self._closing, self._decoding)
                 pool = Pool(lambda: self._make(route), route.files, self._elapsed, *shared)
             except ValueError as error:
-                raise _unusable(url, error) from None
+                raise _cannot_connect(url, error) from None
             self._pools[key] = pool
         return self._pools[key]
 
     def keep(self, wanted: Iterable[tuple[str, Route]]) -> None:
-        """Let go of all pools but those for these URLs and routes, each once it is idle."""
+        """Close all pools except those for these URLs and routes, each as soon as it is idle."""
         kept = {_key(url, route) for url, route in wanted}
         for key in self._pools.keys() - kept:
             self._pools.pop(key).retire()
@@ -112,11 +112,11 @@ def _key(url: str, route: Route) -> _Key:
         parsed = httpx.URL(url)
         return parsed.scheme, parsed.host, parsed.port, route
     except (httpx.InvalidURL, ValueError) as error:
-        raise SettingsError([f"base_url {url} cannot be used: {one_line(str(error))}"]) from None
+        raise SettingsError([f"base_url {url} is not valid: {one_line(str(error))}"]) from None
 
 
-def _unusable(url: str, error: ValueError) -> SettingsError:
-    return SettingsError([f"requests to {url} cannot be made: {error}"])
+def _cannot_connect(url: str, error: ValueError) -> SettingsError:
+    return SettingsError([f"cannot connect to {url}: {error}"])
 
 
 def _proxy(route: Route) -> httpx.Proxy | None:
@@ -124,26 +124,26 @@ def _proxy(route: Route) -> httpx.Proxy | None:
         return None
     try:
         proxy = httpx.Proxy(route.proxy_url.get_secret_value())
-    except _UNUSABLE:
-        # The library quotes parts of the URL, in which there may be a password.
-        raise ValueError("proxy_url is no URL that can be used") from None
+    except _CLIENT_ERRORS:
+        # The library quotes parts of the URL, which may contain a password.
+        raise ValueError("proxy_url is not a valid URL") from None
     if proxy.url.scheme == "https":
         proxy.ssl_context = route.files.trusting(_shared_context)
     return proxy
 
 
-def _wrong_variables() -> str:
-    """Return what to say when no client can be made with the proxies of the environment."""
+def _proxy_variable_problem() -> str:
+    """Return the message for when the proxy variables of the environment cannot be used."""
     for scheme, url in getproxies_environment().items():
         if scheme != "no" and not _is_proxy(url if "://" in url else f"http://{url}"):
-            return f"the variable {scheme.upper()}_PROXY must be http://host:port, or unset"
-    return "the variable NO_PROXY must hold names and addresses, without brackets, separated by commas"
+            return f"the variable {scheme.upper()}_PROXY must be http://host:port or unset"
+    return "the variable NO_PROXY must list names and addresses, without brackets, separated by commas"
 
 
 def _is_proxy(url: str) -> bool:
     try:
         return httpx.Proxy(url).url.scheme in ("http", "https")
-    except _UNUSABLE:
+    except _CLIENT_ERRORS:
         return False
 
 
@@ -151,7 +151,7 @@ def _new_context() -> ssl.SSLContext:
     try:
         return httpx.create_ssl_context()
     except OSError as error:
-        raise ValueError(f"SSL_CERT_FILE or SSL_CERT_DIR cannot be used: {error.strerror}") from None
+        raise ValueError(f"cannot use SSL_CERT_FILE or SSL_CERT_DIR: {error.strerror}") from None
 
 
 def _shared_context() -> ssl.SSLContext:
@@ -160,11 +160,11 @@ def _shared_context() -> ssl.SSLContext:
 
 @cache
 def _context_for(*_: str | None) -> ssl.SSLContext:
-    """Make one context for all: reading the CAs takes 25 ms."""
+    """Return one context for all clients: reading the CAs takes 25 ms."""
     return _new_context()
 
 
 async def _forget_redirect(response: httpx.Response) -> None:
-    """Keep the library from preparing the next request of a redirect: it parses Location, and may fail."""
+    """Stop the library from preparing to follow a redirect: it parses Location, which may fail."""
     if location := response.headers.pop("Location", None):
         response.extensions["location"] = location

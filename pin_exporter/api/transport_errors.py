@@ -1,4 +1,4 @@
-"""What the HTTP library raises, turned into our own errors: at which stage, with a hint at what to do."""
+"""Errors for failed connections and timeouts, each with the stage at which it failed and a hint."""
 
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -10,37 +10,36 @@ from pin_exporter.api.errors import ConnectionFailedError, PollError, RequestTim
 from pin_exporter.toolkit.display_text import one_line
 
 _CA: Final = "set ca_file to the certificate of the CA that signed it"
-_CLOCK: Final = "it is out of date: have it renewed, and check this machine's clock"
+_EXPIRED: Final = "it is expired or not yet valid: have it renewed, and check this machine's clock"
 _OTHER_HOST: Final = "it is for another host: check base_url"
 _HINTS_BY_VERIFY_CODE: Final[Mapping[int, str]] = {
     **dict.fromkeys((2, 18, 19, 20, 21), _CA),
-    **dict.fromkeys((9, 10), _CLOCK),
+    **dict.fromkeys((9, 10), _EXPIRED),
     **dict.fromkeys((62, 64), _OTHER_HOST),
 }
 """By OpenSSL's X509_V_ERR codes."""
-_WANTS_CERTIFICATE: Final = "it may want a client certificate: check client_cert_file"
+_CLIENT_CERTIFICATE: Final = "it may require a client certificate: check client_cert_file"
 _HINTS_BY_REASON: Final[Mapping[str, str]] = {
-    "CERTIFICATE_REQUIRED": _WANTS_CERTIFICATE,
-    "HANDSHAKE_FAILURE": _WANTS_CERTIFICATE,
-    "BAD_CERTIFICATE": _WANTS_CERTIFICATE,
+    "CERTIFICATE_REQUIRED": _CLIENT_CERTIFICATE,
+    "HANDSHAKE_FAILURE": _CLIENT_CERTIFICATE,
+    "BAD_CERTIFICATE": _CLIENT_CERTIFICATE,
     "ALERT_UNKNOWN_CA": "it does not trust the client certificate: check client_cert_file",
     "CERTIFICATE_EXPIRED": "the client certificate has expired: renew client_cert_file",
     "CERTIFICATE_REVOKED": "the client certificate was revoked: renew client_cert_file",
     "WRONG_VERSION_NUMBER": "it does not speak TLS: check scheme and port",
     "RECORD_LAYER_FAILURE": "it does not speak TLS: check scheme and port",
 }
-"""By what OpenSSL's reason ends with."""
+"""By the end of OpenSSL's reason."""
 _PROXY_HINTS: Final[Mapping[int, str]] = {
-    403: "it does not let anybody through to there: have it allowed, or set another proxy_url",
-    405: "it does not let anybody through to there: have it allowed, or set another proxy_url",
-    407: "it wants a user and password, or others: set proxy_url to http://user:password@host:port",
-    **dict.fromkeys((502, 503, 504), "it cannot reach it: check base_url, and what the proxy's log says"),
+    **dict.fromkeys((403, 405), "it does not allow this host: have it allowed, or set another proxy_url"),
+    407: "it requires a user and password: set proxy_url to http://user:password@host:port",
+    **dict.fromkeys((502, 503, 504), "it cannot reach the host: check base_url and the proxy's log"),
 }
 _CHECK_PROXY: Final = "check proxy_url, or the variables HTTPS_PROXY and NO_PROXY"
 
 
 class Timeouts(NamedTuple):
-    """Seconds for a request as a whole, for each step of connecting, and between bytes."""
+    """Seconds for a whole request, for each step of connecting, and between bytes (None: no limit)."""
 
     whole: float
     connect: float = 10.0
@@ -48,13 +47,13 @@ class Timeouts(NamedTuple):
 
 
 class RequestTrace:
-    """How far a request has come and with whom it talks, as the library's trace extension tells.
+    """How far a request has got and which host it talks to, from the events of the library's trace extension.
 
-    `url` is what is asked for, `rows` how many at most.
+    `rows` is the page size of the request.
     """
 
     def __init__(self, url: httpx.URL, rows: str | int | None = None) -> None:
-        self.or_less = "" if rows == 1 else " or lower page_size"
+        self.or_smaller_page = "" if rows == 1 else " or lower page_size"
         self.host = url.netloc.decode()
         self._name = url.raw_host.decode()
         self._port = url.port or {"http": 80, "https": 443}.get(url.scheme)
@@ -62,33 +61,33 @@ class RequestTrace:
         self._is_past_proxy = False
         self.has_new_tls = False
 
-    async def __call__(self, event: str, told: Mapping[str, Any]) -> None:
-        """Take note of an event."""
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        """Record an event."""
         if event == "connection.connect_tcp.started":
-            host, port = told["host"], told["port"]
+            host, port = info["host"], info["port"]
             is_origin = (host, port) == (self._name, self._port)
             self._proxy = None if is_origin else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             self._is_past_proxy = is_origin
-        elif event == "proxy.start_tls.started":  # the tunnel's; that with the proxy is `connection.…`
+        elif event == "proxy.start_tls.started":  # TLS inside the tunnel; with the proxy it is `connection.…`
             self._is_past_proxy = True
         elif event.endswith("start_tls.complete"):
             self.has_new_tls = not self.proxy
         elif event == "http11.send_request_headers.started":
-            self._is_past_proxy |= told["request"].method != b"CONNECT"
+            self._is_past_proxy |= info["request"].method != b"CONNECT"
 
     @property
     def proxy(self) -> str | None:
-        """Return host and port of the proxy if the request has not got past it."""
+        """Return host and port of the proxy if the request has not passed it yet."""
         return None if self._is_past_proxy else self._proxy
 
     @property
-    def hears_proxy(self) -> bool:
-        """Return whether what comes may be a proxy's own words."""
+    def may_be_proxy_text(self) -> bool:
+        """Return whether bytes that arrive may come from the proxy itself."""
         return self._proxy is not None and not self.has_new_tls
 
     @property
-    def where(self) -> str:
-        """Return whom the request talks to, and by way of which proxy."""
+    def peer(self) -> str:
+        """Return the host that the request talks to, and the proxy in between."""
         if self.proxy:
             return f"the proxy {self.proxy}"
         return f"{self.host} through the proxy {self._proxy}" if self._proxy else self.host
@@ -96,54 +95,54 @@ class RequestTrace:
 
 def transport_error(
     error: httpx.TransportError | ssl.SSLError,
-    trail: RequestTrace,
+    trace: RequestTrace,
     timeouts: Timeouts,
     redact: Callable[[str], str],
 ) -> PollError:
-    """Return our error for one of the library's. `redact` takes the keys out of text from outside."""
+    """Return our error for one of the library's. `redact` removes keys from text from outside."""
     causes = list(_causes(error))
     if isinstance(error, httpx.ProxyError) and str(error)[:3].isdigit():
-        return _refused_by_proxy(int(str(error)[:3]), trail)
+        return _proxy_error(int(str(error)[:3]), trace)
     if isinstance(error, httpx.TimeoutException):
-        return _timed_out(error, one_line(redact(str(error))), trail, timeouts)
-    # The innermost knows best; and the library quotes what it could not read.
-    words = (one_line(redact(getattr(cause, "strerror", None) or str(cause))) for cause in causes)
-    told = next(filter(None, words), type(error).__name__)
-    if trail.hears_proxy and isinstance(error, httpx.RemoteProtocolError):
-        told = "its answer is not HTTP"  # the rest may be the password that the proxy was given
+        return _timed_out(error, one_line(redact(str(error))), trace, timeouts)
+    # The innermost error is the most precise. Redacted, because the library quotes what it could not parse.
+    texts = (one_line(redact(getattr(cause, "strerror", None) or str(cause))) for cause in causes)
+    problem = next(filter(None, texts), type(error).__name__)
+    if trace.may_be_proxy_text and isinstance(error, httpx.RemoteProtocolError):
+        problem = "its response is not HTTP"  # the text itself may contain the proxy's password
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
             hint = _tls_hint(cause) or "check base_url and ca_file"
-            hint = hint.replace("base_url", "proxy_url") if trail.proxy else hint
-            return TlsError(f"TLS with {trail.where} failed: {told}: {hint}")
-    hint = _CHECK_PROXY if trail.proxy else "check base_url, DNS, firewalls and proxy variables"
-    if trail.has_new_tls and isinstance(error, httpx.ReadError | httpx.RemoteProtocolError):
-        hint = f"{hint}; {_WANTS_CERTIFICATE}"
-    return ConnectionFailedError(f"connection to {trail.where} failed: {told}: {hint}")
+            hint = hint.replace("base_url", "proxy_url") if trace.proxy else hint
+            return TlsError(f"TLS with {trace.peer} failed: {problem}: {hint}")
+    hint = _CHECK_PROXY if trace.proxy else "check base_url, DNS, firewalls and proxy variables"
+    if trace.has_new_tls and isinstance(error, httpx.ReadError | httpx.RemoteProtocolError):
+        hint = f"{hint}; {_CLIENT_CERTIFICATE}"
+    return ConnectionFailedError(f"connection to {trace.peer} failed: {problem}: {hint}")
 
 
-def _refused_by_proxy(status: int, trail: RequestTrace) -> PollError:
-    """Say what a proxy meant; not in its own words, in which its password may be."""
+def _proxy_error(status: int, trace: RequestTrace) -> PollError:
+    """Return the error for a status of the proxy itself; not its text, which may contain its password."""
     hint = _PROXY_HINTS.get(status, _CHECK_PROXY)
-    name = trail.proxy or "in between"
-    return ConnectionFailedError(f"the proxy {name} answered {status} when asked for {trail.host}: {hint}")
+    proxy = f"the proxy {trace.proxy}" if trace.proxy else "a proxy"
+    return ConnectionFailedError(f"{proxy} responded {status} to a request for {trace.host}: {hint}")
 
 
 def _timed_out(
-    error: httpx.TimeoutException, told: str, trail: RequestTrace, timeouts: Timeouts
+    error: httpx.TimeoutException, problem: str, trace: RequestTrace, timeouts: Timeouts
 ) -> RequestTimeoutError:
-    hint = _CHECK_PROXY if trail.proxy else "check DNS and firewalls"
+    hint = _CHECK_PROXY if trace.proxy else "check DNS and firewalls"
     if isinstance(error, httpx.ConnectTimeout):
-        told = told or f"not connected within {timeouts.connect:g} s"
+        problem = problem or f"not connected within {timeouts.connect:g} s"
         hint += ", or raise connect_timeout"
     elif isinstance(error, httpx.ReadTimeout) and timeouts.read is not None:
-        told = told or f"nothing came for {timeouts.read:g} s"
+        problem = problem or f"no data for {timeouts.read:g} s"
         hint = (
-            f"{_CHECK_PROXY}, or raise read_timeout" if trail.proxy else f"raise read_timeout{trail.or_less}"
+            f"{_CHECK_PROXY}, or raise read_timeout"
+            if trace.proxy
+            else f"raise read_timeout{trace.or_smaller_page}"
         )
-    return RequestTimeoutError(
-        f"{trail.where} did not answer in time: {told or type(error).__name__}: {hint}"
-    )
+    return RequestTimeoutError(f"{trace.peer} timed out: {problem or type(error).__name__}: {hint}")
 
 
 def _tls_hint(error: ssl.SSLError) -> str | None:
@@ -154,7 +153,7 @@ def _tls_hint(error: ssl.SSLError) -> str | None:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield what led to an error, the innermost first."""
+    """Yield an error and its causes, the innermost first."""
     if error is not None:
         yield from _causes(error.__cause__ or error.__context__)
         yield error

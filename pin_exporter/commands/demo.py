@@ -9,7 +9,7 @@ from typing import Final
 
 import uvloop
 
-from pin_exporter.api.credentials import checked_key
+from pin_exporter.api.credentials import CredentialSource, checked_key
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.app import WebOptions, run_app
 from pin_exporter.config.accounts import Account
@@ -44,8 +44,9 @@ def run_demo(
     accounts = [
         Account(
             name=account.name,
-            api_key=checked_key(account.api_key),
-            secret_key=checked_key(account.secret_key),
+            credentials=CredentialSource(
+                checked_key(account.api_key), checked_key(account.secret_key), account=account.name
+            ),
             base_url=api_url,
             poll_interval=_POLL_INTERVAL_SECONDS,
             size_limit=round(_HEADROOM * account.totals().size_bytes),

@@ -51,7 +51,7 @@ class ConfigReloader:
         """Reload now, and return the problems of the configuration, none if the reload succeeded."""
         async with self._one_at_a_time:
             try:
-                accounts = await run_in_thread(lambda: self._manager.read_keys(self._load_accounts()))
+                accounts = await run_in_thread(self._load_accounts)
             except SettingsError as error:
                 self._metrics.config_loaded(succeeded=False, at=self._clock.wall())
                 _log.error(
@@ -60,7 +60,7 @@ class ConfigReloader:
                     error=str(error),
                 )
                 return error.problems
-            self._manager.poll(accounts)
+            self._manager.apply_config(accounts)
             self._metrics.config_loaded(succeeded=True, at=self._clock.wall())
             _log.info("config_reloaded", "reloaded the configuration", accounts=len(accounts))
             return ()

@@ -8,7 +8,14 @@ import uvloop
 from pin_exporter import PROGRAM, __version__
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.app import WebOptions, run_app
-from pin_exporter.config.accounts import Account, shard_of, usable_accounts, warn_of_plain_http
+from pin_exporter.config.accounts import (
+    READABLE_BY_ALL,
+    Account,
+    is_config_file_exposed,
+    shard_of,
+    usable_accounts,
+    warn_of_exposed_keys,
+)
 from pin_exporter.config.loader import load_settings, load_web_settings
 from pin_exporter.config.names import unknown_variables
 from pin_exporter.config.settings import FIXED_AT_START, Settings
@@ -64,6 +71,8 @@ def check_config(flags: Mapping[str, object]) -> list[str]:
     except SettingsError as error:
         more = [problem for problem in _web_config_problems(flags) if problem not in error.problems]
         raise SettingsError([*error.problems, *more]) from None
+    if is_config_file_exposed(configuration.settings):
+        print_error(PROGRAM, f"{configuration.settings.config_file}: {READABLE_BY_ALL}")
     if configuration.leaves_port_open:
         print_error(PROGRAM, f"{configuration.settings.web_config_file}: {_OPEN_PORT}")
     return [account.name for account in configuration.accounts]
@@ -97,7 +106,7 @@ class Configuration:
             _log.warning(
                 "setting_needs_restart", "a changed setting takes effect after a restart", setting=name
             )
-        self._log_accounts(accounts)
+        self._log_accounts(settings, accounts)
         return accounts
 
     def log_start(self, listening: str) -> None:
@@ -123,10 +132,10 @@ class Configuration:
             listening=listening,
             **self._shard_fields(),
         )
-        self._log_accounts(self.accounts)
+        self._log_accounts(self.settings, self.accounts)
 
-    def _log_accounts(self, accounts: Sequence[Account]) -> None:
-        warn_of_plain_http(accounts)
+    def _log_accounts(self, settings: Settings, accounts: Sequence[Account]) -> None:
+        warn_of_exposed_keys(settings, accounts)
         if not accounts:
             _log.info(
                 "shard_empty", "no account belongs to this shard: nothing to poll", **self._shard_fields()

@@ -1,28 +1,35 @@
 """The accounts of a shard, each with everything that applies to it."""
 
+import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
-from pydantic import SecretStr
+from pydantic import ConfigDict
 
-from pin_exporter.api.credentials import KeyFile
+from pin_exporter.api.credentials import CredentialSource
 from pin_exporter.api.proxy_tls import Route, TlsFiles
 from pin_exporter.api.transport import HttpClients
+from pin_exporter.config.names import variable_of
 from pin_exporter.config.settings import AccountEntry, AccountSettings, Settings
 from pin_exporter.config.types import is_exposed
+from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.logs import EventLogger
 from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard, parse_shard_index
 
 _log: Final = EventLogger(__name__)
 
 
+READABLE_BY_ALL: Final = "contains keys and every user of this machine can read it: chmod 600"
+
+
 class Account(AccountSettings):
-    """An account with its name, where its keys are, and the account settings that apply to it."""
+    """An account with its name, its keys, and the account settings that apply to it."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     name: str
-    api_key: SecretStr | KeyFile
-    secret_key: SecretStr | KeyFile
+    credentials: CredentialSource
 
     @property
     def route(self) -> Route:
@@ -46,7 +53,8 @@ def shard_of_values(values: Mapping[str, object]) -> Shard:
 def accounts_of(settings: Settings, shard: Shard | None = None) -> Iterator[Account]:
     """Yield the accounts of a shard: that of the top level if it has keys, then those of `accounts`.
 
-    The shard is that of the settings unless another is given.
+    The shard is that of the settings unless another is given. Raises SettingsError if a key file cannot be
+    read.
     """
     shard = shard or shard_of(settings)
     if (settings.api_key or settings.api_key_file) and shard.owns(settings.account):
@@ -68,18 +76,15 @@ def applied(own: AccountEntry | Settings, top_level: Settings) -> AccountSetting
 
 
 def _account(name: str, own: AccountEntry | Settings, top_level: Settings) -> Account:
-    return Account.model_construct(
-        name=name,
-        api_key=_key(own.api_key, own.api_key_file),
-        secret_key=_key(own.secret_key, own.secret_key_file),
-        **dict(applied(own, top_level)),
-    )
-
-
-def _key(text: SecretStr | None, path: Path | None) -> SecretStr | KeyFile:
-    key = KeyFile(path) if path else text
-    assert key is not None, "settings were loaded without a key"  # noqa: S101
-    return key
+    settings = applied(own, top_level)
+    api_key, secret_key = own.api_key or own.api_key_file, own.secret_key or own.secret_key_file
+    assert api_key is not None is not secret_key, "loading the settings ensures both keys"  # noqa: S101
+    proxy_secrets = Route(proxy_url=settings.proxy_url).secrets()
+    try:
+        credentials = CredentialSource(api_key, secret_key, account=name, others=proxy_secrets)
+    except ValueError as error:  # a file that was readable when the settings were checked
+        raise SettingsError([f"account {name}: {error}"]) from None
+    return Account.model_construct(name=name, credentials=credentials, **dict(settings))
 
 
 def usable_accounts(settings: Settings, clients: HttpClients, shard: Shard) -> list[Account]:
@@ -90,8 +95,25 @@ def usable_accounts(settings: Settings, clients: HttpClients, shard: Shard) -> l
     return accounts
 
 
-def warn_of_plain_http(accounts: Sequence[Account]) -> None:
-    """Warn of keys that others can read on their way."""
+def is_config_file_exposed(settings: Settings) -> bool:
+    """Return whether the config file contains a key and every user of the machine can read it."""
+    key_names = [name for name in ("api_key", "secret_key") if not os.environ.get(variable_of(name))]
+    has_key = any(getattr(settings, name) for name in key_names) or any(
+        entry.api_key or entry.secret_key for entry in settings.accounts
+    )
+    if settings.config_file is None or not has_key:
+        return False
+    try:
+        return bool(settings.config_file.stat().st_mode & stat.S_IROTH)
+    except OSError:  # replaced or removed since it was read
+        return False
+
+
+def warn_of_exposed_keys(settings: Settings, accounts: Sequence[Account]) -> None:
+    """Log a warning for keys that others can read, in the config file or on the network."""
+    if is_config_file_exposed(settings):
+        file = str(settings.config_file)
+        _log.warning("config_file_exposed", f"the config file {READABLE_BY_ALL}", file=file)
     ways = {(account.base_url, account.route.proxy_for(account.base_url) is not None) for account in accounts}
     for url in {url for url, through_proxy in ways if is_exposed(url, through_proxy=through_proxy)}:
         _log.warning("keys_sent_unencrypted", "API keys are sent unencrypted: use https", base_url=url)

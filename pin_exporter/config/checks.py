@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pin_exporter.api.credentials import KeyFile
+from pin_exporter.api.credentials import read_key_file
 from pin_exporter.api.proxy_tls import TlsFiles
 from pin_exporter.config.accounts import applied, shard_of, shard_of_values
 from pin_exporter.config.settings import AccountEntry, KeySettings, Settings
@@ -61,7 +61,7 @@ def _pair_problems(
         elif file in values:
             try:
                 if reads_files:
-                    KeyFile(Path(str(values[file]))).read()
+                    read_key_file(Path(str(values[file])))
             except ValueError as error:
                 yield Problem((*path, file), str(error))
         elif key not in values:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
-from pin_exporter.api.model import VOCABULARIES, Phase, Pin, is_out_of_money, phase_of
+from pin_exporter.api.model import VOCABULARIES, Phase, Pin, is_balance_exhausted, phase_of
 from pin_exporter.doctor.evidence import Evidence, have_same_totals
 from pin_exporter.doctor.findings import RUN_AGAIN, Check, Finding, ok, problem, skipped, warning
 from pin_exporter.doctor.reply import Purpose, Reply
@@ -149,7 +149,7 @@ def _statuses(pins: Sequence[Pin]) -> Iterator[Finding]:
     if failed:
         message = f"{format_number(failed)} of {all_pins} have failed: AIOZ Pin does not store the content"
         yield warning(Check.FAILED_PINS, message, "pin them again", count=failed)
-    removed = sum(is_out_of_money(pin.status or "") for pin in pins)
+    removed = sum(is_balance_exhausted(pin.status or "") for pin in pins)
     if removed:
         message = f"{format_number(removed)} of {all_pins} were removed because the balance was exhausted"
         yield warning(Check.BALANCE_EXHAUSTED, message, f"if this is recent, {_TOP_UP}", count=removed)
@@ -226,6 +226,6 @@ def _changed_statuses(pages: Sequence[Reply]) -> tuple[int, int]:
         before = latest.get(pin.id, pin)
         if (before.status, before.pinned) != (pin.status, pin.pinned):
             changed += 1
-            removed += is_out_of_money(pin.status or "")
+            removed += is_balance_exhausted(pin.status or "")
         latest[pin.id] = pin
     return changed, removed

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from pin_exporter.api.client import PinClient
-from pin_exporter.api.credentials import Credentials, ReloadingCredentials
+from pin_exporter.api.credentials import Credentials
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.config.accounts import Account, accounts_of
@@ -100,17 +100,8 @@ async def _diagnose_all(accounts: Sequence[Account], write: Callable[[Diagnosis]
 async def diagnose_account(
     account: Account, clients: HttpClients, clock: Clock, progress: Callable[[int], None] = lambda _: None
 ) -> Diagnosis:
-    """Diagnose one account. Raises SettingsError for a key or a URL that cannot be used."""
-    try:
-        credentials = ReloadingCredentials(
-            account.api_key,
-            account.secret_key,
-            account=account.name,
-            elapsed=clock.elapsed,
-            others=account.route.secrets(),
-        )
-    except ValueError as error:
-        raise SettingsError([f"account {account.name}: {error}"]) from None
+    """Diagnose one account. Raises SettingsError for a URL that cannot be used."""
+    credentials = account.credentials.current
     timeout = min(account.request_timeout, MAX_TIMEOUT_SECONDS)
     timeouts = Timeouts(timeout, account.connect_timeout, account.read_timeout)
     pool = clients.for_url(account.base_url, account.route)

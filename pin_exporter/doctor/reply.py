@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from pin_exporter.api.errors import MAY_BE_TOO_MUCH
+from pin_exporter.api.errors import PAGE_SIZE_REJECTIONS
 from pin_exporter.api.model import Page
 
 _RATE_LIMIT_PREFIXES: Final = ("x-ratelimit-", "x-rate-limit-", "ratelimit")
@@ -149,7 +149,7 @@ class Reply:
     @property
     def is_query_rejected(self) -> bool:
         """Return whether the API rejected the parameters of the query."""
-        return self.status in MAY_BE_TOO_MUCH
+        return self.status in PAGE_SIZE_REJECTIONS
 
     @property
     def may_be_too_much(self) -> bool:

@@ -7,8 +7,8 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from pin_exporter.api.client import MAX_BODY_BYTES, PinClient
-from pin_exporter.api.credentials import Credentials, CredentialSource
-from pin_exporter.api.decode import decode_page, error_message, without_keys
+from pin_exporter.api.credentials import Credentials
+from pin_exporter.api.decode import decode_page, error_message, redact_page
 from pin_exporter.api.errors import MalformedError, PollError, TooLargeError
 from pin_exporter.api.status_errors import ApiResponse, retry_after_seconds
 from pin_exporter.doctor.reply import Failure, Query, Reply, is_rate_limit_header
@@ -25,14 +25,14 @@ Redact = Callable[[str], str]
 Send = Callable[[Query], Awaitable[Reply]]
 
 
-def sender(client: PinClient, credentials: CredentialSource, clock: Clock) -> Send:
+def sender(client: PinClient, credentials: Callable[[], Credentials], clock: Clock) -> Send:
     """Return a function that sends a query. It never raises: each failure is a reply."""
 
     async def send(query: Query) -> Reply:
         response, error = ApiResponse(), None
         began = clock.elapsed()
         try:
-            await client.ask(query.parameters(), response)
+            await client.send(query.parameters(), response)
         except PollError as raised:
             error = raised
         reply = Reply(query, began, clock.elapsed() - began, clock.wall())
@@ -41,7 +41,7 @@ def sender(client: PinClient, credentials: CredentialSource, clock: Clock) -> Se
     return send
 
 
-def swapped(credentials: CredentialSource) -> CredentialSource:
+def swapped(credentials: Callable[[], Credentials]) -> Callable[[], Credentials]:
     """Return the API key as secret key and the other way round."""
 
     def source() -> Credentials:
@@ -77,9 +77,9 @@ def _read(reply: Reply, response: ApiResponse, error: PollError | None, redact: 
         detail = error_message(body, redact) or ("an HTML page" if _is_html(body) else "")
         return replace(reply, failure=Failure.HTTP_STATUS, detail=detail)
     try:
-        if len(body) > MAX_BODY_BYTES:
+        if response.is_too_large:
             raise TooLargeError(f"more than {MAX_BODY_BYTES // 2**20} MiB")
-        page = without_keys(decode_page(body, redact), redact)
+        page = redact_page(decode_page(body, redact), redact)
     except MalformedError as malformed:
         failure = _malformed(body, malformed)
         reason = str(malformed) if failure in (Failure.NOT_A_PAGE, Failure.TOO_LARGE) else ""

@@ -1,4 +1,4 @@
-"""Count pins: fold rows into an immutable inventory, in bounded memory, whatever words they carry."""
+"""Count pins: fold rows into an immutable inventory, in bounded memory whatever words they contain."""
 
 from array import array
 from bisect import bisect_left
@@ -9,9 +9,9 @@ from itertools import pairwise, product
 from typing import Final, NamedTuple
 
 from pin_exporter.api.model import Phase, Pin, Totals, Verdict, phase_of
-from pin_exporter.inventory.hash_set import DistinctSet
+from pin_exporter.inventory.hash_set import HashSet
 from pin_exporter.inventory.label_limit import KNOWN_WORDS, NO_WORD, LabelLimiter, Status, status_labels
-from pin_exporter.inventory.problem_pins import NOTHING_TO_ATTEND, ProblemPins, Shortlist, Shortlists
+from pin_exporter.inventory.problem_pins import NO_PROBLEM_PINS, ProblemPins, Shortlist, Shortlists
 
 SIZE_BOUNDS: Final = tuple(4**exponent for exponent in range(5, 20))
 """Upper bounds of the size histogram in bytes: powers of 4 from 1 KiB to 256 GiB."""
@@ -39,21 +39,21 @@ class PinTotals(NamedTuple):
     size: int
 
 
-class Shown(NamedTuple):
-    """The label values shown so far. Later inventories go on showing them, at 0 if need be."""
+class ShownLabels(NamedTuple):
+    """The label values shown so far. Later inventories keep showing them, at 0 if necessary."""
 
     statuses: tuple[Status, ...] = ()
     sub_hash_statuses: tuple[str, ...] = ()
 
 
-NOTHING_SHOWN: Final = Shown()
+NOTHING_SHOWN: Final = ShownLabels()
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What one complete walk counted. Sizes in bytes, dates in Unix seconds.
+    """What was counted in one complete reading of the list. Sizes in bytes, dates in Unix seconds.
 
-    `size_counts` and `age_counts` hold one number for each bound and one for what lies above the last.
+    `size_counts` and `age_counts` hold one number per bound and one above the last.
     """
 
     pins: int
@@ -69,17 +69,17 @@ class Inventory:
     oldest_unfinished_at: float | None
     newest_at: float | None
     malformed: int
-    attention: ProblemPins = NOTHING_TO_ATTEND
+    problem_pins: ProblemPins = NO_PROBLEM_PINS
 
     @property
-    def shown(self) -> Shown:
-        """Return the label values that this inventory shows, in the order in which they came."""
-        return Shown(tuple(self.by_status), tuple(self.by_sub_hash_status))
+    def shown(self) -> ShownLabels:
+        """Return the label values of this inventory, in order of appearance."""
+        return ShownLabels(tuple(self.by_status), tuple(self.by_sub_hash_status))
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A published inventory: the counts, how far they are proven, what they took, what the API reported."""
+    """A complete inventory: the counts, what is proven, the requests it took, what the API reported."""
 
     inventory: Inventory
     verdict: Verdict
@@ -94,7 +94,7 @@ class Counted:
 
 @dataclass(slots=True)
 class _Group:
-    """Rows that are alike in everything that becomes a label."""
+    """Rows with the same labels."""
 
     status: Status
     sub_hash_status: str
@@ -106,21 +106,21 @@ class _Group:
 
 
 class PinCounter:
-    """Counts pins as they are read; `inventory` says what came out.
+    """Counts pins as they are read; `inventory` returns the result.
 
-    `shown` is what the previous inventory showed. Memory grows by 17 to 34 bytes for each CID and by 8 for
-    each unfinished pin, and not with the number of different words: beyond 32 of a kind, and beyond 64
-    characters, a word is counted as `other`.
+    `shown` holds the labels of the previous inventory. Memory grows by 17 to 34 bytes per CID and by 8 per
+    unfinished pin, but not with the number of words: after 32 words of a kind, and above 64 characters, a
+    word counts as `other`.
     """
 
-    def __init__(self, shown: Shown = NOTHING_SHOWN) -> None:
+    def __init__(self, shown: ShownLabels = NOTHING_SHOWN) -> None:
         self._shown = shown
         self._statuses = LabelLimiter((word for word, _ in shown.statuses), unlimited=KNOWN_WORDS)
         self._sub_hash_statuses = LabelLimiter(shown.sub_hash_statuses)
         self._groups: dict[tuple[Status, str, Kind], _Group] = {}
         self._groups_by_key: dict[_Key, _Group] = {}
         self._shortlists = Shortlists()
-        self._cids = DistinctSet()
+        self._cids = HashSet()
         self._duplicate_size_bytes = 0
         self._size_bits = [0] * 64
         self._unfinished = array("d")
@@ -128,7 +128,7 @@ class PinCounter:
         self._malformed = 0
 
     def add(self, pins: Iterable[Pin | None]) -> None:
-        """Count pins that were not counted before; None is a row that could not be read."""
+        """Count pins that were not counted before; None is an unreadable row."""
         groups, cids, size_bits, newest = self._groups_by_key, self._cids, self._size_bits, self._newest
         for pin in pins:
             if pin is None:
@@ -154,7 +154,7 @@ class PinCounter:
         self._newest = newest
 
     def inventory(self, now: float) -> Inventory:
-        """Return what was counted; `now` is the walk's end in Unix seconds, from which ages are taken."""
+        """Return what was counted; ages are relative to `now`, in Unix seconds."""
         groups = self._groups.values()
         ages = [max(0.0, now - date) for date in self._unfinished]
         return Inventory(
@@ -171,7 +171,7 @@ class PinCounter:
             oldest_unfinished_at=min(self._unfinished, default=None),
             newest_at=self._newest.timestamp() if self._newest > _EPOCH else None,
             malformed=self._malformed,
-            attention=self._shortlists.attention(),
+            problem_pins=self._shortlists.problem_pins(),
         )
 
     def _group(self, key: _Key) -> _Group:
@@ -212,7 +212,7 @@ def _by_kind(groups: Iterable[_Group]) -> dict[Kind, int]:
 
 
 def _size_counts(size_bits: list[int]) -> tuple[int, ...]:
-    """Gather counts by bit length into counts by bound: 4**n has 2n + 1 bits, and belongs to its bucket."""
+    """Sum counts by bit length into counts by bound: 4**n has 2n + 1 bits and belongs to its own bucket."""
     edges = [0, *(bound.bit_length() for bound in SIZE_BOUNDS), len(size_bits)]
     return tuple(sum(size_bits[low:high]) for low, high in pairwise(edges))
 

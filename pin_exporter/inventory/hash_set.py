@@ -1,4 +1,4 @@
-"""A set that only counts: 64-bit hashes in flat arrays, 17 to 34 bytes a member."""
+"""A set of 64-bit hashes in flat arrays: 17 to 34 bytes per member."""
 
 from __future__ import annotations  # array is generic for the type checker only
 
@@ -9,18 +9,18 @@ _SHARDS: Final = 256
 _MASK: Final = (1 << 64) - 1
 _LARGEST_START: Final = 1 << 20
 _FEWEST_SLOTS: Final = 8
-_NOTHING: Final = array("Q", bytes(8))
-"""The table of no member, shared by all sets: a thousand accounts that wait for a page hold many."""
+_EMPTY_TABLE: Final = array("Q", bytes(8))
+"""Shared by all sets: a thousand accounts that wait for their first page have many empty tables."""
 
 
-class DistinctSet:
-    """Remember strings without keeping them.
+class HashSet:
+    """Remembers which strings were added, without keeping them.
 
-    A million pins' ids in a `set` of `str` take some 150 MB; here they take 17 to 34. Two strings are taken
-    for one when their keyed 64-bit hashes are equal: at a million members about once in 37 million walks.
+    The ids of a million pins take about 150 MB in a `set` of `str`, and 17 to 34 MB here. Two strings count
+    as equal if their keyed 64-bit hashes are: with a million members, about once in 37 million inventories.
 
-    Members lie in 256 open-addressed tables that grow one at a time, so that no single call has to move a
-    million members while a scrape waits.
+    The 256 open-addressed tables grow one at a time, so that no single call moves a million members while a
+    scrape waits.
     """
 
     __slots__ = ("_count", "_sizes", "_tables")
@@ -29,7 +29,7 @@ class DistinctSet:
         slots = 1
         while slots * _SHARDS < 2 * min(expected, _LARGEST_START):
             slots *= 2
-        self._tables = [_NOTHING] * _SHARDS
+        self._tables = [_EMPTY_TABLE] * _SHARDS
         if slots >= _FEWEST_SLOTS:
             self._tables = [array("Q", bytes(8 * slots)) for _ in range(_SHARDS)]
         self._sizes = [0] * _SHARDS

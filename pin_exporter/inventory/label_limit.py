@@ -1,4 +1,4 @@
-"""Keep the label values that come from the API few and steady, however many words it makes up."""
+"""Limit the label values that come from the API, and keep their series stable."""
 
 from collections.abc import Collection, Iterable
 from typing import Final
@@ -16,7 +16,7 @@ Status = tuple[str, Phase]
 
 
 class LabelLimiter:
-    """Admits the first 32 words, and any of `unlimited`; whatever comes later or is too long is `other`."""
+    """Admits the first 32 words, and all of `unlimited`; later and too long words become `other`."""
 
     def __init__(self, admitted: Iterable[str] = (), *, unlimited: Collection[str] = ()) -> None:
         self._free = {*unlimited, NO_WORD, OTHER_WORD}
@@ -35,10 +35,10 @@ class LabelLimiter:
 
 
 def status_labels(seen: Iterable[Status]) -> dict[Status, Status]:
-    """Return the labels to show for those seen, and for every word of the vocabularies they are from.
+    """Return the labels to show for those seen, and for every other word of the same vocabulary.
 
-    So that a series does not vanish when its last pin does. At most 32 words remain, known ones first; the
-    others are shown as `other`, each in its phase, so that a failed pin is a failed pin by any name.
+    A series must not disappear with its last pin. At most 32 words remain, known ones first; the others
+    become `other`, each with its phase, so that a failed pin counts as failed whatever its status word is.
     """
     labels = dict.fromkeys(seen)
     words = dict.fromkeys(word for word, _ in labels)
@@ -52,9 +52,9 @@ def status_labels(seen: Iterable[Status]) -> dict[Status, Status]:
 
 
 def _vocabularies_of(words: Collection[str]) -> list[Status]:
-    """Return all labels of the vocabularies that the words are from, of the newest for no words at all.
+    """Return all labels of the vocabularies that the words belong to; without words, of the newest one.
 
-    A finished word stands twice, because `pinned: false` turns it into a removed pin.
+    A finished word has two labels, because `pinned: false` makes the pin a removed one.
     """
     exact = [vocabulary for vocabulary in VOCABULARIES if not vocabulary.keys().isdisjoint(words)]
     lowered = {word.lower() for word in words}

@@ -1,23 +1,23 @@
-"""Keep the pins that need a person's attention: few of each kind, however long the list is."""
+"""The pins that need attention: at most 50 of each kind, however long the list is."""
 
 import heapq
 from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
-from pin_exporter.api.model import Phase, Pin, is_out_of_money
+from pin_exporter.api.model import Phase, Pin, is_balance_exhausted
 from pin_exporter.toolkit.display_text import shortened
 
 MOST_PINS: Final = 50
 MAX_TEXT_LENGTH: Final = 200
-"""Characters kept of a name, CID or status: they are chosen by whoever pins."""
+"""Characters kept of a name, CID or status, which the owner can choose freely."""
 
 
 @dataclass(frozen=True, slots=True)
-class NotedPin:
-    """A pin as a person wants to see it. `date_pinned` in Unix seconds, `size` in bytes.
+class ProblemPin:
+    """A pin as it is shown. `date_pinned` in Unix seconds, `size` in bytes.
 
-    A date that is not after 1970, such as the zero time of the API's language, is no date.
+    A date before 1970, such as the zero time of Go, counts as no date.
     """
 
     id: str
@@ -30,14 +30,14 @@ class NotedPin:
 
 @dataclass(frozen=True, slots=True)
 class ProblemPins:
-    """At most 50 pins of a kind: those that failed or ran out of money last, those in progress longest."""
+    """At most 50 of each kind: the newest failed and removed pins, the oldest in progress."""
 
-    failed: tuple[NotedPin, ...] = ()
-    out_of_money: tuple[NotedPin, ...] = ()
-    in_progress: tuple[NotedPin, ...] = ()
+    failed: tuple[ProblemPin, ...] = ()
+    balance_exhausted: tuple[ProblemPin, ...] = ()
+    in_progress: tuple[ProblemPin, ...] = ()
 
 
-NOTHING_TO_ATTEND: Final = ProblemPins()
+NO_PROBLEM_PINS: Final = ProblemPins()
 
 
 class Shortlist:
@@ -45,20 +45,20 @@ class Shortlist:
 
     def __init__(self, *, oldest: bool) -> None:
         self._sign = -1.0 if oldest else 1.0
-        self._heap: list[tuple[float, int, NotedPin]] = []
+        self._heap: list[tuple[float, int, ProblemPin]] = []
         self._order = count(0, -1)
 
     def add(self, pin: Pin) -> None:
-        """Take note of a pin if it is one of the 50."""
+        """Keep a pin if it is one of the 50."""
         date = _dated(pin)
         rank = -float("inf") if date is None else self._sign * date
         if len(self._heap) < MOST_PINS:
-            heapq.heappush(self._heap, (rank, next(self._order), _noted(pin)))
+            heapq.heappush(self._heap, (rank, next(self._order), _problem_pin(pin)))
         elif rank > self._heap[0][0]:
-            heapq.heapreplace(self._heap, (rank, next(self._order), _noted(pin)))
+            heapq.heapreplace(self._heap, (rank, next(self._order), _problem_pin(pin)))
 
-    def pins(self) -> tuple[NotedPin, ...]:
-        """Return the pins, first those that were looked for most."""
+    def pins(self) -> tuple[ProblemPin, ...]:
+        """Return the pins: the newest, or the oldest, first."""
         return tuple(pin for _, _, pin in sorted(self._heap, reverse=True))
 
 
@@ -67,18 +67,18 @@ class Shortlists:
 
     def __init__(self) -> None:
         self._failed = Shortlist(oldest=False)
-        self._out_of_money = Shortlist(oldest=False)
+        self._balance_exhausted = Shortlist(oldest=False)
         self._in_progress = Shortlist(oldest=True)
 
     def of(self, status: str, phase: Phase) -> Shortlist | None:
-        """Return the list for pins of a status and phase; None for those that are as they should be."""
-        if is_out_of_money(status):
-            return self._out_of_money
+        """Return the list for pins of a status and phase; None for pins without a problem."""
+        if is_balance_exhausted(status):
+            return self._balance_exhausted
         return {Phase.FAILED: self._failed, Phase.IN_PROGRESS: self._in_progress}.get(phase)
 
-    def attention(self) -> ProblemPins:
-        """Return what was noted."""
-        return ProblemPins(self._failed.pins(), self._out_of_money.pins(), self._in_progress.pins())
+    def problem_pins(self) -> ProblemPins:
+        """Return the pins of all lists."""
+        return ProblemPins(self._failed.pins(), self._balance_exhausted.pins(), self._in_progress.pins())
 
 
 def _dated(pin: Pin) -> float | None:
@@ -86,8 +86,8 @@ def _dated(pin: Pin) -> float | None:
     return date if date > 0 else None
 
 
-def _noted(pin: Pin) -> NotedPin:
-    return NotedPin(
+def _problem_pin(pin: Pin) -> ProblemPin:
+    return ProblemPin(
         id=shortened(pin.id, MAX_TEXT_LENGTH),
         name=pin.name and shortened(pin.name, MAX_TEXT_LENGTH),
         cid=pin.cid and shortened(pin.cid, MAX_TEXT_LENGTH),

@@ -1,4 +1,4 @@
-"""Take an inventory: drive a walk over all pages, several in flight, and count what it returns."""
+"""Read an inventory: fetch the pages that a walk asks for, several in flight, and count their rows."""
 
 import asyncio
 from collections import deque
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 from pin_exporter.api.errors import (
-    MAY_BE_TOO_MUCH,
+    PAGE_SIZE_REJECTIONS,
     ClientError,
     PollError,
     RequestTimeoutError,
@@ -14,22 +14,22 @@ from pin_exporter.api.errors import (
     UnprovableError,
 )
 from pin_exporter.api.model import Page
-from pin_exporter.inventory.counter import Counted, PinCounter, Shown
+from pin_exporter.inventory.counter import Counted, PinCounter, ShownLabels
 from pin_exporter.inventory.walk import Walk
 
 MIN_PAGE_SIZE: Final = 10
-_SLICE_ROWS: Final = 250
-_MAX_VOIDED: Final = 3
+_ROWS_PER_TURN: Final = 250
+_MAX_RESTARTS: Final = 3
 
 FetchPage = Callable[[int, int], Awaitable[Page]]
 """Fetches the page at an offset with a limit; raises a PollError."""
 
 
 class PageSize:
-    """How many rows to ask for; remembered from walk to walk.
+    """How many rows to request at a time; kept from inventory to inventory.
 
-    Halved when the server cannot do as many. What it refused is not tried again; what took too long is, after
-    a walk that went well.
+    Halved when the server cannot send as many. A size that was rejected is not tried again; one that took too
+    long is, after an inventory without problems.
     """
 
     def __init__(self, rows: int) -> None:
@@ -37,124 +37,131 @@ class PageSize:
         self._most = rows
 
     def step_down(self, error: PollError) -> bool:
-        """Ask for fewer rows from now on if that may help with the error; tell whether it may."""
-        refused = isinstance(error, ClientError) and error.status in MAY_BE_TOO_MUCH
-        too_much = refused or isinstance(error, RequestTimeoutError | TooLargeError)
+        """Request fewer rows from now on if that may help; return whether it may."""
+        rejected = isinstance(error, ClientError) and error.status in PAGE_SIZE_REJECTIONS
+        too_much = rejected or isinstance(error, RequestTimeoutError | TooLargeError)
         if not too_much or self.rows <= MIN_PAGE_SIZE:
             return False
         self.rows = max(MIN_PAGE_SIZE, self.rows // 2)
-        if refused:
+        if rejected:
             self._most = self.rows
         return True
 
     def step_up(self) -> None:
-        """Ask for more rows again, as far as the server did not refuse them."""
+        """Request more rows again, up to what the server did not reject."""
         self.rows = min(2 * self.rows, self._most)
 
     def reset(self) -> None:
-        """Forget what took too long: when nothing answers, it was not the size of the page."""
+        """Forget what took too long: if every page fails, the size is not the reason."""
         self.rows = self._most
 
 
-class _Ordered(NamedTuple):
-    """A page that is on its way."""
-
+class _PageInFlight(NamedTuple):
     offset: int
     limit: int
-    answer: asyncio.Task[Page]
+    page: asyncio.Task[Page]
 
 
 class InventoryReader:
-    """One reading of an account's list: the walk and the count of what it returned.
+    """Reads one inventory: a walk over the list, and the count of its rows.
 
-    `take` may be called again after it failed: it goes on where the walk was, provided that the list still
-    stands there as it did, else from the start. Where the list changes too fast to prove anything, it is read
-    once more for what can be had without. `shown` is what the previous inventory showed, `told_files` how
-    many files the totals told of last.
+    `read` may be called again after a failure: it continues where the walk was if the list still looks the
+    same there, and starts over otherwise. If the list changes too fast for a proof, it is read once more
+    without one.
+
+    `shown` holds the labels of the previous inventory, `totals_files` the number of files in the newest
+    totals. `new_counter` makes the counter of each walk.
     """
 
-    def __init__(self, shown: Shown, told_files: int | None = None) -> None:
+    def __init__(
+        self,
+        shown: ShownLabels,
+        totals_files: int | None = None,
+        new_counter: Callable[[ShownLabels], PinCounter] = PinCounter,
+    ) -> None:
         self._shown = shown
-        self._told_files = told_files
-        self._ordered: deque[_Ordered] = deque()
+        self._totals_files = totals_files
+        self._new_counter = new_counter
+        self._in_flight: deque[_PageInFlight] = deque()
         self._requests = 0
-        self._voided = 0
-        self._start_again()
+        self._restarts = 0
+        self._start_over()
 
-    def _start_again(self, *, prove: bool = True) -> None:
-        self._walk = Walk(prove=prove, told_files=self._told_files)
-        self._tally = PinCounter(self._shown)
+    def _start_over(self, *, prove: bool = True) -> None:
+        self._walk = Walk(prove=prove, totals_files=self._totals_files)
+        self._counter = self._new_counter(self._shown)
         self.rows = 0
-        """Rows that were read so far, each counted once."""
+        """Rows read so far, each counted once."""
 
-    async def take(
-        self, fetch: FetchPage, page_size: PageSize, *, wall: Callable[[], float], in_flight: int = 1
+    async def read(
+        self, fetch: FetchPage, page_size: PageSize, *, wall: Callable[[], float], pages_in_flight: int = 1
     ) -> Counted:
-        """Read the list to its end and return the count, with what is proven about it and the pages it took.
+        """Read the list to its end and return the count, with what is proven about it.
 
-        At most `in_flight` pages are asked for at a time. Raises the PollError that ended the walk.
+        At most `pages_in_flight` pages are requested at a time. Raises the PollError that ended the reading.
         """
         resuming = self._walk.pages > 0
         rows_at_first = page_size.rows
         try:
             while not self._walk.done:
-                self._order(fetch, page_size.rows, in_flight)
-                ordered = self._ordered.popleft()
+                self._request_pages(fetch, page_size.rows, pages_in_flight)
+                next_page = self._in_flight.popleft()
                 try:
-                    page = await ordered.answer
+                    page = await next_page.page
                 except PollError as error:
                     if not page_size.step_down(error):
                         page_size.reset()
                         raise
-                    await self._settle()
+                    await self._discard_pages()
                     continue
                 try:
-                    await self._accept(ordered, page)
+                    await self._accept(next_page, page)
                 except UnprovableError:
-                    self._start_again(prove=False)
-                    await self._settle()
-                self._voided += self._walk.is_void
+                    self._start_over(prove=False)
+                    await self._discard_pages()
+                self._restarts += self._walk.is_void
                 if self._walk.is_void or (resuming and not self._walk.in_place):
-                    self._start_again(prove=self._voided <= _MAX_VOIDED)
-                    await self._settle()
+                    self._start_over(prove=self._restarts <= _MAX_RESTARTS)
+                    await self._discard_pages()
                 resuming = False
         finally:
-            for left in self._ordered:
-                left.answer.cancel()
-            await self._settle()
+            for left in self._in_flight:
+                left.page.cancel()
+            await self._discard_pages()
         if page_size.rows == rows_at_first:
             page_size.step_up()
-        return Counted(self._tally.inventory(wall()), self._walk.verdict, self._requests, self._walk.reported)
-
-    async def _accept(self, ordered: _Ordered, page: Page) -> None:
         walk = self._walk
-        fresh = walk.accept(ordered.offset, ordered.limit, page)
-        self.rows += len(fresh)
-        for start in range(0, len(fresh), _SLICE_ROWS):
-            self._tally.add(fresh[start : start + _SLICE_ROWS])
-            await asyncio.sleep(0)  # let scrapes have a turn
-        # Those that follow were sent for on the assumption that this one would do.
-        if walk.stepped_back or (self._ordered and self._ordered[0].offset >= walk.frontier):
-            await self._settle()
+        return Counted(self._counter.inventory(wall()), walk.verdict, self._requests, walk.reported)
 
-    def _order(self, fetch: FetchPage, limit: int, in_flight: int) -> None:
-        """Send for the next page, and for those after it as far as the list is known to reach."""
-        walk, ordered = self._walk, self._ordered
-        at_most = in_flight if walk.in_place and walk.overlap and not walk.stepped_back else 1
-        while not ordered or (len(ordered) < at_most and self._goes_on(ordered[-1].offset)):
-            offset = ordered[-1].offset + walk.stride if ordered else walk.next_offset
-            ordered.append(_Ordered(offset, limit, asyncio.ensure_future(fetch(offset, limit))))
+    async def _accept(self, accepted: _PageInFlight, page: Page) -> None:
+        walk = self._walk
+        fresh = walk.accept(accepted.offset, accepted.limit, page)
+        self.rows += len(fresh)
+        for start in range(0, len(fresh), _ROWS_PER_TURN):
+            self._counter.add(fresh[start : start + _ROWS_PER_TURN])
+            await asyncio.sleep(0)  # let scrapes run
+        # The pages in flight were requested on the assumption that this one would fit.
+        if walk.stepped_back or (self._in_flight and self._in_flight[0].offset >= walk.frontier):
+            await self._discard_pages()
+
+    def _request_pages(self, fetch: FetchPage, limit: int, pages_in_flight: int) -> None:
+        """Request the next page, and those after it as far as the list is known to reach."""
+        walk, in_flight = self._walk, self._in_flight
+        most = pages_in_flight if walk.in_place and walk.overlap and not walk.stepped_back else 1
+        while not in_flight or (len(in_flight) < most and self._continues_after(in_flight[-1].offset)):
+            offset = in_flight[-1].offset + walk.stride if in_flight else walk.next_offset
+            in_flight.append(_PageInFlight(offset, limit, asyncio.ensure_future(fetch(offset, limit))))
             self._requests += 1
 
-    def _goes_on(self, offset: int) -> bool:
-        """Return whether the list is known to go on behind the page at an offset."""
+    def _continues_after(self, offset: int) -> bool:
+        """Return whether the list is known to continue after the page at an offset."""
         walk = self._walk
         return walk.pages > 0 and offset + walk.stride + walk.overlap < walk.reported.files
 
-    async def _settle(self) -> None:
-        """Wait for the pages that are on their way, and drop them: they were asked for in vain."""
-        answers = [page.answer for page in self._ordered]
-        self._ordered.clear()
-        for outcome in await asyncio.gather(*answers, return_exceptions=True):
+    async def _discard_pages(self) -> None:
+        """Wait for the pages in flight and drop them."""
+        pages = [left.page for left in self._in_flight]
+        self._in_flight.clear()
+        for outcome in await asyncio.gather(*pages, return_exceptions=True):
             if isinstance(outcome, Exception) and not isinstance(outcome, PollError):
-                raise outcome  # a bug, whoever was to see it
+                raise outcome  # a bug must not be dropped

@@ -8,11 +8,11 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
-from pin_exporter.api.model import Verdict
+from pin_exporter.api.model import Collector, Verdict
 from pin_exporter.inventory.counter import AGE_BOUNDS, SIZE_BOUNDS, Counted, Inventory
 from pin_exporter.metrics import PREFIX
 from pin_exporter.metrics.polling import POLLING_FAMILIES
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.toolkit.exposition.family import (
     Buckets,
     Family,

@@ -20,6 +20,7 @@ from pin_exporter.toolkit.web.limits import Refusal, Refusals
 _WARNINGS: Final = {
     "basic_auth_without_tls": "The web config enables basic auth but not TLS.",
     "certificates_unusable": "Certificate files cannot be used; the previous certificates stay in use.",
+    "config_file_exposed": "The config file contains keys, and every user of the machine can read it.",
     "inventory_unproven": "An inventory was published that is not proven consistent.",
     "key_file_unreadable": "A key file cannot be read; the previous keys stay in use.",
     "keys_sent_unencrypted": "`base_url` uses http, so API keys are sent unencrypted.",

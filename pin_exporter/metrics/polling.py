@@ -41,9 +41,14 @@ def _failures(snapshot: AccountSnapshot) -> Iterator[Value]:
             yield (collector.value, reason), failures
 
 
+def _requests(snapshot: AccountSnapshot) -> Iterator[Value]:
+    for (collector, code), requests in snapshot.request_stats.requests.items():
+        yield (collector.operation, code), requests
+
+
 def _request_durations(snapshot: AccountSnapshot) -> Iterator[Buckets]:
-    for operation, (counts, total) in snapshot.traffic.durations.items():
-        yield (operation.value,), cumulative(DURATION_BOUNDS, counts), total
+    for collector, (counts, total) in snapshot.request_stats.durations.items():
+        yield (collector.operation,), cumulative(DURATION_BOUNDS, counts), total
 
 
 POLLING_FAMILIES: Final[Sequence[Family[AccountSnapshot]]] = (
@@ -86,7 +91,7 @@ POLLING_FAMILIES: Final[Sequence[Family[AccountSnapshot]]] = (
     _counter(
         "api_requests_total",
         "Number of API requests, including retries, by HTTP status; error if no full response arrived.",
-        lambda s: (((operation.value, code), n) for (operation, code), n in s.traffic.requests.items()),
+        _requests,
         "operation",
         "code",
     ),
@@ -100,23 +105,23 @@ POLLING_FAMILIES: Final[Sequence[Family[AccountSnapshot]]] = (
     _counter(
         "api_retries_total",
         "Number of API requests that were retried, by reason.",
-        lambda snapshot: (((reason,), retries) for reason, retries in snapshot.traffic.retries.items()),
+        lambda snapshot: (((reason,), retries) for reason, retries in snapshot.request_stats.retries.items()),
         "reason",
     ),
     _counter(
         "api_throttled_seconds_total",
         "Time in seconds that API requests waited because of requests_per_minute or Retry-After.",
-        single(lambda snapshot: snapshot.traffic.throttled_seconds),
+        single(lambda snapshot: snapshot.request_stats.throttled_seconds),
     ),
     _counter(
         "api_response_bytes_total",
         "Size of API response bodies in bytes, after decompression.",
-        single(lambda snapshot: snapshot.traffic.response_bytes),
+        single(lambda snapshot: snapshot.request_stats.response_bytes),
     ),
     _counter(
         "file_read_failures_total",
         "Number of API requests made with outdated keys or certificates because reading their files failed.",
-        lambda snapshot: (((files,), requests) for files, requests in snapshot.traffic.stale.items()),
+        lambda snapshot: (((files,), requests) for files, requests in snapshot.request_stats.stale.items()),
         "files",
     ),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pin_exporter import PROGRAM
 from pin_exporter.api.transport import HttpClients
-from pin_exporter.config.accounts import shard_of, usable_accounts, warn_of_plain_http
+from pin_exporter.config.accounts import shard_of, usable_accounts, warn_of_exposed_keys
 from pin_exporter.config.loader import load_settings
 from pin_exporter.once.output import FORMATS, failures, remarks, result
 from pin_exporter.once.polling import poll_all
@@ -71,7 +71,7 @@ def run_once(flags: Mapping[str, object], *, output_format: str, output: Path | 
         check_file(output)
     else:
         check_standard_output()
-    warn_of_plain_http(accounts)
+    warn_of_exposed_keys(settings, accounts)
     if not accounts:
         print_error(PROGRAM, "no account belongs to this shard: nothing is polled")
     clock = SystemClock()

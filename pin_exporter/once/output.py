@@ -6,11 +6,10 @@ from dataclasses import asdict, replace
 from typing import Final, NamedTuple
 
 from pin_exporter import __version__
-from pin_exporter.api.model import Phase, Verdict
+from pin_exporter.api.model import Collector, Phase, Verdict
 from pin_exporter.metrics.account import account_textfile
 from pin_exporter.metrics.exporter import build_info_registry
 from pin_exporter.once.polling import PolledAccount
-from pin_exporter.polling.snapshot import Collector
 from pin_exporter.status.report import AccountReport, Now, Report, account_report
 from pin_exporter.toolkit.display_text import escaped
 from pin_exporter.toolkit.units import counted, format_duration, format_number, format_size

@@ -7,11 +7,12 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from pin_exporter.api.errors import InconsistentError
+from pin_exporter.api.model import Collector
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.config.accounts import Account
 from pin_exporter.polling.manager import PollerManager
 from pin_exporter.polling.poller import UNPROVEN_IN_A_ROW, AccountPoller
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.report import Now
 from pin_exporter.toolkit.clock import Clock
 from pin_exporter.toolkit.output import ProgressLine

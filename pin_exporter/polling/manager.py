@@ -1,16 +1,14 @@
-"""Put accounts and pollers together, sharing connections and request budgets where they must be shared."""
+"""The pollers of all accounts, sharing connections and request budgets where they must be shared."""
 
 import asyncio
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
-
-from pydantic import SecretStr
+from typing import Final
 
 from pin_exporter.api.client import PinClient
-from pin_exporter.api.credentials import ReloadingCredentials
-from pin_exporter.api.rate_limit import Budgets, FoundBudget, RequestBudget
+from pin_exporter.api.rate_limit import Budgets, RequestBudget
+from pin_exporter.api.request_stats import RequestCounter
 from pin_exporter.api.retry import RetryingClient
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.api.transport_errors import Timeouts
@@ -19,35 +17,26 @@ from pin_exporter.polling.poller import AccountPoller
 from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.toolkit.clock import Clock
-from pin_exporter.toolkit.errors import SettingsError
 
 _START_SPREAD_SECONDS: Final = 0.05
 _LONGEST_PATIENCE_SECONDS: Final = 300.0
 
 
-class AccountWithKeys(NamedTuple):
-    """An account with its keys, read once, and who it shares a budget with: same base URL, same API key."""
-
-    account: Account
-    credentials: ReloadingCredentials
-    shared: tuple[str, SecretStr]
-
-
 @dataclass(frozen=True, slots=True)
-class _Polled:
-    """A poller, for whom, and with whom it shares a budget."""
+class _Entry:
+    """An account with its poller. `group` holds all accounts that share its budget, itself included."""
 
     account: Account
-    sharing: Sequence[Account]
+    group: Sequence[Account]
     poller: AccountPoller
 
 
 class PollerManager:
-    """The pollers of all accounts.
+    """Runs one poller per account.
 
-    Accounts with the same base URL and key share one request budget, the smallest that one of them was given,
-    and each gets an equal part of it for its walks. An account whose key changes in its file uses the
-    budget of the new key from its second request on; the parts stay as they are until the next update.
+    Accounts with the same base URL and API key share one request budget, the smallest that is configured for
+    one of them, and each gets an equal part of it for its inventories. An account whose key changes in its
+    file uses the budget of the new key from its second request on; the parts change with the next reload.
     """
 
     def __init__(
@@ -58,126 +47,105 @@ class PollerManager:
         self._rng = rng
         self._budgets = Budgets(clock)
         self._tasks: dict[AccountPoller, asyncio.Task[None]] = {}
-        self._group: asyncio.TaskGroup | None = None
-        self._polled: Mapping[str, _Polled] = {}
-        self.update(accounts)
+        self._task_group: asyncio.TaskGroup | None = None
+        self._entries: Mapping[str, _Entry] = {}
+        self.apply_config(accounts)
 
-    def update(self, accounts: Sequence[Account]) -> None:
-        """Poll these accounts from now on. Raises SettingsError, and changes nothing, as `read_keys` does."""
-        self.poll(self.read_keys(accounts))
-
-    def read_keys(self, accounts: Sequence[Account]) -> list[AccountWithKeys]:
-        """Read the keys of all accounts, on any thread: there may be thousands of files.
-
-        Raises SettingsError when one cannot be read.
-        """
-        keyed = []
-        for account in accounts:
-            try:
-                credentials = ReloadingCredentials(
-                    account.api_key,
-                    account.secret_key,
-                    account=account.name,
-                    elapsed=self._clock.elapsed,
-                    others=account.route.secrets(),
-                )
-            except ValueError as error:
-                raise SettingsError([f"account {account.name}: {error}"]) from None
-            keyed.append(AccountWithKeys(account, credentials, (account.base_url, credentials.last.api_key)))
-        return keyed
-
-    def poll(self, accounts: Sequence[AccountWithKeys]) -> None:
+    def apply_config(self, accounts: Sequence[Account]) -> None:
         """Poll these accounts from now on.
 
-        Those that are as they were, they and all they share a budget with, are not disturbed. One that has
-        changed keeps its data and counters, unless it is at another URL now.
+        Unchanged accounts are not disturbed, unless one that shares their budget has changed. A changed
+        account keeps its data and counters, unless its URL is another.
         """
-        polled = {account.name: one for account, one in self._arranged(accounts)}
-        self._polled = polled
-        wanted = {one.poller for one in polled.values()}
+        self._entries = {entry.account.name: entry for entry in self._arrange(accounts)}
+        wanted = {entry.poller for entry in self._entries.values()}
         for gone in self._tasks.keys() - wanted:
             self._tasks.pop(gone).cancel()
-        self._clients.keep({(account.base_url, account.route) for account, _, _ in accounts})
+        self._clients.keep({(account.base_url, account.route) for account in accounts})
         self._start_new()
 
     async def run(self) -> None:
-        """Poll all accounts, also those that an update brings, until cancelled. Only a bug makes it raise."""
+        """Poll all accounts, also those of a later reload, until cancelled. Only a bug makes it raise."""
         async with asyncio.TaskGroup() as group:
-            self._group = group
+            self._task_group = group
             self._start_new()
             try:
                 await asyncio.Event().wait()
             finally:
-                self._group = None  # a reload may still be under way
+                self._task_group = None  # a reload may still be in progress
 
     def pollers(self) -> Mapping[str, AccountPoller]:
-        """Return the poller of each account, by its name."""
-        return {name: one.poller for name, one in self._polled.items()}
+        """Return the poller of each account by name."""
+        return {name: entry.poller for name, entry in self._entries.items()}
 
     def snapshots(self) -> Iterator[AccountSnapshot]:
         """Yield the newest snapshot of each account."""
-        return (one.poller.snapshot for one in self._polled.values())
+        return (entry.poller.snapshot for entry in self._entries.values())
 
     def unready(self) -> list[str]:
-        """Return the accounts whose totals were not polled yet, not even in vain."""
-        return [snapshot.account for snapshot in self.snapshots() if not snapshot.is_tried]
+        """Return the names of the accounts whose totals were not polled yet, successfully or not."""
+        return [snapshot.account for snapshot in self.snapshots() if not snapshot.was_polled]
 
-    def _arranged(self, accounts: Sequence[AccountWithKeys]) -> Iterator[tuple[Account, _Polled]]:
-        """Yield each account with its poller, which is the old one where nothing has changed."""
-        sharing: dict[tuple[str, SecretStr], list[AccountWithKeys]] = {}
-        for keyed in accounts:
-            sharing.setdefault(keyed.shared, []).append(keyed)
-        for shared, group in sharing.items():
-            together = tuple(account for account, _, _ in group)
-            per_minute = min(account.requests_per_minute for account in together)
-            budget = self._budgets.of(shared, per_minute)
+    def _arrange(self, accounts: Sequence[Account]) -> Iterator[_Entry]:
+        """Yield the entry of each account, the old one if nothing has changed."""
+        groups: dict[Hashable, list[Account]] = {}
+        for account in accounts:
+            groups.setdefault(_budget_key(account), []).append(account)
+        for key, members in groups.items():
+            group = tuple(members)
+            per_minute = min(account.requests_per_minute for account in group)
+            budget = self._budgets.of(key, per_minute)
             budget.per_minute = per_minute
-            walks_per_minute = budget.background_per_minute / len(together)
-            first = self._polled.get(together[0].name)
-            # Once for the group, and not for each of its accounts with all the others.
-            before = first.sharing if first and first.sharing == together else None
-            for account, credentials, _ in group:
-                old = self._polled.get(account.name)
-                if old and old.sharing is before:
-                    yield account, old
+            first = self._entries.get(group[0].name)
+            # Compared once per group: once per account would be quadratic.
+            unchanged = first.group if first and first.group == group else None
+            for account in group:
+                old = self._entries.get(account.name)
+                if old and old.group is unchanged:
+                    yield old
                 else:
-                    poller = self._poller(account, credentials, per_minute, walks_per_minute)
-                    yield account, _Polled(account, together, poller)
+                    share = budget.background_per_minute / len(group)
+                    yield _Entry(account, group, self._poller(account, per_minute, share))
 
     def _poller(
-        self, account: Account, credentials: ReloadingCredentials, per_minute: int, walks_per_minute: float
+        self, account: Account, per_minute: int, inventory_requests_per_minute: float
     ) -> AccountPoller:
         def budget() -> RequestBudget:
-            return self._budgets.of((account.base_url, credentials.last.api_key), per_minute)
+            return self._budgets.of(_budget_key(account), per_minute)
 
-        pool = self._clients.for_url(account.base_url, account.route)
-        timeouts = Timeouts(account.request_timeout, account.connect_timeout, account.read_timeout)
-        api = PinClient(pool, account.base_url, credentials, timeouts)
-        old = self._polled.get(account.name)
+        entry = self._entries.get(account.name)
+        old = entry.poller if entry and entry.account.base_url == account.base_url else None
+        client = PinClient(
+            self._clients.for_url(account.base_url, account.route),
+            account.base_url,
+            account.credentials.current,
+            Timeouts(account.request_timeout, account.connect_timeout, account.read_timeout),
+            old.counter if old else RequestCounter(),
+        )
+        patience_seconds = min(account.poll_interval, _LONGEST_PATIENCE_SECONDS)
         return AccountPoller(
             account.name,
-            RetryingClient(
-                api,
-                FoundBudget(budget),
-                self._clock,
-                self._rng,
-                patience_seconds=min(account.poll_interval, _LONGEST_PATIENCE_SECONDS),
-            ),
-            PollSchedule(account.poll_interval, account.stale_after, walks_per_minute),
+            RetryingClient(client, budget, self._clock, self._rng, patience_seconds),
+            PollSchedule(account.poll_interval, account.stale_after, inventory_requests_per_minute),
             self._clock,
             page_size=account.page_size,
             pages_in_flight=account.pages_in_flight,
             size_limit_bytes=account.size_limit,
-            before=old.poller.snapshot if old and old.account.base_url == account.base_url else None,
+            before=old.snapshot if old else None,
         )
 
     def _start_new(self) -> None:
-        """Begin to poll what is not polled yet, each at a random moment, so that not all poll at once."""
-        if self._group is None:
+        """Start the pollers that do not run yet, each at a random moment to spread the load."""
+        if self._task_group is None:
             return
-        new = [one for one in self._polled.values() if one.poller not in self._tasks]
-        intervals = [one.account.poll_interval for one in new]
+        new = [entry for entry in self._entries.values() if entry.poller not in self._tasks]
+        intervals = [entry.account.poll_interval for entry in new]
         spread_seconds = min([_START_SPREAD_SECONDS * len(new), *intervals])
-        for one in new:
-            polling = one.poller.run(self._rng.uniform(0, spread_seconds))
-            self._tasks[one.poller] = self._group.create_task(polling, name=one.account.name)
+        for entry in new:
+            polling = entry.poller.run(self._rng.uniform(0, spread_seconds))
+            self._tasks[entry.poller] = self._task_group.create_task(polling, name=entry.account.name)
+
+
+def _budget_key(account: Account) -> Hashable:
+    """Return what accounts have in common that share a request budget."""
+    return account.base_url, account.credentials.last.api_key

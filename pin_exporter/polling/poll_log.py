@@ -1,15 +1,16 @@
-"""Tell the log of an account's polls: of what changes, and once an hour of what goes on failing."""
+"""The log of an account's polls: what changes is logged at once, what keeps failing once an hour."""
 
 from collections.abc import Callable
 from typing import Final
 
 from pin_exporter.api.errors import PollError
-from pin_exporter.polling.snapshot import Collector, Health
+from pin_exporter.api.model import Collector
+from pin_exporter.polling.snapshot import Health
 from pin_exporter.toolkit.log_throttle import LogThrottle
 from pin_exporter.toolkit.logs import EventLogger
 
 POLL_LOG: Final = __name__
-"""The name of the logger that is told of polls."""
+"""The name of the logger for polls."""
 _log = EventLogger(POLL_LOG)
 
 
@@ -23,37 +24,37 @@ class PollLog:
         self._unproven = LogThrottle(elapsed)
 
     def succeeded(self, collector: Collector, before: Health, duration_seconds: float) -> None:
-        """Tell of a success after a failure, or of the first; `before` is the health until now."""
-        told = {"account": self._account, "collector": collector.value}
+        """Log the first success and one after a failure; `before` is the health before the poll."""
+        fields = {"account": self._account, "collector": collector.value}
         if before.reason is not None or before.last_success_elapsed is None:
-            _log.info("poll_succeeded", "poll succeeded", **told)
-        _log.debug("poll_completed", "poll completed", **told, duration_seconds=round(duration_seconds, 3))
+            _log.info("poll_succeeded", "poll succeeded", **fields)
+        _log.debug("poll_completed", "poll completed", **fields, duration_seconds=round(duration_seconds, 3))
 
     def failed(self, collector: Collector, before: Health, error: PollError) -> None:
-        """Tell of a failure that is new, or has come back for an hour since it was told of.
+        """Log a failure with a new reason, and each hour one that continues.
 
-        New is a reason that was not there since the last success: outages often have several in turn.
+        New is a reason that did not occur since the last success: in an outage, several often alternate.
         """
-        told = {
-            "account": self._account,
-            "collector": collector.value,
-            "reason": error.reason,
-            "error": str(error),
-        }
         failures = self._failures[collector]
         if before.reason is None:
             failures.clear()
         is_new = error.reason not in failures and error.reason != before.reason  # known before a reload
         times = failures.setdefault(error.reason, LogThrottle(self._elapsed)).happened(new=is_new)
+        fields = {
+            "account": self._account,
+            "collector": collector.value,
+            "reason": error.reason,
+            "error": str(error),
+        }
         if is_new:
-            _log.warning("poll_failed", "poll failed", **told)
+            _log.warning("poll_failed", "poll failed", **fields)
         elif times is not None:
-            _log.warning("poll_still_failing", "poll is still failing", **told, times=times)
+            _log.warning("poll_still_failing", "poll is still failing", **fields, times=times)
 
     def published_without_proof(self, *, again: bool) -> None:
-        """Tell of an inventory that is shown though it could not be proven, hourly while that goes on.
+        """Log that an inventory is shown without proof, hourly while that continues.
 
-        `again` says that the one before could not be proven either.
+        `again` means that this applies to the previous inventory too.
         """
         times = self._unproven.happened(new=not again)
         if times is not None:

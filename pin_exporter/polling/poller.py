@@ -1,37 +1,27 @@
-"""Poll one account: when, what to publish, and what to do when it fails."""
+"""Poll one account: when, what to publish, and what to do after a failure."""
 
 import asyncio
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, NamedTuple
 
 from pin_exporter.api.errors import InconsistentError, PollError
-from pin_exporter.api.model import Page, Verdict
-from pin_exporter.api.request_stats import Operation, RequestStats
+from pin_exporter.api.model import Collector, Page, Verdict
 from pin_exporter.api.retry import RETRIED, RetryingClient
 from pin_exporter.inventory.counter import NOTHING_SHOWN, Counted
 from pin_exporter.inventory.reader import InventoryReader, PageSize
 from pin_exporter.polling.poll_log import PollLog
-from pin_exporter.polling.polled_reading import PolledReading
 from pin_exporter.polling.schedule import PollSchedule
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector, Health, PollRecord
+from pin_exporter.polling.snapshot import AccountSnapshot, Health, PollRecord
 from pin_exporter.toolkit.clock import Clock
 
 UNPROVEN_IN_A_ROW: Final = 3
-"""After so many inventories that could not be proven, the newest is shown as it is."""
-
-
-class _Outcome(NamedTuple):
-    """What a poll brought, how old that is by now, and for how long it was read, in seconds."""
-
-    step: Callable[[AccountSnapshot], AccountSnapshot]
-    age_seconds: float = 0.0
-    read_seconds: float = 0.0
+"""After so many inventories without proof, the newest one is shown as it is."""
+_MAX_PAUSE_INTERVALS: Final = 2
 
 
 class _Poll(NamedTuple):
-    """A poll that has begun, and when by either clock, and the requests that were made before it."""
+    """A poll in progress: when it began on either clock, and the requests sent before it."""
 
     collector: Collector
     began: float
@@ -39,14 +29,43 @@ class _Poll(NamedTuple):
     requests_before: int
 
 
+class _InventoryInProgress:
+    """An inventory that may take several polls. Times are monotonic, in seconds.
+
+    Reading time and pauses after failed polls are kept apart: a pause makes what was read before it that much
+    older.
+    """
+
+    def __init__(self, reader: InventoryReader, now: float) -> None:
+        self.reader = reader
+        self.pages = 0
+        """Pages fetched in all polls so far."""
+        self.reading_seconds = 0.0
+        self.paused_seconds = 0.0
+        self._newest = now
+
+    def keep_reading(self, now: float) -> None:
+        """Count the time since the last call as reading."""
+        self.reading_seconds += now - self._newest
+        self._newest = now
+
+    def resume(self, schedule: PollSchedule, now: float) -> bool:
+        """Continue after a pause; return False if so much time has passed that it must start over."""
+        interval = schedule.inventory_interval(self.pages, self.reading_seconds)
+        self.paused_seconds += now - self._newest
+        self._newest = now
+        longest = min(_MAX_PAUSE_INTERVALS * interval, schedule.stale_after_seconds(interval))
+        return self.paused_seconds <= longest
+
+
 class AccountPoller:
-    """Keeps `snapshot` up to date: the one place where it is replaced, in one assignment each time."""
+    """Keeps the `snapshot` of one account up to date; nothing else changes it."""
 
     def __init__(
         self,
         account: str,
-        lister: RetryingClient,
-        cadence: PollSchedule,
+        client: RetryingClient,
+        schedule: PollSchedule,
         clock: Clock,
         *,
         page_size: int,
@@ -54,36 +73,53 @@ class AccountPoller:
         size_limit_bytes: int | None = None,
         before: AccountSnapshot | None = None,
     ) -> None:
-        """Begin with nothing known, or with what was known `before` another poller took over."""
-        self._lister = lister
-        self._cadence = cadence
+        """Begin without data, or with those of the poller that polled the account `before`."""
+        self.counter = client.counter
+        self._client = client
+        self._schedule = schedule
         self._clock = clock
         self._log = PollLog(account, clock.elapsed)
         self._page_size = PageSize(page_size)
         self._pages_in_flight = pages_in_flight
         self._key_accepted = asyncio.Event()
         self._key_accepted.set()
-        self._begun: PolledReading | None = None
+        self._in_progress: _InventoryInProgress | None = None
         self._unproven_in_a_row = 0
         if before is None:
-            health = dict.fromkeys(Collector, cadence.health(cadence.poll_interval))
-            self.snapshot = AccountSnapshot(account, health, size_limit_bytes)
+            health = dict.fromkeys(Collector, schedule.first_health())
+            self._snapshot = AccountSnapshot(account, health, size_limit_bytes)
         else:
             health = {
-                collector: cadence.taken_over(was, stretched=collector is Collector.INVENTORY)
+                collector: schedule.rescheduled(was, stretched=collector is Collector.INVENTORY)
                 for collector, was in before.health.items()
             }
-            self.snapshot = replace(before, health=health, size_limit_bytes=size_limit_bytes)
+            self._snapshot = replace(before, health=health, size_limit_bytes=size_limit_bytes)
+
+    @property
+    def snapshot(self) -> AccountSnapshot:
+        """Return what is known now: the same object until something changes."""
+        if self._snapshot.request_stats is not self.counter.stats:
+            self._snapshot = replace(self._snapshot, request_stats=self.counter.stats)
+        return self._snapshot
+
+    @property
+    def rows_read(self) -> int:
+        """Return how many rows the inventory in progress has read."""
+        return self._in_progress.reader.rows if self._in_progress else 0
+
+    def waits_for_budget(self, collector: Collector) -> bool:
+        """Return whether a request of a collector waits for the request budget."""
+        return self._client.waiting[collector] > 0
 
     async def run(self, start_after_seconds: float = 0.0) -> None:
         """Poll both collectors until cancelled. Only a bug makes it raise."""
         await self._clock.sleep(start_after_seconds)
         async with asyncio.TaskGroup() as group:
             for collector in Collector:
-                group.create_task(self._keep_polling(collector))
+                group.create_task(self._poll_regularly(collector))
 
-    async def _keep_polling(self, collector: Collector) -> None:
-        """Poll on a fixed beat: never two at once, and beats that were missed are left out."""
+    async def _poll_regularly(self, collector: Collector) -> None:
+        """Poll at fixed times, never twice at once; times that were missed are skipped."""
         due = self._clock.elapsed()
         while True:
             if collector is Collector.INVENTORY:
@@ -93,118 +129,111 @@ class AccountPoller:
             due += interval * max(1, math.ceil((self._clock.elapsed() - due) / interval))
             await self._clock.sleep(due - self._clock.elapsed())
 
-    def waits_for_budget(self, collector: Collector) -> bool:
-        """Return whether a request of a collector waits for the budget."""
-        return self._lister.waiting[collector.operation] > 0
-
     async def poll(self, collector: Collector) -> None:
-        """Poll once and publish the outcome, be it data or a failure."""
+        """Poll once and publish the outcome: data, or a failure."""
         poll = _Poll(collector, self._clock.elapsed(), self._clock.wall(), self._requests(collector))
         try:
-            outcome = await (self._poll_totals() if collector is Collector.TOTALS else self._poll_inventory())
+            if collector is Collector.TOTALS:
+                await self._poll_totals(poll)
+            else:
+                await self._poll_inventory(poll)
         except PollError as error:
             self._publish_failure(poll, error)
-        else:
-            self._publish(poll, outcome)
-        # While the key is refused, one try an interval is enough, and the totals make it.
+        # While the key is rejected, one request per interval is enough, and the totals send it.
         if self.snapshot.is_key_rejected:
             self._key_accepted.clear()
         else:
             self._key_accepted.set()
 
-    @property
-    def rows_read(self) -> int:
-        """Return how many rows the inventory under way has read, or the one that was interrupted."""
-        return self._begun.reading.rows if self._begun else 0
+    async def _poll_totals(self, poll: _Poll) -> None:
+        page = await self._client.list_pins(Collector.TOTALS, offset=0, limit=1)
+        health, record = self._finished(poll)
+        health = self._succeeded(health, self._schedule.poll_interval)
+        self._publish(replace(self.snapshot, totals=page.totals), poll, health, record)
 
-    async def _poll_totals(self) -> _Outcome:
-        page = await self._lister.page(Operation.TOTALS, offset=0, limit=1, count=self._count)
-        return _Outcome(lambda snapshot: replace(snapshot, totals=page.totals))
-
-    async def _poll_inventory(self) -> _Outcome:
-        begun = self._begun = self._begin_or_resume()
-        # With the retries of this poll; of those that failed, what they read.
-        requests_before = self._requests(Collector.INVENTORY) - begun.pages
+    async def _poll_inventory(self, poll: _Poll) -> None:
+        reading = self._in_progress = self._begin_or_resume()
+        # Retries of this poll count; of failed polls, only the pages that were read.
+        requests_before = poll.requests_before - reading.pages
         try:
-            counted = await begun.reading.take(
-                self._fetch_page, self._page_size, wall=self._clock.wall, in_flight=self._pages_in_flight
+            counted = await reading.reader.read(
+                self._fetch_page,
+                self._page_size,
+                wall=self._clock.wall,
+                pages_in_flight=self._pages_in_flight,
             )
         except InconsistentError:
-            self._begun = None
+            self._in_progress = None
             raise
-        self._begun = None
-        begun.went_on(self._clock.elapsed())
+        self._in_progress = None
+        reading.keep_reading(self._clock.elapsed())
         self._require_proof(counted)
         counted = replace(counted, requests=self._requests(Collector.INVENTORY) - requests_before)
-        return _Outcome(
-            lambda snapshot: replace(snapshot, counted=counted), begun.rested_seconds, begun.read_seconds
-        )
+        interval = self._schedule.inventory_interval(counted.requests, reading.reading_seconds)
+        health, record = self._finished(poll)
+        if counted.verdict is Verdict.INCONSISTENT:
+            health = health.unproven()
+            self._log.published_without_proof(again=self._unproven_in_a_row > UNPROVEN_IN_A_ROW)
+        health = self._succeeded(health, interval, age_seconds=reading.paused_seconds)
+        record = replace(record, verdict=counted.verdict)
+        self._publish(replace(self.snapshot, counted=counted), poll, health, record)
 
-    def _begin_or_resume(self) -> PolledReading:
-        """Go on with a reading that was interrupted, unless what it has read is too old by now."""
-        begun, now = self._begun, self._clock.elapsed()
-        if begun is not None and begun.resume(self._cadence, now):
-            return begun
-        counted, totals = self.snapshot.counted, self.snapshot.totals
+    def _begin_or_resume(self) -> _InventoryInProgress:
+        """Resume an interrupted inventory, unless what it has read is too old by now."""
+        reading, now = self._in_progress, self._clock.elapsed()
+        if reading is not None and reading.resume(self._schedule, now):
+            return reading
+        counted, totals = self._snapshot.counted, self._snapshot.totals
         shown = counted.inventory.shown if counted else NOTHING_SHOWN
-        return PolledReading(InventoryReader(shown, totals.files if totals else None), now)
-
-    def _requests(self, collector: Collector) -> int:
-        return self.snapshot.traffic.requests_for(collector.operation)
+        return _InventoryInProgress(InventoryReader(shown, totals.files if totals else None), now)
 
     def _require_proof(self, counted: Counted) -> None:
-        """Refuse what was not proven, until it happened so often that something is better than nothing."""
+        """Reject an inventory without proof, unless so many were rejected that showing it is better."""
         if counted.verdict is not Verdict.INCONSISTENT:
             self._unproven_in_a_row = 0
             return
         self._unproven_in_a_row += 1
         if self._unproven_in_a_row < UNPROVEN_IN_A_ROW:
             raise InconsistentError(
-                f"the list changed too fast to prove that {counted.inventory.pins} pins are all: raise "
-                "requests_per_minute or page_size if this goes on"
+                f"the list changed too fast to prove that all pins were counted ({counted.inventory.pins} "
+                "were): if this persists, raise requests_per_minute or page_size"
             )
 
     async def _fetch_page(self, offset: int, limit: int) -> Page:
-        # A page that times out is asked for in a smaller size rather than once more.
-        page = await self._lister.page(
-            Operation.LIST, offset=offset, limit=limit, count=self._count, retried=RETRIED - {"timeout"}
+        # After a timeout a smaller page is requested rather than the same one again.
+        page = await self._client.list_pins(
+            Collector.INVENTORY, offset=offset, limit=limit, retried=RETRIED - {"timeout"}
         )
-        if self._begun is not None:
-            self._begun.answered(self._clock.elapsed())
+        if self._in_progress is not None:
+            self._in_progress.pages += 1
+            self._in_progress.keep_reading(self._clock.elapsed())
         return page
 
-    def _count(self, step: Callable[[RequestStats], RequestStats]) -> None:
-        self.snapshot = replace(self.snapshot, traffic=step(self.snapshot.traffic))
+    def _requests(self, collector: Collector) -> int:
+        return self.counter.stats.requests_for(collector)
 
-    def _publish(self, poll: _Poll, outcome: _Outcome) -> None:
-        collector, (health, record) = poll.collector, self._ended(poll)
-        snapshot = outcome.step(self.snapshot)
-        self._log.succeeded(collector, health, record.duration_seconds)
-        interval = self._cadence.poll_interval
-        if collector is Collector.INVENTORY and (counted := snapshot.counted):
-            interval = self._cadence.inventory_interval(counted.requests, outcome.read_seconds)
-            record = replace(record, verdict=counted.verdict)
-            if counted.verdict is Verdict.INCONSISTENT:
-                health = health.unproven()
-                again = self._unproven_in_a_row > UNPROVEN_IN_A_ROW
-                self._log.published_without_proof(again=again)
-        health = health.succeeded(
-            elapsed=self._clock.elapsed(),
-            age_seconds=outcome.age_seconds,
-            interval_seconds=interval,
-            stale_after_seconds=self._cadence.stale_after_seconds(interval),
-        )
-        self.snapshot = snapshot.with_health(collector, health).with_record(collector, record)
-
-    def _publish_failure(self, poll: _Poll, error: PollError) -> None:
-        collector, (health, record) = poll.collector, self._ended(poll)
-        self._log.failed(collector, health, error)
-        record = replace(record, reason=error.reason, error=str(error))
-        failed = health.failed(error.reason, str(error))
-        self.snapshot = self.snapshot.with_health(collector, failed).with_record(collector, record)
-
-    def _ended(self, poll: _Poll) -> tuple[Health, PollRecord]:
+    def _finished(self, poll: _Poll) -> tuple[Health, PollRecord]:
         took = self._clock.elapsed() - poll.began
         record = PollRecord(poll.began_at, took, self._requests(poll.collector) - poll.requests_before)
-        health = self.snapshot.health[poll.collector]
+        health = self._snapshot.health[poll.collector]
         return health.attempted(at=self._clock.wall(), duration_seconds=took), record
+
+    def _succeeded(self, health: Health, interval: float, age_seconds: float = 0.0) -> Health:
+        return health.succeeded(
+            elapsed=self._clock.elapsed(),
+            age_seconds=age_seconds,
+            interval_seconds=interval,
+            stale_after_seconds=self._schedule.stale_after_seconds(interval),
+        )
+
+    def _publish(self, snapshot: AccountSnapshot, poll: _Poll, health: Health, record: PollRecord) -> None:
+        before = self._snapshot.health[poll.collector]
+        self._log.succeeded(poll.collector, before, record.duration_seconds)
+        self._snapshot = snapshot.with_health(poll.collector, health).with_record(poll.collector, record)
+
+    def _publish_failure(self, poll: _Poll, error: PollError) -> None:
+        collector, (health, record) = poll.collector, self._finished(poll)
+        self._log.failed(collector, health, error)
+        record = replace(record, reason=error.reason, error=str(error))
+        health = health.failed(error.reason, str(error))
+        self._snapshot = self.snapshot.with_health(collector, health).with_record(collector, record)

@@ -7,29 +7,29 @@ from typing import Final
 from pin_exporter.polling.snapshot import Health
 
 _STALE_INTERVALS: Final = 3
-_STALE_SLACK_SECONDS: Final = 60.0
+_STALE_SPARE_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class PollSchedule:
     """When to poll. Durations in seconds.
 
-    `stale_after` None means three intervals and a minute. `walk_requests_per_minute` is this account's part
-    of the request budget for walks.
+    `stale_after` None means three intervals and a minute. `inventory_requests_per_minute` is this account's
+    share of the request budget for inventories.
     """
 
     poll_interval: float
     stale_after: float | None
-    walk_requests_per_minute: float
+    inventory_requests_per_minute: float
 
-    def health(self, interval: float) -> Health:
-        """Return the health of a collector with this interval before its first poll."""
-        return Health(interval, self.stale_after_seconds(interval))
+    def first_health(self) -> Health:
+        """Return the health of a collector before its first poll."""
+        return Health(self.poll_interval, self.stale_after_seconds(self.poll_interval))
 
-    def taken_over(self, health: Health, *, stretched: bool) -> Health:
-        """Return the health of a collector that polled at another cadence before.
+    def rescheduled(self, health: Health, *, stretched: bool) -> Health:
+        """Return the health of a collector that was polled on another schedule before.
 
-        An interval that was `stretched` stays until the next success tells how long it has to be now.
+        A `stretched` interval stays until the next success shows how long it must be now.
         """
         interval = max(self.poll_interval, health.interval_seconds) if stretched else self.poll_interval
         return replace(
@@ -37,16 +37,16 @@ class PollSchedule:
         )
 
     def inventory_interval(self, requests: int, duration_seconds: float) -> float:
-        """Return how often a walk can be made that took so many requests and so long, within the budget."""
-        affordable = 60 * requests / self.walk_requests_per_minute
+        """Return how often an inventory that took so many requests and so long can be read."""
+        affordable = 60 * requests / self.inventory_requests_per_minute
         return max(self.poll_interval, math.ceil(affordable), math.ceil(duration_seconds))
 
     def stale_after_seconds(self, interval: float) -> float:
         """Return the age at which data of a collector with this interval are no longer shown.
 
-        A configured age gives way to an interval that had to be stretched beyond it: data that vanish between
-        any two polls help nobody.
+        At least two intervals if the interval is stretched, whatever is configured: otherwise the data would
+        disappear between polls.
         """
         if self.stale_after is None:
-            return _STALE_INTERVALS * interval + _STALE_SLACK_SECONDS
+            return _STALE_INTERVALS * interval + _STALE_SPARE_SECONDS
         return max(self.stale_after, 2 * interval if interval > self.poll_interval else 0.0)

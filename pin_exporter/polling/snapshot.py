@@ -1,37 +1,24 @@
-"""What is known of one account at one moment, immutable, and the pure steps from one moment to the next."""
+"""What is known about one account at one moment: immutable, with pure steps to the next moment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Self
 
 from pin_exporter.api.errors import REASONS, InconsistentError
-from pin_exporter.api.model import Totals, Verdict
-from pin_exporter.api.request_stats import Operation, RequestStats
+from pin_exporter.api.model import Collector, Totals, Verdict
+from pin_exporter.api.request_stats import RequestStats
 from pin_exporter.inventory.counter import Counted
 
 KEY_REASONS: Final = frozenset({"unauthorized", "forbidden"})
-"""The reasons that are about the key: no other request with it can succeed."""
-MOST_POLLS: Final = 50
-"""Polls of a collector that are remembered."""
-
-
-class Collector(StrEnum):
-    """The two things polled of each account."""
-
-    TOTALS = "totals"
-    INVENTORY = "inventory"
-
-    @property
-    def operation(self) -> Operation:
-        """Return what this collector's requests are for."""
-        return Operation.TOTALS if self is Collector.TOTALS else Operation.LIST
+"""The reasons for which no other request with the same key can succeed."""
+MAX_RECORDS: Final = 50
+"""Polls of each collector that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
 class PollRecord:
-    """One poll that is over. `began_at` in Unix seconds; the verdict is that of an inventory, else None."""
+    """A finished poll. `began_at` in Unix seconds; only an inventory has a verdict."""
 
     began_at: float
     duration_seconds: float
@@ -43,9 +30,9 @@ class PollRecord:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How one collector is doing. `…_at` are Unix seconds, 0 before the first; `elapsed` is the clock's.
+    """How one collector is doing. `…_at` are Unix seconds, 0 before the first; `…_elapsed` is monotonic.
 
-    Data older than `stale_after_seconds` are no longer shown. `reason` and `error` are None after a success.
+    Data older than `stale_after_seconds` are not shown. `reason` and `error` are None after a success.
     """
 
     interval_seconds: float
@@ -60,14 +47,14 @@ class Health:
     error: str | None = None
 
     def is_fresh(self, elapsed: float) -> bool:
-        """Return whether data from the last success may still be shown."""
+        """Return whether the data of the last success may still be shown."""
         return (
             self.last_success_elapsed is not None
             and elapsed - self.last_success_elapsed <= self.stale_after_seconds
         )
 
     def attempted(self, *, at: float, duration_seconds: float) -> Self:
-        """Return the health after one more attempt."""
+        """Return the health after another attempt."""
         return replace(self, polls=self.polls + 1, last_attempt_at=at, duration_seconds=duration_seconds)
 
     def succeeded(
@@ -78,9 +65,9 @@ class Health:
         stale_after_seconds: float,
         age_seconds: float = 0.0,
     ) -> Self:
-        """Return the health after the attempt succeeded, with the interval that follows from it.
+        """Return the health after the attempt succeeded, with the interval from now on.
 
-        `age_seconds` is how old the data are already, because the attempt went on with an earlier one.
+        `age_seconds` is how old the data already are, because the attempt resumed an earlier one.
         """
         return replace(
             self,
@@ -93,11 +80,11 @@ class Health:
         )
 
     def unproven(self) -> Self:
-        """Return the health after an attempt whose outcome is shown, but counts as a failure to prove it."""
+        """Return the health after an inventory that is shown without proof, which counts as a failure."""
         return self._counted(InconsistentError.reason)
 
     def failed(self, reason: str, error: str) -> Self:
-        """Return the health after the attempt failed; the last success stays as it was."""
+        """Return the health after the attempt failed; the last success stays the same."""
         return replace(self._counted(reason), reason=reason, error=error)
 
     def _counted(self, reason: str) -> Self:
@@ -107,7 +94,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class AccountSnapshot:
-    """One account at one moment: the newest data of both collectors, their health, the traffic.
+    """One account at one moment: the newest data of both collectors, their health, the request counts.
 
     `records` holds the last polls of each collector, oldest first.
     """
@@ -117,7 +104,7 @@ class AccountSnapshot:
     size_limit_bytes: int | None = None
     totals: Totals | None = None
     counted: Counted | None = None
-    traffic: RequestStats = field(default_factory=RequestStats)
+    request_stats: RequestStats = field(default_factory=RequestStats)
     records: Mapping[Collector, tuple[PollRecord, ...]] = field(default_factory=dict)
 
     def with_health(self, collector: Collector, health: Health) -> Self:
@@ -125,26 +112,26 @@ class AccountSnapshot:
         return replace(self, health={**self.health, collector: health})
 
     def with_record(self, collector: Collector, record: PollRecord) -> Self:
-        """Return the snapshot with one more poll on record."""
-        records = (*self.records.get(collector, ()), record)[-MOST_POLLS:]
+        """Return the snapshot with another poll on record."""
+        records = (*self.records.get(collector, ()), record)[-MAX_RECORDS:]
         return replace(self, records={**self.records, collector: records})
 
     def fresh(self, elapsed: float) -> frozenset[Collector]:
-        """Return the collectors whose data may still be shown, wherever they are shown."""
+        """Return the collectors whose data may still be shown."""
         return frozenset(collector for collector, health in self.health.items() if health.is_fresh(elapsed))
 
     @property
     def is_key_rejected(self) -> bool:
-        """Return whether the key was refused when the totals were polled last."""
+        """Return whether the newest poll of the totals failed because of the key."""
         return self.health[Collector.TOTALS].reason in KEY_REASONS
 
     @property
-    def is_tried(self) -> bool:
-        """Return whether the totals were polled, be it in vain."""
+    def was_polled(self) -> bool:
+        """Return whether the totals were polled, successfully or not."""
         return self.health[Collector.TOTALS].polls > 0
 
     @property
     def up(self) -> bool:
-        """Return whether the newest totals poll succeeded."""
+        """Return whether the newest poll of the totals succeeded."""
         health = self.health[Collector.TOTALS]
         return health.last_success_elapsed is not None and health.reason is None

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from pin_exporter.api.model import Phase, Verdict
-from pin_exporter.inventory.problem_pins import NotedPin
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.api.model import Collector, Phase, Verdict
+from pin_exporter.inventory.problem_pins import ProblemPin
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.report import AccountReport, Now, account_report
 from pin_exporter.status.runbooks import BALANCE_EXHAUSTED, PINS_FAILED, PINS_STUCK, runbook_url
 
@@ -81,20 +81,20 @@ def _problem_pins(snapshot: AccountSnapshot, account: AccountReport, now: Now) -
     inventory = account.inventory
     if inventory is None or snapshot.counted is None:
         return None
-    noted = snapshot.counted.inventory.attention
+    pins = snapshot.counted.inventory.problem_pins
 
-    def listed(total: int, alert: str, pins: tuple[NotedPin, ...]) -> PinList:
+    def listed(total: int, alert: str, pins: tuple[ProblemPin, ...]) -> PinList:
         # With too many different statuses, some of these pins are counted as `other`.
         return PinList(max(total, len(pins)), runbook_url(alert), tuple(_pin(pin, now) for pin in pins))
 
     return ProblemPinsReport(
-        failed=listed(inventory.pins_in(Phase.FAILED), PINS_FAILED, noted.failed),
-        balance_exhausted=listed(inventory.balance_exhausted_pins, BALANCE_EXHAUSTED, noted.out_of_money),
-        in_progress=listed(inventory.pins_in(Phase.IN_PROGRESS), PINS_STUCK, noted.in_progress),
+        failed=listed(inventory.pins_in(Phase.FAILED), PINS_FAILED, pins.failed),
+        balance_exhausted=listed(inventory.balance_exhausted_pins, BALANCE_EXHAUSTED, pins.balance_exhausted),
+        in_progress=listed(inventory.pins_in(Phase.IN_PROGRESS), PINS_STUCK, pins.in_progress),
     )
 
 
-def _pin(pin: NotedPin, now: Now) -> PinReport:
+def _pin(pin: ProblemPin, now: Now) -> PinReport:
     return PinReport(
         name=pin.name,
         cid=pin.cid,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from pin_exporter.api.model import Phase, Totals, Verdict, is_out_of_money
+from pin_exporter.api.model import Collector, Phase, Totals, Verdict, is_balance_exhausted
 from pin_exporter.inventory.counter import AGE_BOUNDS, Counted, Inventory
-from pin_exporter.polling.snapshot import KEY_REASONS, AccountSnapshot, Collector
+from pin_exporter.polling.snapshot import KEY_REASONS, AccountSnapshot
 from pin_exporter.status import runbooks
 from pin_exporter.status.runbooks import runbook_url
 from pin_exporter.toolkit.units import counted, format_duration, format_number
@@ -200,7 +200,7 @@ def _inventory_report(published: Counted) -> InventoryReport:
         pins=inventory.pins,
         size_bytes=inventory.size,
         balance_exhausted_pins=sum(
-            held.pins for (status, _), held in inventory.by_status.items() if is_out_of_money(status)
+            held.pins for (status, _), held in inventory.by_status.items() if is_balance_exhausted(status)
         ),
         stuck_pins=sum(inventory.age_counts[AGE_BOUNDS.index(_STUCK_SECONDS) + 1 :]),
         verdict=published.verdict,

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pin_exporter import __version__
-from pin_exporter.api.client import MAX_BODY_BYTES, PinClient, RequestResult, _KeyAuth
+from pin_exporter.api.client import MAX_BODY_BYTES, PinClient
 from pin_exporter.api.decode import decode_page
 from pin_exporter.api.errors import PollError, RateLimitedError, RequestTimeoutError, ServerError
-from pin_exporter.api.model import Page
+from pin_exporter.api.model import Collector, Page
 from pin_exporter.api.pool import MAX_CONNECTIONS, Pool
 from pin_exporter.api.status_errors import ApiResponse
 from pin_exporter.api.transport import HttpClients
@@ -41,14 +41,18 @@ T = TypeVar("T")
 GOOD = page([row(1), row(2)])
 
 
-class Asking:
-    """Asks the API once; keeps the request it sent, and what it observed."""
+async def files(api: PinClient, limit: int = 1) -> int:
+    """Request a page, and return how many files it reports."""
+    return (await api.list_pins(Collector.TOTALS, offset=0, limit=limit)).totals.files
 
-    def __init__(self, answer: httpx.Response | Exception | Answering, *, base_url: str = BASE_URL) -> None:
+
+class Asking:
+    """Requests a page from the API; records the requests that it sent."""
+
+    def __init__(self, answer: httpx.Response | Exception | Answering, **more: Any) -> None:
         self.requests: list[httpx.Request] = []
-        self.exchanges: list[RequestResult] = []
         self._answer = answer
-        self.api = pin_api(self._answered, base_url=base_url)
+        self.api = pin_api(self._answered, **more)
 
     def _answered(self, request: httpx.Request) -> Any:
         self.requests.append(request)
@@ -57,7 +61,12 @@ class Asking:
         return self._answer if isinstance(self._answer, httpx.Response) else self._answer(request)
 
     def page(self, offset: int = 0, limit: int = 10) -> Page:
-        return asyncio.run(self.api.list_pins(offset=offset, limit=limit, observe=self.exchanges.append))
+        return asyncio.run(self.api.list_pins(Collector.TOTALS, offset=offset, limit=limit))
+
+    @property
+    def codes(self) -> dict[str, int]:
+        """Return how many requests were counted, by code."""
+        return {code: count for (_, code), count in self.api.counter.stats.requests.items()}
 
     def failure(self) -> PollError:
         with pytest.raises(PollError) as caught:
@@ -114,7 +123,7 @@ def test_the_keys_are_asked_for_before_each_request() -> None:
     async def work() -> None:
         api = PinClient(pool_over(answer), BASE_URL, lambda: next(keys), 5.0)
         for _ in range(2):
-            await api.list_pins(offset=0, limit=1, observe=lambda _: None)
+            await files(api)
 
     asyncio.run(work())
     assert [request.headers["pinning_api_key"] for request in requests] == ["first", "second"]
@@ -127,12 +136,12 @@ def test_a_page_comes_back_typed() -> None:
 
 
 def ask(answer: httpx.Response | Answering, query: Mapping[str, str | int]) -> ApiResponse:
-    return asyncio.run(Asking(answer).api.ask(query))
+    return asyncio.run(Asking(answer).api.send(query))
 
 
 def test_any_query_can_be_asked_and_any_answer_seen() -> None:
     asking = Asking(httpx.Response(418, headers={"X-Proxy": "a", "Retry-After": "3"}, content=b"tea"))
-    answered = asyncio.run(asking.api.ask({"limit": 7, "metadata": "null"}))
+    answered = asyncio.run(asking.api.send({"limit": 7, "metadata": "null"}))
     assert dict(asking.requests[0].url.params) == {"limit": "7", "metadata": "null"}
     assert (answered.status, bytes(answered.body)) == (418, b"tea")
     assert answered.headers == {"x-proxy": "a", "retry-after": "3", "content-length": "3"}
@@ -181,7 +190,7 @@ def test_every_error_of_the_transport_has_its_reason(kind: type[httpx.TransportE
     assert error.reason == REASONS[kind]
     assert "api.test" in str(error)
     assert "what went wrong" in str(error)
-    assert [exchange.code for exchange in asking.exchanges] == ["error"]
+    assert asking.codes == {"error": 1}
 
 
 def test_an_error_of_the_transport_without_a_word_is_named_by_its_class() -> None:
@@ -234,17 +243,11 @@ class Chunks(httpx.AsyncByteStream):
 def test_a_request_that_takes_longer_than_its_timeout_is_ended_whatever_it_waits_for(
     answer: Answering,
 ) -> None:
-    exchanges: list[RequestResult] = []
-
-    async def work() -> None:
-        api = pin_api(answer, timeout_seconds=0.05)
-        await api.list_pins(offset=0, limit=1, observe=exchanges.append)
-
-    with pytest.raises(PollError) as caught:
-        asyncio.run(work())
-    assert caught.value.reason == "timeout"
-    assert "0.05 s" in str(caught.value)
-    assert [exchange.code for exchange in exchanges] == ["error"]
+    asking = Asking(answer, timeout_seconds=0.05)
+    error = asking.failure()
+    assert error.reason == "timeout"
+    assert "0.05 s" in str(error)
+    assert asking.codes == {"error": 1}
 
 
 class _SlowToClose(Chunks):
@@ -264,39 +267,41 @@ def test_the_timeout_does_not_cut_off_the_closing_of_a_connection(
     async def work() -> None:
         api = pin_api(lambda _: httpx.Response(200, stream=body), timeout_seconds=0.25)
         with suppress(PollError):
-            await api.list_pins(offset=0, limit=1, observe=lambda _: None)
+            await files(api)
 
     asyncio.run(work())
     assert body.closed
 
 
-def test_a_request_that_is_cancelled_is_told_of_once_too() -> None:
-    exchanges: list[RequestResult] = []
+def test_a_request_that_is_cancelled_is_counted_once_too() -> None:
+    asking = Asking(_hang)
 
     async def work() -> None:
-        task = asyncio.ensure_future(pin_api(_hang).list_pins(offset=0, limit=1, observe=exchanges.append))
-        await asyncio.sleep(0.01)
+        task = asyncio.ensure_future(files(asking.api))
+        await settle()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     asyncio.run(work())
-    assert [exchange.code for exchange in exchanges] == ["error"]
+    assert asking.codes == {"error": 1}
 
 
 @pytest.mark.parametrize("status", [200, 204, 301, 401, 403, 404, 429, 500, 502])
-def test_each_complete_answer_is_told_of_once_with_its_status_and_size(status: int) -> None:
+def test_each_complete_response_is_counted_once_with_its_status_and_size(status: int) -> None:
     asking = Asking(httpx.Response(status, content=b"{}"))
     asking.failure()
-    ((code, seconds, body_bytes, _),) = asking.exchanges
-    assert (code, body_bytes) == (str(status), 2)
-    assert 0 <= seconds < 60
+    assert asking.codes == {str(status): 1}
+    stats = asking.api.counter.stats
+    assert stats.response_bytes == 2
+    ((_, seconds),) = stats.durations.values()
+    assert 0 < seconds < 60
 
 
-def test_the_size_told_of_is_that_after_decompression() -> None:
+def test_the_size_counted_is_that_after_decompression() -> None:
     asking = Asking(ok(gzip.compress(GOOD), {"Content-Encoding": "gzip"}))
     asking.page()
-    assert asking.exchanges[0].body_bytes == len(GOOD)
+    assert asking.api.counter.stats.response_bytes == len(GOOD)
 
 
 @pytest.mark.parametrize(
@@ -318,7 +323,7 @@ def test_a_redirect_is_an_error_that_names_where_it_points(location: str, named:
     assert len(asking.requests) == 1
 
 
-def test_keys_never_go_to_another_origin_even_when_the_client_follows_redirects() -> None:
+def test_a_redirect_is_not_followed_even_by_a_client_that_follows_them() -> None:
     requests: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -328,25 +333,11 @@ def test_keys_never_go_to_another_origin_even_when_the_client_follows_redirects(
     async def work() -> None:
         client = served_by(answer)
         client.follow_redirects = True
-        api = PinClient(Pool(lambda: client), BASE_URL, credentials, 5.0)
-        await api.list_pins(offset=0, limit=1, observe=lambda _: None)
+        await files(PinClient(Pool(lambda: client), BASE_URL, credentials, 5.0))
 
     with pytest.raises(PollError):
         asyncio.run(work())
-    assert {request.url.host for request in requests if "pinning_api_key" in request.headers} == {"api.test"}
-
-
-def test_the_keys_are_put_on_requests_for_the_configured_origin_alone() -> None:
-    auth = _KeyAuth(credentials(), httpx.URL(BASE_URL))
-    urls = [BASE_URL, "https://api.test/api", "http://api.test:8080/api", "http://elsewhere.test/api"]
-    sent = [next(auth.auth_flow(httpx.Request("GET", url))) for url in urls]
-    assert [{"pinning_api_key", "pinning_secret_key"} <= set(each.headers) for each in sent] == [
-        True,
-        False,
-        False,
-        False,
-    ]
-    assert not any(key in repr(each.headers) for each in sent[1:] for key in (API_KEY, SECRET_KEY))
+    assert [request.url.host for request in requests] == ["api.test"]
 
 
 def test_cookies_are_kept_neither_for_the_same_account_nor_for_another() -> None:
@@ -360,7 +351,7 @@ def test_cookies_are_kept_neither_for_the_same_account_nor_for_another() -> None
         client = served_by(answer)
         for account in ("one", "one", "two"):
             api = PinClient(Pool(lambda: client), BASE_URL, partial(credentials, account), 5.0)
-            await api.list_pins(offset=0, limit=1, observe=lambda _: None)
+            await files(api)
         assert not list(client.cookies.jar)
 
     asyncio.run(work())
@@ -411,7 +402,7 @@ def test_a_gzip_bomb_is_left_after_as_much_as_a_page_may_be() -> None:
     error = asking.failure()
     assert error.reason == "malformed"
     assert "page_size" in str(error)
-    assert asking.exchanges[0].body_bytes == MAX_BODY_BYTES + 1
+    assert asking.api.counter.stats.response_bytes == MAX_BODY_BYTES + 1
 
 
 def test_garbage_behind_a_gzip_stream_is_not_read_on_and_on() -> None:
@@ -466,15 +457,12 @@ def test_large_pages_are_decoded_off_the_loop_and_one_at_a_time_whatever_origin_
         async with HttpClients(lambda _: served_by(lambda _: ok(large))) as clients:
             urls = [f"http://{name}.test/api" for name in ("one", "two")]
             apis = [PinClient(clients.for_url(url), url, credentials, 5.0) for url in urls]
-            asked = [
-                asyncio.create_task(each.list_pins(offset=0, limit=10, observe=lambda _: None))
-                for each in apis
-            ]
+            asked = [asyncio.create_task(files(each)) for each in apis]
             await began.wait()
             await settle()
             assert len(threads) == 1
             release.set()
-            assert [page.totals.files for page in await asyncio.gather(*asked)] == [2, 2]
+            assert await asyncio.gather(*asked) == [2, 2]
 
     asyncio.run(work())
     assert threading.get_ident() not in threads
@@ -553,7 +541,7 @@ def test_an_error_hides_the_library_exception_from_its_traceback() -> None:
 
 @pytest.mark.parametrize("url", ["http://999.1.1.1/api", "http://xn--/api"])
 def test_a_base_url_that_the_http_library_refuses_is_a_wrong_setting(url: str) -> None:
-    with pytest.raises(SettingsError, match="cannot be used"):
+    with pytest.raises(SettingsError, match="is not valid"):
         HttpClients().for_url(url)
 
 
@@ -575,12 +563,9 @@ def test_no_more_requests_are_under_way_than_there_are_connections_and_each_gets
             await free.wait()
         return ok()
 
-    async def ask_at_once() -> tuple[int, list[Page]]:
+    async def ask_at_once() -> tuple[int, list[int]]:
         api = pin_api(answer, timeout_seconds=60.0)
-        several = [
-            asyncio.create_task(api.list_pins(offset=0, limit=10, observe=lambda _: None))
-            for _ in range(MAX_CONNECTIONS + 20)
-        ]
+        several = [asyncio.create_task(files(api)) for _ in range(MAX_CONNECTIONS + 20)]
         await settle()
         at_first = len(under_way)
         several.pop().cancel()  # one who gives up waiting takes nobody's place
@@ -595,10 +580,11 @@ def test_no_more_requests_are_under_way_than_there_are_connections_and_each_gets
 
 def test_waiting_for_a_connection_counts_as_waiting_for_the_answer() -> None:
     async def ask_in_vain() -> None:
-        api = pin_api(lambda _: ok(), timeout_seconds=0.01)
-        for _ in range(MAX_CONNECTIONS):
-            await api._pool._slots.acquire()
-        await api.list_pins(offset=0, limit=10, observe=lambda _: None)
+        pool = pool_over(lambda _: ok())
+        with pool.lease() as lease:
+            for _ in range(MAX_CONNECTIONS):
+                await lease.slots.acquire()
+        await files(PinClient(pool, BASE_URL, credentials, 0.01))
 
     with pytest.raises(RequestTimeoutError):
         asyncio.run(ask_in_vain())

@@ -314,7 +314,7 @@ def test_a_page_need_not_say_success_but_may(status: str | None) -> None:
 def test_an_error_envelope_in_a_200_is_malformed_and_quoted(body: str, told: str) -> None:
     with pytest.raises(MalformedError) as caught:
         decode_page(body.encode())
-    assert str(caught.value).startswith("the API answered 200 with an error: ")
+    assert str(caught.value).startswith("the API responded 200 with an error: ")
     assert str(caught.value).endswith(told)
 
 

@@ -1,47 +1,42 @@
 import asyncio
-from collections.abc import Callable
 
 import httpx
 import pytest
 
 from pin_exporter.api.errors import PollError
-from pin_exporter.api.request_stats import Operation, RequestStats
+from pin_exporter.api.model import Collector
+from pin_exporter.api.request_stats import RequestStats
 from pin_exporter.api.retry import RETRIED
 from tests.support.clocks import FakeClock
-from tests.support.service import Answering, page, pin_lister, row
+from tests.support.service import Answering, page, retrying_client, row
 
 GOOD = page([row(1)])
 
 
 class Asking:
-    """Asks a lister for one page, and keeps what it counted and when the service was asked."""
+    """Requests one page, and records when the service was asked."""
 
     def __init__(self, *answers: int | httpx.Response | Exception, patience_seconds: float = 60.0) -> None:
         self.clock = FakeClock()
-        self.traffic = RequestStats()
         self.at: list[float] = []
         self._answers = iter(answers)
         service: Answering = self._answer
-        self.lister, self.budget = pin_lister(
+        self.client, self.budget = retrying_client(
             service, self.clock, per_minute=4, patience_seconds=patience_seconds
         )
 
-    def page(self, operation: Operation = Operation.TOTALS, **more: frozenset[str]) -> int:
+    @property
+    def stats(self) -> RequestStats:
+        return self.client.counter.stats
+
+    def page(self, collector: Collector = Collector.TOTALS, **more: frozenset[str]) -> int:
         """Return how many files the page reports."""
+        return asyncio.run(self.client.list_pins(collector, offset=0, limit=1, **more)).totals.files
 
-        async def ask() -> int:
-            answered = await self.lister.page(operation, offset=0, limit=1, count=self._count, **more)
-            return answered.totals.files
-
-        return asyncio.run(ask())
-
-    def failure(self, operation: Operation = Operation.TOTALS, **more: frozenset[str]) -> str:
+    def failure(self, collector: Collector = Collector.TOTALS, **more: frozenset[str]) -> str:
         with pytest.raises(PollError) as caught:
-            self.page(operation, **more)
+            self.page(collector, **more)
         return caught.value.reason
-
-    def _count(self, step: Callable[[RequestStats], RequestStats]) -> None:
-        self.traffic = step(self.traffic)
 
     def _answer(self, _: httpx.Request) -> httpx.Response:
         self.at.append(self.clock.elapsed())
@@ -69,10 +64,10 @@ RETRIABLE = {
 def test_a_page_that_comes_at_once_is_counted_as_one_request() -> None:
     asking = Asking(200)
     assert asking.page() == 1
-    assert dict(asking.traffic.requests) == {(Operation.TOTALS, "200"): 1}
-    assert asking.traffic.throttled_seconds == 0
-    assert asking.traffic.response_bytes == len(GOOD)
-    assert sum(asking.traffic.durations[Operation.TOTALS][0]) == 1
+    assert dict(asking.stats.requests) == {(Collector.TOTALS, "200"): 1}
+    assert asking.stats.throttled_seconds == 0
+    assert asking.stats.response_bytes == len(GOOD)
+    assert sum(asking.stats.durations[Collector.TOTALS][0]) == 1
 
 
 @pytest.mark.parametrize(("reason", "answer"), RETRIABLE.items())
@@ -81,8 +76,8 @@ def test_a_failure_that_may_pass_is_tried_again_and_counted(
 ) -> None:
     asking = Asking(answer, 200)
     assert asking.page() == 1
-    assert {reason: 1} == {key: count for key, count in asking.traffic.retries.items() if count}
-    assert sum(asking.traffic.requests.values()) == 2
+    assert {reason: 1} == {key: count for key, count in asking.stats.retries.items() if count}
+    assert sum(asking.stats.requests.values()) == 2
 
 
 def test_the_table_above_knows_every_retried_reason() -> None:
@@ -104,15 +99,15 @@ def test_a_failure_that_will_not_pass_is_not_tried_again(answer: int | httpx.Res
     asking = Asking(answer)
     assert asking.failure() == reason
     assert len(asking.at) == 1
-    assert not any(asking.traffic.retries.values())
+    assert not any(asking.stats.retries.values())
 
 
 def test_the_last_of_four_attempts_tells_why_it_failed() -> None:
     asking = Asking(500, 500, httpx.ConnectError("refused"), 429)
     assert asking.failure() == "rate_limited"
-    assert asking.traffic.retries["server_error"] == 2
-    assert asking.traffic.retries["connection"] == 1
-    assert asking.traffic.retries["rate_limited"] == 0, "the last failure was not followed by a retry"
+    assert asking.stats.retries["server_error"] == 2
+    assert asking.stats.retries["connection"] == 1
+    assert asking.stats.retries["rate_limited"] == 0, "the last failure was not followed by a retry"
 
 
 def test_delays_between_attempts_grow_and_stay_within_seconds() -> None:
@@ -134,7 +129,7 @@ def test_the_wait_that_the_api_asks_for_is_obeyed_and_counted(status: int) -> No
     asking = Asking(refusing(status, "7"), 200)
     assert asking.page() == 1
     assert asking.at == [1_000.0, 1_007.0]
-    assert asking.traffic.throttled_seconds == 7
+    assert asking.stats.throttled_seconds == 7
 
 
 def test_after_a_429_all_who_share_the_budget_wait_as_long_as_the_api_asked() -> None:
@@ -166,16 +161,16 @@ def test_retries_end_when_the_patience_does() -> None:
     assert asking.at == [1_000.0, 1_008.0, 1_016.0]
 
 
-@pytest.mark.parametrize(("operation", "free"), [(Operation.TOTALS, 4), (Operation.LIST, 2)])
+@pytest.mark.parametrize(("collector", "free"), [(Collector.TOTALS, 4), (Collector.INVENTORY, 2)])
 def test_every_attempt_takes_from_the_budget_and_waiting_for_it_is_counted(
-    operation: Operation, free: int
+    collector: Collector, free: int
 ) -> None:
     asking = Asking(*[200] * (free + 1))
     for _ in range(free):
-        asking.page(operation)
-    assert asking.traffic.throttled_seconds == 0
-    asking.page(operation)
-    assert asking.traffic.throttled_seconds == 60
+        asking.page(collector)
+    assert asking.stats.throttled_seconds == 0
+    asking.page(collector)
+    assert asking.stats.throttled_seconds == 60
     assert asking.at[-1] == 1_060.0
 
 
@@ -190,12 +185,12 @@ def test_retries_take_from_the_budget_too() -> None:
 def test_waiting_for_the_budget_does_not_use_up_the_patience() -> None:
     asking = Asking(200, 200, 500, 200, patience_seconds=5.0)
     for _ in range(3):
-        asking.page(Operation.LIST)
-    assert asking.traffic.retries["server_error"] == 1
+        asking.page(Collector.INVENTORY)
+    assert asking.stats.retries["server_error"] == 1
 
 
 def test_a_bug_is_not_taken_for_a_failure() -> None:
     asking = Asking(ZeroDivisionError("bug"))
     with pytest.raises(ZeroDivisionError):
         asking.page()
-    assert dict(asking.traffic.requests) == {(Operation.TOTALS, "error"): 1}
+    assert dict(asking.stats.requests) == {(Collector.TOTALS, "error"): 1}

@@ -8,7 +8,7 @@ import shutil
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,8 +18,9 @@ import pytest
 import uvloop
 from pydantic import SecretStr
 
-from pin_exporter.api.client import PinClient, RequestResult
+from pin_exporter.api.client import PinClient
 from pin_exporter.api.errors import PollError
+from pin_exporter.api.model import Collector
 from pin_exporter.api.pool import Pool
 from pin_exporter.api.proxy_tls import Route, TlsFiles
 from pin_exporter.api.transport import HttpClients, http_client
@@ -83,15 +84,14 @@ def route(
 
 async def asked(
     clients: HttpClients, url: str, way: Route, timeouts: Timeouts | float = 10.0
-) -> tuple[int | None, PollError | None, RequestResult]:
-    """Ask once: the number of files, or the error, and the exchange."""
-    exchanges: list[RequestResult] = []
+) -> tuple[int | None, PollError | None, Mapping[str, int]]:
+    """Send one request; return the number of files, or the error, and the stale files that were counted."""
     api = PinClient(clients.for_url(url, way), url, credentials, timeouts)
     try:
-        answered = await api.list_pins(offset=0, limit=1, observe=exchanges.append)
+        page = await api.list_pins(Collector.TOTALS, offset=0, limit=1)
     except PollError as error:
-        return None, error, exchanges[0]
-    return answered.totals.files, None, exchanges[0]
+        return None, error, api.counter.stats.stale
+    return page.totals.files, None, api.counter.stats.stale
 
 
 async def files_of(url: str, way: Route) -> int | None:
@@ -132,7 +132,7 @@ def test_a_ca_file_is_trusted_instead_of_the_usual_ones(
     [
         ("DNS:other.test", "it is for another host: check base_url"),
         ("IP:127.0.0.9", "it is for another host: check base_url"),
-        (None, "it is out of date"),
+        (None, "it is expired or not yet valid"),
     ],
 )
 def test_a_certificate_of_another_host_or_out_of_date_is_told_as_what_it_is(
@@ -284,24 +284,25 @@ def test_a_certificate_file_that_cannot_be_read_again_leaves_the_last_in_force_a
         clients = HttpClients(elapsed=clock.elapsed)
         async with StrangeServer(GOOD).listening(server_context(server_pair)) as server, clients:
 
-            async def stale() -> tuple[str, ...]:
-                files, _, exchange = await asked(clients, server.base_url("https"), Route(TlsFiles(trusted)))
+            async def is_stale() -> bool:
+                way = Route(TlsFiles(trusted))
+                files, _, stale = await asked(clients, server.base_url("https"), way)
                 assert files == 2
-                return exchange.stale
+                return bool(stale["certificates"])
 
-            assert await stale() == ()
+            assert not await is_stale()
             trusted.write_text("no certificate any more")
-            assert [await stale() for _ in range(3)] == [("certificates",)] * 3
+            assert all([await is_stale() for _ in range(3)])
             assert [(event(r), vars(r)["times"]) for r in caplog.records] == [(told, 1)]
             clock.now += 3_600
-            assert await stale() == ("certificates",)
+            assert await is_stale()
             trusted.unlink()
-            assert await stale() == ("certificates",)
+            assert await is_stale()
             assert [vars(r)["times"] for r in caplog.records] == [1, 3]
             shutil.copy(authority.path, trusted)
-            assert await stale() == ()
+            assert not await is_stale()
             trusted.unlink()
-            assert await stale() == ("certificates",)
+            assert await is_stale()
             assert [event(r) for r in caplog.records][2:] == ["certificates_changed", told]
             assert "No such file" in vars(caplog.records[-1])["error"]
 
@@ -501,7 +502,7 @@ def test_no_proxy_means_for_names_what_the_readme_says(no_proxy: str, direct: se
     [
         ("407 Proxy Authentication Required", "set proxy_url to http://user:password@host:port"),
         (f"403 {PASSWORD}", "have it allowed"),
-        ("502 Bad Gateway", "it cannot reach it"),
+        ("502 Bad Gateway", "it cannot reach the host"),
         ("500 Oh", "check proxy_url"),
     ],
 )
@@ -514,7 +515,7 @@ def test_a_proxy_that_refuses_is_named_with_what_to_do(refusal: str, hint: str) 
 
     error, name = run(work())
     assert error.reason == "connection"
-    assert f"the proxy {name} answered {refusal[:3]} when asked for api.test: " in str(error)
+    assert f"the proxy {name} responded {refusal[:3]} to a request for api.test: " in str(error)
     assert hint in str(error)
 
 
@@ -529,7 +530,7 @@ def test_what_a_proxy_says_that_is_no_http_is_not_quoted(url: str) -> None:
 
     error = run(work())
     assert error.reason == "connection"
-    assert "its answer is not HTTP" in str(error)
+    assert "its response is not HTTP" in str(error)
 
 
 def test_a_proxy_that_wants_a_password_for_a_plain_url_is_told_as_a_proxy() -> None:
@@ -539,7 +540,7 @@ def test_a_proxy_that_wants_a_password_for_a_plain_url_is_told_as_a_proxy() -> N
 
     error = run(work())
     assert error.reason == "client_error"
-    assert "a proxy wants a user and password" in str(error)
+    assert "a proxy requires a user and password" in str(error)
 
 
 def test_what_a_proxy_is_told_is_secret_also_when_the_environment_names_it() -> None:
@@ -595,7 +596,7 @@ def test_an_answer_that_pauses_for_too_long_is_left_after_the_read_timeout() -> 
 
     error = run(work())
     assert error.reason == "timeout"
-    assert "nothing came for 0.1 s" in str(error)
+    assert "no data for 0.1 s" in str(error)
     assert "raise read_timeout" in str(error)
 
 
@@ -609,7 +610,7 @@ def test_a_smaller_page_is_advised_where_a_page_was_asked_for(
             url = server.base_url()
             api = PinClient(clients.for_url(url), url, credentials, timeouts)
             with pytest.raises(PollError) as caught:
-                await api.list_pins(offset=0, limit=limit, observe=lambda _: None)
+                await api.list_pins(Collector.INVENTORY, offset=0, limit=limit)
             return caught.value
 
     assert ("lower page_size" in str(run(work()))) == told
@@ -623,8 +624,8 @@ def test_a_smaller_page_is_advised_where_a_page_was_asked_for(
     [
         ("ALL_PROXY", f"socks5://u:{PASSWORD}@127.0.0.1:9", "ALL_PROXY must be"),
         ("HTTPS_PROXY", f"http://u:{PASSWORD}/x@127.0.0.1:9", "HTTPS_PROXY must be"),
-        ("NO_PROXY", "[::1]", "NO_PROXY must hold"),
-        ("SSL_CERT_FILE", "/nowhere/ca.pem", "SSL_CERT_FILE or SSL_CERT_DIR cannot be used: No such file"),
+        ("NO_PROXY", "[::1]", "NO_PROXY must list"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem", "cannot use SSL_CERT_FILE or SSL_CERT_DIR: No such file"),
     ],
 )
 def test_a_variable_that_cannot_be_used_is_named_in_one_line_without_its_value(
@@ -642,7 +643,7 @@ def test_a_proxy_url_that_only_the_http_library_refuses_is_told_without_its_pass
     with pytest.raises(SettingsError) as caught:
         HttpClients().check("https://api.test/api", route(proxy=f"http://u:{PASSWORD}@999.1.1.1:9"))
     (problem,) = caught.value.problems
-    assert problem == "requests to https://api.test/api cannot be made: proxy_url is no URL that can be used"
+    assert problem == "cannot connect to https://api.test/api: proxy_url is not a valid URL"
 
 
 def broken_files(folder: Path, pair: Pair, other: Pair) -> dict[str, TlsFiles]:
@@ -654,19 +655,19 @@ def broken_files(folder: Path, pair: Pair, other: Pair) -> dict[str, TlsFiles]:
     return {
         "ca_file: cannot read the file: No such file or directory": TlsFiles(folder / "missing"),
         "ca_file: cannot read the file: Is a directory": TlsFiles(directory),
-        "ca_file: cannot read the file: it is no path": TlsFiles(Path("a\0b")),
-        "ca_file: the file holds no certificates in PEM form": TlsFiles(text),
-        "client_key_file: is given without client_cert_file": TlsFiles(client_key_file=pair.key),
+        "ca_file: cannot read the file: the path is not valid": TlsFiles(Path("a\0b")),
+        "ca_file: the file contains no PEM certificates": TlsFiles(text),
+        "client_key_file: requires client_cert_file": TlsFiles(client_key_file=pair.key),
         "client_key_file: cannot read the file: No such file or directory": TlsFiles(
             None, pair.both, folder / "missing"
         ),
-        "client_cert_file: the file holds no certificate in PEM form, or the key is none": TlsFiles(
+        "client_cert_file: the file contains no PEM certificate, or there is no PEM key for it": TlsFiles(
             client_cert_file=pair.certificate
         ),
         "client_cert_file: the key does not belong to the certificate": TlsFiles(
             None, pair.certificate, other.key
         ),
-        "client_key_file: the key is encrypted: give one without a password": TlsFiles(
+        "client_key_file: the key is encrypted: use one without a password": TlsFiles(
             None, pair.certificate, encrypted
         ),
     }
@@ -693,7 +694,7 @@ def test_a_file_that_is_lost_just_after_it_was_looked_at_is_told_as_any_other(
         lost.unlink()
         return ssl.create_default_context()
 
-    with pytest.raises(ValueError, match="client_cert_file: cannot be used: No such file or directory"):
+    with pytest.raises(ValueError, match="client_cert_file: cannot use the file: No such file or directory"):
         TlsFiles(client_cert_file=lost).context(lose_it)
 
 

@@ -56,7 +56,7 @@ def envelope(message: str) -> bytes:
 def test_each_status_has_its_error_that_names_host_and_status(status: int, kind: type[PollError]) -> None:
     error = error_for(status)
     assert type(error) is kind
-    assert str(error).startswith(f"api.example answered {status}")
+    assert str(error).startswith(f"api.example responded {status}")
     assert getattr(error, "status", status) == status
 
 
@@ -78,13 +78,13 @@ def test_any_answer_becomes_one_printable_line(
 @pytest.mark.parametrize(
     ("status", "hint"),
     [
-        (401, "a proxy in between drops headers with underscores"),
+        (401, "a proxy removes headers with underscores"),
         (401, "key 0a1b2c3d was not accepted"),
         (403, "scope data.pin_list"),
         (304, "look for a faulty cache"),
         (404, "base_url ends in /api"),
         (429, "lower requests_per_minute"),
-        (500, "if it lasts, ask AIOZ Pin"),
+        (500, "if it persists, contact AIOZ Pin"),
     ],
 )
 def test_the_hint_says_what_to_do(status: int, hint: str) -> None:
@@ -116,12 +116,12 @@ def test_what_a_server_echoes_is_redacted_before_it_is_cut() -> None:
 @pytest.mark.parametrize(
     ("location", "named"),
     [
-        ("https://elsewhere.example:8443/api/pins?key=secret", "it points to elsewhere.example;"),
-        ("//elsewhere.example/", "it points to elsewhere.example;"),
-        ("https://user:secret@elsewhere.example/", "it points to elsewhere.example;"),
-        ("/api/pinning/pins/", "it points to no other host;"),
-        ("https://[::1", "it points to no other host;"),
-        (None, "it points to no other host;"),
+        ("https://elsewhere.example:8443/api/pins?key=secret", "it redirects to elsewhere.example;"),
+        ("//elsewhere.example/", "it redirects to elsewhere.example;"),
+        ("https://user:secret@elsewhere.example/", "it redirects to elsewhere.example;"),
+        ("/api/pinning/pins/", "it redirects to no other host;"),
+        ("https://[::1", "it redirects to no other host;"),
+        (None, "it redirects to no other host;"),
     ],
 )
 def test_a_redirect_names_the_host_it_points_to_and_nothing_more(location: str | None, named: str) -> None:

@@ -5,12 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final, NamedTuple
-from unittest.mock import patch
 
 from pin_exporter.api.errors import InconsistentError
 from pin_exporter.api.model import Page, Pin, Totals
-from pin_exporter.inventory import reader as inventory
-from pin_exporter.inventory.counter import NOTHING_SHOWN, PinCounter
+from pin_exporter.inventory.counter import NOTHING_SHOWN, PinCounter, ShownLabels
 from pin_exporter.inventory.reader import InventoryReader, PageSize
 from tests.bench.result import Result
 
@@ -124,25 +122,24 @@ def _naive(pins: RestlessList, limit: int) -> tuple[Sequence[int], str]:
 def _ours(pins: RestlessList, limit: int, in_flight: int) -> tuple[Sequence[int], str]:
     counted: list[int] = []
 
-    class RecordingTally(PinCounter):
-        """The real one; a walk that starts again starts with a new one."""
+    class RecordingCounter(PinCounter):
+        """The real one; a walk that starts over starts with a new one."""
+
+        def __init__(self, shown: ShownLabels) -> None:
+            super().__init__(shown)
+            counted.clear()
 
         def add(self, pins: Iterable[Pin | None]) -> None:
             pins = list(pins)
             counted.extend(int(pin.id) for pin in pins if pin)
             super().add(pins)
 
-    def fresh(*args: object) -> PinCounter:
-        counted.clear()
-        return RecordingTally(NOTHING_SHOWN)
-
-    with patch.object(inventory, "PinCounter", fresh):
-        reading = InventoryReader(NOTHING_SHOWN)
-        taking = reading.take(pins.fetch, PageSize(limit), wall=lambda: 0.0, in_flight=in_flight)
-        try:
-            return counted, str(asyncio.run(taking).verdict)
-        except InconsistentError:
-            return counted, "refused"
+    reader = InventoryReader(NOTHING_SHOWN, new_counter=RecordingCounter)
+    reading = reader.read(pins.fetch, PageSize(limit), wall=lambda: 0.0, pages_in_flight=in_flight)
+    try:
+        return counted, str(asyncio.run(reading).verdict)
+    except InconsistentError:
+        return counted, "refused"
 
 
 def _pin(number: int, status: str) -> Pin:

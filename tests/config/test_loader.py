@@ -8,6 +8,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from pin_exporter.api.credentials import Credentials
 from pin_exporter.config.accounts import accounts_of
 from pin_exporter.config.loader import load_settings, load_web_settings
 from pin_exporter.config.settings import Settings
@@ -285,11 +286,8 @@ def test_wrong_web_settings_are_reported_with_their_place(environment: pytest.Mo
 def test_keys_of_the_environment_are_enough(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     set_variables(environment, **KEYS)
     (account,) = accounts_of(load_settings({}))
-    assert (account.name, account.api_key, account.secret_key) == (
-        "default",
-        SecretStr("k3y"),
-        SecretStr("s3cr3t"),
-    )
+    assert account.name == "default"
+    assert account.credentials.current() == Credentials(SecretStr("k3y"), SecretStr("s3cr3t"))
     clean(environment)
     (tmp_path / "key").write_text("k3y\n")
     set_variables(environment, **{f"{name}_file": str(tmp_path / "key") for name in KEYS})

@@ -12,12 +12,8 @@ def test_every_setting_is_described() -> None:
 def test_an_account_has_each_account_setting_with_its_default() -> None:
     """No other place of the code lists them."""
     (account,) = accounts_of(Settings.model_validate({"api_key": "k", "secret_key": "s"}))
-    assert Account.model_fields.keys() == AccountSettings.model_fields.keys() | {
-        "name",
-        "api_key",
-        "secret_key",
-    }
-    assert account == Account(name="default", api_key=account.api_key, secret_key=account.secret_key)
+    assert Account.model_fields.keys() == AccountSettings.model_fields.keys() | {"name", "credentials"}
+    assert account == Account(name="default", credentials=account.credentials)
 
 
 def test_what_is_no_account_setting_needs_a_restart() -> None:

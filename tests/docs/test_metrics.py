@@ -7,12 +7,10 @@ import pytest
 
 from dev.metrics.page import PAGE, page
 from pin_exporter.api.errors import REASONS
-from pin_exporter.api.model import VOCABULARIES, Phase
-from pin_exporter.api.request_stats import Operation
+from pin_exporter.api.model import VOCABULARIES, Collector, Phase
 from pin_exporter.metrics import PREFIX
 from pin_exporter.metrics.account import ACCOUNT_FAMILIES
 from pin_exporter.metrics.exporter import ExporterMetrics
-from pin_exporter.polling.snapshot import Collector
 from tests.support.tools import run_promtool
 
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -66,7 +64,10 @@ def test_each_status_is_listed_with_its_phase() -> None:
     assert listed == expected, "docs/metrics.md: update the table of statuses"
 
 
-@pytest.mark.parametrize(("label", "values"), [("collector", Collector), ("operation", Operation)])
+@pytest.mark.parametrize(
+    ("label", "values"),
+    [("collector", list(Collector)), ("operation", [collector.operation for collector in Collector])],
+)
 def test_each_value_of_collector_and_operation_is_listed(label: str, values: Iterable[str]) -> None:
     (rows,) = (rows for head, rows in tables() if head[:2] == ["label", "value"])
     listed = {row[1].strip("`") for row in rows if row[0] == f"`{label}`"}

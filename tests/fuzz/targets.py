@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from pin_exporter.api.decode import decode_page
 from pin_exporter.api.errors import MalformedError, PollError, RateLimitedError, ServerError
-from pin_exporter.api.model import Page
+from pin_exporter.api.model import Collector, Page
 from pin_exporter.api.status_errors import ApiResponse, bounded_headers, error_for_status
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.config.accounts import accounts_of
@@ -140,9 +140,9 @@ def _check_exchange(answered: tuple[int, list[tuple[str, str]], bytes]) -> None:
 
     async def ask() -> None:
         with suppress(PollError):
-            await api.ask({"limit": 1})
+            await api.send({"limit": 1})
         try:
-            await api.list_pins(offset=0, limit=1, observe=lambda _: None)
+            await api.list_pins(Collector.TOTALS, offset=0, limit=1)
         except PollError as error:
             check_line(str(error))
 

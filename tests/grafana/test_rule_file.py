@@ -12,9 +12,7 @@ from dev.grafana.rules import ALERTS, rules_yaml
 from dev.grafana.thresholds import RECORD, THRESHOLDS
 from dev.project import ROOT
 from pin_exporter.api.errors import REASONS
-from pin_exporter.api.model import VOCABULARIES, Phase
-from pin_exporter.api.request_stats import Operation
-from pin_exporter.polling.snapshot import Collector
+from pin_exporter.api.model import VOCABULARIES, Collector, Phase
 from tests.grafana.support.promql import Selector, nodes, selectors
 from tests.support.tools import run_promtool
 
@@ -29,7 +27,7 @@ VALUES: Mapping[str, set[str]] = {
     "reason": set(REASONS),
     "threshold": {threshold.name for threshold in THRESHOLDS},
     "code": {"429"},
-    "operation": set(Operation),
+    "operation": {collector.operation for collector in Collector},
 }
 
 each_rule = pytest.mark.parametrize(("name", "expression"), NAMED, ids=[name for name, _ in NAMED])

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from pin_exporter.polling.snapshot import Collector
+from pin_exporter.api.model import Collector
 from tests.grafana.support.exporters import RELOADED, SHARD, TOTAL_SHARDS, Exporter, Key, key
 from tests.grafana.support.promtool import Group, run_rules
 from tests.grafana.support.signals import NO_TROUBLE, Signal, Trouble, changes, steady

@@ -15,7 +15,7 @@ from pin_exporter.inventory.counter import (
     Kind,
     PinCounter,
     PinTotals,
-    Shown,
+    ShownLabels,
 )
 
 NOW = 1_750_000_000.0
@@ -52,7 +52,7 @@ PINS = st.builds(
 ROWS = st.lists(st.none() | PINS, max_size=40)
 
 
-def tallied(*pins: Pin | None, now: float = NOW, shown: Shown | None = None) -> Inventory:
+def tallied(*pins: Pin | None, now: float = NOW, shown: ShownLabels | None = None) -> Inventory:
     tally = PinCounter(shown) if shown else PinCounter()
     tally.add(pins)
     return tally.inventory(now)
@@ -213,7 +213,7 @@ def test_the_other_words_of_the_vocabulary_are_shown_as_zero() -> None:
 @settings(max_examples=200)
 @given(st.lists(ROWS, min_size=2, max_size=4))
 def test_words_shown_once_stay_shown(walks: list[list[Pin | None]]) -> None:
-    shown = Shown()
+    shown = ShownLabels()
     for rows in walks:
         inventory = tallied(*rows, shown=shown)
         assert set(shown.statuses) <= set(inventory.shown.statuses)

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pin_exporter.inventory.hash_set import DistinctSet
+from pin_exporter.inventory.hash_set import HashSet
 
 
 @given(st.lists(st.text(st.characters(), max_size=3), max_size=200), st.integers(0, 5_000))
 def test_it_agrees_with_a_set_on_any_strings(members: list[str], expected: int) -> None:
-    distinct, plain = DistinctSet(expected), set[str]()
+    distinct, plain = HashSet(expected), set[str]()
     for member in members:
         assert (member in distinct) == (member in plain)
         assert distinct.add(member) == (member not in plain)
@@ -20,7 +20,7 @@ def test_it_agrees_with_a_set_on_any_strings(members: list[str], expected: int) 
 
 @pytest.mark.parametrize("expected", [0, 10, 50_000, 10**12])
 def test_it_grows_without_losing_or_inventing_members(expected: int) -> None:
-    distinct = DistinctSet(expected)
+    distinct = HashSet(expected)
     assert all(distinct.add(f"pin-{number}") for number in range(50_000))
     assert not any(distinct.add(f"pin-{number}") for number in range(50_000))
     assert all(f"pin-{number}" in distinct for number in range(50_000))
@@ -33,7 +33,7 @@ def test_a_member_takes_less_than_40_bytes(expected: int) -> None:
     members = 25_000
     tracemalloc.start()
     try:
-        distinct = DistinctSet(expected)
+        distinct = HashSet(expected)
         for number in range(members):
             distinct.add(f"3f9c1f0a-0000-4000-8000-{number:012}")
         held, most = tracemalloc.get_traced_memory()
@@ -47,7 +47,7 @@ def test_a_member_takes_less_than_40_bytes(expected: int) -> None:
 def test_an_absurd_expectation_takes_no_absurd_memory() -> None:
     tracemalloc.start()
     try:
-        DistinctSet(2**63 - 1)
+        HashSet(2**63 - 1)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -9,8 +9,8 @@ from pin_exporter.inventory.counter import PinCounter
 from pin_exporter.inventory.problem_pins import (
     MAX_TEXT_LENGTH,
     MOST_PINS,
-    NOTHING_TO_ATTEND,
-    NotedPin,
+    NO_PROBLEM_PINS,
+    ProblemPin,
     ProblemPins,
     Shortlist,
 )
@@ -37,7 +37,7 @@ def noted(pins: Iterable[Pin], *, oldest: bool = False) -> list[str]:
 def attention_of(*pins: Pin) -> ProblemPins:
     tally = PinCounter()
     tally.add(pins)
-    return tally.inventory(now=START.timestamp()).attention
+    return tally.inventory(now=START.timestamp()).problem_pins
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4))))
@@ -92,9 +92,9 @@ def test_each_pin_that_needs_attention_is_in_the_list_of_its_kind_and_no_other_p
         Pin("id-7"),
     )
     assert [each.id for each in found.failed] == ["id-1"]
-    assert [each.id for each in found.out_of_money] == ["id-2"]
+    assert [each.id for each in found.balance_exhausted] == ["id-2"]
     assert [each.id for each in found.in_progress] == ["id-3"]
-    assert attention_of() == NOTHING_TO_ATTEND
+    assert attention_of() == NO_PROBLEM_PINS
 
 
 def test_pins_in_progress_are_those_that_wait_longest_and_failures_the_newest() -> None:
@@ -106,9 +106,9 @@ def test_pins_in_progress_are_those_that_wait_longest_and_failures_the_newest() 
 
 def test_a_noted_pin_has_what_a_person_wants_to_see() -> None:
     whole = Pin("id", "bafy", 7, START, True, False, False, "failed", "failed", Metadata("name"))
-    assert attention_of(whole).failed == (NotedPin("id", "name", "bafy", "failed", START.timestamp(), 7),)
+    assert attention_of(whole).failed == (ProblemPin("id", "name", "bafy", "failed", START.timestamp(), 7),)
     assert attention_of(Pin("id", status="failed")).failed == (
-        NotedPin("id", None, None, "failed", None, None),
+        ProblemPin("id", None, None, "failed", None, None),
     )
 
 
@@ -132,4 +132,4 @@ def test_long_texts_are_cut_and_say_so() -> None:
 
 
 def test_a_removed_pin_of_a_finished_word_needs_no_attention() -> None:
-    assert attention_of(Pin("id", status="pinned", pinned=False)) == NOTHING_TO_ATTEND
+    assert attention_of(Pin("id", status="pinned", pinned=False)) == NO_PROBLEM_PINS

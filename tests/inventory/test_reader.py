@@ -16,7 +16,7 @@ from pin_exporter.api.errors import (
     UnauthorizedError,
 )
 from pin_exporter.api.model import Page, Phase, Verdict
-from pin_exporter.inventory.counter import NOTHING_SHOWN, Counted, PinTotals, Shown
+from pin_exporter.inventory.counter import NOTHING_SHOWN, Counted, PinTotals, ShownLabels
 from pin_exporter.inventory.reader import MIN_PAGE_SIZE, FetchPage, InventoryReader, PageSize
 from tests.inventory.test_walk import CHANGES
 from tests.support.lists import Change, PinList, inserted, removed, removed_share, size_of
@@ -25,18 +25,19 @@ NOW = 1_750_000_000.0
 
 
 async def count_and_look_round(
-    fetch: FetchPage, page_size: PageSize, in_flight: int, shown: Shown
+    fetch: FetchPage, page_size: PageSize, in_flight: int, shown: ShownLabels
 ) -> Counted:
     """Take an inventory; whatever comes of it, no task may be left behind."""
     try:
-        return await InventoryReader(shown).take(fetch, page_size, wall=lambda: NOW, in_flight=in_flight)
+        reader = InventoryReader(shown)
+        return await reader.read(fetch, page_size, wall=lambda: NOW, pages_in_flight=in_flight)
     finally:
         callers = {task for task in asyncio.all_tasks() if task.get_name() == "caller"}
         assert asyncio.all_tasks() - callers == {asyncio.current_task()}
 
 
 def count(
-    fetch: FetchPage, rows: int | PageSize = 20, *, in_flight: int = 1, shown: Shown = NOTHING_SHOWN
+    fetch: FetchPage, rows: int | PageSize = 20, *, in_flight: int = 1, shown: ShownLabels = NOTHING_SHOWN
 ) -> Counted:
     page_size = rows if isinstance(rows, PageSize) else PageSize(rows)
     return asyncio.run(count_and_look_round(fetch, page_size, in_flight, shown))
@@ -359,7 +360,7 @@ def test_a_cancelled_inventory_takes_its_pages_along() -> None:
 
 
 def test_words_shown_before_are_shown_again() -> None:
-    shown = Shown((("melted", Phase.UNKNOWN),), ("odd",))
+    shown = ShownLabels((("melted", Phase.UNKNOWN),), ("odd",))
     counted = count(PinList([0]).fetch, shown=shown)
     assert counted.inventory.by_status["melted", Phase.UNKNOWN] == PinTotals(0, 0)
     assert counted.inventory.by_sub_hash_status == {"odd": 0, "none": 1}

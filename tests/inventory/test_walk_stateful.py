@@ -13,13 +13,11 @@ from enum import Enum
 from random import Random
 from typing import Literal, NamedTuple
 
-import pytest
 from hypothesis import HealthCheck, Phase, event, example, given, settings
 from hypothesis import strategies as st
 
 from pin_exporter.api.errors import InconsistentError, MalformedError, PollError, ServerError
 from pin_exporter.api.model import Page, Pin, Totals, Verdict, phase_of
-from pin_exporter.inventory import reader as inventory
 from pin_exporter.inventory.counter import (
     AGE_BOUNDS,
     NOTHING_SHOWN,
@@ -27,7 +25,7 @@ from pin_exporter.inventory.counter import (
     Counted,
     Inventory,
     PinCounter,
-    Shown,
+    ShownLabels,
 )
 from pin_exporter.inventory.reader import InventoryReader, PageSize
 from tests.support.clocks import settle
@@ -135,7 +133,7 @@ class Server:
             self.must -= gone
             return
         for place in places:
-            self.rows[place] = self._changed(self.rows[place], change.kind)
+            self.rows[place] = self.changed(self.rows[place], change.kind)
 
     def _places(self, change: Change) -> Sequence[int]:
         count = min(change.rows, len(self.rows))
@@ -148,7 +146,7 @@ class Server:
         return range(max(0, first), len(self.rows))[:count]
 
     @staticmethod
-    def _changed(pin: Pin, kind: str) -> Pin:
+    def changed(pin: Pin, kind: str) -> Pin:
         if kind == "complete":
             later = pin.date_pinned and pin.date_pinned + timedelta(seconds=90)
             size = SIZES[int(pin.id) % len(SIZES)]
@@ -205,10 +203,10 @@ def read(
     """Read the list while the script is played; None if the reading says that it could not."""
     rows: list[Pin] = []
 
-    class RecordingTally(PinCounter):
+    class RecordingCounter(PinCounter):
         """The real one; each new one is the beginning of a walk."""
 
-        def __init__(self, shown: Shown = NOTHING_SHOWN) -> None:
+        def __init__(self, shown: ShownLabels = NOTHING_SHOWN) -> None:
             super().__init__(shown)
             rows.clear()
             server.walk_begins()
@@ -218,20 +216,24 @@ def read(
             rows.extend(pin for pin in pins if pin is not None)
             super().add(pins)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inventory, "PinCounter", RecordingTally)
-        counted = asyncio.run(_play(server, script, PageSize(page_size), in_flight, repeat=repeat))
+    reader = InventoryReader(NOTHING_SHOWN, new_counter=RecordingCounter)
+    counted = asyncio.run(_play(reader, server, script, PageSize(page_size), in_flight, repeat=repeat))
     return None if counted is None else Read(counted, rows, server)
 
 
 async def _play(
-    server: Server, script: Sequence[Turn], page_size: PageSize, in_flight: int, *, repeat: bool
+    reader: InventoryReader,
+    server: Server,
+    script: Sequence[Turn],
+    page_size: PageSize,
+    in_flight: int,
+    *,
+    repeat: bool,
 ) -> Counted | None:
     turns = iter(list(script) * (MOST_ANSWERS // max(1, len(script)) if repeat else 1))
-    reading = InventoryReader(NOTHING_SHOWN)
     for _ in range(MOST_ERRORS + 1):
         task = asyncio.ensure_future(
-            reading.take(server.fetch, page_size, wall=lambda: NOW, in_flight=in_flight)
+            reader.read(server.fetch, page_size, wall=lambda: NOW, pages_in_flight=in_flight)
         )
         await settle()
         while not task.done():
@@ -328,7 +330,7 @@ def server_with(count: int, *, keeps_unpinned: bool = False, largest_page: int |
     server = Server(keeps_unpinned=keeps_unpinned, largest_page=largest_page)
     server.insert(count)
     server.rows = [
-        server._changed(pin, "complete") if place % 5 else server._changed(pin, "fail") if place % 3 else pin
+        server.changed(pin, "complete") if place % 5 else server.changed(pin, "fail") if place % 3 else pin
         for place, pin in enumerate(server.rows)
     ]
     return server

@@ -7,12 +7,12 @@ from prometheus_client.core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from pin_exporter.api.model import Verdict
+from pin_exporter.api.model import Collector, Verdict
 from pin_exporter.inventory.counter import Counted
 from pin_exporter.metrics import PREFIX
 from pin_exporter.metrics.account import ACCOUNT_FAMILIES, account_textfile
 from pin_exporter.metrics.exporter import build_info_registry
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.toolkit.exposition.encoder import Format
 from pin_exporter.toolkit.exposition.family import Target, Type
 from tests.metrics.golden import GOLDEN, rendered

@@ -5,12 +5,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pin_exporter import __version__
-from pin_exporter.api.model import Totals, Verdict
+from pin_exporter.api.model import Collector, Totals, Verdict
 from pin_exporter.metrics.account import account_textfile
 from pin_exporter.metrics.exporter import build_info_registry
 from pin_exporter.once.output import failures, remarks, result
 from pin_exporter.once.polling import PolledAccount
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.report import Now, report
 from tests.support.samples import (
     COUNTED,

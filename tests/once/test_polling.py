@@ -3,10 +3,9 @@ import asyncio
 import httpx
 import pytest
 
-from pin_exporter.api.model import Totals, Verdict
+from pin_exporter.api.model import Collector, Totals, Verdict
 from pin_exporter.once.output import failures, result
 from pin_exporter.once.polling import PolledAccount, poll_account
-from pin_exporter.polling.snapshot import Collector
 from pin_exporter.toolkit.clock import Clock
 from tests.polling.test_poller import Polled, restless
 

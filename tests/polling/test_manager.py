@@ -2,21 +2,21 @@ import asyncio
 import random
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
-from pin_exporter.api.credentials import KeyFile
+from pin_exporter.api.model import Collector
 from pin_exporter.api.pool import Pool
 from pin_exporter.api.proxy_tls import Route
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.config.accounts import Account
 from pin_exporter.polling.manager import PollerManager
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
-from pin_exporter.toolkit.errors import SettingsError
+from pin_exporter.polling.snapshot import AccountSnapshot
 from tests.support.clocks import FakeClock
-from tests.support.samples import account_at, varied
+from tests.support.samples import account_at, credential_source, varied
 from tests.support.service import Service, served_by
 
 START = 1_000.0
@@ -47,8 +47,9 @@ class _Clients(HttpClients):
         return self.handed_out[url]
 
 
-def account(name: str, **more: object) -> Account:
-    return varied(account_at("https://api.test/api"), **{"name": name, "pages_in_flight": 1, **more})
+def account(name: str, key: str | Path = "key", **more: object) -> Account:
+    more = {"name": name, "credentials": credential_source(key, account=name), "pages_in_flight": 1, **more}
+    return varied(account_at("https://api.test/api"), **more)
 
 
 class Running:
@@ -61,9 +62,9 @@ class Running:
         self.exporter = PollerManager(accounts, self.clients, self.clock, random.Random(seed))
         self.unready_at_first = self.exporter.unready()
         if seconds:
-            asyncio.run(self.clock.run_until(START + seconds, self._work))
+            asyncio.run(self.clock.run_until(START + seconds, self.run))
 
-    async def _work(self) -> None:
+    async def run(self) -> None:
         await self.exporter.run()
 
     @property
@@ -76,7 +77,7 @@ class Running:
 
 
 def test_every_account_is_polled_under_its_own_name_and_with_its_own_keys() -> None:
-    running = Running(account("one"), account("two", api_key=SecretStr("other"), size_limit=7), pins=3)
+    running = Running(account("one"), account("two", "other", size_limit=7), pins=3)
     assert list(running.snapshots) == ["one", "two"]
     assert all(snapshot.up and snapshot.counted for snapshot in running.snapshots.values())
     assert running.snapshots["two"].size_limit_bytes == 7
@@ -86,14 +87,14 @@ def test_every_account_is_polled_under_its_own_name_and_with_its_own_keys() -> N
 
 def test_keys_in_files_are_read(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("from-a-file\n")
-    running = Running(account("one", api_key=KeyFile(tmp_path / "key")))
+    running = Running(account("one", tmp_path / "key"))
     assert running.requests_by("from-a-file")
 
 
 def test_accounts_of_one_origin_share_a_client_and_others_do_not() -> None:
     running = Running(
         account("one"),
-        account("two", api_key=SecretStr("other")),
+        account("two", "other"),
         account("three", base_url="https://api.test/other"),
         account("four", base_url="http://api.test/api"),
         seconds=0,
@@ -110,8 +111,8 @@ def test_accounts_with_the_same_key_and_url_share_the_smallest_of_their_budgets(
     assert len(running.requests_by("key")) == 3
 
 
-@pytest.mark.parametrize("other", [{"api_key": SecretStr("other")}, {"base_url": "https://other.test/api"}])
-def test_accounts_with_another_key_or_url_have_a_budget_of_their_own(other: dict[str, object]) -> None:
+@pytest.mark.parametrize("other", [{"key": "other"}, {"base_url": "https://other.test/api"}])
+def test_accounts_with_another_key_or_url_have_a_budget_of_their_own(other: dict[str, Any]) -> None:
     running = Running(account("a", requests_per_minute=2), account("b", requests_per_minute=2, **other))
     assert len(running.service.requests) == 4
 
@@ -138,10 +139,7 @@ def test_starts_are_spread_a_little_and_never_beyond_an_interval(
     accounts: int, interval: float, spread: float
 ) -> None:
     running = Running(
-        *(
-            account(f"a{number}", api_key=SecretStr(f"key{number}"), poll_interval=interval)
-            for number in range(accounts)
-        ),
+        *(account(f"a{number}", f"key{number}", poll_interval=interval) for number in range(accounts)),
         seconds=3,
     )
     first = [running.requests_by(f"key{number}")[0] - START for number in range(accounts)]
@@ -164,7 +162,7 @@ def test_an_account_that_cannot_be_polled_holds_up_no_other() -> None:
 
     clock = FakeClock(elapsed=START)
     clients = _Clients(_Broken(clock, 3))
-    accounts = [account("bad", api_key=SecretStr("broken")), account("good")]
+    accounts = [account("bad", "broken"), account("good")]
     exporter = PollerManager(accounts, clients, clock, random.Random(1))
 
     async def work() -> None:
@@ -187,14 +185,14 @@ class Changed:
         self.before: dict[str, AccountSnapshot] = {}
         self.right_after: dict[str, AccountSnapshot] = {}
         self.after = after
-        asyncio.run(self.clock.run_until(START + 140, self._work))
+        asyncio.run(self.clock.run_until(START + 140, self.run))
 
-    async def _work(self) -> None:
+    async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.exporter.run())
             await self.clock.sleep(30)
             self.before = self._now()
-            self.exporter.update(self.after)
+            self.exporter.apply_config(self.after)
             self.right_after = self._now()
 
     def _now(self) -> dict[str, AccountSnapshot]:
@@ -206,7 +204,7 @@ class Changed:
 
 
 def own(name: str, **more: object) -> Account:
-    return account(name, api_key=SecretStr(f"key-of-{name}"), **more)
+    return account(name, f"key-of-{name}", **more)
 
 
 def test_an_update_begins_with_new_accounts_at_once_and_ends_those_that_are_gone() -> None:
@@ -227,7 +225,7 @@ def test_an_account_that_changed_keeps_its_data_and_counters_and_is_polled_anew(
     before, after = changed.before["a"], changed.right_after["a"]
     assert after.totals == before.totals is not None
     assert after.counted is before.counted is not None
-    assert after.traffic is before.traffic
+    assert after.request_stats is before.request_stats
     assert after.size_limit_bytes == 9
     assert {health.interval_seconds for health in after.health.values()} == {20, 60}
     assert [round(at) for at in changed.asked_for("key-of-a") if at > 29][:4] == [30, 30, 50, 50]
@@ -239,36 +237,36 @@ def test_an_account_at_another_url_begins_with_nothing() -> None:
     assert changed.right_after["a"].totals is None
 
 
-def test_who_comes_to_share_a_budget_gets_a_part_of_it_and_the_others_keep_their_data() -> None:
-    changed = Changed([account("a")], [account("a"), account("b")])
-    assert changed.right_after["a"].counted is changed.before["a"].counted is not None
-    polled = changed.exporter._polled
-    shares = {one.poller._cadence.walk_requests_per_minute for one in polled.values()}
-    assert shares == {30.0}
+def test_an_account_that_joins_a_budget_gets_a_part_of_it_and_the_others_keep_their_data() -> None:
+    one, two = (account(name, requests_per_minute=20, poll_interval=20.0) for name in "ab")
+    changed = Changed([one], [one, two], pins=500)
+    counted = changed.before["a"].counted
+    assert counted is not None
+    assert changed.right_after["a"].counted is counted
+    assert changed.before["a"].health[Collector.INVENTORY].interval_seconds == 60 * counted.requests / 10
+    after = [snapshot.health[Collector.INVENTORY] for snapshot in changed.exporter.snapshots()]
+    assert [health.interval_seconds for health in after] == [60 * counted.requests / 5] * 2
 
 
 @pytest.mark.parametrize("after", [[("a", 9)], [("a", None), ("b", None)]])
 def test_an_update_lets_no_more_requests_through_in_a_minute_than_before(
     after: list[tuple[str, int | None]],
 ) -> None:
-    budget = {"requests_per_minute": 3}
+    budget: dict[str, Any] = {"requests_per_minute": 3}
     changed = Changed([account("a", **budget)], [account(n, size_limit=s, **budget) for n, s in after])
     at = changed.asked_for("key")
     assert len(at) > 5
     assert all(later - earlier > 59.999 for earlier, later in zip(at, at[3:], strict=False))
 
 
-KEYED = {"api_key": SecretStr("key"), "requests_per_minute": 9}
-ONE_ELSEWHERE = [account("z", api_key=SecretStr("other"))]
+ONE_ELSEWHERE = [account("z", "other")]
 
 
-@pytest.mark.parametrize(
-    "between", [[account("a", **{**KEYED, "requests_per_minute": 2})], ONE_ELSEWHERE, []]
-)
-def test_no_update_however_often_forgets_the_requests_of_the_last_minute(between: list[Account]) -> None:
+@pytest.mark.parametrize("between", [[account("a", requests_per_minute=2)], ONE_ELSEWHERE, []])
+def test_no_reload_however_often_forgets_the_requests_of_the_last_minute(between: list[Account]) -> None:
     clock = FakeClock(elapsed=START)
     service = Service(clock, 950)
-    before = [account("a", **KEYED, poll_interval=1.0)]
+    before = [account("a", requests_per_minute=9, poll_interval=1.0)]
     exporter = PollerManager(before, _Clients(service), clock, random.Random(1))
 
     async def work() -> None:
@@ -276,9 +274,9 @@ def test_no_update_however_often_forgets_the_requests_of_the_last_minute(between
             group.create_task(exporter.run())
             for _ in range(50):
                 await clock.sleep(2)
-                exporter.update(between)
+                exporter.apply_config(between)
                 await clock.sleep(1)
-                exporter.update(before)
+                exporter.apply_config(before)
 
     asyncio.run(clock.run_until(START + 200, work))
     pairs = zip(service.requests, service.arrivals, strict=True)
@@ -291,7 +289,7 @@ def test_a_key_that_comes_into_a_file_brings_its_budget_with_it(tmp_path: Path) 
     file = tmp_path / "key"
     file.write_text("key-before")
     running = Running(
-        account("a", api_key=KeyFile(file), requests_per_minute=9, poll_interval=5.0),
+        account("a", file, requests_per_minute=9, poll_interval=5.0),
         account("b", requests_per_minute=3, poll_interval=5.0),
         seconds=0,
     )
@@ -320,18 +318,10 @@ def test_an_update_while_it_ends_begins_nothing() -> None:
         await clock.sleep(30)
         running.cancel()
         await asyncio.wait([running])
-        exporter.update([own("a"), own("new")])
+        exporter.apply_config([own("a"), own("new")])
 
     asyncio.run(clock.run_until(START + 90, work))
-    assert [snapshot.is_tried for snapshot in exporter.snapshots()] == [True, False]
-
-
-def test_an_update_whose_key_cannot_be_read_changes_nothing(tmp_path: Path) -> None:
-    exporter = PollerManager([own("a")], _Clients(Service(FakeClock(), 0)), FakeClock(), random.Random(1))
-    before = dict(exporter._polled)
-    with pytest.raises(SettingsError, match="account b: api_key_file: cannot read the file"):
-        exporter.update([account("b", api_key=KeyFile(tmp_path / "missing"))])
-    assert exporter._polled == before
+    assert [snapshot.was_polled for snapshot in exporter.snapshots()] == [True, False]
 
 
 def test_an_update_closes_the_connections_that_no_account_needs_any_more() -> None:
@@ -345,7 +335,7 @@ def test_an_update_closes_the_connections_that_no_account_needs_any_more() -> No
         async with asyncio.TaskGroup() as group:
             group.create_task(exporter.run())
             await clock.sleep(30)
-            exporter.update([own("a"), own("c")])
+            exporter.apply_config([own("a"), own("c")])
             await clock.sleep(60)
 
     asyncio.run(clock.run_until(START + 80, work))
@@ -355,12 +345,12 @@ def test_an_update_closes_the_connections_that_no_account_needs_any_more() -> No
 def test_files_that_cannot_be_read_again_are_counted_by_what_is_in_them(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text("a-key-in-a-file")
-    running = Running(account("one", api_key=KeyFile(key)), seconds=0)
+    running = Running(account("one", key), seconds=0)
     key.unlink()
-    asyncio.run(running.clock.run_until(START + 50, running._work))
+    asyncio.run(running.clock.run_until(START + 50, running.run))
     snapshot = running.snapshots["one"]
     assert snapshot.up
-    assert snapshot.traffic.stale == {"keys": 2, "certificates": 0}
+    assert snapshot.request_stats.stale == {"keys": 2, "certificates": 0}
 
 
 def test_an_update_leaves_accounts_that_share_a_budget_alone_as_long_as_none_of_them_changes() -> None:
@@ -370,19 +360,6 @@ def test_an_update_leaves_accounts_that_share_a_budget_alone_as_long_as_none_of_
 
     assert all(same.right_after[name] is same.before[name] for name in "ab")
     assert all(changed.right_after[name] is not changed.before[name] for name in "ab")
-
-
-def test_polling_begins_with_keys_that_were_read_before_and_reads_none_itself(tmp_path: Path) -> None:
-    file = tmp_path / "key"
-    file.write_text("from-a-file\n")
-    exporter = PollerManager([own("a")], _Clients(Service(FakeClock(), 0)), FakeClock(), random.Random(1))
-
-    keyed = exporter.read_keys([account("b", api_key=KeyFile(file)), account("c", api_key=KeyFile(file))])
-    file.unlink()
-    assert "from-a-file" not in repr(keyed)
-    exporter.poll(keyed)
-
-    assert [snapshot.account for snapshot in exporter.snapshots()] == ["b", "c"]
 
 
 async def updated_in_mid_walk(turns: int) -> int:
@@ -404,7 +381,7 @@ async def updated_in_mid_walk(turns: int) -> int:
             await begun.wait()
             for _ in range(turns):
                 await asyncio.sleep(0)
-            exporter.update([])
+            exporter.apply_config([])
 
     service.answer = answer
     await clock.run_until(START + 5, work)

@@ -4,8 +4,9 @@ from dataclasses import replace
 import pytest
 
 from pin_exporter.api.errors import ConnectionFailedError, PollError, TlsError
+from pin_exporter.api.model import Collector
 from pin_exporter.polling.poll_log import PollLog
-from pin_exporter.polling.snapshot import Collector, Health
+from pin_exporter.polling.snapshot import Health
 from tests.support.logged import event
 
 HOUR = 3_600

@@ -7,15 +7,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from pin_exporter.api.errors import REASONS
-from pin_exporter.api.model import Verdict
+from pin_exporter.api.model import Collector, Verdict
 from pin_exporter.metrics.account import account_renderer
 from pin_exporter.polling.poller import AccountPoller
 from pin_exporter.polling.schedule import PollSchedule
-from pin_exporter.polling.snapshot import Collector, Health, PollRecord
+from pin_exporter.polling.snapshot import Health, PollRecord
 from pin_exporter.toolkit.exposition.encoder import Format
 from tests.support.clocks import FakeClock
 from tests.support.logged import event, events
-from tests.support.service import Service, page, pin_lister, row
+from tests.support.service import Service, page, retrying_client, row
 
 PAGE_SIZE = 100
 DATA = ("aiozpin_files", "aiozpin_pins", "aiozpin_pin_size_bytes", "aiozpin_inventory_consistent")
@@ -35,7 +35,7 @@ class Polled:
     ) -> None:
         self.clock = clock or FakeClock()
         self.service = Service(self.clock, pins)
-        lister, budget = pin_lister(
+        lister, budget = retrying_client(
             self.service, self.clock, per_minute=per_minute, patience_seconds=poll_interval
         )
         cadence = PollSchedule(poll_interval, stale_after, budget.background_per_minute)
@@ -375,7 +375,7 @@ def test_each_collectors_data_grow_old_by_themselves_and_come_back() -> None:
 
 @pytest.mark.parametrize(("requests", "interval"), [(1, 60), (60, 60), (61, 61), (120, 120), (1_010, 1_010)])
 def test_the_inventory_takes_no_more_than_half_the_budget(requests: int, interval: float) -> None:
-    cadence = PollSchedule(60.0, None, walk_requests_per_minute=60.0)
+    cadence = PollSchedule(60.0, None, inventory_requests_per_minute=60.0)
     assert cadence.inventory_interval(requests, 0.0) == interval
 
 
@@ -707,7 +707,7 @@ def test_a_poll_that_was_cancelled_is_not_on_record() -> None:
 def test_who_takes_over_an_account_keeps_the_record() -> None:
     polled = Polled(pins=120)
     polled.poll()
-    lister, _ = pin_lister(polled.service, polled.clock)
+    lister, _ = retrying_client(polled.service, polled.clock)
     cadence = PollSchedule(10.0, None, 60.0)
     heir = AccountPoller(
         "a", lister, cadence, polled.clock, page_size=9, pages_in_flight=1, before=polled.poller.snapshot

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pin_exporter.api.errors import REASONS
-from pin_exporter.api.model import Pin, Totals, Verdict
-from pin_exporter.api.request_stats import DURATION_BOUNDS, Operation, RequestStats
+from pin_exporter.api.model import Collector, Pin, Totals, Verdict
+from pin_exporter.api.request_stats import RequestStats
 from pin_exporter.inventory.counter import Counted, PinCounter
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector, Health, PollRecord
+from pin_exporter.polling.snapshot import AccountSnapshot, Health, PollRecord
 from tests.support.samples import FULL, UNTRIED
 
 HEALTH = Health(interval_seconds=60, stale_after_seconds=240)
@@ -89,8 +89,8 @@ def test_an_account_is_up_when_the_newest_totals_poll_succeeded() -> None:
 
 def test_an_account_is_tried_once_its_totals_were_polled_even_in_vain() -> None:
     bad = failed(HEALTH, "timeout")
-    assert not snapshot(inventory=bad).is_tried
-    assert snapshot(bad).is_tried
+    assert not snapshot(inventory=bad).was_polled
+    assert snapshot(bad).was_polled
 
 
 def test_the_health_of_one_collector_changes_without_the_other() -> None:
@@ -107,54 +107,6 @@ def test_unaccounted_files_are_those_reported_but_not_counted(files: int, unacco
     tally.add([Pin("a"), Pin("b"), None])
     counted = Counted(tally.inventory(0.0), Verdict.CONSISTENT, 1, Totals(files, 0))
     assert counted.unaccounted_files == unaccounted
-
-
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(Operation),
-            st.sampled_from(["200", "429", "error"]),
-            st.floats(0, 100) | st.sampled_from(DURATION_BOUNDS),
-            st.integers(0, 10**9),
-        ),
-        max_size=20,
-    )
-)
-def test_traffic_adds_up(requests: list[tuple[Operation, str, float, int]]) -> None:
-    traffic = RequestStats()
-    for request in requests:
-        traffic = traffic.requested(*request)
-    kinds = [(operation, code) for operation, code, _, _ in requests]
-    assert traffic.requests == {kind: kinds.count(kind) for kind in kinds}
-    assert traffic.response_bytes == sum(request[3] for request in requests)
-    for operation in Operation:
-        seconds = [request[2] for request in requests if request[0] is operation]
-        counts, total = traffic.durations.get(operation, ((0,) * (len(DURATION_BOUNDS) + 1), 0.0))
-        assert total == pytest.approx(sum(seconds))
-        assert [sum(counts[: number + 1]) for number in range(len(DURATION_BOUNDS))] == [
-            sum(each <= bound for each in seconds) for bound in DURATION_BOUNDS
-        ]
-        assert sum(counts) == len(seconds)
-
-
-def test_codes_that_http_does_not_know_are_counted_together() -> None:
-    traffic = RequestStats()
-    for code in ("error", "200", "503", *map(str, range(600, 1000))):
-        traffic = traffic.requested(Operation.LIST, code, 1.0, 0)
-    assert {code: times for (_, code), times in traffic.requests.items()} == {
-        "error": 1,
-        "200": 1,
-        "503": 1,
-        "other": 400,
-    }
-
-
-def test_retries_and_throttling_are_counted_without_touching_the_traffic_before() -> None:
-    before = RequestStats()
-    after = before.retried("timeout").retried("timeout").retried("tls").throttled(1.5).throttled(0.25)
-    assert after.retries == dict.fromkeys(REASONS, 0) | {"timeout": 2, "tls": 1}
-    assert after.throttled_seconds == 1.75
-    assert before == RequestStats()
 
 
 @pytest.mark.parametrize("moment", [HEALTH, RequestStats(), snapshot()])

@@ -28,7 +28,7 @@ from pin_exporter.polling.poller import AccountPoller
 from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.toolkit.exposition.encoder import Format
 from tests.support.clocks import FakeClock
-from tests.support.service import Service, page, pin_lister, row
+from tests.support.service import Service, page, retrying_client, row
 
 HOUR = 3_600.0
 INTERVAL = 600.0
@@ -102,9 +102,9 @@ class RestlessAccount:
         self._new_words = new_words
         self._created = pins
         self._outages_from = outages_from
-        lister, budget = pin_lister(self.service, clock, patience_seconds=INTERVAL)
-        cadence = PollSchedule(INTERVAL, None, budget.background_per_minute)
-        self.poller = AccountPoller(name, lister, cadence, clock, page_size=PAGE_SIZE, pages_in_flight=4)
+        client, budget = retrying_client(self.service, clock, patience_seconds=INTERVAL)
+        schedule = PollSchedule(INTERVAL, None, budget.background_per_minute)
+        self.poller = AccountPoller(name, client, schedule, clock, page_size=PAGE_SIZE, pages_in_flight=4)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self._live_on()

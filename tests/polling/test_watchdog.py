@@ -1,14 +1,15 @@
 import asyncio
-from dataclasses import dataclass, replace
 
 import httpx
 import pytest
 
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.api.model import Collector
+from pin_exporter.polling.poller import AccountPoller
+from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.polling.watchdog import Watchdog
 from tests.polling.test_poller import Polled
-from tests.support.clocks import settle
-from tests.support.samples import FULL
+from tests.support.clocks import FakeClock, settle
+from tests.support.service import Service, retrying_client
 
 HOUR = 3_600.0
 
@@ -18,16 +19,16 @@ class Watched(Polled):
 
     def __init__(self, pins: int = 3, *, per_minute: int = 120) -> None:
         super().__init__(pins, per_minute=per_minute)
-        self.liveness = Watchdog(lambda: [self.poller], self.clock.elapsed)
+        self.watchdog = Watchdog(lambda: [self.poller], self.clock.elapsed)
 
     def watch_for(self, seconds: float) -> list[str]:
         async def work() -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.poller.run())
-                group.create_task(self.liveness.run(self.clock.sleep))
+                group.create_task(self.watchdog.run(self.clock.sleep))
 
         asyncio.run(self.clock.run_until(self.clock.elapsed() + seconds, work))
-        return self.liveness.problems()
+        return self.watchdog.problems()
 
     def hang(self, limit: int) -> None:
         """Never answer again when so many rows are asked for."""
@@ -81,28 +82,35 @@ def test_time_in_which_nobody_looked_counts_as_a_minute_at_most() -> None:
     watched = Watched()
     watched.watch_for(10)
     watched.clock.now += 10 * HOUR
-    watched.liveness._look()
-    assert watched.liveness.problems() == []
+    watched.watchdog.look()
+    assert watched.watchdog.problems() == []
 
 
-@dataclass
-class Stuck:
-    """An account for which nothing happens any more."""
+class Stuck(AccountPoller):
+    """A poller that does nothing any more, with requests that wait for the budget or not."""
 
-    snapshot: AccountSnapshot
-    waiting: bool = False
+    def __init__(self, account: str, *, waiting: bool = False) -> None:
+        clock = FakeClock()
+        client, _ = retrying_client(Service(clock), clock)
+        if waiting:
+            client.waiting.update(Collector)
+        schedule = PollSchedule(60.0, None, 60.0)
+        super().__init__(account, client, schedule, clock, page_size=100, pages_in_flight=1)
 
-    def waits_for_budget(self, _: Collector) -> bool:
-        return self.waiting
+
+def look_for(hours: float, watchdog: Watchdog, clock: FakeClock) -> list[str]:
+    for _ in range(int(60 * hours)):
+        watchdog.look()
+        clock.now += 60
+    return watchdog.problems()
 
 
 def test_an_account_that_waits_for_a_budget_that_others_use_up_is_alive() -> None:
-    now = 0.0
-    liveness = Watchdog(lambda: [Stuck(FULL, waiting=True)], lambda: now)
-    for _ in range(200):
-        liveness._look()
-        now += 60
-    assert liveness.problems() == []
+    clock = FakeClock()
+    waiting, stuck = Stuck("waiting", waiting=True), Stuck("stuck")
+    watchdog = Watchdog(lambda: [waiting, stuck], clock.elapsed)
+    problems = look_for(3, watchdog, clock)
+    assert [line.split(":")[0] for line in problems] == ["account stuck", "account stuck"]
 
 
 def test_a_page_that_waits_for_the_budget_says_so() -> None:
@@ -121,16 +129,13 @@ def test_a_page_that_waits_for_the_budget_says_so() -> None:
 
 
 def test_of_many_that_are_stuck_ten_are_named() -> None:
-    now = 0.0
-    pollers = [Stuck(replace(FULL, account=f"a{number}")) for number in range(9)]
-    liveness = Watchdog(lambda: pollers, lambda: now)
-    for _ in range(100):
-        liveness._look()
-        now += 60
-    problems = liveness.problems()
+    clock = FakeClock()
+    pollers = [Stuck(f"a{number}") for number in range(9)]
+    watchdog = Watchdog(lambda: pollers, clock.elapsed)
+    problems = look_for(2, watchdog, clock)
     assert len(problems) == 11
     assert problems[-1] == f"and {len(pollers) * len(Collector) - 10} more"
 
     del pollers[1:]
-    liveness._look()
-    assert len(liveness.problems()) == 2
+    watchdog.look()
+    assert len(watchdog.problems()) == 2

@@ -2,18 +2,18 @@ import dataclasses
 import json
 from dataclasses import replace
 
-from pin_exporter.api.model import Phase, Verdict
+from pin_exporter.api.model import Collector, Phase, Verdict
 from pin_exporter.inventory.counter import PinTotals
-from pin_exporter.inventory.problem_pins import NotedPin, ProblemPins
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector, PollRecord
+from pin_exporter.inventory.problem_pins import ProblemPin, ProblemPins
+from pin_exporter.polling.snapshot import AccountSnapshot, PollRecord
 from pin_exporter.status.account import ProblemPinsReport, account_details
 from pin_exporter.status.report import Now, account_report
 from pin_exporter.status.runbooks import runbook_url
 from tests.support.samples import COUNTED, FULL, INVENTORY, NOW_ELAPSED, UNTRIED
 
 NOW = Now(NOW_ELAPSED, 1_750_000_010.5)
-FAILED = NotedPin("id-f", "name", "bafy", "failed", NOW.wall - 60, 7)
-QUEUED = NotedPin("id-q", None, None, None, None, None)
+FAILED = ProblemPin("id-f", "name", "bafy", "failed", NOW.wall - 60, 7)
+QUEUED = ProblemPin("id-q", None, None, None, None, None)
 BY_STATUS = {
     ("failed", Phase.FAILED): PinTotals(51, 0),
     ("unpinOutOfMoney", Phase.REMOVED): PinTotals(3, 0),
@@ -21,7 +21,7 @@ BY_STATUS = {
 
 
 def holding(pins: ProblemPins, by_status: dict[tuple[str, Phase], PinTotals] = BY_STATUS) -> AccountSnapshot:
-    inventory = replace(INVENTORY, by_status=by_status, attention=pins)
+    inventory = replace(INVENTORY, by_status=by_status, problem_pins=pins)
     return replace(FULL, counted=replace(COUNTED, inventory=inventory))
 
 

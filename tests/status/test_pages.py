@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from dev.grafana.colours import PHASE_COLOURS
 from dev.project import ROOT
-from pin_exporter.api.model import Phase
+from pin_exporter.api.model import Collector, Phase
 from pin_exporter.inventory.counter import PinTotals
-from pin_exporter.inventory.problem_pins import NotedPin, ProblemPins
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector, PollRecord
+from pin_exporter.inventory.problem_pins import ProblemPin, ProblemPins
+from pin_exporter.polling.snapshot import AccountSnapshot, PollRecord
 from pin_exporter.simulator import HOSTILE_NAMES
 from pin_exporter.status.account import account_details
 from pin_exporter.status.pages import Pages, bar_widths, style_sheet
@@ -46,9 +46,9 @@ def account(snapshot: AccountSnapshot, now: Now = NOW) -> Document:
 
 def holding(*names: str | None, word: str = "failed") -> AccountSnapshot:
     """Return an account whose failed pins have these names, as their CID and status too."""
-    pins = tuple(NotedPin(f"id{name}", name, name, name, 1e15, None) for name in names)
+    pins = tuple(ProblemPin(f"id{name}", name, name, name, 1e15, None) for name in names)
     by_status = {("failed", Phase.FAILED): PinTotals(60, 0), (word, Phase.UNKNOWN): PinTotals(1, 0)}
-    inventory = replace(INVENTORY, by_status=by_status, attention=ProblemPins(pins, pins, pins))
+    inventory = replace(INVENTORY, by_status=by_status, problem_pins=ProblemPins(pins, pins, pins))
     return replace(FULL, counted=replace(COUNTED, inventory=inventory))
 
 
@@ -97,8 +97,8 @@ def test_errors_and_statuses_of_the_api_are_escaped() -> None:
 
 def test_pins_without_name_cid_status_date_or_size_say_so() -> None:
     inventory = replace(INVENTORY, by_status={("failed", Phase.FAILED): PinTotals(1, 0)})
-    bare = ProblemPins((NotedPin("the-id", None, None, None, None, None),))
-    counted = replace(COUNTED, inventory=replace(inventory, attention=bare))
+    bare = ProblemPins((ProblemPin("the-id", None, None, None, None, None),))
+    counted = replace(COUNTED, inventory=replace(inventory, problem_pins=bare))
     words = account(replace(FULL, counted=counted)).words
     assert "no name no CID the-id none no date no size" in words
 

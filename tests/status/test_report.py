@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from pin_exporter.api.model import Phase, Totals, Verdict
+from pin_exporter.api.model import Collector, Phase, Totals, Verdict
 from pin_exporter.inventory.counter import Inventory, PinTotals
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.report import CollectorReport, Now, Problem, account_report, report
 from pin_exporter.status.runbooks import runbook_url
 from pin_exporter.toolkit.exposition.encoder import Format

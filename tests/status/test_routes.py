@@ -8,8 +8,9 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from pin_exporter.inventory.problem_pins import NotedPin, ProblemPins
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector
+from pin_exporter.api.model import Collector
+from pin_exporter.inventory.problem_pins import ProblemPin, ProblemPins
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.pages import Pages
 from pin_exporter.status.report import Report
 from pin_exporter.status.routes import status_routes
@@ -139,8 +140,8 @@ def test_the_style_sheet_is_css() -> None:
 
 
 def test_half_a_surrogate_pair_is_shown_as_an_escape() -> None:
-    noted = NotedPin("\ud800", "\udfff", "\ud800", "\ud800", None, None)
-    inventory = replace(INVENTORY, attention=ProblemPins((noted,), (noted,), (noted,)))
+    noted = ProblemPin("\ud800", "\udfff", "\ud800", "\ud800", None, None)
+    inventory = replace(INVENTORY, problem_pins=ProblemPins((noted,), (noted,), (noted,)))
     health = dict.fromkeys(Collector, TOTALS_HEALTH.failed("tls", "\ud800"))
     odd = replace(FULL, account="a", health=health, counted=replace(COUNTED, inventory=inventory))
     for path in ("/", "/accounts/a"):

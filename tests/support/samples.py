@@ -1,15 +1,17 @@
 """Snapshots with a fixed value for everything that is shown."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import SecretStr
 
-from pin_exporter.api.model import Phase, Totals, Verdict
-from pin_exporter.api.request_stats import Operation, RequestStats
+from pin_exporter.api.credentials import CredentialSource
+from pin_exporter.api.model import Collector, Phase, Totals, Verdict
+from pin_exporter.api.request_stats import RequestStats
 from pin_exporter.config.accounts import Account
 from pin_exporter.inventory.counter import Counted, Inventory, Kind, PinTotals
-from pin_exporter.polling.snapshot import AccountSnapshot, Collector, Health
+from pin_exporter.polling.snapshot import AccountSnapshot, Health
 
 HOSTILE_WORD = 'a"b\\c\n# HELP up\u2028'
 """A status word with everything that could break a line out of an exposition."""
@@ -63,10 +65,14 @@ INVENTORY_HEALTH = replace(
     error="the API took too long",
 )
 TRAFFIC = RequestStats(
-    requests={(Operation.TOTALS, "200"): 9, (Operation.LIST, "200"): 12, (Operation.LIST, "error"): 3},
+    requests={
+        (Collector.TOTALS, "200"): 9,
+        (Collector.INVENTORY, "200"): 12,
+        (Collector.INVENTORY, "error"): 3,
+    },
     durations={
-        Operation.TOTALS: ((0, 1, 8, 0, 0, 0, 0, 0, 0, 0, 0), 0.875),
-        Operation.LIST: ((0, 0, 0, 0, 0, 11, 1, 0, 0, 0, 3), 103.5),
+        Collector.TOTALS: ((0, 1, 8, 0, 0, 0, 0, 0, 0, 0, 0), 0.875),
+        Collector.INVENTORY: ((0, 0, 0, 0, 0, 11, 1, 0, 0, 0, 3), 103.5),
     },
     retries=MappingProxyType({**RequestStats().retries, "timeout": 2}),
     throttled_seconds=12.5,
@@ -79,7 +85,7 @@ FULL = AccountSnapshot(
     size_limit_bytes=1_000_000_000,
     totals=Totals(files=10, size=400_005_120),
     counted=COUNTED,
-    traffic=TRAFFIC,
+    request_stats=TRAFFIC,
 )
 """An account whose totals are new, and whose inventory is from the poll before the one that timed out."""
 
@@ -90,12 +96,19 @@ NOW_ELAPSED = 1_010.0
 """A moment on the clock of the healths above at which all data are fresh."""
 
 
+def credential_source(
+    api_key: str | Path = "key", secret_key: str | Path = "secret", account: str = "a"
+) -> CredentialSource:
+    """Return keys, each given as text or as the path of a file."""
+    keys = (key if isinstance(key, Path) else SecretStr(key) for key in (api_key, secret_key))
+    return CredentialSource(*keys, account=account)
+
+
 def account_at(base_url: str) -> Account:
     """Return an account, to be changed by `varied`."""
     return Account(
         name="a",
-        api_key=SecretStr("key"),
-        secret_key=SecretStr("secret"),
+        credentials=credential_source("key", "secret"),
         base_url=base_url,
         request_timeout=5.0,
         page_size=100,

@@ -121,8 +121,9 @@ def pin_api(service: Answering, timeout_seconds: float = 5.0, base_url: str = BA
     return PinClient(pool_over(service), base_url, credentials, timeout_seconds)
 
 
-def pin_lister(
+def retrying_client(
     service: Answering, clock: FakeClock, *, per_minute: int = 120, patience_seconds: float = 60.0
 ) -> tuple[RetryingClient, RequestBudget]:
     budget = RequestBudget(per_minute, clock)
-    return RetryingClient(pin_api(service), budget, clock, random.Random(1), patience_seconds), budget
+    client = RetryingClient(pin_api(service), lambda: budget, clock, random.Random(1), patience_seconds)
+    return client, budget

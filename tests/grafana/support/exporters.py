@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from dev.grafana.promql import known_series
-from pin_exporter.api.request_stats import REREAD
+from pin_exporter.api.model import Collector
+from pin_exporter.api.request_stats import RELOADED_FILES
 from pin_exporter.metrics import PREFIX
-from pin_exporter.polling.snapshot import Collector
 from tests.grafana.support.signals import NO_TROUBLE, Signal, Trouble, counts, keeps_up, steady, values
 from tests.grafana.support.signals import vanishes as vanishing
 
@@ -70,7 +70,7 @@ def healthy_account() -> dict[Key, Signal]:
         for operation in ("totals", "list")
         for code, rate in (("200", 1), ("429", 0))
     }
-    files = {key("file_read_failures_total", files=files): counts(0) for files in REREAD}
+    files = {key("file_read_failures_total", files=files): counts(0) for files in RELOADED_FILES}
     pins = {("pinned", "pinned"): 99, ("pinning", "in_progress"): 1, ("failed", "failed"): 0}
     pins |= {("retrieveFailed", "failed"): 0, ("unpinOutOfMoney", "removed"): 0, ("gcDone", "removed"): 2}
     held = {
