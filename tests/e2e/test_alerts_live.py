@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from dev.grafana.rules import ALERTS
-from tests.grafana.support.promtool import changed
+from tests.grafana.support.promtool import with_thresholds
 from tests.grafana.support.stand import RULES, UNHURRIED, config_file, wait_for_calm
 from tests.support.processes import (
     RunningPrometheus,
@@ -73,7 +73,7 @@ class Stand(NamedTuple):
 
 def hastened(directory: Path) -> Path:
     """Write the rules as they are, but with alerts that fire at once, and with a few other thresholds."""
-    rules = changed(THRESHOLDS, RULES.read_text(encoding="utf-8"))
+    rules = with_thresholds(THRESHOLDS, RULES.read_text(encoding="utf-8"))
     path = directory / "rules.yml"
     path.write_text(re.sub(r"(?m)^( +for:) \w+$", r"\1 0s", rules))
     return path
