@@ -35,7 +35,7 @@ class Check(StrEnum):
     TOTALS = "totals"
     FILES = "files"
     SIZE = "size"
-    UNREADABLE_ROWS = "unreadable_rows"
+    MALFORMED_ROWS = "malformed_rows"
     DATES = "dates"
     STATUSES = "statuses"
     UNKNOWN_STATUSES = "unknown_statuses"

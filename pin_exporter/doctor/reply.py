@@ -59,7 +59,7 @@ class Reply:
     """The outcome of a query: `page`, or else `error`.
 
     `began` and `seconds` are by the clock that durations are measured with; `received_at` is Unix seconds.
-    `headers` are those the doctor uses, by lower-case name. `ids` are those of the readable rows, in order.
+    `headers` are those the doctor uses, by lower-case name. `ids` are those of the parsed rows, in order.
     """
 
     query: Query
@@ -77,13 +77,18 @@ class Reply:
         return self.page.totals.files if self.page else 0
 
     @property
-    def unreadable(self) -> int:
-        """Return the number of rows that are null or cannot be read."""
+    def size_bytes(self) -> int:
+        """Return `totals.size` of the page, 0 without a page."""
+        return self.page.totals.size if self.page else 0
+
+    @property
+    def malformed(self) -> int:
+        """Return the number of rows that are null or could not be parsed."""
         return sum(row is None for row in self.page.rows) if self.page else 0
 
     @property
     def rows(self) -> int:
-        """Return the number of rows, unreadable ones included unless they come in addition to the rows.
+        """Return the number of rows, malformed ones included unless they come in addition to the rows.
 
         They do if there are more elements than rows were asked for, or than are left in the list.
         """
@@ -91,7 +96,7 @@ class Reply:
             return 0
         elements = len(self.page.rows)
         left = max(0, self.files - self.query.offset)
-        return elements - self.unreadable if elements > min(left, self.query.limit) else elements
+        return elements - self.malformed if elements > min(left, self.query.limit) else elements
 
     @property
     def status(self) -> int | None:

@@ -185,6 +185,6 @@ def test_nulls_in_the_place_of_rows_are_no_shorter_pages() -> None:
 
     found = diagnosed(listing((dated(n, size=n) for n in range(1_500)), some_are_null))
 
-    assert found.problems == [Check.UNREADABLE_ROWS]
-    assert found.fields(Check.UNREADABLE_ROWS)["count"] == 150
+    assert found.problems == [Check.MALFORMED_ROWS]
+    assert found.fields(Check.MALFORMED_ROWS)["count"] == 150
     assert (found.severity(Check.PAGE_SIZE), found.severity(Check.OFFSET)) == (OK, OK)

@@ -66,7 +66,7 @@ QUIRKS: dict[str, Quirk] = {
     "size_offset": Quirk(7, Check.SIZE, PROBLEM, lambda f: f["missing_bytes"] == 7),
     "ties_swap": Quirk(True, Check.STABILITY, WARNING, lambda f: f["moved"] > 0, {"tie_share": 0.5}),
     "ignore_offset": Quirk(True, Check.OFFSET, PROBLEM, lambda f: f["ignored"]),
-    "null_share": Quirk(0.2, Check.UNREADABLE_ROWS, PROBLEM, lambda f: f["count"] > 0),
+    "null_share": Quirk(0.2, Check.MALFORMED_ROWS, PROBLEM, lambda f: f["count"] > 0),
     # how they change
     "insert_rate": Quirk(BUSY, Check.CHANGES, OK, lambda f: f["files"] > 0),
     "complete_rate": Quirk(BUSY, Check.CHANGES, OK, lambda f: f["statuses"] > 0, {"in_progress_share": 0.5}),
