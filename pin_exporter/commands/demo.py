@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 import uvloop
@@ -18,6 +18,7 @@ from pin_exporter.simulator import Simulator, base_url, demo_accounts
 from pin_exporter.simulator import serve as serve_simulator
 from pin_exporter.toolkit.errors import ListenError
 from pin_exporter.toolkit.logs import configure_logging
+from pin_exporter.toolkit.output import write_standard_output
 from pin_exporter.toolkit.web.config import WebConfig, read_web_config
 from pin_exporter.toolkit.web.listener import listen, local_url
 from pin_exporter.toolkit.web.server import hangups_held
@@ -56,15 +57,15 @@ def run_demo(flags: Mapping[str, object]) -> None:
         for account in simulator.accounts.values()
     ]
     url = local_url(sockets[0], web_config.scheme)
-    sys.stdout.write(
-        f"pin-exporter demo: {_NOTE}\n"
-        f"metrics      {url}{settings.web_telemetry_path}\n"
-        f"status page  {url}/\n"
-        f"simulator    {api_url}/pinning/pins/\n"
-        f"control API  {api_url.removesuffix('/api')}/control/accounts\n"
-        "Press Ctrl-C to stop.\n"
-    )
-    sys.stdout.flush()
+    with suppress(BrokenPipeError):  # the reader has closed the pipe
+        write_standard_output(
+            f"pin-exporter demo: {_NOTE}\n"
+            f"metrics      {url}{settings.web_telemetry_path}\n"
+            f"status page  {url}/\n"
+            f"simulator    {api_url}/pinning/pins/\n"
+            f"control API  {api_url.removesuffix('/api')}/control/accounts\n"
+            "Press Ctrl-C to stop.\n"
+        )
     web = WebOptions(
         sockets,
         settings.web_telemetry_path,
