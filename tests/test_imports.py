@@ -1,6 +1,7 @@
 """Holds the package against its own architecture: who may import what, and what the core may not do."""
 
 import ast
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -124,6 +125,13 @@ def test_a_package_imports_only_those_before_it(package: str) -> None:
     assert {
         (module, name) for module in modules for name in ours(module) if package_of(name) not in allowed
     } == set()
+
+
+def test_the_toolkit_does_not_say_what_is_monitored() -> None:
+    words = re.compile(r"\b(pins?|aioz\w*|accounts?|pin.exporter)\b(?!\.toolkit)", re.IGNORECASE)
+    paths = (PACKAGE / "toolkit").rglob("*.[pm][yd]")
+    found = {path.name: words.findall(path.read_text("utf-8")) for path in paths}
+    assert {name: words for name, words in found.items() if words} == {}
 
 
 def test_every_package_is_in_the_table() -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any, Final
 
 from dev.chart.values import Value
-from pin_exporter.config.settings import AccountEntry, Settings
+from pin_exporter.config.settings import ACCOUNT_KEYS, AccountEntry, Settings
 
 _TEXTS: Final = {"type": "object", "additionalProperties": {"type": "string"}}
 _COUNT: Final = {"type": ["integer", "null"], "minimum": 0}
@@ -24,11 +24,11 @@ _SECRET_NAMES: Final = {
         ]
     },
 }
-_NOT_IN_CONFIG: Final = {
-    *("name", "account", "accounts", "api_key", "api_key_file", "secret_key", "secret_key_file"),
+NOT_IN_CONFIG: Final = {
+    *("name", *ACCOUNT_KEYS),
     *("config_file", "web_listen_address", "web_config_file", "shard", "total_shards"),
 }
-"""Settings that the chart makes itself, or that are no business of the file."""
+"""Settings that the chart sets itself."""
 
 
 def _closed(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def _closed(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 def _settings(fields: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of settings by name; what is in them the exporter itself checks, and better."""
-    names = [name for name in fields if name not in _NOT_IN_CONFIG]
+    names = [name for name in fields if name not in NOT_IN_CONFIG]
     described = {name: Settings.model_fields[name].description for name in names}
     types = ["string", "number", "boolean", "null"]
     return _closed({name: {"type": types, "description": described[name]} for name in names})

@@ -87,6 +87,10 @@ class PinClient:
         await self._send(query, self._credentials(), response)
         return response
 
+    def page_of(self, response: ApiResponse) -> Page:
+        """Return the page in a complete response. Raises a PollError if there is none."""
+        return self._page(response, self._credentials())
+
     async def _send(
         self, query: Mapping[str, str | int], credentials: Credentials, response: ApiResponse
     ) -> None:

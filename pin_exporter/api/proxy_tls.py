@@ -13,12 +13,11 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 from pydantic import SecretStr
 
 from pin_exporter.toolkit.files import Signature, open_regular, signature
+from pin_exporter.toolkit.pem import load_certificate
 
 DIRECT: Final = "direct"
 """The value of proxy_url for no proxy, whatever the environment says."""
-_MISMATCH: Final = "KEY_VALUES_MISMATCH"
-_WRONG_PAIR: Final = "the key does not belong to the certificate"
-_NOT_PEM: Final = "the file contains no PEM certificate, or there is no PEM key for it"
+_MAX_FILE_BYTES: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +40,10 @@ class TlsFiles:
         unreadable = False
         for setting, path in self._configured():
             try:
-                with open_regular(path) as file:
-                    file.read(1)
+                _read(path)
             except (OSError, ValueError) as error:
                 unreadable = True
-                problem = getattr(error, "strerror", None) or "the path is not valid"
+                problem = error.strerror if isinstance(error, OSError) else "the path is not valid"
                 yield setting, f"cannot read the file: {problem}"
         if self.client_key_file and not self.client_cert_file:
             yield "client_key_file", "requires client_cert_file"
@@ -65,7 +63,7 @@ class TlsFiles:
         context = self.trusting(default)
         if self.client_cert_file:
             with _as_problem("client_cert_file"):
-                _load_certificate(context, self.client_cert_file, self.client_key_file)
+                _load_client_certificate(context, self.client_cert_file, self.client_key_file)
         return context
 
     def _raise_problem(self) -> None:
@@ -87,12 +85,9 @@ class TlsFiles:
                 yield "ca_file", "the file contains no PEM certificates"
         if self.client_cert_file:
             try:
-                _load_certificate(context, self.client_cert_file, self.client_key_file)
-            except ValueError as error:
-                yield "client_key_file" if self.client_key_file else "client_cert_file", str(error)
-            except OSError as error:
-                is_mismatch = isinstance(error, ssl.SSLError) and error.reason == _MISMATCH
-                yield "client_cert_file", _WRONG_PAIR if is_mismatch else _NOT_PEM
+                _load_client_certificate(context, self.client_cert_file, self.client_key_file)
+            except (OSError, ValueError) as error:
+                yield "client_cert_file", _text_without_path(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +139,19 @@ def _as_problem(setting: str) -> Iterator[None]:
     """Raise ValueError for a file that was valid a moment ago and is being replaced now."""
     try:
         yield
-    except OSError as error:
-        raise ValueError(f"{setting}: cannot use the file: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{setting}: cannot use the file: {_text_without_path(error)}") from None
 
 
-def _load_certificate(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
-    context.load_cert_chain(certificate, key, password=_refuse_to_prompt)
+def _text_without_path(error: OSError | ValueError) -> str:
+    return str(getattr(error, "strerror", None) or error)
 
 
-def _refuse_to_prompt() -> str:
-    """Replace the prompt for a password that the TLS library would show on the terminal."""
-    raise ValueError("the key is encrypted: use one without a password")
+def _load_client_certificate(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
+    content = _read(certificate)
+    load_certificate(context, content, _read(key) if key else content)
+
+
+def _read(path: Path) -> bytes:
+    with open_regular(path) as file:
+        return file.read(_MAX_FILE_BYTES)

@@ -1,14 +1,11 @@
 """The running exporter: what polls, what serves, what runs beside them, and its HTTP endpoints."""
 
-import asyncio
-import gzip
 import random
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -27,9 +24,8 @@ from pin_exporter.polling.watchdog import Watchdog
 from pin_exporter.status.pages import Pages
 from pin_exporter.status.routes import status_routes
 from pin_exporter.toolkit.clock import SystemClock
-from pin_exporter.toolkit.exposition.negotiation import accepts_gzip, choose_format
+from pin_exporter.toolkit.exposition.endpoint import metrics_endpoint
 from pin_exporter.toolkit.exposition.renderer import Renderer
-from pin_exporter.toolkit.exposition.single_flight import SingleFlight
 from pin_exporter.toolkit.gc_tuning import keep_collections_short
 from pin_exporter.toolkit.logs import LogEventCounter
 from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard
@@ -37,9 +33,6 @@ from pin_exporter.toolkit.web.config import WebConfig
 from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
 from pin_exporter.toolkit.web.limits import Connections
 from pin_exporter.toolkit.web.server import Workers, serve
-
-_COMPRESS_IN_THREAD_FROM_BYTES: Final = 256 * 2**10
-_GZIP_LEVEL: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +136,7 @@ def create_app(
         return PlainTextResponse("reloaded the configuration\n")
 
     routes = [
-        Route(telemetry_path, _metrics_endpoint(renderer)),
+        Route(telemetry_path, metrics_endpoint(renderer)),
         Route("/-/healthy", healthy),
         Route("/-/ready", ready),
         Route("/-/reload", reload_config, methods=["POST", "PUT"]),
@@ -156,31 +149,3 @@ def create_app(
 
 def _lines(lines: Sequence[str], status: int) -> Response:
     return PlainTextResponse("".join(f"{line}\n" for line in lines), status)
-
-
-def _metrics_endpoint(renderer: Renderer[AccountSnapshot]) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint of the metrics. Equal requests at the same time share one response body."""
-    flights: SingleFlight[object, bytes] = SingleFlight()
-
-    async def metrics(request: Request) -> Response:
-        fmt = choose_format(",".join(request.headers.getlist("accept")))
-        names = frozenset(request.query_params.getlist("name[]"))
-        compress = accepts_gzip(",".join(request.headers.getlist("accept-encoding")))
-        headers = {"Content-Type": fmt.value, "Vary": "Accept, Accept-Encoding", "Cache-Control": "no-store"}
-        if compress:
-            headers["Content-Encoding"] = "gzip"
-
-        async def body() -> bytes:
-            exposition = await renderer.render(fmt, names)
-            return await _compressed(exposition) if compress else exposition
-
-        return Response(await flights.do((fmt, names, compress), body), headers=headers)
-
-    return metrics
-
-
-async def _compressed(body: bytes) -> bytes:
-    """Compress, on another thread if it would block the event loop for long."""
-    if len(body) > _COMPRESS_IN_THREAD_FROM_BYTES:
-        return await asyncio.to_thread(gzip.compress, body, _GZIP_LEVEL, mtime=0)
-    return gzip.compress(body, _GZIP_LEVEL, mtime=0)

@@ -1,4 +1,4 @@
-"""The command line: read flags and settings, put the parts together, run them, return an exit status."""
+"""The command line: commands, their flags, and exit statuses."""
 
 import argparse
 import re
@@ -12,117 +12,126 @@ from pin_exporter import PROGRAM, __version__
 from pin_exporter.commands import healthcheck
 from pin_exporter.commands.serve import check_config, run_serve
 from pin_exporter.config.dotenv import load_env_file
-from pin_exporter.config.loader import load_web_settings
 from pin_exporter.config.names import (
     add_setting_flags,
     flags_given,
     unknown_flag,
     unknown_variable_problems,
 )
-from pin_exporter.metrics.exporter import LOG_EVENTS
-from pin_exporter.toolkit.errors import ListenError, OutputError, SettingsError
-from pin_exporter.toolkit.logs import EventLogger, configure_logging
+from pin_exporter.toolkit.errors import ListenError, OutputError, SettingsError, did_you_mean
+from pin_exporter.toolkit.logs import EventLogger
 from pin_exporter.toolkit.output import print_error, write_standard_output
 
 _log = EventLogger("pin_exporter")
 
-
 _DESCRIPTION: Final = "Prometheus exporter for AIOZ Pin, the paid IPFS pinning service."
 _EPILOG: Final = """\
-Without a command, serve is meant: see `pin-exporter serve --help` for its flags.
+`pin-exporter` without a command means `pin-exporter serve`.
 
-exit statuses: 0 stopped as asked, 1 a bug, 2 wrong settings or flags, 3 an address that cannot be listened on
-(healthcheck: 0 healthy, 1 not, 2 wrong flags; doctor: 0 no problem, 1 problems found, 2 wrong settings;
-once: 0 everything polled and proven, 1 not everything, 2 wrong settings or output; these and --config.check:
-129, 130 and 143 hung up, interrupted and terminated before they were done)
+exit status:
+  0    success; serve and demo: stopped by SIGINT or SIGTERM
+  1    an internal error; doctor: problems found; once: a poll failed or an inventory is incomplete;
+       healthcheck: not healthy
+  2    invalid settings or arguments; once, doctor: the output cannot be written
+  3    serve, demo: an address cannot be listened on
+  129, 130, 143
+       once, doctor, healthcheck, --config.check: ended by SIGHUP, SIGINT or SIGTERM
 """
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return the exit status."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments and not arguments[0].startswith("-") and arguments[0] not in _COMMANDS:
-        _parser("serve").error(f"unknown command: there are {', '.join(_COMMANDS)}")
-    if not arguments or arguments[0] not in (*_COMMANDS, "-h", "--help", "--version"):
-        arguments.insert(0, "serve")
-    parser = _parser(arguments[0])
-    parsed, unknown = parser.parse_known_args(arguments)
-    if unknown:
-        # The first alone and without its value: what follows it may be a key.
-        flag = unknown[0].partition("=")[0]
-        is_flag = flag.startswith("--")
-        parser.error(
-            unknown_flag(flag, _flags_of(parsed.command))
-            if is_flag
-            else f"an argument without a flag; a command stands first: {', '.join(_COMMANDS)}"
-        )
-    try:
-        return _COMMANDS[parsed.command].run(parsed)
-    except SettingsError as error:
-        return _fail(2, [*error.problems, *unknown_variable_problems()])
-    except OutputError as error:
-        return _fail(2, [str(error)])
-    except ListenError as error:
-        return _fail(3, [str(error)])
-    except ExceptionGroup as group:
-        _log.critical("internal_error", "exiting after an internal error", group)
-        return 1
-
-
-def _serve(parsed: argparse.Namespace) -> int:
-    # What is set already wins over the file.
-    load_env_file(Path(".env"))
-    flags = flags_given(parsed)
-    if parsed.config_check:
-        accounts = check_config(flags)
-        _fail(0, unknown_variable_problems())
-        told = ", ".join(accounts) or "none belongs to this shard"
-        with suppress(BrokenPipeError):  # who reads no further knows enough
-            write_standard_output(f"the settings are good; accounts: {told}\n")
-        return 0
-    run_serve(flags)
-    return 0
-
-
-def _once(parsed: argparse.Namespace) -> int:
-    from pin_exporter.once.command import run_once  # noqa: PLC0415 - only where it is wanted
-
-    load_env_file(Path(".env"))
-    status = run_once(flags_given(parsed), output_format=parsed.format, output=parsed.output)
-    return _fail(status, unknown_variable_problems())
-
-
-def _demo(parsed: argparse.Namespace) -> int:
-    from pin_exporter.commands.demo import run_demo  # noqa: PLC0415 - the simulator only where it is wanted
-
-    load_env_file(Path(".env"))
-    settings = load_web_settings(flags_given(parsed))
-    log_events = configure_logging("pin_exporter", LOG_EVENTS, settings.log_level, settings.log_format)
-    run_demo(settings.web_listen_address, settings.web_telemetry_path, settings.web_config_file, log_events)
-    return 0
-
-
-def _simulate(parsed: argparse.Namespace) -> int:
-    from pin_exporter.simulator.command import run  # noqa: PLC0415 - the simulator only where it is wanted
-
-    return run(parsed)
-
-
-def _doctor(parsed: argparse.Namespace) -> int:
-    from pin_exporter.doctor.command import run_doctor  # noqa: PLC0415 - only where it is wanted
-
-    load_env_file(Path(".env"))
-    status = run_doctor(
-        flags_given(parsed), name=parsed.doctor_account, json=parsed.json, verbose=parsed.verbose
-    )
-    return _fail(status, unknown_variable_problems())
-
-
 _SERVE_EPILOG: Final = """\
 Every setting can also be given in the environment or in a config file; docs/configuration.md lists them. Keys
 are never flags, because all users of a machine can see those: set PIN_EXPORTER_API_KEY and
 PIN_EXPORTER_SECRET_KEY, or PIN_EXPORTER_API_KEY_FILE and PIN_EXPORTER_SECRET_KEY_FILE.
 """
+_GENERAL_FLAGS: Final = ("-h", "--help", "--version")
+_HARMLESS_WORD: Final = re.compile(r"[a-z-]{1,20}")
+"""An unknown command that may be repeated: a key would also have digits or capital letters."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return the exit status."""
+    parsed = _parse(list(sys.argv[1:] if argv is None else argv))
+    try:
+        return _COMMANDS[parsed.command].run(parsed)
+    except SettingsError as error:
+        return _report(2, [*error.problems, *unknown_variable_problems()])
+    except OutputError as error:
+        return _report(2, [str(error)])
+    except ListenError as error:
+        return _report(3, [str(error)])
+    except ExceptionGroup as group:
+        _log.critical("internal_error", "exiting after an internal error", group)
+        return 1
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    """Return the parsed arguments, or exit with status 2."""
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in _GENERAL_FLAGS):
+        arguments = ["serve", *arguments]
+    first = arguments[0]
+    if first not in (*_COMMANDS, *_GENERAL_FLAGS):
+        named = f" `{first}`{did_you_mean(first, _COMMANDS)}" if _HARMLESS_WORD.fullmatch(first) else ""
+        _parser("serve").error(f"unknown command{named}; the commands are {', '.join(_COMMANDS)}")
+    parser = _parser(first)
+    parsed, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        # Only the first one and without its value, because what follows may be a key.
+        flag = unknown[0].partition("=")[0]
+        if flag.startswith("--"):
+            parser.error(unknown_flag(flag, _flags_of(parsed.command)))
+        parser.error(f"unexpected argument; a command must come first: {', '.join(_COMMANDS)}")
+    return parsed
+
+
+def _report(status: int, problems: Iterable[str]) -> int:
+    for problem in problems:
+        print_error(PROGRAM, problem)
+    return status
+
+
+def _serve(parsed: argparse.Namespace) -> int:
+    load_env_file(Path(".env"))
+    flags = flags_given(parsed)
+    if parsed.config_check:
+        accounts = check_config(flags)
+        _report(0, unknown_variable_problems())
+        names = ", ".join(accounts) or "none belongs to this shard"
+        with suppress(BrokenPipeError):
+            write_standard_output(f"the settings are valid; accounts: {names}\n")
+        return 0
+    run_serve(flags)
+    return 0
+
+
+def _demo(parsed: argparse.Namespace) -> int:
+    from pin_exporter.commands.demo import run_demo  # noqa: PLC0415 - imports the simulator
+
+    load_env_file(Path(".env"))
+    run_demo(flags_given(parsed))
+    return 0
+
+
+def _once(parsed: argparse.Namespace) -> int:
+    from pin_exporter.once.command import run_once  # noqa: PLC0415 - needed by this command only
+
+    load_env_file(Path(".env"))
+    status = run_once(flags_given(parsed), output_format=parsed.format, output=parsed.output)
+    return _report(status, unknown_variable_problems())
+
+
+def _doctor(parsed: argparse.Namespace) -> int:
+    from pin_exporter.doctor.command import run_doctor  # noqa: PLC0415 - needed by this command only
+
+    load_env_file(Path(".env"))
+    status = run_doctor(
+        flags_given(parsed), name=parsed.doctor_account, json=parsed.json, verbose=parsed.verbose
+    )
+    return _report(status, unknown_variable_problems())
+
+
+def _simulate(parsed: argparse.Namespace) -> int:
+    from pin_exporter.simulator.command import run  # noqa: PLC0415 - needed by this command only
+
+    return run(parsed)
 
 
 def _add_serve_flags(parser: argparse.ArgumentParser) -> None:
@@ -136,61 +145,59 @@ def _add_serve_flags(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _SERVE_EPILOG
 
 
-def _add_once_flags(parser: argparse.ArgumentParser) -> None:
-    from pin_exporter.once.command import add_flags  # noqa: PLC0415 - only where it is wanted
-
-    add_setting_flags(parser, ("config_file", "shard", "total_shards"))
-    add_flags(parser)
-
-
 def _add_demo_flags(parser: argparse.ArgumentParser) -> None:
     names = ("web_listen_address", "web_config_file", "web_telemetry_path", "log_level", "log_format")
     add_setting_flags(parser, names)
 
 
+def _add_once_flags(parser: argparse.ArgumentParser) -> None:
+    from pin_exporter.once.command import add_flags  # noqa: PLC0415 - needed by this command only
+
+    add_setting_flags(parser, ("config_file", "shard", "total_shards"))
+    add_flags(parser)
+
+
 def _add_doctor_flags(parser: argparse.ArgumentParser) -> None:
-    from pin_exporter.doctor.command import add_flags  # noqa: PLC0415 - as above
+    from pin_exporter.doctor.command import add_flags  # noqa: PLC0415 - needed by this command only
 
     add_setting_flags(parser, ("config_file",))
     add_flags(parser)
 
 
 def _add_simulate_flags(parser: argparse.ArgumentParser) -> None:
-    from pin_exporter.simulator.command import add_arguments  # noqa: PLC0415 - as above
+    from pin_exporter.simulator.command import add_arguments  # noqa: PLC0415 - needed by this command only
 
     add_arguments(parser)
 
 
 class _Command(NamedTuple):
     help: str
-    add_flags: Callable[[argparse.ArgumentParser], None]
+    add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
 
 
 _COMMANDS: Final[Mapping[str, _Command]] = {
-    "serve": _Command("Poll the accounts and serve their metrics.", _add_serve_flags, _serve),
-    "once": _Command("Poll the accounts once, and print their metrics.", _add_once_flags, _once),
+    "serve": _Command("Poll accounts and serve their metrics.", _add_serve_flags, _serve),
+    "once": _Command("Poll accounts once and print their metrics.", _add_once_flags, _once),
     "simulate": _Command("Simulate the AIOZ Pin API.", _add_simulate_flags, _simulate),
-    "demo": _Command("Serve made-up accounts from the simulator, to look around.", _add_demo_flags, _demo),
+    "demo": _Command("Serve metrics of made-up accounts, without any setup.", _add_demo_flags, _demo),
     "doctor": _Command(
         "Diagnose accounts, using at most 30 API requests per account.", _add_doctor_flags, _doctor
     ),
-    "healthcheck": _Command(
-        "Ask the exporter that runs here whether it is healthy.", healthcheck.add_flags, healthcheck.run
-    ),
+    "healthcheck": _Command(healthcheck.DESCRIPTION, healthcheck.add_arguments, healthcheck.run),
 }
 
 
 def _parser(chosen: str) -> argparse.ArgumentParser:
-    """Return the parser, with only the chosen command's flags: the simulator's take time to import."""
+    """Return the parser. Only the chosen command has its arguments: the others would take time to import."""
     parser = argparse.ArgumentParser(
-        "pin-exporter",
+        PROGRAM,
         description=_DESCRIPTION,
         epilog=_EPILOG,
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"pin-exporter {__version__}")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in _COMMANDS.items():
         subparser = commands.add_parser(
@@ -201,17 +208,11 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name == chosen:
-            command.add_flags(subparser)
+            command.add_arguments(subparser)
     return parser
 
 
 def _flags_of(command: str) -> list[str]:
     parser = argparse.ArgumentParser()
-    _COMMANDS[command].add_flags(parser)
+    _COMMANDS[command].add_arguments(parser)
     return re.findall(r"^ +(?:-\w, )?(--[a-z.-]+)", parser.format_help(), re.MULTILINE)
-
-
-def _fail(status: int, problems: Iterable[str]) -> int:
-    for problem in problems:
-        print_error(PROGRAM, problem)
-    return status

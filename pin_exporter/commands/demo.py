@@ -2,9 +2,8 @@
 
 import asyncio
 import socket
-import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 import uvloop
@@ -13,10 +12,13 @@ from pin_exporter.api.credentials import CredentialSource, checked_key
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.app import WebOptions, run_app
 from pin_exporter.config.accounts import Account
+from pin_exporter.config.loader import load_web_settings
+from pin_exporter.metrics.exporter import LOG_EVENTS
 from pin_exporter.simulator import Simulator, base_url, demo_accounts
 from pin_exporter.simulator import serve as serve_simulator
 from pin_exporter.toolkit.errors import ListenError
-from pin_exporter.toolkit.logs import LogEventCounter
+from pin_exporter.toolkit.logs import configure_logging
+from pin_exporter.toolkit.output import write_standard_output
 from pin_exporter.toolkit.web.config import WebConfig, read_web_config
 from pin_exporter.toolkit.web.listener import listen, local_url
 from pin_exporter.toolkit.web.server import hangups_held
@@ -29,15 +31,16 @@ _NOTE: Final = "three made-up accounts on a simulated AIOZ Pin API; no other ser
 
 
 @hangups_held()
-def run_demo(
-    listen_addresses: Sequence[str],
-    telemetry_path: str,
-    web_config_file: Path | None,
-    log_events: LogEventCounter,
-) -> None:
-    """Run until SIGTERM or SIGINT. Raises SettingsError, ListenError, and an exception group for a bug."""
-    web_config = read_web_config(web_config_file) if web_config_file else WebConfig()
-    sockets = [listen(address) for address in listen_addresses]
+def run_demo(flags: Mapping[str, object]) -> None:
+    """Run until SIGTERM or SIGINT.
+
+    `flags` are the settings given as flags. Raises SettingsError, ListenError, and an exception group for
+    a bug.
+    """
+    settings = load_web_settings(flags)
+    log_events = configure_logging("pin_exporter", LOG_EVENTS, settings.log_level, settings.log_format)
+    web_config = read_web_config(settings.web_config_file) if settings.web_config_file else WebConfig()
+    sockets = [listen(address) for address in settings.web_listen_address]
     simulator_socket = _listen_for_simulator()
     simulator = Simulator(demo_accounts())
     api_url = base_url(simulator_socket)
@@ -54,19 +57,19 @@ def run_demo(
         for account in simulator.accounts.values()
     ]
     url = local_url(sockets[0], web_config.scheme)
-    sys.stdout.write(
-        f"pin-exporter demo: {_NOTE}\n"
-        f"metrics      {url}{telemetry_path}\n"
-        f"status page  {url}/\n"
-        f"simulator    {api_url}/pinning/pins/\n"
-        f"control API  {api_url.removesuffix('/api')}/control/accounts\n"
-        "Press Ctrl-C to stop.\n"
-    )
-    sys.stdout.flush()
+    with suppress(BrokenPipeError):  # the reader has closed the pipe
+        write_standard_output(
+            f"pin-exporter demo: {_NOTE}\n"
+            f"metrics      {url}{settings.web_telemetry_path}\n"
+            f"status page  {url}/\n"
+            f"simulator    {api_url}/pinning/pins/\n"
+            f"control API  {api_url.removesuffix('/api')}/control/accounts\n"
+            "Press Ctrl-C to stop.\n"
+        )
     web = WebOptions(
         sockets,
-        telemetry_path,
-        config_file=web_config_file,
+        settings.web_telemetry_path,
+        config_file=settings.web_config_file,
         config=web_config,
         note=f"Demo: {_NOTE}.",
     )

@@ -1,4 +1,4 @@
-"""Read the file `.env` into the environment, whatever is in it."""
+"""Read a file `.env` into the environment, whatever its content."""
 
 import logging
 from pathlib import Path
@@ -11,20 +11,20 @@ from pin_exporter.toolkit.output import print_error
 
 
 def load_env_file(path: Path) -> None:
-    """Set the variables of a file that are not set yet, if there is one.
+    """Set the variables of a file, if there is one, that are not set yet.
 
-    Tells of lines, or a directory, that have no effect. Raises SettingsError with one line. Neither shows
-    anything of the file.
+    Prints which lines have no effect. Raises SettingsError with one line for a file that cannot be read. Both
+    show nothing of its content.
     """
 
-    def tell_of_line(record: logging.LogRecord) -> bool:
-        """Say in our words, as all at the command line, what the library logs: a line's number alone."""
+    def print_line_number(record: logging.LogRecord) -> bool:
+        """Print what the library logs of a line, as other problems of the command line are printed."""
         line = record.args[0] if isinstance(record.args, tuple) else 1
         print_error(PROGRAM, f"{path}:{line}: has no effect: write NAME=value")
         return False
 
     library = logging.getLogger("dotenv.main")
-    library.addFilter(tell_of_line)
+    library.addFilter(print_line_number)
     try:
         if path.is_dir():
             print_error(PROGRAM, f"{path}: has no effect: it is a directory")
@@ -32,6 +32,6 @@ def load_env_file(path: Path) -> None:
     except OSError as error:
         raise SettingsError([f"{path}: cannot be read: {error.strerror}"]) from None
     except ValueError:
-        raise SettingsError([f"{path}: holds bytes that are no text: each line must be NAME=value"]) from None
+        raise SettingsError([f"{path}: is not UTF-8 text: write lines NAME=value"]) from None
     finally:
-        library.removeFilter(tell_of_line)
+        library.removeFilter(print_line_number)

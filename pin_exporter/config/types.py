@@ -3,7 +3,7 @@
 import re
 from ipaddress import ip_address
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema
 from pydantic_settings import NoDecode
@@ -19,12 +19,8 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _ADDRESS: Final = r"(?:\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?\]|[A-Za-z0-9._-]*):([0-9]{1,5})"
 _LISTEN_ADDRESS: Final = re.compile(_ADDRESS)
 _URL: Final = r"[hH][tT][tT][pP][sS]?://\S+"
-_NOT_A_PROXY: Final = (
-    "is not a proxy: write http://host:port, http://user:password@host:port or direct; percent-encode "
-    "special characters in user and password, such as / as %2F"
-)
 _LARGEST_SIZE: Final = 2**63 - 1
-_PAGES: Final = ("/accounts/", "/style.css")
+_STATUS_PAGES: Final = ("/accounts/", "/style.css")
 _PATH: Final = "/(?:(?:[A-Za-z0-9._~/]|-[A-Za-z0-9._~-])[A-Za-z0-9._~/-]*)?"
 _TELEMETRY_PATH: Final = re.compile(_PATH)
 
@@ -35,17 +31,24 @@ def _check_name(name: object) -> object:
     raise ValueError("must be 1 to 63 letters, digits, '.', '_' or '-', starting with a letter or digit")
 
 
-def _check_base_url(url: object) -> object:
+def _http_url(url: object) -> SplitResult | None:
+    """Return the parts of a URL with http or https, None for anything else."""
+    if not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url:
+        return None
     try:
-        parts = urlsplit(url if isinstance(url, str) else "")
-        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        parts = urlsplit(url)
+        return parts if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 else None
     except ValueError:
-        valid = False
-    if not valid or not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url:
+        return None
+
+
+def _check_base_url(url: object) -> object:
+    parts = _http_url(url)
+    if parts is None:
         raise ValueError(f"is not a URL such as {DEFAULT_BASE_URL}")
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("must not contain a user, query or fragment")
-    return url.rstrip("/")
+    return str(url).rstrip("/")
 
 
 def _check_key(key: object) -> object:
@@ -53,24 +56,19 @@ def _check_key(key: object) -> object:
 
 
 def _check_proxy_url(url: object) -> object:
-    if url == DIRECT:
-        return url
-    try:
-        parts = urlsplit(url if isinstance(url, str) else "")
-        has_port = parts.port is None or parts.port > 0
-    except ValueError:
-        raise ValueError(_NOT_A_PROXY) from None
-    if parts.scheme.startswith("socks"):
-        raise ValueError("SOCKS proxies are not supported: use http:// or https://, or direct")
-    extra = parts.path.strip("/") or parts.query or parts.fragment
-    good = parts.scheme in ("http", "https") and parts.hostname and has_port and not extra
-    if not good or not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url:
-        raise ValueError(_NOT_A_PROXY)
+    if str(url).lower().startswith("socks"):
+        raise ValueError("must not be a SOCKS proxy: use http://, https:// or direct")
+    parts = _http_url(url)
+    if url != DIRECT and (parts is None or parts.path.strip("/") or parts.query or parts.fragment):
+        raise ValueError(
+            "is not a proxy: write http://host:port, http://user:password@host:port or direct; "
+            "percent-encode special characters in user and password, such as / as %2F"
+        )
     return url
 
 
 def is_exposed(base_url: str, *, through_proxy: bool) -> bool:
-    """Return whether keys sent to a URL can be read on the way: plain HTTP to another machine."""
+    """Return whether others can read the keys on their way to a URL: plain HTTP to another machine."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     try:
@@ -96,7 +94,7 @@ def _check_listen_addresses(addresses: object) -> object:
 
 def _check_telemetry_path(path: object) -> object:
     if isinstance(path, str) and _TELEMETRY_PATH.fullmatch(path):
-        if path.startswith(_PAGES):
+        if path.startswith(_STATUS_PAGES):
             raise ValueError("is used by the status page: choose another path, such as /metrics")
         return path
     raise ValueError("must start with /, not with /-/, and contain only letters, digits and ._~/-")
@@ -105,7 +103,7 @@ def _check_telemetry_path(path: object) -> object:
 def _check_size(value: Any) -> int:
     size = parse_size(value)
     if size > _LARGEST_SIZE:
-        raise ValueError(f"is too large: the maximum is {_LARGEST_SIZE} bytes")
+        raise ValueError("must be less than 8 EiB")
     return size
 
 

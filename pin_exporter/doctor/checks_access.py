@@ -8,7 +8,7 @@ from pin_exporter.api.status_errors import http_date
 from pin_exporter.config.types import DEFAULT_BASE_URL, is_exposed
 from pin_exporter.doctor.evidence import Evidence, NetworkPath, other_base_url
 from pin_exporter.doctor.findings import Check, Field, Finding, ok, problem, skipped, warning
-from pin_exporter.doctor.reply import Failure, Reply
+from pin_exporter.doctor.reply import Reply
 from pin_exporter.toolkit.units import counted
 
 _SERVER_HEADERS: Final = ("via", "server")
@@ -20,6 +20,9 @@ _SKEW_WARNING_SECONDS: Final = 5
 _SKEW_PROBLEM_SECONDS: Final = 60
 _SLOW_SECONDS: Final = 1.0
 _SHORT_ROWS: Final = 100
+_SOMETIMES_REJECTED: Final = (
+    "other requests with these keys succeed: look for a proxy that drops headers, or ask AIOZ Pin"
+)
 _OFTEN: Final = 0.1
 """The share of failed requests from which they are a problem."""
 
@@ -27,7 +30,7 @@ _OFTEN: Final = 0.1
 def check_access(evidence: Evidence) -> Iterator[Finding]:
     """Check whether and how well the API can be reached with these settings."""
     path = evidence.path
-    has_response = any(reply.status for reply in evidence.replies)
+    has_response = any(reply.is_response for reply in evidence.replies)
     if path is not None:
         yield from _name(path)
         yield from _tls(path, has_response=has_response)
@@ -121,20 +124,6 @@ def _skew_seconds(reply: Reply) -> float | None:
 def _base_url(evidence: Evidence) -> Iterator[Finding]:
     url, is_other = evidence.account.base_url, evidence.trial.other_base_url
     other = other_base_url(url) if is_other is not None else None
-    redirected = [reply for reply in evidence.replies if reply.is_redirect]
-    if redirected:
-        target = redirected[0].location or "an unknown target"
-        https = evidence.https_base_url()
-        yield problem(
-            Check.REDIRECT,
-            f"{len(redirected)} of {counted(len(evidence.replies), 'request')} were redirected "
-            f"({redirected[0].status}) to {target}",
-            f"set base_url to {https}"
-            if https
-            else "redirects are not followed, to protect the keys: set base_url to the API's own address",
-            count=len(redirected),
-            target=target,
-        )
     if other and is_other:
         yield problem(
             Check.BASE_URL, f"{url} is not the API, but {other} is", f"set base_url to {other}", found=other
@@ -162,78 +151,49 @@ def _credentials(evidence: Evidence) -> Iterator[Finding]:
             Check.CREDENTIALS,
             "the API key and the secret key are swapped: the API rejects them (401) and accepts them swapped",
             "use the API key as api_key and the secret key as secret_key",
-            status=401,
             swapped=True,
         )
     elif unauthorized:
         either = ", also when swapped" if evidence.trial.swapped_keys is False else ""
         yield problem(
             Check.CREDENTIALS,
-            f"the API rejects the key pair (401){either}{_quoted(unauthorized)}",
+            f"{unauthorized.detail_and_hint[0]}{either}",
             "check for typing errors, a revoked key, a key of another host, and proxies that drop headers "
             "with underscores, as nginx does without underscores_in_headers",
-            status=401,
         )
     elif not forbidden:
         yield skipped(Check.CREDENTIALS, "no response shows whether the API accepts the keys")
     if forbidden:
-        yield problem(
-            Check.SCOPE,
-            f"the key may not list pins (403){_quoted(forbidden)}",
-            "create a key with the scope data.pin_list on this host, and check that no proxy drops headers",
-            status=403,
-        )
+        yield problem(Check.SCOPE, *forbidden.detail_and_hint)
 
 
 def _first_with(evidence: Evidence, status: int) -> Reply | None:
     return next((reply for reply in evidence.replies if reply.status == status), None)
 
 
-def _quoted(reply: Reply) -> str:
-    return f": {reply.detail}" if reply.detail else ""
-
-
 def _errors(evidence: Evidence) -> Iterator[Finding]:
     asked = [reply for reply in evidence.replies if not (evidence.pages and reply.is_expected_failure)]
-    failed: dict[str, list[Reply]] = {}
+    failed: dict[tuple[str, int | None], list[Reply]] = {}
     for reply in asked:
-        if reply.failure:
-            failed.setdefault(reply.failure_text, []).append(reply)
-    for text, replies in failed.items():
-        example = replies[0]
-        if _has_own_check(example, evidence):
+        if reply.error:
+            failed.setdefault((reply.error.reason, reply.status), []).append(reply)
+    for (reason, status), replies in failed.items():
+        # These have checks of their own.
+        if status == 429 or (status in (401, 403, 404) and not evidence.pages):
             continue
-        requests = f"{len(replies)} of {counted(len(asked), 'request')}"
-        message = f"{requests} failed: {text}{_quoted(example)}"
-        fields: dict[str, Field] = {"failure": str(example.failure), "count": len(replies)}
-        if example.status:
-            fields["status"] = example.status
+        detail, hint = replies[0].detail_and_hint
+        message = f"{len(replies)} of {counted(len(asked), 'request')} failed: {detail}"
+        fields: dict[str, Field] = {"reason": reason, "count": len(replies)}
+        if status is not None:
+            fields["status"] = status
         if evidence.pages and len(replies) < _OFTEN * len(asked):
             action = "nothing, if this stays rare: the exporter retries such requests"
             yield warning(Check.ERRORS, message, action, **fields)
         else:
-            yield problem(Check.ERRORS, message, _error_action(example), **fields)
+            is_key_error = status in (401, 403)
+            yield problem(Check.ERRORS, message, _SOMETIMES_REJECTED if is_key_error else hint, **fields)
     if asked and not failed:
         yield ok(Check.ERRORS, f"no error in {counted(len(asked), 'request')}")
-
-
-def _has_own_check(reply: Reply, evidence: Evidence) -> bool:
-    """Return whether a failure is reported by the check of rate limit, redirects, keys or base URL."""
-    return (
-        reply.status == 429 or reply.is_redirect or (reply.status in (401, 403, 404) and not evidence.pages)
-    )
-
-
-def _error_action(reply: Reply) -> str:
-    if reply.failure in (Failure.TIMEOUT, Failure.SLOW_RESPONSE):
-        return "check firewalls and proxies; if only large pages are slow, lower page_size"
-    if reply.hint:
-        return reply.hint
-    if reply.status in (401, 403):
-        return "other requests with these keys succeed: look for a proxy that drops headers, or ask AIOZ Pin"
-    if reply.status is not None and reply.status >= 500:
-        return "the API has a problem: if it lasts, ask AIOZ Pin"
-    return "check that base_url is the API's own address, and look for proxies in between"
 
 
 def _rate_limit(evidence: Evidence) -> Iterator[Finding]:
@@ -243,18 +203,17 @@ def _rate_limit(evidence: Evidence) -> Iterator[Finding]:
         first = evidence.replies[before]
         seconds = first.began - evidence.replies[0].began
         after = f"after {counted(before, 'request')} in {seconds:.0f} s" if before else "at once"
+        wait = first.retry_after_seconds
+        fields: dict[str, Field] = {"count": len(limited), "before": before}
+        if wait is not None:
+            fields["retry_after_seconds"] = wait
         yield problem(
             Check.RATE_LIMIT,
             f"the API rejected {len(limited)} of {counted(len(evidence.replies), 'request')} as too many "
-            f"(429), the first one {after}; {_retry_after(first)}",
+            f"(429), the first one {after}; "
+            + ("it does not say how long to wait" if wait is None else f"it asks to wait {wait:.0f} s"),
             "lower requests_per_minute, or stop other programs that use this key, such as a running exporter",
-            count=len(limited),
-            before=before,
-            **(
-                {}
-                if first.retry_after_seconds is None
-                else {"retry_after_seconds": first.retry_after_seconds}
-            ),
+            **fields,
         )
     elif evidence.pages:
         yield ok(Check.RATE_LIMIT, f"{counted(len(evidence.replies), 'request')} stayed below the rate limit")
@@ -264,15 +223,6 @@ def _rate_limit(evidence: Evidence) -> Iterator[Finding]:
         yield ok(Check.RATE_LIMIT_HEADERS, f"the API announces its rate limit: {headers}", headers=headers)
     elif evidence.pages:
         yield ok(Check.RATE_LIMIT_HEADERS, "the API sends no rate limit headers")
-
-
-def _retry_after(reply: Reply) -> str:
-    header = reply.headers.get("retry-after")
-    if header is None:
-        return "it sends no Retry-After header"
-    if reply.retry_after_seconds is None:
-        return f"its Retry-After header cannot be read: {header}"
-    return f"its Retry-After header asks to wait {reply.retry_after_seconds:.0f} s"
 
 
 def _speed(evidence: Evidence) -> Iterator[Finding]:

@@ -48,10 +48,8 @@ def _totals(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _files(evidence: Evidence) -> Iterator[Finding]:
-    last, beyond = evidence.page(Purpose.LAST), evidence.page(Purpose.BEYOND)
+    last = evidence.page(Purpose.LAST)
     if last is None or evidence.totals_count_page():
-        return
-    if beyond and not evidence.is_offset_honoured(beyond):
         return
     end, files = last.query.offset + last.rows, last.files
     is_full = last.rows in (last.query.limit, evidence.page_cap())
@@ -81,9 +79,9 @@ def _size(evidence: Evidence) -> Iterator[Finding]:
         message = "totals.size was not checked, because the whole list was not read or it changed"
         yield skipped(Check.SIZE, message, "compare aiozpin_size_bytes with aiozpin_stored_bytes")
         return
-    totals = next(page.totals for reply in evidence.pages[-1:] if (page := reply.page))
+    total = evidence.pages[-1].size_bytes
     added_up = sum(row.size or 0 for row in rows)
-    if added_up == totals.size:
+    if added_up == total:
         message = (
             f"the sizes of all {counted(len(rows), 'row')} add up to totals.size, {format_size(added_up)}"
         )
@@ -92,16 +90,16 @@ def _size(evidence: Evidence) -> Iterator[Finding]:
         yield problem(
             Check.SIZE,
             f"the sizes of all rows add up to {format_number(added_up)} bytes, but totals.size is "
-            f"{format_number(totals.size)} bytes",
+            f"{format_number(total)} bytes",
             _COMPARE,
-            missing_bytes=totals.size - added_up,
+            missing_bytes=total - added_up,
         )
 
 
 def _whole_list(evidence: Evidence) -> Sequence[Pin] | None:
     """Return all rows if the pages cover the list without a gap and nothing changed."""
     pages = sorted(evidence.pages, key=lambda page: page.query.offset)
-    if not pages or not have_same_totals(pages) or any(page.unreadable for page in pages):
+    if not pages or not have_same_totals(pages) or any(page.malformed for page in pages):
         return None
     cap = evidence.page_cap()
     covered, has_end = 0, False
@@ -115,14 +113,14 @@ def _whole_list(evidence: Evidence) -> Sequence[Pin] | None:
 
 
 def _rows(evidence: Evidence) -> Iterator[Finding]:
-    worst = max(evidence.pages, key=lambda page: page.unreadable, default=None)
-    if worst and worst.page and worst.unreadable:
+    worst = max(evidence.pages, key=lambda page: page.malformed, default=None)
+    if worst and worst.page and worst.malformed:
         yield problem(
-            Check.UNREADABLE_ROWS,
-            f"{worst.unreadable} of {counted(len(worst.page.rows), 'row')} on a page are null, or have no "
-            "id or no valid size",
+            Check.MALFORMED_ROWS,
+            f"{worst.malformed} of {counted(len(worst.page.rows), 'row')} could not be parsed: null, no id, "
+            "or no valid size",
             "ask AIOZ Pin; aiozpin_inventory_malformed_pins counts such rows",
-            count=worst.unreadable,
+            count=worst.malformed,
         )
     undated = sum(pin.date_pinned is None for pin in evidence.pins().values())
     if undated:

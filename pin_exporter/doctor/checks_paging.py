@@ -48,7 +48,7 @@ def _page_size(evidence: Evidence) -> Iterator[Finding]:
     if failed:
         least = min(failed, key=lambda reply: reply.query.limit)
         message = (
-            f"a limit of {format_number(least.query.limit)} rows fails ({least.failure_text}), "
+            f"a limit of {format_number(least.query.limit)} rows fails ({least.detail_and_hint[0]}), "
             f"{format_number(works)} works"
         )
         if evidence.page(Purpose.FIRST):
@@ -82,7 +82,7 @@ def _rejected_offset(evidence: Evidence) -> Iterator[Finding]:
     if not evidence.page(Purpose.FIRST) or not rejected:
         return
     first = min(within or rejected, key=lambda reply: reply.query.offset)
-    message = f"the API rejects offset {format_number(first.query.offset)} ({first.failure_text})"
+    message = f"the API rejects offset {format_number(first.query.offset)} ({first.detail_and_hint[0]})"
     if within:
         action = "ask AIOZ Pin: inventories cannot read the whole list"
         yield problem(Check.OFFSET, message, action, rejected=first.query.offset)

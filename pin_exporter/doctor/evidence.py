@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from pin_exporter.api.model import Pin
 from pin_exporter.config.accounts import Account
@@ -84,32 +83,10 @@ class Evidence:
         """Return the pins that were read, in their latest state, by id."""
         return {row.id: row for reply in self.pages if reply.page for row in reply.page.rows if row}
 
-    def https_base_url(self) -> str | None:
-        """Return the base URL on the same host to which plain HTTP is redirected; None if it is not."""
-        own = urlsplit(self.account.base_url)
-        https = f"https://{own.netloc.lower().removesuffix(f':{own.port}')}"
-        for reply in self.replies if own.scheme == "http" else ():
-            target = (reply.location or "").removesuffix("/")
-            base = target.removesuffix(_LIST_PATH)
-            if base != target and f"{base}/".startswith((f"{https}/", f"{https}:")):
-                return base
-        return None
-
     def totals_count_page(self) -> bool:
         """Return whether `totals.files` is the number of rows of the page it comes with."""
         counts = {(page.files, page.rows) for page in self.pages if page.ids}
         return len(counts) > 1 and all(files == rows for files, rows in counts)
-
-    def is_offset_honoured(self, reply: Reply) -> bool:
-        """Return whether no other page has a row of this one at another position of the list."""
-        positions = {
-            identity: page.query.offset + position
-            for page in self.pages
-            if page is not reply
-            for position, identity in enumerate(page.ids)
-        }
-        start = reply.query.offset
-        return all(positions.get(one, start + n) == start + n for n, one in enumerate(reply.ids))
 
     def page_cap(self) -> int | None:
         """Return the number of rows to which the API cuts larger pages; None if no page was cut."""
@@ -148,11 +125,6 @@ class Evidence:
         if ignored := self.ignored_limit():
             size = min(size, ignored.smaller)
         return min(size, cap) if cap else size
-
-    def full_pages(self) -> list[Reply]:
-        """Return the pages with at least as many rows as those of an inventory."""
-        rows = min(self.page_rows(), max((page.files for page in self.pages), default=0))
-        return [page for page in self.pages if page.rows >= rows > 0]
 
     def _goes_on(self, page: Reply, end: int) -> bool:
         """Return whether another page has rows from `end` on that are not in this one."""

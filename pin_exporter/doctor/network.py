@@ -8,7 +8,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pin_exporter.doctor.evidence import NetworkPath
-from pin_exporter.doctor.requests import authority
 from pin_exporter.toolkit.clock import Clock
 from pin_exporter.toolkit.display_text import one_line
 
@@ -56,7 +55,10 @@ def without_password(proxy: str) -> str:
     """Return a proxy's URL without user and password."""
     try:
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        return one_line(f"{parts.scheme}://{authority(parts)}")
+        name = parts.hostname or ""
+        host = f"[{name}]" if ":" in name else name
+        port = f":{parts.port}" if parts.port else ""
+        return one_line(f"{parts.scheme}://{host}{port}")
     except ValueError:
         return "with an invalid URL"
 

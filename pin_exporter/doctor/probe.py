@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from pin_exporter.api.errors import MalformedError
 from pin_exporter.config.accounts import Account
 from pin_exporter.doctor.evidence import Evidence, NetworkPath, Trial
 from pin_exporter.doctor.reply import Purpose, Query, Reply
@@ -27,7 +28,7 @@ _ENOUGH: Final = 24
 """This many requests show most errors that happen to every tenth request."""
 _MAX_REST: Final = 6
 _RESERVED: Final = 1
-_OPTIONAL: Final = frozenset({Purpose.LARGE, Purpose.MIDDLE, Purpose.REST, Purpose.WATCH})
+_OPTIONAL: Final = frozenset({Purpose.LARGE, Purpose.REST, Purpose.WATCH})
 """What is not always asked for."""
 
 
@@ -72,8 +73,6 @@ class _Plan:
         yield Query(Purpose.LAST, self._sample, offset=max(0, self._files - tail))
         yield Query(Purpose.BEYOND, _SMALLEST_LIMIT, offset=self._files + _FAR)
         yield from self._large_pages()
-        if self._files > 2 * _SAMPLE:
-            yield Query(Purpose.MIDDLE, self._sample, offset=self._files // 2)
         yield from self._rest(left)
         for _ in range(_ENOUGH):
             if left() <= MAX_REQUESTS - _ENOUGH + _RESERVED:
@@ -249,4 +248,4 @@ async def collect(
 
 def _is_another_service(reply: Reply) -> bool:
     """Return whether the response is not from the API, which itself may reject keys or too many requests."""
-    return reply.page is None and reply.status not in (None, 401, 403, 429)
+    return isinstance(reply.error, MalformedError) or reply.status not in (None, 401, 403, 429)

@@ -1,23 +1,27 @@
-"""One query to the list endpoint, and the reply to it or how it failed; pure."""
+"""One query to the list endpoint, and the page or the error that came back; pure."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from pin_exporter.api.errors import PAGE_SIZE_REJECTIONS
+from pin_exporter.api.errors import (
+    PAGE_SIZE_REJECTIONS,
+    HttpStatusError,
+    MalformedError,
+    PollError,
+    RateLimitedError,
+    RequestTimeoutError,
+    TooLargeError,
+)
 from pin_exporter.api.model import Page
 
+_NOT_A_PAGE: Final = "check that base_url is the API's own address, and look for proxies in between"
 _RATE_LIMIT_PREFIXES: Final = ("x-ratelimit-", "x-rate-limit-", "ratelimit")
-_RATE_LIMIT: Final = re.compile(r"(?:x-)?rate-?limit-limit(?:-(second|minute|hour|day))?")
-_WINDOW_SECONDS: Final = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
-_POLICY: Final = re.compile(r"(?:q=|^|,\s*)(\d{1,9})\s*;(?:[^,]*;)?\s*w=(\d{1,9})", re.ASCII)
-_NUMBER: Final = re.compile(r"\s*(\d{1,9})\b", re.ASCII)
 
 
 class Purpose(StrEnum):
-    """Why a query is sent; the values stand in the report where there was no reply."""
+    """Why a query is sent; the values stand in the report if there is no page."""
 
     TOTALS = "totals"
     FIRST = "first page"
@@ -26,7 +30,6 @@ class Purpose(StrEnum):
     LAST = "last page"
     BEYOND = "page beyond the end"
     LARGE = "very large page"
-    MIDDLE = "page in the middle"
     REST = "rest of the list"
     WATCH = "single rows"
     FIRST_LATER = "first page at the end of the diagnosis"
@@ -51,66 +54,22 @@ class Query:
         }
 
 
-class Failure(StrEnum):
-    """How a request failed: no complete response, another status than 200, or a body that is not a page."""
-
-    CONNECTION = "connection"
-    TLS = "tls"
-    TIMEOUT = "timeout"
-    SLOW_RESPONSE = "slow_response"
-    DROPPED_CONNECTION = "dropped_connection"
-    MALFORMED = "malformed"
-    HTTP_STATUS = "http_status"
-    TOO_LARGE = "too_large"
-    EMPTY_BODY = "empty_body"
-    HTML = "html"
-    NOT_JSON = "not_json"
-    TRUNCATED_JSON = "truncated_json"
-    ERROR_ENVELOPE = "error_envelope"
-    NOT_A_PAGE = "not_a_page"
-
-
-_FAILURE_TEXTS: Final = {
-    Failure.CONNECTION: "no connection",
-    Failure.TLS: "TLS failed",
-    Failure.TIMEOUT: "no response within the timeout",
-    Failure.SLOW_RESPONSE: "the response did not end within the timeout",
-    Failure.DROPPED_CONNECTION: "the connection was closed in the middle of the response",
-    Failure.MALFORMED: "the response could not be received",
-    Failure.TOO_LARGE: "status 200 with a body that is too large",
-    Failure.EMPTY_BODY: "status 200 with an empty body",
-    Failure.HTML: "status 200 with an HTML page",
-    Failure.NOT_JSON: "status 200 with a body that is not JSON",
-    Failure.TRUNCATED_JSON: "status 200 with truncated JSON",
-    Failure.ERROR_ENVELOPE: "status 200 with an error message",
-    Failure.NOT_A_PAGE: "status 200 with JSON that is not a page of pins",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The outcome of a query.
+    """The outcome of a query: `page`, or else `error`.
 
     `began` and `seconds` are by the clock that durations are measured with; `received_at` is Unix seconds.
-    `page` is None if the request failed; `failure` says how, `detail` in one line what the other side or the
-    error said, `hint` what to do. `headers` are those the doctor uses, by lower-case name. `ids` are those
-    of the readable rows, in order. `location` is the target of a redirect.
+    `headers` are those the doctor uses, by lower-case name. `ids` are those of the parsed rows, in order.
     """
 
     query: Query
     began: float
     seconds: float
     received_at: float
-    status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    body_bytes: int = 0
     page: Page | None = None
     ids: tuple[str, ...] = ()
-    failure: Failure | None = None
-    detail: str = ""
-    hint: str = ""
-    location: str | None = None
-    retry_after_seconds: float | None = None
+    error: PollError | None = None
 
     @property
     def files(self) -> int:
@@ -118,13 +77,18 @@ class Reply:
         return self.page.totals.files if self.page else 0
 
     @property
-    def unreadable(self) -> int:
-        """Return the number of rows that are null or cannot be read."""
+    def size_bytes(self) -> int:
+        """Return `totals.size` of the page, 0 without a page."""
+        return self.page.totals.size if self.page else 0
+
+    @property
+    def malformed(self) -> int:
+        """Return the number of rows that are null or could not be parsed."""
         return sum(row is None for row in self.page.rows) if self.page else 0
 
     @property
     def rows(self) -> int:
-        """Return the number of rows, unreadable ones included unless they come in addition to the rows.
+        """Return the number of rows, malformed ones included unless they come in addition to the rows.
 
         They do if there are more elements than rows were asked for, or than are left in the list.
         """
@@ -132,19 +96,30 @@ class Reply:
             return 0
         elements = len(self.page.rows)
         left = max(0, self.files - self.query.offset)
-        return elements - self.unreadable if elements > min(left, self.query.limit) else elements
+        return elements - self.malformed if elements > min(left, self.query.limit) else elements
 
     @property
-    def failure_text(self) -> str:
-        """Return how the request failed, in words; empty if it did not fail."""
-        if self.failure is Failure.HTTP_STATUS:
-            return f"status {self.status}"
-        return _FAILURE_TEXTS[self.failure] if self.failure else ""
+    def status(self) -> int | None:
+        """Return the HTTP status of the error, None without a status that is one."""
+        return self.error.status if isinstance(self.error, HttpStatusError) else None
 
     @property
-    def is_redirect(self) -> bool:
-        """Return whether the response is a redirect, which 304 is not."""
-        return self.status is not None and 300 <= self.status < 400 and self.status != 304
+    def is_response(self) -> bool:
+        """Return whether there was a response, whatever its status and body."""
+        return self.page is not None or isinstance(self.error, HttpStatusError | MalformedError)
+
+    @property
+    def detail_and_hint(self) -> tuple[str, str]:
+        """Return what went wrong, and what to do about it."""
+        if isinstance(self.error, MalformedError) and not isinstance(self.error, TooLargeError):
+            return str(self.error), _NOT_A_PAGE
+        detail, _, hint = str(self.error or "").rpartition(": ")
+        return detail, hint
+
+    @property
+    def retry_after_seconds(self) -> float | None:
+        """Return how long a 429 asks to wait; None if it does not say."""
+        return self.error.retry_after_seconds if isinstance(self.error, RateLimitedError) else None
 
     @property
     def is_query_rejected(self) -> bool:
@@ -154,7 +129,7 @@ class Reply:
     @property
     def may_be_too_much(self) -> bool:
         """Return whether the same query for fewer rows may succeed."""
-        return self.is_query_rejected or self.failure in (Failure.TIMEOUT, Failure.TOO_LARGE)
+        return self.is_query_rejected or isinstance(self.error, RequestTimeoutError | TooLargeError)
 
     @property
     def is_expected_failure(self) -> bool:
@@ -170,30 +145,7 @@ class Reply:
             f"{name}: {value}" for name, value in sorted(self.headers.items()) if is_rate_limit_header(name)
         )
 
-    @property
-    def allowed_per_minute(self) -> int | None:
-        """Return the lowest request rate that the headers announce; None if they announce none.
-
-        `X-RateLimit-Limit: 180` is taken for a minute unless the window is given: by the name, as in
-        `X-RateLimit-Limit-Hour`, or as `w=` in seconds, as in `RateLimit-Policy: "default";q=100;w=60`.
-        """
-        return min(
-            (rate for name, value in self.headers.items() for rate in _rates(name, value)), default=None
-        )
-
 
 def is_rate_limit_header(name: str) -> bool:
     """Return whether a header, by its lower-case name, is about the rate limit."""
     return name.startswith(_RATE_LIMIT_PREFIXES)
-
-
-def _rates(name: str, value: str) -> Iterator[int]:
-    if not is_rate_limit_header(name):
-        return
-    policies = [(int(limit), int(window)) for limit, window in _POLICY.findall(value)]
-    named, number = _RATE_LIMIT.fullmatch(name), _NUMBER.match(value)
-    if not policies and named and number:
-        policies = [(int(number[1]), _WINDOW_SECONDS[named[1] or "minute"])]
-    for limit, window in policies:
-        if limit and window:
-            yield max(1, limit * 60 // window)

@@ -6,6 +6,7 @@ from typing import Final
 
 from pin_exporter.api.model import Collector
 from pin_exporter.polling.poller import AccountPoller
+from pin_exporter.toolkit.display_text import first_lines
 
 _LOOK_SECONDS: Final = 15.0
 _LONGEST_GAP_SECONDS: Final = 60.0
@@ -55,8 +56,7 @@ class Watchdog:
             for (account, collector), activity in self._activities.items()
             if activity.silent_seconds > activity.allowed_seconds
         ]
-        more = len(stuck) - _MAX_PROBLEMS
-        return [*stuck[:_MAX_PROBLEMS], f"and {more} more"] if more > 0 else stuck
+        return first_lines(stuck, _MAX_PROBLEMS)
 
     def _observe(self, gap: float) -> Iterator[tuple[tuple[str, Collector], _Activity]]:
         for poller in self._pollers():

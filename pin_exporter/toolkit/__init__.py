@@ -1,1 +1,1 @@
-"""A toolkit for Prometheus exporters on asyncio; it knows no pin and no account."""
+"""A toolkit for Prometheus exporters on asyncio, whatever they monitor."""

@@ -1,7 +1,7 @@
 """Make text from outside safe to show: visible, on one line, and not too long; pure."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
@@ -51,6 +51,12 @@ def escaped(text: str) -> str:
 def shortened(text: str, max_length: int) -> str:
     """Return at most so many characters of a text; the last one is `…` if something is missing."""
     return text if len(text) <= max_length else text[: max_length - 1] + "…"
+
+
+def first_lines(lines: Sequence[str], max_lines: int) -> list[str]:
+    """Return the first lines, and one that says how many are left out if any are."""
+    left_out = len(lines) - max_lines
+    return [*lines[:max_lines], *([f"and {left_out} more"] if left_out > 0 else [])]
 
 
 def one_line(text: str) -> str:

@@ -1,38 +1,38 @@
-"""Errors that are raised on purpose and are not about the service that is polled.
+"""Errors that end a command with a line for the operator, and how to word them.
 
 ExporterError
-├── SettingsError         wrong settings: every problem, one line each
-├── ListenError           an address cannot be listened on
-└── OutputError           the result of a command cannot be written
+├── SettingsError    the settings are invalid: every problem, one line each
+├── ListenError      an address cannot be listened on
+└── OutputError      the output of a command cannot be written
 """
 
 import difflib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from pin_exporter.toolkit.display_text import first_lines
+
 _MAX_PROBLEMS_IN_TEXT: Final = 10
 _MAX_COMPARED_LENGTH: Final = 80
 
 
 class ExporterError(Exception):
-    """Base of every error that is raised on purpose."""
+    """Base of all errors that are raised on purpose."""
 
 
 class SettingsError(ExporterError):
-    """The settings are wrong; `problems` holds one line for each problem, free of secrets.
+    """The settings are invalid. `problems` has one line for each problem, without secrets.
 
-    Its text is one line with the first of them: thousands of accounts can share a mistake.
+    The text of the error is one line with the first of them, as a mistake may be repeated a thousand times.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
-        more = len(problems) - _MAX_PROBLEMS_IN_TEXT
-        shown = [*problems[:_MAX_PROBLEMS_IN_TEXT], *([f"and {more} more"] if more > 0 else [])]
-        super().__init__("; ".join(shown))
+        super().__init__("; ".join(first_lines(problems, _MAX_PROBLEMS_IN_TEXT)))
         self.problems = tuple(problems)
 
 
 class ListenError(ExporterError):
-    """An address cannot be listened on, usually because another process listens there."""
+    """An address cannot be listened on, usually because another process does."""
 
 
 class OutputError(ExporterError):

@@ -641,6 +641,8 @@ def broken_files(folder: Path, pair: Pair, other: Pair) -> dict[str, TlsFiles]:
     text, directory = folder / "text", folder / "directory"
     text.write_text("no certificate")
     directory.mkdir()
+    pipe = folder / "pipe"
+    os.mkfifo(pipe)
     encrypted = folder / "encrypted.key"
     os.system(f"openssl ec -in {pair.key} -aes128 -passout pass:x -out {encrypted} 2>/dev/null")
     return {
@@ -648,17 +650,17 @@ def broken_files(folder: Path, pair: Pair, other: Pair) -> dict[str, TlsFiles]:
         "ca_file: cannot read the file: Is a directory": TlsFiles(directory),
         "ca_file: cannot read the file: the path is not valid": TlsFiles(Path("a\0b")),
         "ca_file: the file contains no PEM certificates": TlsFiles(text),
+        "ca_file: cannot read the file: it is a pipe or a device: use a regular file": TlsFiles(pipe),
         "client_key_file: requires client_cert_file": TlsFiles(client_key_file=pair.key),
         "client_key_file: cannot read the file: No such file or directory": TlsFiles(
             None, pair.both, folder / "missing"
         ),
-        "client_cert_file: the file contains no PEM certificate, or there is no PEM key for it": TlsFiles(
-            client_cert_file=pair.certificate
-        ),
+        "client_cert_file: contains no certificate in PEM format": TlsFiles(None, text, pair.key),
+        "client_cert_file: the key is not in PEM format": TlsFiles(client_cert_file=pair.certificate),
         "client_cert_file: the key does not belong to the certificate": TlsFiles(
             None, pair.certificate, other.key
         ),
-        "client_key_file: the key is encrypted: use one without a password": TlsFiles(
+        "client_cert_file: the key is encrypted: decrypt it with `openssl pkey`": TlsFiles(
             None, pair.certificate, encrypted
         ),
     }

@@ -1,4 +1,4 @@
-"""`make bench`: measure what the project promises, as a table; nothing here can fail a build."""
+"""Measure speed and memory and print a table: `make bench`."""
 
 import argparse
 import sys
@@ -22,21 +22,21 @@ _BENCHMARKS: Final[dict[str, Callable[[], Iterator[Result]]]] = {
     "scrapers": scrapers,
     "hanging": hanging,
 }
-_ONLY_WHEN_NAMED: Final = {"rate_limit", "accounts", "scrapers", "hanging"}
+_SLOW: Final = {"rate_limit", "accounts", "scrapers", "hanging"}
 """Benchmarks that take minutes."""
 
 
 def main() -> int:
-    """Run the named benchmarks, by default all that do not take minutes."""
+    """Run the named benchmarks; by default all that take less than a minute."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(_BENCHMARKS))
-    names = parser.parse_args().names or [name for name in _BENCHMARKS if name not in _ONLY_WHEN_NAMED]
+    names = parser.parse_args().names or [name for name in _BENCHMARKS if name not in _SLOW]
     if unknown := set(names) - _BENCHMARKS.keys():
-        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
-    sys.stdout.write(f"{'what':72} {'measured':>14}  aim\n")
+        parser.error(f"unknown benchmark: {', '.join(sorted(unknown))}")
+    sys.stdout.write(f"{'what':72} {'measured':>14}  target\n")
     for name in names:
         for result in _BENCHMARKS[name]():
-            sys.stdout.write(f"{result.what:72} {result.measured:>14}  {result.aim}\n")
+            sys.stdout.write(f"{result.what:72} {result.measured:>14}  {result.target}\n")
             sys.stdout.flush()
     return 0
 

@@ -1,4 +1,4 @@
-"""A thousand accounts in one process: how they are polled, how scrapes fare, and what it takes."""
+"""A thousand accounts in one process: polls, scrapes and resources."""
 
 import asyncio
 import http.client
@@ -33,7 +33,7 @@ _POLLS: Final = re.compile(r'^aiozpin_polls_total{account="([^"]+)",collector="t
 
 
 class Stall(NamedTuple):
-    """The worst of a time in ms: how late the loop was, its own computing, and collecting garbage."""
+    """Maxima in ms: delay of the event loop, CPU time of one block, and garbage collection."""
 
     late: float
     held: float
@@ -41,45 +41,48 @@ class Stall(NamedTuple):
 
 
 def accounts() -> Iterator[Result]:
-    """Poll 1,000 accounts of 50 to 300 pins every minute, and scrape them meanwhile."""
+    """Poll 1,000 accounts of 50 to 300 pins every minute while they are scraped."""
     with _polled(_ACCOUNTS) as (exported, simulated, began):
         what = f"{_ACCOUNTS} accounts"
         wait_for(lambda: _status(exported, "/-/healthy") == 200, "the web server")
-        yield Result(f"{what}: first answer after the start", f"{time.monotonic() - began:.1f} s")
+        yield Result(f"{what}: first response after the start", f"{time.monotonic() - began:.1f} s")
         while _status(exported, "/-/ready") != 200:
             time.sleep(0.2)
         ready = time.monotonic() - began
-        yield Result(f"{what}: totals of all polled after the start", f"{ready:.1f} s", "< 60 s")
+        yield Result(f"{what}: totals of all accounts polled after the start", f"{ready:.1f} s", "< 60 s")
         at_start = f"{_stall(exported.process).held:.1f} ms"
-        yield Result(f"{what}: {_told(_stall(exported.process))} at the start", at_start)
-        yield Result(f"{what}: simulator's memory", f"{_resident_mb(simulated.process):.0f} MB")
+        yield Result(f"{what}: {_described(_stall(exported.process))} at the start", at_start)
+        yield Result(f"{what}: memory of the simulator", f"{_resident_mb(simulated.process):.0f} MB")
         before, polled_before = time.monotonic(), _values(_POLLS, exported)
         seen = len(exported.process.lines)
         used = _processor_seconds(exported.process)
         time.sleep(2 * _INTERVAL_SECONDS)
         used, took = _processor_seconds(exported.process) - used, time.monotonic() - before
-        yield Result(f"{what}: processor time of polling alone", f"{100 * used / took:.1f} %")
-        yield Result(f"{what}: {_told(_stall(exported.process, seen))}", *_stalled(exported.process, seen))
+        yield Result(f"{what}: CPU of polling without scrapes", f"{100 * used / took:.1f} %")
+        yield Result(
+            f"{what}: {_described(_stall(exported.process, seen))}", *_stalled(exported.process, seen)
+        )
         seen = len(exported.process.lines)
         yield from _scrapes(exported, what)
         yield Result(
-            f"{what}: {_told(_stall(exported.process, seen))} while scraped",
+            f"{what}: {_described(_stall(exported.process, seen))} while scraped",
             *_stalled(exported.process, seen),
         )
         polls = [polls - polled_before[name] for name, polls in _values(_POLLS, exported).items()]
         minutes = (time.monotonic() - before) / 60
         yield Result(
-            f"{what}: polls of totals each, in {minutes:.1f} min", f"{min(polls):.0f}-{max(polls):.0f}"
+            f"{what}: polls of the totals per account in {minutes:.1f} min",
+            f"{min(polls):.0f}-{max(polls):.0f}",
         )
         ages = [time.time() - at for at in _values(_ATTEMPT, exported).values()]
-        yield Result(f"{what}: oldest totals", f"{max(ages):.1f} s", "< 60 s, and the poll")
+        yield Result(f"{what}: oldest totals", f"{max(ages):.1f} s", "< 60 s and a poll")
         yield Result(f"{what}: resident memory", f"{_resident_mb(exported.process):.0f} MB", "< 250 MB")
-        yield Result(f"{what}: most resident memory", f"{_resident_mb(exported.process, 'VmHWM'):.0f} MB")
+        yield Result(f"{what}: peak resident memory", f"{_resident_mb(exported.process, 'VmHWM'):.0f} MB")
 
 
 def hanging() -> Iterator[Result]:
-    """Poll 1,000 accounts of a server that takes requests and never answers."""
-    what = f"{_ACCOUNTS} accounts, no answer for {_HANGING_SECONDS} s"
+    """Poll 1,000 accounts of a server that accepts requests and never responds."""
+    what = f"{_ACCOUNTS} accounts, no response for {_HANGING_SECONDS} s"
     with _polled(_ACCOUNTS, "--black-hole-rate=1") as (exported, _, _):
         latencies = []
         until = time.monotonic() + _HANGING_SECONDS
@@ -88,13 +91,13 @@ def hanging() -> Iterator[Result]:
             _status(exported, "/-/healthy")
             latencies.append(1e3 * (time.perf_counter() - began))
             time.sleep(0.1)
-        yield Result(f"{what}: most for /-/healthy", f"{max(latencies):.0f} ms")
-        yield Result(f"{what}: {_told(_stall(exported.process))}", *_stalled(exported.process))
+        yield Result(f"{what}: slowest response of /-/healthy", f"{max(latencies):.0f} ms")
+        yield Result(f"{what}: {_described(_stall(exported.process))}", *_stalled(exported.process))
         yield Result(f"{what}: resident memory", f"{_resident_mb(exported.process):.0f} MB", "< 250 MB")
 
 
-def _told(stall: Stall) -> str:
-    return f"loop late by {stall.late:.0f} ms, garbage {stall.collecting:.0f} ms, computing at a stretch"
+def _described(stall: Stall) -> str:
+    return f"loop delay {stall.late:.0f} ms, garbage collection {stall.collecting:.0f} ms, longest block"
 
 
 def _stalled(process: Process, since: int = 0) -> tuple[str, str]:
@@ -102,7 +105,7 @@ def _stalled(process: Process, since: int = 0) -> tuple[str, str]:
 
 
 def _scrapes(exported: RunningExporter, what: str) -> Iterator[Result]:
-    """Scrape in both formats, with and without compression, one after the other, spread over some time."""
+    """Scrape in both formats, with and without compression, over some time."""
     kinds = [(name, encoding) for name in _FORMATS for encoding in ("identity", "gzip")]
     times: dict[tuple[str, str], list[float]] = {kind: [] for kind in kinds}
     sizes: dict[tuple[str, str], int] = {}
@@ -113,21 +116,21 @@ def _scrapes(exported: RunningExporter, what: str) -> Iterator[Result]:
             times[kind].append(1e3 * (time.perf_counter() - began))
             time.sleep(_ROUND_SECONDS / len(kinds))
     for kind, (first, *later) in times.items():
-        told = f"p99 {quantile(later, 0.99):.0f} ms, first {first:.0f} ms"
+        shown = f"p99 {quantile(later, 0.99):.0f} ms, first {first:.0f} ms"
         yield Result(
-            f"{what}: /metrics, {kind[0]}, {kind[1]}, {sizes[kind] / 1e6:.1f} MB: {told}, median",
+            f"{what}: /metrics, {kind[0]}, {kind[1]}, {sizes[kind] / 1e6:.1f} MB: {shown}, median",
             f"{quantile(later, 0.5):.0f} ms",
             "< 200 ms",
         )
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that is not smaller than such a share of them."""
+    """Return the quantile of some values."""
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 def scrapers() -> Iterator[Result]:
-    """Scrape with 100 clients at once for a minute, each as fast as it is answered."""
+    """Scrape in a loop with 100 concurrent clients for a minute."""
     for count in (1, 100):
         with _polled(count) as (exported, _, _):
             while _status(exported, "/-/ready") != 200:
@@ -137,16 +140,16 @@ def scrapers() -> Iterator[Result]:
                 latencies, errors = asyncio.run(_crowd(exported.url, encoding, 100, 60.0))
                 millis = [1e3 * latency for latency in latencies]
                 what = f"100 scrapers of {count} account{'s' * (count > 1)}, {encoding}"
-                told = ", ".join(f"p{q * 100:.0f} {quantile(millis, q):.0f} ms" for q in (0.5, 0.9))
+                shown = ", ".join(f"p{q * 100:.0f} {quantile(millis, q):.0f} ms" for q in (0.5, 0.9))
                 yield Result(
-                    f"{what}: {len(millis) / 60:.0f} a second, {told}, p99",
+                    f"{what}: {len(millis) / 60:.0f} per second, {shown}, p99",
                     f"{quantile(millis, 0.99):.0f} ms",
                 )
                 yield Result(f"{what}: errors", f"{errors}", "0")
                 yield Result(
-                    f"{what}: {_told(_stall(exported.process, seen))}", *_stalled(exported.process, seen)
+                    f"{what}: {_described(_stall(exported.process, seen))}", *_stalled(exported.process, seen)
                 )
-            yield Result(f"{what}: most memory", f"{_resident_mb(exported.process, 'VmHWM'):.0f} MB")
+            yield Result(f"{what}: peak memory", f"{_resident_mb(exported.process, 'VmHWM'):.0f} MB")
 
 
 async def _crowd(url: str, encoding: str, clients: int, seconds: float) -> tuple[list[float], int]:
@@ -177,7 +180,7 @@ async def _crowd(url: str, encoding: str, clients: int, seconds: float) -> tuple
 
 @contextmanager
 def _polled(count: int, *faults: str) -> Iterator[tuple[RunningExporter, RunningSimulator, float]]:
-    """Run so many accounts on the simulator and a probed exporter, with the moment of its start."""
+    """Run a simulator with `count` accounts and a probed exporter; yield also the time of its start."""
     rng = Random(1)
     options = [f"--account=account-{number:04}:pins={rng.randint(50, 300)}" for number in range(count)]
     with (

@@ -1,4 +1,4 @@
-"""How many requests a walk takes, and what it misses, while the list changes: ours beside a naive one."""
+"""Requests and missed rows of a walk while the list changes: the exporter's walk and a naive one."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ _ROWS: Final = 20_000
 
 
 class Change(NamedTuple):
-    """What happens between any two pages: rows that come, rows that go, and which."""
+    """Rows inserted and removed between any two pages; with `oldest` the oldest are removed."""
 
     name: str
     come: int = 0
@@ -38,7 +38,7 @@ class RestlessList:
     """A list that changes before every page but the first.
 
     `living` are the rows that have been pinned since the start. A server that keeps unpinned rows lists them
-    for ever, with another status.
+    forever, with another status.
     """
 
     change: Change
@@ -63,13 +63,13 @@ class RestlessList:
         self.created += count
 
     def _unpin(self) -> None:
-        place = 0 if self.change.oldest else self._rng.randrange(len(self.pinned))
-        number = self.pinned.pop(place)
+        index = 0 if self.change.oldest else self._rng.randrange(len(self.pinned))
+        number = self.pinned.pop(index)
         self.living.discard(number)
         if self.keeps:
             self.rows[number] = _pin(number, "unpinNormally")
         else:
-            del self.rows[place]  # the list holds pinned rows only
+            del self.rows[index]  # the list holds pinned rows only
             self.size -= number + 1
 
     def page(self, offset: int, limit: int) -> Page:
@@ -86,7 +86,7 @@ class RestlessList:
 
 
 def churn() -> Iterator[Result]:
-    """Walk lists of 20,000 rows of which some come and some go between any two pages."""
+    """Walk lists of 20,000 rows that change between any two pages."""
     walks: dict[str, Callable[[RestlessList, int], tuple[Sequence[int], str]]] = {
         "naive": _naive,
         "1 in flight": lambda pins, limit: _ours(pins, limit, 1),

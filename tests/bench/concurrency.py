@@ -17,7 +17,7 @@ _MINUTES: Final = 5
 
 
 def concurrency() -> Iterator[Result]:
-    """Measure a walk of 100 pages, each of which takes 50 ms to come."""
+    """Measure a walk of 100 pages that take 50 ms each."""
     with simulator(f"--pins={_PINS}", "--requests-per-minute=0", "--latency-seconds=0.05") as simulated:
         walks = {}
         for in_flight in (1, 4):
@@ -38,7 +38,7 @@ def concurrency() -> Iterator[Result]:
 
 
 def rate_limit() -> Iterator[Result]:
-    """Count what the documented limit, 180 requests a minute, turns away in five minutes with 50,000 pins."""
+    """Count the requests that the documented limit rejects in five minutes with 50,000 pins."""
     with (
         simulator("--pins=50000", "--requests-per-minute=180") as simulated,
         exporter(simulated.keys["default"]) as exported,
@@ -50,10 +50,10 @@ def rate_limit() -> Iterator[Result]:
         polls = _value(exported, f"aiozpin_polls_total{{{_INVENTORY}}}")
         throttled = _value(exported, 'aiozpin_api_throttled_seconds_total{account="default"}')
     what = f"{_MINUTES} minutes, default settings, 50,000 pins"
-    yield Result(f"{what}: answers 429", f"{_sum(refused):.0f}", "0")
+    yield Result(f"{what}: 429 responses", f"{_sum(refused):.0f}", "0")
     yield Result(f"{what}: requests", f"{_sum(requests):.0f}", f"<= {120 * (_MINUTES + 1)}")
     yield Result(f"{what}: inventories", f"{polls:.0f}")
-    yield Result(f"{what}: waited", f"{throttled:.1f} s")
+    yield Result(f"{what}: wait time", f"{throttled:.1f} s")
 
 
 def _value(exported: RunningExporter, series: str) -> float:

@@ -1,6 +1,6 @@
-"""What one would write in ten minutes: walk the list with `requests` and `json`, and count by status.
+"""A minimal exporter for comparison: walk the list with `requests` and `json`, and count by status.
 
-Prints the processor time in seconds. Arguments: base URL, API key, secret key.
+Prints the CPU time in seconds. Arguments: base URL, API key, secret key.
 """
 
 import json
@@ -23,8 +23,8 @@ def main() -> None:
     while True:
         query: dict[str, int | str] = {"offset": offset, "limit": 1000, "sortBy": "created_at"}
         query["sortOrder"] = "ASC"
-        answer = session.get(f"{base_url}/pinning/pins/", params=query, timeout=30)
-        pins = json.loads(answer.text)["data"]["pins"]
+        response = session.get(f"{base_url}/pinning/pins/", params=query, timeout=30)
+        pins = json.loads(response.text)["data"]["pins"]
         if not pins:
             break
         for pin in pins:

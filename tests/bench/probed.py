@@ -1,7 +1,7 @@
-"""The exporter with a probe on its event loop. Takes what `pin-exporter` takes.
+"""The exporter with a probe on its event loop; takes the arguments of `pin-exporter`.
 
-Every second a line says how late the worst of the probe's ticks was, and how much processor time the loop's
-thread used at most between two ticks. The second does not depend on what else the machine does.
+Prints every second the maximum delay of the probe's ticks, and the maximum CPU time of the loop's thread
+between two ticks, which does not depend on the load of the machine.
 """
 
 import asyncio
@@ -16,26 +16,26 @@ from pin_exporter.commands.app import run_app
 from pin_exporter.commands.cli import main
 
 _TICK_SECONDS: Final = 0.002
-_TOLD_EVERY_SECONDS: Final = 1.0
+_REPORT_SECONDS: Final = 1.0
 
 
 class Probe:
-    """Ticks on the loop; keeps the worst since it last told."""
+    """Ticks on the loop, and keeps the maxima since the last report."""
 
     def __init__(self) -> None:
         self._late = self._held = self._collecting = self._began = 0.0
         gc.callbacks.append(self._collected)
 
     async def run(self) -> None:
-        told = time.perf_counter()
+        reported = time.perf_counter()
         while True:
             before, used = time.perf_counter(), time.thread_time()
             await asyncio.sleep(_TICK_SECONDS)
             now = time.perf_counter()
             self._late = max(self._late, now - before - _TICK_SECONDS)
             self._held = max(self._held, time.thread_time() - used)
-            if now - told >= _TOLD_EVERY_SECONDS:
-                told = now
+            if now - reported >= _REPORT_SECONDS:
+                reported = now
                 sys.stdout.write(
                     f"probe late={self._late:.6f} held={self._held:.6f} collecting={self._collecting:.6f}\n"
                 )

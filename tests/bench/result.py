@@ -1,11 +1,11 @@
-"""One line of the table."""
+"""One row of the table."""
 
 from typing import NamedTuple
 
 
 class Result(NamedTuple):
-    """What was measured, what came out, and what it is meant to be."""
+    """A measured value and its target, if it has one."""
 
     what: str
     measured: str
-    aim: str = ""
+    target: str = ""

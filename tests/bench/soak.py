@@ -1,6 +1,6 @@
-"""Run simulator and exporter for minutes, with faults and churn, and watch the exporter's memory.
+"""Run simulator and exporter under faults and churn, and check the exporter's memory: `make soak`.
 
-Ends with 1 when resident memory grew by more than the aim after the first minute.
+Ends with 1 if resident memory grows by more than the target after the first minute.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from tests.support.processes import RunningExporter, exporter, simulator
 
-AIM_MB: Final = 2.0
+TARGET_MB: Final = 2.0
 _WARM_UP_SECONDS: Final = 60.0
 _SAMPLE_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 5
@@ -52,7 +52,7 @@ _ACCOUNTS: Final = (
 
 
 class Sample(NamedTuple):
-    """The exporter's process at one moment; `polls` and `failures` are of all accounts since the start."""
+    """The exporter's process at one time; `polls` and `failures` are the totals of all accounts."""
 
     seconds: float
     resident_mb: float
@@ -64,12 +64,12 @@ class Sample(NamedTuple):
 
 
 def main() -> int:
-    """Run, print a table, and give a verdict."""
+    """Run, print a table, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="how long to run (default: 10)")
     seconds = 60 * parser.parse_args().minutes
     if seconds < _WARM_UP_SECONDS + 2 * _SAMPLE_SECONDS:
-        parser.error("less than two samples would be left after the first minute")
+        parser.error("too short: there must be two samples after the first minute")
     _say(f"{'seconds':>8} {'RSS MB':>8} {'fds':>5} {'threads':>8} {'series':>7} {'polls':>7} {'failed':>7}")
     samples = []
     for sample in soak(seconds):
@@ -80,16 +80,16 @@ def main() -> int:
         )
     warm = [sample for sample in samples if sample.seconds >= _WARM_UP_SECONDS]
     grown = warm[-1].resident_mb - warm[0].resident_mb
-    held = grown < AIM_MB
+    met = grown < TARGET_MB
     _say(
         f"RSS grew by {grown:.2f} MB in {warm[-1].seconds - warm[0].seconds:.0f} s after the first minute, "
-        f"aim < {AIM_MB:g} MB: {'held' if held else 'MISSED'}"
+        f"target < {TARGET_MB:g} MB: {'met' if met else 'MISSED'}"
     )
-    return 0 if held else 1
+    return 0 if met else 1
 
 
 def soak(seconds: float) -> Iterator[Sample]:
-    """Poll three accounts that change, with 5 % of requests failing, and sample the exporter."""
+    """Poll three changing accounts while 5 % of the requests fail, and sample the exporter."""
     rate = _FAULT_SHARE / len(_FAULTS)
     faults = [f"--{fault.replace('_', '-')}-rate={rate}" for fault in _FAULTS]
     accounts = [f"--account={account}" for account in _ACCOUNTS]

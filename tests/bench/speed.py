@@ -1,4 +1,4 @@
-"""How fast the exporter starts, walks and answers, and what memory it takes, against the simulator."""
+"""Start, walk and scrape of one account against the simulator: time and memory."""
 
 import math
 import subprocess
@@ -11,7 +11,7 @@ import httpx
 from tests.bench.result import Result
 from tests.support.processes import RunningExporter, exporter, simulator, wait_for
 
-_ALL_OUT = {"PIN_EXPORTER_REQUESTS_PER_MINUTE": "60000"}
+_UNLIMITED = {"PIN_EXPORTER_REQUESTS_PER_MINUTE": "60000"}
 _INVENTORY_POLLS = 'aiozpin_polls_total{account="default",collector="inventory"}'
 _SCRAPES = 400
 
@@ -22,38 +22,36 @@ def start() -> Iterator[Result]:
         began = time.monotonic()
         with exporter(simulated.keys["default"]) as exported:
             exported.metrics()
-            answered = time.monotonic() - began
+            responded = time.monotonic() - began
             wait_for(lambda: exported.value(_INVENTORY_POLLS), "the first inventory")
             counted = time.monotonic() - began
-            yield Result("first answer of /metrics after the start", f"{answered:.2f} s", "< 1 s")
+            yield Result("first response of /metrics after the start", f"{responded:.2f} s", "< 1 s")
             yield Result("first inventory of 10,000 pins after the start", f"{counted:.2f} s", "< 2 s")
             yield Result("resident memory with 10,000 pins", f"{resident_mb(exported):.1f} MB", "< 64 MB")
 
 
 def cpu_of_a_walk() -> Iterator[Result]:
-    """Measure processor time by the pin, beside a plain loop with `requests` and `json`."""
+    """Measure the CPU time per pin, and that of a plain loop with `requests` and `json`."""
     pins = 200_000
     with simulator(f"--pins={pins}", "--requests-per-minute=0") as simulated:
         keys = simulated.keys["default"]
-        with exporter({**keys, **_ALL_OUT}) as exported:
+        with exporter({**keys, **_UNLIMITED}) as exported:
             before = exported.value("process_cpu_seconds_total") or math.nan
             while not exported.value(_INVENTORY_POLLS):
-                time.sleep(2)  # a scrape costs processor time too
+                time.sleep(2)  # scrapes use CPU time too
             used = (exported.value("process_cpu_seconds_total") or math.nan) - before
         plain = subprocess.run(
             [sys.executable, "-m", "tests.bench.plain_loop", *keys.values()], capture_output=True, check=True
         )
-        yield Result(
-            "processor time of a walk, page size 1,000", f"{1e6 * used / pins:.2f} µs/pin", "< 8 µs/pin"
-        )
-        plainly = float(plain.stdout) / pins
-        yield Result("the same by a plain loop with requests and json", f"{1e6 * plainly:.2f} µs/pin")
+        yield Result("CPU time of a walk, page size 1,000", f"{1e6 * used / pins:.2f} µs/pin", "< 8 µs/pin")
+        per_pin = float(plain.stdout) / pins
+        yield Result("CPU time of a plain loop with requests and json", f"{1e6 * per_pin:.2f} µs/pin")
 
 
 def scrapes_during_a_long_walk() -> Iterator[Result]:
-    """Measure the latency of scrapes while a million pins are walked, and when nothing is."""
+    """Measure the duration of scrapes during a walk of a million pins, and when idle."""
     with simulator("--pins=1000000", "--requests-per-minute=0") as simulated:
-        env = {**simulated.keys["default"], **_ALL_OUT, "PIN_EXPORTER_POLL_INTERVAL": "1d"}
+        env = {**simulated.keys["default"], **_UNLIMITED, "PIN_EXPORTER_POLL_INTERVAL": "1d"}
         with exporter(env) as exported:
             memory_before = resident_mb(exported)
             walking = p99_ms(exported)
@@ -63,12 +61,12 @@ def scrapes_during_a_long_walk() -> Iterator[Result]:
     yield Result("p99 of /metrics when idle", f"{idle:.1f} ms")
     yield Result("p99 of /metrics during a walk of 1,000,000 pins", f"{walking:.1f} ms")
     yield Result("ratio of the two", f"{walking / idle:.1f}", "< 3")
-    grown = (memory_after - memory_before) * 1e6 / 1e6
+    grown = memory_after - memory_before  # in MB, and so per pin in bytes
     yield Result("memory grown over the walk of 1,000,000 pins", f"{grown:.0f} bytes/pin", "< 100 bytes/pin")
 
 
 def p99_ms(exported: RunningExporter) -> float:
-    """Scrape again and again, and return the 99th percentile of the latency."""
+    """Return the 99th percentile of the duration of scrapes."""
     latencies = []
     with httpx.Client() as client:
         for _ in range(_SCRAPES):

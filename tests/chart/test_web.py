@@ -158,7 +158,8 @@ def test_where_certificates_are_demanded_the_exporter_probes_itself(
 ) -> None:
     exporter = container(helm.template(web(**values)))
     for probe in PROBES:
-        assert exporter[probe]["exec"] == {"command": ["pin-exporter", "healthcheck"]}
+        url = "https://127.0.0.1:10242/-/healthy"
+        assert exporter[probe]["exec"] == {"command": ["pin-exporter", "healthcheck", url]}
         assert exporter[probe]["timeoutSeconds"] == 5
 
 

@@ -1,4 +1,4 @@
-"""One control plane for all tests, and a namespace under the standard *restricted* for each."""
+"""One control plane for all tests, and for each a namespace that enforces the standard *restricted*."""
 
 import itertools
 from collections.abc import Iterator
@@ -37,13 +37,13 @@ def _define_monitoring(cluster: Cluster) -> None:
 
 @pytest.fixture(params=MAJORS, ids=lambda major: f"helm {major}")
 def release(cluster: Cluster, request: pytest.FixtureRequest) -> Release:
-    """A release to be installed with each Helm, in a namespace of its own that holds a Secret with keys."""
+    """Return a release for each Helm, in its own namespace with a Secret that contains keys."""
     namespace = restricted_namespace(cluster, f"pins-{next(_NUMBERS)}")
     return Release(cluster, find_helm(request.param).path, "pins", namespace)
 
 
 def restricted_namespace(cluster: Cluster, name: str) -> str:
-    """Make a namespace that takes restricted pods alone, and what values in `ci/` expect there."""
+    """Create a namespace that admits only restricted pods, and the objects that the values in `ci/` need."""
     standard = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
     cluster.create("/api/v1/namespaces", {"metadata": {"name": name, "labels": standard}})
     secrets = {

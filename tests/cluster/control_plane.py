@@ -1,4 +1,4 @@
-"""A control plane of Kubernetes on loopback: etcd, API server and controllers, but no node."""
+"""A Kubernetes control plane on loopback: etcd, API server and controllers, but no node."""
 
 import json
 import secrets
@@ -33,38 +33,38 @@ _CONTROLLERS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A running API server, and what Helm needs to talk to it as the administrator."""
+    """A running API server, and an administrator's kubeconfig."""
 
     api: httpx.Client
     kubeconfig: Path
 
     def get(self, path: str) -> Object | None:
-        """Return an object or a list, or nothing if there is none."""
-        answer = self.api.get(path)
-        if answer.status_code == 404:
+        """Return an object or a list, or None if it does not exist."""
+        response = self.api.get(path)
+        if response.status_code == 404:
             return None
-        return _checked(answer)
+        return _checked(response)
 
     def items(self, path: str, selector: str = "") -> list[Object]:
         """Return the objects of a list."""
-        answer = self.api.get(path, params={"labelSelector": selector} if selector else {})
-        found: list[Object] = _checked(answer)["items"]
+        response = self.api.get(path, params={"labelSelector": selector} if selector else {})
+        found: list[Object] = _checked(response)["items"]
         return found
 
     def create(self, path: str, content: Object) -> Object:
-        """Create an object in a list."""
+        """Create an object."""
         return _checked(self.api.post(path, json=content))
 
     def patch(self, path: str, content: Object) -> Object:
-        """Merge into an object."""
+        """Apply a merge patch."""
         headers = {"Content-Type": "application/merge-patch+json"}
         return _checked(self.api.patch(path, content=json.dumps(content), headers=headers))
 
     def delete(self, path: str) -> None:
-        """Delete an object at once; it may be gone already."""
-        answer = self.api.delete(path, params={"gracePeriodSeconds": 0})
-        if answer.status_code != 404:
-            _checked(answer)
+        """Delete an object at once, if it still exists."""
+        response = self.api.delete(path, params={"gracePeriodSeconds": 0})
+        if response.status_code != 404:
+            _checked(response)
 
     def namespaced_lists(self, namespace: str) -> Iterator[str]:
         """Yield the path of every kind's list in a namespace."""
@@ -79,15 +79,15 @@ class Cluster:
             yield f"/apis/{group['preferredVersion']['groupVersion']}"
 
 
-def _checked(answer: httpx.Response) -> Object:
-    assert answer.is_success, f"{answer.request.method} {answer.request.url.path}: {answer.text}"
-    content: Object = answer.json()
+def _checked(response: httpx.Response) -> Object:
+    assert response.is_success, f"{response.request.method} {response.request.url.path}: {response.text}"
+    content: Object = response.json()
     return content
 
 
 @contextmanager
 def control_plane(directory: Path) -> Iterator[Cluster]:
-    """Run a control plane with its data in a directory. Skip the test where it has not been built."""
+    """Run a control plane with its data in a directory; skip the test if it has not been built."""
     binaries = _find_binaries()
     token = secrets.token_hex()
     (directory / "tokens.csv").write_text(f"{token},administrator,administrator,system:masters\n")

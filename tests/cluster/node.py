@@ -1,7 +1,6 @@
-"""A stand-in for scheduler and kubelet: pods come up at once and no container runs.
+"""A stand-in for scheduler and kubelet: pods become ready at once, but no container runs.
 
-What kubelet needs before it starts a container is looked up all the same: Secrets, ConfigMaps and the keys in
-them.
+Like kubelet it first looks up Secrets, ConfigMaps and their keys.
 """
 
 import threading
@@ -26,8 +25,8 @@ def node(cluster: Cluster) -> Iterator[None]:
         try:
             while not stopped.wait(_PAUSE_SECONDS):
                 for pod in cluster.items("/api/v1/pods"):
-                    _tend(cluster, pod)
-        except BaseException as error:  # noqa: BLE001 - told to the test below
+                    _update(cluster, pod)
+        except BaseException as error:  # noqa: BLE001 - raised below
             failures.append(error)
 
     thread = threading.Thread(target=run)
@@ -40,7 +39,7 @@ def node(cluster: Cluster) -> Iterator[None]:
     assert not failures, failures
 
 
-def _tend(cluster: Cluster, pod: Object) -> None:
+def _update(cluster: Cluster, pod: Object) -> None:
     name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
     path = f"/api/v1/namespaces/{namespace}/pods/{name}"
     if "deletionTimestamp" in pod["metadata"]:
@@ -55,13 +54,13 @@ def _tend(cluster: Cluster, pod: Object) -> None:
 
 
 def missing(cluster: Cluster, pod: Object) -> list[str]:
-    """Return what keeps a pod's volumes from being mounted."""
+    """Return the missing sources of a pod's volumes."""
     namespace = f"/api/v1/namespaces/{pod['metadata']['namespace']}"
     return [
-        told
+        source_name
         for volume in pod["spec"].get("volumes", ())
         for source in volume.get("projected", {}).get("sources", [volume])
-        for told in _missing(cluster, namespace, source)
+        for source_name in _missing(cluster, namespace, source)
     ]
 
 
@@ -83,7 +82,7 @@ def _missing(cluster: Cluster, namespace: str, source: Object) -> Iterator[str]:
 
 
 def _status(spec: Object) -> Object:
-    """Return the status of a pod that runs, or has run if it is to run but once."""
+    """Return the status of a running pod, or of a completed one if it runs only once."""
     once = spec["restartPolicy"] == "Never"
     state = {"terminated": {"exitCode": 0}} if once else {"running": {}}
     containers = [

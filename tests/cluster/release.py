@@ -1,4 +1,4 @@
-"""A release of the chart in a cluster, by way of Helm."""
+"""A Helm release of the chart in a cluster."""
 
 import json
 import subprocess
@@ -11,12 +11,12 @@ from tests.cluster.control_plane import Cluster, Object
 
 
 class RefusedError(Exception):
-    """Helm gave up; the text is what it said."""
+    """Helm failed; the message is its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A name and a namespace to install the chart in, with one Helm."""
+    """A release name and a namespace, with one version of Helm."""
 
     cluster: Cluster
     helm: str
@@ -24,23 +24,23 @@ class Release:
     namespace: str
 
     def install(self, values: Mapping[str, Any], *, wait: bool = True) -> str:
-        """Install the chart, and wait until it is ready. Raises RefusedError."""
+        """Install the chart and wait until it is ready; RefusedError if Helm fails."""
         return self._helm("install", self.name, str(CHART), values=values, wait=wait)
 
     def upgrade(self, values: Mapping[str, Any], *, wait: bool = True) -> str:
-        """Upgrade to other values, and wait until all is ready. Raises RefusedError."""
+        """Upgrade to other values and wait until it is ready; RefusedError if Helm fails."""
         return self._helm("upgrade", self.name, str(CHART), values=values, wait=wait)
 
     def rollback(self) -> str:
-        """Go back to the values before. Raises RefusedError."""
+        """Roll back to the previous values; RefusedError if Helm fails."""
         return self._helm("rollback", self.name)
 
     def test(self) -> str:
-        """Run the chart's test. Raises RefusedError."""
+        """Run the chart's test; RefusedError if it fails."""
         return self._helm("test", self.name, wait=False)
 
     def uninstall(self) -> str:
-        """Remove the release. Raises RefusedError."""
+        """Uninstall the release; RefusedError if Helm fails."""
         return self._helm("uninstall", self.name)
 
     def _helm(self, *arguments: str, wait: bool = True, values: Mapping[str, Any] | None = None) -> str:
@@ -53,16 +53,16 @@ class Release:
         return done.stderr + done.stdout
 
     def objects(self, kind: str, group: str = "api/v1") -> list[Object]:
-        """Return the objects of a kind that carry the release's label."""
+        """Return the objects of a kind with the release's label."""
         path = f"/{group}/namespaces/{self.namespace}/{kind}"
         return self.cluster.items(path, f"app.kubernetes.io/instance={self.name}")
 
     def pods(self) -> list[Object]:
-        """Return the exporter's pods, but those on their way out."""
+        """Return the exporter's pods that are not being deleted."""
         return [pod for pod in self.objects("pods") if "deletionTimestamp" not in pod["metadata"]]
 
     def everything(self) -> set[str]:
-        """Return all that there is in the namespace, as `kind/name`, but what comes and goes by itself."""
+        """Return all objects in the namespace except events, as `kind/name`."""
         return {
             f"{path.rpartition('/')[2]}/{found['metadata']['name']}"
             for path in self.cluster.namespaced_lists(self.namespace)

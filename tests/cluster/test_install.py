@@ -1,4 +1,4 @@
-"""The chart in a real cluster's API: what is admitted, what controllers make of it, what stays behind."""
+"""The chart on a real API server: admission, controllers, upgrades and leftovers."""
 
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ pytestmark = pytest.mark.cluster
 MONITORING = "apis/monitoring.coreos.com/v1"
 
 
-def test_a_secret_is_all_it_takes_for_a_pod_that_a_restricted_namespace_admits(release: Release) -> None:
-    told = release.install(SECRET)
-    assert "Warning" not in told
+def test_a_secret_is_sufficient_in_a_restricted_namespace(release: Release) -> None:
+    assert "Warning" not in release.install(SECRET)
     (pod,) = release.pods()
     assert pod["status"]["phase"] == "Running"
     assert [found["metadata"]["name"] for found in release.objects("servicemonitors", MONITORING)] == [
@@ -25,7 +24,7 @@ def test_a_secret_is_all_it_takes_for_a_pod_that_a_restricted_namespace_admits(r
     ]
 
 
-def test_a_pod_that_is_not_restricted_is_kept_out_of_such_a_namespace(release: Release) -> None:
+def test_a_restricted_namespace_rejects_other_pods(release: Release) -> None:
     release.install({**SECRET, "securityContext": {"allowPrivilegeEscalation": True}}, wait=False)
     path = f"/api/v1/namespaces/{release.namespace}/events"
 
@@ -38,18 +37,17 @@ def test_a_pod_that_is_not_restricted_is_kept_out_of_such_a_namespace(release: R
 
 
 @pytest.mark.parametrize("path", CI_VALUES, ids=lambda path: path.stem)
-def test_every_way_to_install_is_admitted_and_becomes_ready(release: Release, path: Path) -> None:
+def test_all_ci_values_are_admitted_and_become_ready(release: Release, path: Path) -> None:
     values = read_yaml(path)
     for namespace in {"storage", "monitoring"} - {
         found["metadata"]["name"] for found in release.cluster.items("/api/v1/namespaces")
     }:
         restricted_namespace(release.cluster, namespace)
-    told = release.install(values)
-    assert "Warning" not in told
+    assert "Warning" not in release.install(values)
     release.uninstall()
 
 
-def test_a_missing_secret_keeps_the_pod_waiting_until_it_is_there(release: Release) -> None:
+def test_a_pod_waits_for_a_missing_secret(release: Release) -> None:
     release.install({"credentials": {"existingSecret": "later"}}, wait=False)
     (pod,) = wait_for(release.pods, "the pod")
     assert pod["status"]["phase"] == "Pending"
@@ -58,7 +56,7 @@ def test_a_missing_secret_keeps_the_pod_waiting_until_it_is_there(release: Relea
     wait_for(lambda: release.pods()[0]["status"]["phase"] == "Running", "the pod to run")
 
 
-def test_other_settings_replace_the_pod_and_a_rollback_brings_the_old_ones_back(release: Release) -> None:
+def test_changed_settings_replace_the_pod_and_a_rollback_restores_them(release: Release) -> None:
     def poll_interval() -> str:
         (config,) = release.objects("configmaps")
         return str(config["data"]["config.yml"])
@@ -75,7 +73,7 @@ def test_other_settings_replace_the_pod_and_a_rollback_brings_the_old_ones_back(
     assert "15m" not in poll_interval()
 
 
-def test_an_upgrade_that_changes_nothing_for_the_pod_leaves_it_running(release: Release) -> None:
+def test_an_upgrade_that_does_not_affect_the_pod_leaves_it_running(release: Release) -> None:
     release.install(SECRET)
     before = release.pods()
     release.upgrade({**SECRET, "service": {"port": 80}, "serviceMonitor": {"interval": "5m"}})
@@ -111,13 +109,13 @@ def test_the_service_finds_the_pod_and_not_that_of_another_release(release: Rele
         assert wait_for(targets, "an endpoint") == [pod["metadata"]["name"]]
 
 
-def test_the_chart_s_own_test_is_admitted_and_cleans_up(release: Release) -> None:
+def test_helm_test_is_admitted_and_cleans_up(release: Release) -> None:
     release.install(SECRET)
     assert "Succeeded" in release.test()
     assert len(release.pods()) == 1
 
 
-def test_nothing_is_left_once_the_release_is_removed(release: Release) -> None:
+def test_uninstalling_leaves_nothing_behind(release: Release) -> None:
     before = release.everything()
     values = {"podDisruptionBudget": {"enabled": True}, "networkPolicy": {"enabled": True}}
     values |= {"prometheusRule": {"enabled": True}, "dashboards": {"enabled": True}}
@@ -128,7 +126,7 @@ def test_nothing_is_left_once_the_release_is_removed(release: Release) -> None:
 
 
 def shards_of(release: Release) -> dict[str, str]:
-    """Return the number of shards that each pod believes in, by the pod's name, or how it came about."""
+    """Return by pod name the number of shards in its environment, or else the kind of its owner."""
     return {
         pod["metadata"]["name"]: next(
             (
@@ -146,7 +144,7 @@ def all_shards(total: int) -> dict[str, str]:
     return {f"pins-pin-exporter-{number}": str(total) for number in range(total)}
 
 
-def test_shards_take_the_place_of_one_pod_and_give_it_back(release: Release) -> None:
+def test_shards_replace_one_pod_and_the_other_way_round(release: Release) -> None:
     release.install(SECRET)
     before = {path for path in release.everything() if not path.startswith(("pods/", "replicasets/"))}
     release.upgrade({**SECRET, "shards": 3})
@@ -170,7 +168,7 @@ def test_shards_take_the_place_of_one_pod_and_give_it_back(release: Release) -> 
 
 
 @pytest.mark.parametrize(("old", "new"), [(2, 4), (4, 2)])
-def test_another_number_of_shards_soon_reaches_all_of_them(release: Release, old: int, new: int) -> None:
+def test_a_changed_number_of_shards_replaces_all_pods(release: Release, old: int, new: int) -> None:
     release.install({**SECRET, "shards": old})
     before = {pod["metadata"]["uid"] for pod in release.pods()}
     assert shards_of(release) == all_shards(old)
@@ -181,13 +179,13 @@ def test_another_number_of_shards_soon_reaches_all_of_them(release: Release, old
 
 def test_all_shards_are_replaced_at_once_even_if_one_never_becomes_ready(release: Release) -> None:
     release.install({**SECRET, "shards": 3})
-    # The stand-in for kubelet does not start a pod whose Secret is missing.
+    # The stand-in for kubelet does not start a pod with a missing Secret.
     missing = {"extraVolumes": [{"name": "a", "secret": {"secretName": "missing"}}]}
     release.upgrade({**SECRET, **missing, "shards": 4}, wait=False)
     wait_for(lambda: shards_of(release) == all_shards(4), "all to be replaced while none is ready")
 
 
-def test_two_monitors_at_once_are_refused_before_anything_is_made(release: Release) -> None:
+def test_two_monitors_are_refused_before_anything_is_created(release: Release) -> None:
     before = release.everything()
     both = {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}
     with pytest.raises(RefusedError, match=r"[Mm]onitor"):

@@ -7,7 +7,7 @@ from pin_exporter.config.dotenv import load_env_file
 from pin_exporter.toolkit.errors import SettingsError
 
 NAMES = ("PIN_EXPORTER_ACCOUNT", "PIN_EXPORTER_PAGE_SIZE", "PIN_EXPORTER_API_KEY")
-NO_TEXT = [b"\xff\xfe", b"PIN_EXPORTER_API_KEY=s3cr3t\0\n", b"\xabPIN_EXPORTER_API_KEY=s3cr3t"]
+NOT_TEXT = [b"\xff\xfe", b"PIN_EXPORTER_API_KEY=s3cr3t\0\n", b"\xabPIN_EXPORTER_API_KEY=s3cr3t"]
 
 
 @pytest.fixture(autouse=True)
@@ -24,11 +24,11 @@ def test_variables_are_set_unless_they_are_already(tmp_path: Path, monkeypatch: 
     assert [os.environ[f"PIN_EXPORTER_{name}"] for name in ("ACCOUNT", "PAGE_SIZE")] == ["mine", "7"]
 
 
-def test_no_file_is_no_problem(tmp_path: Path) -> None:
+def test_a_missing_file_is_no_problem(tmp_path: Path) -> None:
     load_env_file(tmp_path / ".env")
 
 
-def test_lines_that_are_no_variables_are_told_by_their_numbers_and_the_others_are_set(
+def test_lines_that_are_not_variables_are_printed_by_number_and_the_others_are_set(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / ".env"
@@ -39,18 +39,16 @@ def test_lines_that_are_no_variables_are_told_by_their_numbers_and_the_others_ar
     assert [os.environ[f"PIN_EXPORTER_{name}"] for name in ("ACCOUNT", "PAGE_SIZE")] == ["mine", "7"]
 
 
-def test_a_directory_in_place_of_the_file_is_told_of(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_directory_has_no_effect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / ".env").mkdir()
     load_env_file(tmp_path / ".env")
     assert capsys.readouterr().err == f"pin-exporter: {tmp_path}/.env: has no effect: it is a directory\n"
 
 
-@pytest.mark.parametrize("content", NO_TEXT)
-def test_a_file_that_is_no_text_is_told_without_a_word_of_it(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize("content", NOT_TEXT)
+def test_a_file_that_is_not_text_is_refused_without_showing_it(tmp_path: Path, content: bytes) -> None:
     (tmp_path / ".env").write_bytes(content)
-    with pytest.raises(SettingsError, match="no text") as caught:
+    with pytest.raises(SettingsError, match="not UTF-8 text") as caught:
         load_env_file(tmp_path / ".env")
     assert "s3cr3t" not in str(caught.value)
     assert caught.value.__suppress_context__

@@ -8,14 +8,8 @@ from tests.support.diagnosis import ACCOUNT, WARNING, diagnosed, diagnosed_simul
 from tests.support.samples import varied
 
 SIMULATED: list[tuple[dict[str, Any], dict[str, Any], dict[str, str | int]]] = [
-    (
-        {"latency_seconds": 9.0},
-        {"poll_interval": 10.0, "stale_after": 25.0},
-        {"poll_interval": "40s", "stale_after": "400s"},
-    ),
-    ({"latency_seconds": 0.1}, {"poll_interval": 10.0, "stale_after": 25.0}, {}),
     ({"latency_seconds": 4.0}, {"request_timeout": 5.0}, {"request_timeout": "12s"}),
-    ({"server_error_rate": 0.6}, {}, {"stale_after": "600s"}),
+    ({"latency_seconds": 1.0}, {"request_timeout": 5.0}, {}),
     ({"pins": 20_000}, {"requests_per_minute": 60}, {"page_size": 5_000}),
     ({"max_limit": 40}, {}, {"page_size": 40}),
 ]

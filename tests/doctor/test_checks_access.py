@@ -127,31 +127,15 @@ def test_for_a_base_url_that_is_not_the_api_the_default_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("base_url", "location", "suggested"),
-    [
-        ("http://api.test/api", "https://api.test/api/pinning/pins/?offset=0", "https://api.test/api"),
-        ("http://api.test/api", "https://api.test/v2/pinning/pins", "https://api.test/v2"),
-        ("http://API.test:8080/api", "https://api.test:8443/api/pinning/pins/", "https://api.test:8443/api"),
-        ("http://[::1]:80/api", "https://[::1]:8443/api/pinning/pins/", "https://[::1]:8443/api"),
-        ("http://api.test", "https://api.test/pinning/pins/", "https://api.test"),
-        ("http://api.test/api", "https://api.test/login", None),
-        ("http://api.test/api", "https://api.test.evil.test/api/pinning/pins/", None),
-        ("http://api.test/api", "/api/pinning/pins/", None),
-        ("http://api.test/api", f"https://{API_KEY}/api/pinning/pins/", None),
-        ("https://api.test/api", "https://api.test/v2/pinning/pins/", None),
-    ],
+    ("location", "target"),
+    [("https://other.test/api/pinning/pins/", "other.test"), (f"https://{API_KEY}/api", "[redacted]")],
 )
-def test_only_a_redirect_to_the_list_over_https_on_the_same_host_is_suggested(
-    base_url: str, location: str, suggested: str | None
-) -> None:
-    found = diagnosed(status(301, Location=location), base_url=base_url)
+def test_a_redirect_is_a_problem_that_names_its_target(location: str, target: str) -> None:
+    found = diagnosed(status(301, Location=location))
 
-    assert found.fields(Check.REDIRECT)["count"] == 4
-    assert found.suggested == ({"base_url": suggested} if suggested else {})
-
-
-def test_a_304_is_an_error_and_not_a_redirect() -> None:
-    assert diagnosed(status(304)).problems == [Check.ERRORS]
+    assert found.problems == [Check.ERRORS]
+    assert dict(found.fields(Check.ERRORS)) == {"reason": "redirect", "status": 301, "count": 4}
+    assert target in repr(found.of(Check.ERRORS))
 
 
 STARTED = DoctorClock().wall()
@@ -194,27 +178,11 @@ def test_a_date_without_a_zone_is_in_utc(zone: str, monkeypatch: pytest.MonkeyPa
     assert found.severity(Check.CLOCK) is OK
 
 
-@pytest.mark.parametrize(
-    ("headers", "suggested"),
-    [
-        ({"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "59"}, 40),
-        ({"RateLimit-Limit": "30, 30;w=30"}, 40),
-        ({"RateLimit-Policy": '"default";q=100;w=120', "RateLimit": '"default";r=50;t=30'}, 33),
-        ({"X-RateLimit-Limit-Minute": "90", "X-RateLimit-Limit-Hour": "3600"}, 40),
-        ({"X-RateLimit-Limit-Minute": "90", "X-RateLimit-Remaining-Minute": "3"}, 60),
-        ({"X-RateLimit-Limit": "600"}, None),
-        ({"X-RateLimit-Reset": "60"}, None),
-        ({"X-RateLimit-Limit": "many"}, None),
-        ({"RateLimit-Policy": '"default";q=0;w=0'}, None),
-    ],
-)
-def test_an_announced_rate_limit_is_shown_and_respected(
-    headers: dict[str, str], suggested: int | None
-) -> None:
-    found = diagnosed(with_headers(lambda _: headers))
+@pytest.mark.parametrize("name", ["X-RateLimit-Limit", "X-Rate-Limit-Remaining", "RateLimit-Policy"])
+def test_an_announced_rate_limit_is_shown(name: str) -> None:
+    found = diagnosed(with_headers(lambda _: {name: "60"}))
 
-    assert found.fields(Check.RATE_LIMIT_HEADERS)["headers"].startswith(tuple(map(str.lower, headers)))
-    assert found.suggested.get("requests_per_minute") == suggested
+    assert found.fields(Check.RATE_LIMIT_HEADERS) == {"headers": f"{name.lower()}: 60"}
 
 
 def test_an_announced_rate_limit_is_shown_though_the_last_responses_are_of_a_proxy() -> None:
@@ -228,7 +196,7 @@ def test_a_connection_that_fails_is_a_problem_with_the_hint_of_the_error() -> No
     found = diagnosed(in_turn(lambda _: httpx.ConnectError("x" * 300)))
 
     (errors,) = found.of(Check.ERRORS)
-    assert (errors.severity, dict(errors.fields)) == (PROBLEM, {"failure": "connection", "count": 4})
+    assert (errors.severity, dict(errors.fields)) == (PROBLEM, {"reason": "connection", "count": 4})
     assert "base_url" in errors.action
     assert found.severity(Check.CREDENTIALS) is SKIPPED
     for check in (Check.CLOCK, Check.SIZE, Check.LATENCY):

@@ -52,7 +52,7 @@ def test_a_list_much_shorter_than_totals_files_is_a_problem() -> None:
 def test_unreadable_rows_are_counted_on_one_page() -> None:
     found = diagnosed(listing(dated(n, **({"id": ""} if n % 5 == 0 else {})) for n in range(50)))
 
-    assert found.fields(Check.UNREADABLE_ROWS)["count"] == 10
+    assert found.fields(Check.MALFORMED_ROWS)["count"] == 10
     assert found.severity(Check.SIZE) is SKIPPED
 
 

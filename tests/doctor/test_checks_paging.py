@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import httpx
 import pytest
 
@@ -69,7 +71,7 @@ def test_a_smaller_page_size_is_suggested_if_the_configured_one_is_too_slow(
 ) -> None:
     found = diagnosed(too_slow(most), page_size=1_000)
 
-    assert found.fields(Check.ERRORS)["failure"] == "timeout"
+    assert found.fields(Check.ERRORS)["reason"] == "timeout"
     assert found.evidence.stopped is None
     assert found.suggested["page_size"] == suggested
 
@@ -125,13 +127,12 @@ def test_pages_that_do_not_overlap_are_a_problem() -> None:
 
 @pytest.mark.parametrize(
     ("change", "problems"),
-    [(lambda _: 0, [Check.OFFSET, Check.LIST_END]), (lambda offset: min(offset, 1_400), [Check.LIST_END])],
+    [(lambda _: 0, {Check.OFFSET, Check.LIST_END}), (lambda offset: min(offset, 1_400), {Check.LIST_END})],
 )
-def test_an_offset_that_is_not_honoured_does_not_say_where_the_list_ends(
-    change: object, problems: list[Check]
+def test_an_offset_that_is_not_honoured_is_a_problem(
+    change: Callable[[int], int], problems: set[Check]
 ) -> None:
-    assert callable(change)
-    assert diagnosed(asked_instead(MANY, offset=change), page_size=100).problems == problems
+    assert problems <= set(diagnosed(asked_instead(MANY, offset=change)).problems)
 
 
 def test_rows_in_another_order_each_time_do_not_say_whether_pages_overlap() -> None:
@@ -184,6 +185,6 @@ def test_nulls_in_the_place_of_rows_are_no_shorter_pages() -> None:
 
     found = diagnosed(listing((dated(n, size=n) for n in range(1_500)), some_are_null))
 
-    assert found.problems == [Check.UNREADABLE_ROWS]
-    assert found.fields(Check.UNREADABLE_ROWS)["count"] == 150
+    assert found.problems == [Check.MALFORMED_ROWS]
+    assert found.fields(Check.MALFORMED_ROWS)["count"] == 150
     assert (found.severity(Check.PAGE_SIZE), found.severity(Check.OFFSET)) == (OK, OK)

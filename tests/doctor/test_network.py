@@ -3,28 +3,16 @@ import ssl
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
-from pin_exporter.api.proxy_tls import Route
 from pin_exporter.doctor.evidence import NetworkPath
 from pin_exporter.doctor.network import look_at_path, without_password
 from tests.support.certificates import self_signed
 from tests.support.diagnosis import DoctorClock
 from tests.support.servers import StrangeServer, silence
 
-DAY_SECONDS = 86_400
 
-
-@pytest.fixture(autouse=True)
-def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-def look(url: str, timeout_seconds: float = 10.0, context: ssl.SSLContext | None = None) -> NetworkPath:
-    proxy = Route().proxy_for(url)
-    return asyncio.run(look_at_path(url, DoctorClock(), timeout_seconds, proxy=proxy, context=context))
+def look(url: str, timeout_seconds: float = 10.0, proxy: str | None = None) -> NetworkPath:
+    return asyncio.run(look_at_path(url, DoctorClock(), timeout_seconds, proxy=proxy))
 
 
 def look_over_tls(certificate: Path, *, trusted: bool) -> NetworkPath:
@@ -44,35 +32,28 @@ def look_over_tls(certificate: Path, *, trusted: bool) -> NetworkPath:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tls")
-    return self_signed(folder, "IP:127.0.0.1")
+    return self_signed(tmp_path_factory.mktemp("tls"), "IP:127.0.0.1")
 
 
 def test_version_issuer_and_expiry_of_a_certificate_are_seen_without_a_request(certificate: Path) -> None:
     path = look_over_tls(certificate, trusted=True)
 
-    assert (path.addresses, path.tls, path.issuer, path.tls_error) == (
-        ("127.0.0.1",),
-        "TLSv1.3",
-        "test",
-        None,
-    )
-    assert path.expires_at is not None
-    assert path.expires_at > 1_700_000_000
+    assert (path.addresses, path.tls, path.issuer) == (("127.0.0.1",), "TLSv1.3", "test")
+    assert (path.expires_at or 0) > 1_700_000_000
+    assert path.tls_error is None
 
 
 def test_a_certificate_of_an_unknown_ca_is_an_error(certificate: Path) -> None:
     path = look_over_tls(certificate, trusted=False)
 
-    assert path.tls_error is not None
-    assert path.tls_error.startswith("self")
+    assert (path.tls_error or "").startswith("self")
     assert path.tls is None
 
 
 def test_a_certificate_for_another_name_is_an_error(tmp_path: Path) -> None:
-    other = self_signed(tmp_path, "DNS:other.test")
+    path = look_over_tls(self_signed(tmp_path, "DNS:other.test"), trusted=True)
 
-    assert "127.0.0.1" in (look_over_tls(other, trusted=True).tls_error or "")
+    assert "127.0.0.1" in (path.tls_error or "")
 
 
 def test_a_handshake_without_an_answer_times_out() -> None:
@@ -96,10 +77,8 @@ def test_a_server_without_tls_is_an_error() -> None:
             port = answering.sockets[0].getsockname()[1]
             return await look_at_path(f"https://127.0.0.1:{port}/api", DoctorClock(), 10.0)
 
-    assert asyncio.run(work()).tls_error in (
-        "wrong version number",
-        "record layer failure",
-    )  # by the version of OpenSSL
+    # depends on the version of OpenSSL
+    assert asyncio.run(work()).tls_error in ("wrong version number", "record layer failure")
 
 
 def test_a_name_that_does_not_exist_is_an_error() -> None:
@@ -110,62 +89,38 @@ def test_a_name_that_does_not_exist_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".test"])
-def test_invalid_names_are_an_error(host: str) -> None:
+def test_an_invalid_name_is_an_error(host: str) -> None:
     assert look(f"https://{host}:1/api").resolve_error == "invalid host name"
 
 
-def test_a_port_where_nobody_listens_is_left_to_the_requests() -> None:
-    path = look("https://127.0.0.1:1/api")
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_port_without_a_listener_is_left_to_the_requests(scheme: str) -> None:
+    path = look(f"{scheme}://127.0.0.1:1/api")
 
-    assert (path.addresses, path.resolve_error, path.tls_error) == (("127.0.0.1",), None, None)
-
-
-def test_plain_http_is_only_resolved() -> None:
-    path = look("http://127.0.0.1:1/api")
-
-    assert (path.addresses, path.tls, path.tls_error) == (("127.0.0.1",), None, None)
+    assert (path.addresses, path.resolve_error, path.tls, path.tls_error) == (
+        ("127.0.0.1",),
+        None,
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
-    ("variables", "shown"),
+    ("proxy", "shown"),
     [
-        ({}, None),
-        ({"HTTPS_PROXY": "http://user:pass@proxy.test:3128"}, "http://proxy.test:3128"),
-        ({"https_proxy": "proxy.test:3128"}, "http://proxy.test:3128"),
-        ({"HTTPS_PROXY": "http://user:pass@[2001:db8::1]:3128"}, "http://[2001:db8::1]:3128"),
-        ({"ALL_PROXY": "http://proxy.test"}, "http://proxy.test"),
-        ({"HTTP_PROXY": "http://proxy.test:3128"}, None),
-        ({"HTTPS_PROXY": "http://proxy.test", "NO_PROXY": "api.test"}, None),
-        ({"HTTPS_PROXY": "http://proxy.test", "NO_PROXY": "api.test:8443"}, None),
-        ({"HTTPS_PROXY": "http://proxy.test", "NO_PROXY": "*"}, None),
-        ({"HTTPS_PROXY": "http://proxy.test", "NO_PROXY": "other.test"}, "http://proxy.test"),
-        ({"HTTPS_PROXY": "http://user:pass@proxy.test:99999"}, "with an invalid URL"),
-        ({"HTTPS_PROXY": "http://[user:pass"}, "with an invalid URL"),
+        ("http://user:pass@proxy.test:3128", "http://proxy.test:3128"),
+        ("user:pass@proxy.test:3128", "http://proxy.test:3128"),
+        ("https://user:pass@[2001:db8::1]:3128", "https://[2001:db8::1]:3128"),
+        ("http://proxy.test", "http://proxy.test"),
+        ("http://user:pass@proxy.test:99999", "with an invalid URL"),
+        ("http://[user:pass", "with an invalid URL"),
     ],
 )
-def test_the_proxy_of_the_environment_is_named_without_its_password(
-    variables: dict[str, str], shown: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-
-    proxy = Route().proxy_for("https://api.test:8443/api")
-    assert (proxy and without_password(proxy)) == shown
+def test_a_proxy_is_shown_without_its_password(proxy: str, shown: str) -> None:
+    assert without_password(proxy) == shown
 
 
-def test_the_proxy_of_an_account_goes_before_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
-    monkeypatch.setenv("NO_PROXY", "*")
-
-    own = Route(proxy_url=SecretStr("http://user:pass@own.test:1"))
-    assert own.proxy_for("https://api.test") == "http://user:pass@own.test:1"
-    monkeypatch.delenv("NO_PROXY")
-    assert Route(proxy_url=SecretStr("direct")).proxy_for("https://api.test") is None
-
-
-def test_behind_a_proxy_nothing_else_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://user:pass@proxy.test:3128")
-
-    path = look("https://no-such-host.invalid/api")
+def test_behind_a_proxy_nothing_else_is_looked_at() -> None:
+    path = look("https://no-such-host.invalid/api", proxy="http://user:pass@proxy.test:3128")
 
     assert (path.proxy, path.addresses, path.resolve_error) == ("http://proxy.test:3128", (), None)

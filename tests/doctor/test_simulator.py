@@ -41,11 +41,11 @@ class Quirk:
         return any(one.severity is self.severity and self.has(one.fields) for one in found)
 
 
-def failing(failure: str, status: int | None = None, *, on_sockets: bool = False) -> Quirk:
+def failing(reason: str, status: int | None = None, *, on_sockets: bool = False) -> Quirk:
     """Return the quirk of a request that always fails."""
 
     def has(fields: Mapping[str, Any]) -> bool:
-        return (fields["failure"], fields.get("status"), fields["count"]) == (failure, status, 4)
+        return (fields["reason"], fields.get("status"), fields["count"]) == (reason, status, 4)
 
     return Quirk(1.0, Check.ERRORS, PROBLEM, has, on_sockets=on_sockets)
 
@@ -66,7 +66,7 @@ QUIRKS: dict[str, Quirk] = {
     "size_offset": Quirk(7, Check.SIZE, PROBLEM, lambda f: f["missing_bytes"] == 7),
     "ties_swap": Quirk(True, Check.STABILITY, WARNING, lambda f: f["moved"] > 0, {"tie_share": 0.5}),
     "ignore_offset": Quirk(True, Check.OFFSET, PROBLEM, lambda f: f["ignored"]),
-    "null_share": Quirk(0.2, Check.UNREADABLE_ROWS, PROBLEM, lambda f: f["count"] > 0),
+    "null_share": Quirk(0.2, Check.MALFORMED_ROWS, PROBLEM, lambda f: f["count"] > 0),
     # how they change
     "insert_rate": Quirk(BUSY, Check.CHANGES, OK, lambda f: f["files"] > 0),
     "complete_rate": Quirk(BUSY, Check.CHANGES, OK, lambda f: f["statuses"] > 0, {"in_progress_share": 0.5}),
@@ -88,28 +88,21 @@ QUIRKS: dict[str, Quirk] = {
     "retry_after_seconds": Quirk(
         11, Check.RATE_LIMIT, PROBLEM, lambda f: f.get("retry_after_seconds") == 11, LIMITED
     ),
-    "redirect_location": Quirk(
-        "http://other.invalid/x",
-        Check.REDIRECT,
-        PROBLEM,
-        lambda f: f["target"] == "http://other.invalid/x",
-        {"redirect_rate": 1.0},
-    ),
     "too_many_requests_rate": Quirk(1.0, Check.RATE_LIMIT, PROBLEM, lambda f: f["count"] == 2),
-    "unauthorized_rate": Quirk(1.0, Check.CREDENTIALS, PROBLEM, lambda f: f["status"] == 401),
-    "forbidden_rate": Quirk(1.0, Check.SCOPE, PROBLEM, lambda f: f["status"] == 403),
+    "unauthorized_rate": Quirk(1.0, Check.CREDENTIALS, PROBLEM),
+    "forbidden_rate": Quirk(1.0, Check.SCOPE, PROBLEM),
     "not_found_rate": Quirk(1.0, Check.BASE_URL, PROBLEM),
-    "redirect_rate": Quirk(1.0, Check.REDIRECT, PROBLEM, lambda f: f["count"] == 4),
-    "server_error_rate": failing("http_status", 500),
-    "bad_gateway_rate": failing("http_status", 502),
-    "conflict_rate": failing("http_status", 409),
-    "error_envelope_rate": failing("error_envelope", 200),
-    "truncated_json_rate": failing("truncated_json", 200),
-    "empty_body_rate": failing("empty_body", 200),
-    "not_json_rate": failing("html", 200),
-    "slow_body_rate": failing("slow_response", on_sockets=True),
+    "redirect_rate": failing("redirect", 301),
+    "server_error_rate": failing("server_error", 500),
+    "bad_gateway_rate": failing("server_error", 502),
+    "conflict_rate": failing("client_error", 409),
+    "error_envelope_rate": failing("malformed"),
+    "truncated_json_rate": failing("malformed"),
+    "empty_body_rate": failing("malformed"),
+    "not_json_rate": failing("malformed"),
+    "slow_body_rate": failing("timeout", on_sockets=True),
     "black_hole_rate": failing("timeout", on_sockets=True),
-    "dropped_connection_rate": failing("dropped_connection", on_sockets=True),
+    "dropped_connection_rate": failing("connection", on_sockets=True),
     "duplicate_page_rate": Quirk(1.0, Check.OFFSET, PROBLEM),
 }
 HARMLESS: dict[str, Any] = {
@@ -121,6 +114,7 @@ HARMLESS: dict[str, Any] = {
     "empty_as_null": True,
     "default_limit": 25,
     "totals_follow_filter": False,
+    "redirect_location": "http://other.invalid/x",
     "size_as_string": True,
     "include_created_at": True,
 }
@@ -163,39 +157,32 @@ def test_what_makes_no_difference_to_the_exporter_is_no_problem(option: str) -> 
     assert found.suggested == {}
 
 
-STATUSES = {
-    Fault.SERVER_ERROR: 500,
-    Fault.BAD_GATEWAY: 502,
-    Fault.UNAUTHORIZED: 401,
-    Fault.FORBIDDEN: 403,
-    Fault.NOT_FOUND: 404,
-    Fault.CONFLICT: 409,
+FAILURES: dict[Fault, tuple[str, int | None]] = {
+    Fault.SERVER_ERROR: ("server_error", 500),
+    Fault.BAD_GATEWAY: ("server_error", 502),
+    Fault.UNAUTHORIZED: ("unauthorized", 401),
+    Fault.FORBIDDEN: ("forbidden", 403),
+    Fault.NOT_FOUND: ("client_error", 404),
+    Fault.CONFLICT: ("client_error", 409),
+    Fault.REDIRECT: ("redirect", 301),
+    Fault.ERROR_ENVELOPE: ("malformed", None),
+    Fault.TRUNCATED_JSON: ("malformed", None),
+    Fault.EMPTY_BODY: ("malformed", None),
+    Fault.NOT_JSON: ("malformed", None),
+    Fault.SLOW_BODY: ("timeout", None),
+    Fault.BLACK_HOLE: ("timeout", None),
+    Fault.DROPPED_CONNECTION: ("connection", None),
 }
-FAILURES = {
-    **dict.fromkeys(STATUSES, "http_status"),
-    Fault.ERROR_ENVELOPE: "error_envelope",
-    Fault.TRUNCATED_JSON: "truncated_json",
-    Fault.EMPTY_BODY: "empty_body",
-    Fault.NOT_JSON: "html",
-    Fault.SLOW_BODY: "slow_response",
-    Fault.BLACK_HOLE: "timeout",
-    Fault.DROPPED_CONNECTION: "dropped_connection",
-}
-OTHER_CHECKS = {Fault.TOO_MANY_REQUESTS: Check.RATE_LIMIT, Fault.REDIRECT: Check.REDIRECT}
 SOCKETS = {Fault.SLOW_BODY, Fault.BLACK_HOLE, Fault.DROPPED_CONNECTION}
 REPORTED = [fault for fault in Fault if fault is not Fault.DUPLICATE_PAGE]
 """All but the page of the request before: such a page looks like any other."""
 
 
 def is_reported(fault: Fault, found: Diagnosed) -> bool:
-    if fault in OTHER_CHECKS:
-        return found.severity(OTHER_CHECKS[fault]) is PROBLEM
-    return any(
-        (one.fields.get("failure"), one.fields.get("status")) == (FAILURES[fault], STATUSES[fault])
-        if fault in STATUSES
-        else one.fields.get("failure") == FAILURES[fault]
-        for one in found.of(Check.ERRORS)
-    )
+    if fault is Fault.TOO_MANY_REQUESTS:
+        return found.severity(Check.RATE_LIMIT) is PROBLEM
+    failures = [(one.fields.get("reason"), one.fields.get("status")) for one in found.of(Check.ERRORS)]
+    return FAILURES[fault] in failures
 
 
 @pytest.mark.parametrize("fault", REPORTED)

@@ -1,4 +1,4 @@
-"""What changes under a running exporter: accounts by reload, keys by rotation, files that cannot be read."""
+"""Changes while the exporter runs: reloaded accounts, rotated keys, files that cannot be read any more."""
 
 import os
 import re
@@ -25,7 +25,7 @@ EXPORTER = (sys.executable, "-m", "pin_exporter")
 
 
 def unprivileged() -> tuple[str, ...]:
-    """Return what to put before a command so that permissions count for it, even if we are root."""
+    """Return a prefix for commands that makes file permissions apply to root as well."""
     if os.geteuid() != 0:
         return ()
     return (require_tool("setpriv", "util-linux"), "--bounding-set=-dac_override,-dac_read_search")
@@ -39,7 +39,7 @@ def replace(path: Path, text: str) -> None:
 
 
 class Scraping:
-    """Clients that scrape as fast as they can, and what was wrong with a scrape."""
+    """Clients that scrape as fast as they can, and the scrapes that were wrong."""
 
     def __init__(self, url: str, wanted: Sequence[str]) -> None:
         self._url = url
@@ -74,14 +74,14 @@ class Scraping:
                 self.scrapes += 1
 
 
-def test_no_scrape_fails_or_misses_an_account_that_stays_while_the_configuration_changes(
+def test_no_scrape_fails_or_misses_an_unchanged_account_during_reloads(
     tmp_path: Path,
 ) -> None:
     config = tmp_path / "config.yml"
     with simulator("--pins=300", "--requests-per-minute=0") as simulated, ExitStack() as stack:
 
         def write(reload: int) -> None:
-            """Keep one account, change one, and let others come and go; each third file is wrong."""
+            """Keep one account, change one, and let others come and go; every third file is invalid."""
             entries: list[dict[str, object]] = [
                 {"name": "stays"},
                 {"name": "changes", "page_size": 100 + reload},
@@ -118,7 +118,7 @@ def _reloads(lines: Sequence[str]) -> int:
     return sum("config_reloaded" in line or "config_reload_failed" in line for line in lines)
 
 
-def test_keys_that_are_replaced_in_the_middle_of_a_walk_cost_failed_polls_at_most(tmp_path: Path) -> None:
+def test_keys_replaced_during_an_inventory_cost_at_most_failed_polls(tmp_path: Path) -> None:
     files = {name: tmp_path / name for name in ("api_key", "secret_key")}
     options = ("--pins=4000", "--latency-seconds=0.05", "--requests-per-minute=0")
     with simulator(*options) as simulated:
@@ -130,7 +130,7 @@ def test_keys_that_are_replaced_in_the_middle_of_a_walk_cost_failed_polls_at_mos
         with exporter(env) as exported:
             wait_for(lambda: exported.value(CONSISTENT), "an inventory")
             for rotation in range(2):
-                _begin_a_walk(exported.url)
+                _wait_for_inventory_to_begin(exported.url)
                 new = {name: f"new-{name}-number-{rotation}" for name in files}
                 before = exported.value(
                     'aiozpin_last_success_timestamp_seconds{account="default",collector="inventory"}'
@@ -163,8 +163,8 @@ def _newer(text: str, before: float | None) -> bool:
     return found is not None and float(found[1]) > (before or 0.0)
 
 
-def _begin_a_walk(url: str) -> None:
-    """Wait until pages are being asked for: the next inventory has begun and is not done."""
+def _wait_for_inventory_to_begin(url: str) -> None:
+    """Wait until pages are requested: the next inventory has begun and has not ended."""
     series = r'aiozpin_api_requests_total\{account="default",code="200",operation="list"\} (\S+)'
 
     def pages() -> float:
@@ -172,11 +172,11 @@ def _begin_a_walk(url: str) -> None:
         return float(found[1]) if found else 0.0
 
     begun = pages()
-    wait_for(lambda: pages() > begun + 2, "the next walk")
+    wait_for(lambda: pages() > begun + 2, "the next inventory")
 
 
 @pytest.mark.parametrize("name", ["config_file", "api_key_file", "ca_file", "client_cert_file", ".env"])
-def test_a_file_that_may_not_be_read_is_told_in_one_line_at_the_start(name: str, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported_in_one_line_at_the_start(name: str, tmp_path: Path) -> None:
     forbidden = tmp_path / (name if name == ".env" else "forbidden")
     forbidden.write_text("secret-in-a-file")
     forbidden.chmod(0)
@@ -194,7 +194,7 @@ def test_a_file_that_may_not_be_read_is_told_in_one_line_at_the_start(name: str,
     assert line.endswith(("cannot be read: Permission denied", "cannot read the file: Permission denied"))
 
 
-def test_files_that_may_not_be_read_any_more_are_told_once_and_counted_and_polling_goes_on(
+def test_files_that_become_unreadable_are_logged_once_and_counted_and_polling_continues(
     tmp_path: Path,
 ) -> None:
     files = {name: tmp_path / name for name in ("api_key", "secret_key", "ca")}
@@ -221,8 +221,10 @@ def test_files_that_may_not_be_read_any_more_are_told_once_and_counted_and_polli
                 wait_for(lambda c=counter: value(c) >= 3, counter)  # type: ignore[misc]
             assert value('aiozpin_up{account="default"}') == 1
             assert process.stop() == 0
-        told = [line for line in process.lines if "level=warning" in line]
-        assert len(told) == 2
-        assert sum("a key file cannot be read" in line and "account=default" in line for line in told) == 1
-        assert sum("a certificate file cannot be used" in line and "ca_file" in line for line in told) == 1
-        assert all("Permission denied" in line for line in told)
+        warnings = [line for line in process.lines if "level=warning" in line]
+        assert len(warnings) == 2
+        assert (
+            sum("event=key_file_unreadable" in line and "account=default" in line for line in warnings) == 1
+        )
+        assert sum("event=certificates_unusable" in line and "ca_file" in line for line in warnings) == 1
+        assert all("Permission denied" in line for line in warnings)

@@ -29,18 +29,18 @@ NOWHERE = {
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_in_the_middle_of_a_walk_ends_the_process_well(number: signal.Signals) -> None:
+def test_a_signal_in_the_middle_of_an_inventory_ends_the_process_with_0(number: signal.Signals) -> None:
     with (
         simulator("--pins=20000", "--latency-seconds=0.5") as simulated,
         exporter(simulated.keys["default"]) as exported,
     ):
         first_page = 'aiozpin_api_requests_total{account="default",code="200",operation="list"}'
-        wait_for(lambda: exported.value(first_page), "the first page of the walk")
+        wait_for(lambda: exported.value(first_page), "the first page of the inventory")
         assert exported.process.stop(number) == 0
         assert not any("Traceback" in line for line in exported.process.lines)
 
 
-def test_a_taken_port_is_told_in_one_line() -> None:
+def test_a_port_in_use_is_reported_in_one_line() -> None:
     with exporter(NOWHERE) as exported:
         address = exported.url.removeprefix("http://")
         with running([*EXPORTER, f"--web.listen-address={address}"], NOWHERE) as second:
@@ -50,7 +50,7 @@ def test_a_taken_port_is_told_in_one_line() -> None:
             assert address in second.lines[0]
 
 
-def test_an_account_that_never_answers_has_no_data_and_is_ready_once_it_was_tried() -> None:
+def test_an_account_that_never_responds_has_no_data_and_is_ready_once_it_was_polled() -> None:
     with exporter(NOWHERE) as exported:
         failures = 'aiozpin_poll_failures_total{account="default",collector="totals",reason="connection"}'
         wait_for(lambda: exported.value(failures), "a failed poll")
@@ -65,7 +65,7 @@ def test_an_account_that_never_answers_has_no_data_and_is_ready_once_it_was_trie
         )
 
 
-def test_both_formats_are_read_by_the_client_librarys_parsers_and_by_promtool() -> None:
+def test_both_formats_are_valid_for_the_client_library_and_for_promtool() -> None:
     with simulator() as simulated, exporter(simulated.keys["default"]) as exported:
         wait_for(lambda: exported.value(f"aiozpin_inventory_consistent{ACCOUNT}"), "an inventory")
         text = exported.metrics()
@@ -82,7 +82,7 @@ def test_both_formats_are_read_by_the_client_librarys_parsers_and_by_promtool() 
         assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
-def test_data_too_old_vanish_from_prometheus_and_come_back(tmp_path: Path) -> None:
+def test_stale_data_vanish_from_prometheus_and_come_back(tmp_path: Path) -> None:
     env = {"PIN_EXPORTER_POLL_INTERVAL": "1s", "PIN_EXPORTER_STALE_AFTER": "3s"}
     with (
         simulator("--requests-per-minute=0") as simulated,
@@ -105,7 +105,7 @@ def test_neither_key_is_in_the_process_list() -> None:
         assert "for-tests" not in command
 
 
-def test_every_flag_is_a_variable_too() -> None:
+def test_every_flag_can_be_given_as_an_environment_variable() -> None:
     env = {
         **NOWHERE,
         "PIN_EXPORTER_WEB_LISTEN_ADDRESS": "127.0.0.1:0,[::1]:0",
@@ -120,7 +120,7 @@ def test_every_flag_is_a_variable_too() -> None:
             assert "aiozpin_up" in httpx.get(f"{url}/pins").text
 
 
-def test_the_demo_says_what_it_is_and_shows_three_accounts() -> None:
+def test_the_demo_shows_three_made_up_accounts() -> None:
     with running([*EXPORTER, "demo", "--web.listen-address=127.0.0.1:0"]) as process:
         url = process.wait_for_line(r"^metrics +(\S+)$")[1]
         assert "three made-up accounts" in process.lines[0]
@@ -142,7 +142,7 @@ def test_a_second_demo_finds_another_port_for_its_simulator() -> None:
         assert len(urls) == 2
 
 
-def test_a_file_called_env_is_read_and_the_environment_wins_over_it(tmp_path: Path) -> None:
+def test_a_dotenv_file_is_read_and_the_environment_takes_precedence(tmp_path: Path) -> None:
     lines = [f"{name}={value}" for name, value in {**NOWHERE, "PIN_EXPORTER_ACCOUNT": "of-the-file"}.items()]
     (tmp_path / ".env").write_text("\n".join(lines))
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PIN_EXPORTER_")}
@@ -154,11 +154,11 @@ def test_a_file_called_env_is_read_and_the_environment_wins_over_it(tmp_path: Pa
             command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True
         ).stdout
 
-    assert check() == "the settings are good; accounts: of-the-file\n"
-    assert check(PIN_EXPORTER_ACCOUNT="chosen") == "the settings are good; accounts: chosen\n"
+    assert check().endswith(" of-the-file\n")
+    assert check(PIN_EXPORTER_ACCOUNT="chosen").endswith(" chosen\n")
 
 
-def test_a_configuration_from_a_pipe_is_read_at_the_start_and_not_waited_for_later(tmp_path: Path) -> None:
+def test_a_config_file_that_is_a_pipe_is_read_only_at_the_start(tmp_path: Path) -> None:
     config = tmp_path / "config.yml"
     os.mkfifo(config)
     written = "{base_url: 'http://127.0.0.1:9/api', api_key: a-key-for-tests, secret_key: x}"
@@ -172,7 +172,7 @@ def test_a_configuration_from_a_pipe_is_read_at_the_start_and_not_waited_for_lat
         exported.process.wait_for_line("config_reloaded")
 
 
-def test_sighup_reads_the_configuration_again_and_a_bad_one_changes_nothing(tmp_path: Path) -> None:
+def test_sighup_reloads_the_configuration_and_a_bad_one_changes_nothing(tmp_path: Path) -> None:
     config = tmp_path / "config.yml"
     written = "base_url: http://127.0.0.1:9/api\naccounts:\n"
     written += "- {name: one, api_key: a-key-for-tests, secret_key: x}\n"
@@ -197,14 +197,14 @@ def test_sighup_reads_the_configuration_again_and_a_bad_one_changes_nothing(tmp_
         assert exported.value('aiozpin_up{account="two"}') is None
 
 
-def test_nobody_can_have_it_read_again_by_a_request_unless_that_is_enabled() -> None:
+def test_reloading_by_request_is_disabled_by_default() -> None:
     with exporter(NOWHERE) as exported:
         answer = httpx.post(f"{exported.url}/-/reload")
         assert (answer.status_code, "--web.enable-lifecycle" in answer.text) == (403, True)
         assert httpx.get(f"{exported.url}/-/reload").status_code == 405
 
 
-def test_clients_that_do_not_speak_http_leave_no_trace_in_the_log() -> None:
+def test_clients_that_do_not_speak_http_are_not_logged() -> None:
     with exporter(NOWHERE) as exported:
         host, _, port = exported.url.removeprefix("http://").partition(":")
         for nonsense in (
@@ -218,13 +218,13 @@ def test_clients_that_do_not_speak_http_leave_no_trace_in_the_log() -> None:
         assert not any("nvalid" in line or "ebSocket" in line for line in exported.process.lines)
 
 
-def test_a_log_that_nobody_reads_holds_up_neither_the_exporter_nor_its_end() -> None:
+def test_a_log_that_nobody_reads_delays_neither_the_exporter_nor_its_end() -> None:
     port = free_port()
-    read_at = r"^aiozpin_exporter_config_last_reload_success_timestamp_seconds (\S+)"
+    series = r"^aiozpin_exporter_config_last_reload_success_timestamp_seconds (\S+)"
 
-    def reading() -> str | None:
+    def loaded_at() -> str | None:
         try:
-            found = re.search(read_at, httpx.get(f"http://127.0.0.1:{port}/metrics").text, re.MULTILINE)
+            found = re.search(series, httpx.get(f"http://127.0.0.1:{port}/metrics").text, re.MULTILINE)
         except httpx.TransportError:
             return None
         return found[1] if found else None
@@ -235,9 +235,9 @@ def test_a_log_that_nobody_reads_holds_up_neither_the_exporter_nor_its_end() -> 
         subprocess.Popen(command, env=os.environ | NOWHERE, stderr=pipe.writing) as process,
     ):
         try:
-            first = wait_for(reading, "the first answer")
+            first = wait_for(loaded_at, "the first answer")
             process.send_signal(signal.SIGHUP)
-            wait_for(lambda: reading() not in (None, first), "the configuration to be read again")
+            wait_for(lambda: loaded_at() not in (None, first), "the configuration to be reloaded")
             process.terminate()
             assert process.wait(timeout=60) == 0
         finally:

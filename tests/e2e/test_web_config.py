@@ -1,4 +1,4 @@
-"""Our own port, guarded: curl, Prometheus, certificates that change, clients that do not behave."""
+"""The exporter with a web config file: curl, Prometheus, certificates that change, slow clients."""
 
 import re
 import shlex
@@ -29,7 +29,7 @@ HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(6)).decode()
 
 
 def curl(url: str, *options: str | Path, cwd: Path | None = None) -> tuple[int, str]:
-    """Return status, 0 without an answer, and the answer's head and body or what curl said."""
+    """Return the status, 0 without a response, and the response or the message of curl."""
     command = [require_tool("curl", "curl"), "-sSi", "-m", "30", *map(str, options), url]
     ran = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     found = re.match(r"HTTP/1\.[01] (\d+)", ran.stdout)
@@ -40,9 +40,9 @@ def port_of(url: str) -> int:
     return int(url.rpartition(":")[2])
 
 
-def block(mark: str) -> str:
+def block(title: str) -> str:
     """Return a block of the page, by the comment that it begins with."""
-    (found,) = re.findall(rf"^```\w+\n(# {re.escape(mark)}\n.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (found,) = re.findall(rf"^```\w+\n(# {re.escape(title)}\n.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     return str(found)
 
 
@@ -57,19 +57,19 @@ def write(path: Path, *, tls: str = "", users: Mapping[str, str] | None = None) 
 
 
 @contextmanager
-def guarded(path: Path, *options: str) -> Iterator[RunningExporter]:
+def protected(path: Path, *options: str) -> Iterator[RunningExporter]:
     with exporter(NOWHERE, f"--web.config.file={path}", *options) as exported:
         yield exported
 
 
-def test_the_example_of_the_page_works_with_curl_and_with_prometheus(tmp_path: Path) -> None:
+def test_the_example_of_the_document_works_with_curl_and_with_prometheus(tmp_path: Path) -> None:
     require_tool("openssl", "openssl")
     subprocess.run(["sh", "-ec", block("certificates")], cwd=tmp_path, check=True, capture_output=True)
     (tmp_path / "web.yml").write_text(block("web.yml"))
     (scrape,) = yaml.safe_load(block("prometheus.yml"))["scrape_configs"]
     scrape = {name: value for name, value in scrape.items() if name not in ("job_name", "static_configs")}
     with (
-        guarded(tmp_path / "web.yml") as exported,
+        protected(tmp_path / "web.yml") as exported,
         prometheus(tmp_path, [exported.url], scrape=scrape) as scraping,
     ):
         _, *documented = shlex.split(block("curl").partition("\n")[2])
@@ -89,9 +89,7 @@ def test_the_example_of_the_page_works_with_curl_and_with_prometheus(tmp_path: P
         assert "requires HTTPS" in curl(health.replace("https", "http"))[1]
 
 
-def test_a_certificate_that_is_renewed_while_prometheus_scrapes_costs_no_scrape(
-    tmp_path: Path, authority: Authority
-) -> None:
+def test_no_scrape_fails_while_a_certificate_is_renewed(tmp_path: Path, authority: Authority) -> None:
     authority.issue("server")
     tls = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
     path = write(tmp_path / "web.yml", tls=tls, users={"prometheus": HASH})
@@ -103,22 +101,22 @@ def test_a_certificate_that_is_renewed_while_prometheus_scrapes_costs_no_scrape(
 
     def serial(exported: RunningExporter) -> str:
         address = f"127.0.0.1:{port_of(exported.url)}"
-        asked = subprocess.run(
+        session = subprocess.run(
             ["openssl", "s_client", "-connect", address], input=b"", capture_output=True, check=False
         )
         shown = subprocess.run(
-            ["openssl", "x509", "-noout", "-serial"], input=asked.stdout, capture_output=True, check=True
+            ["openssl", "x509", "-noout", "-serial"], input=session.stdout, capture_output=True, check=True
         )
         return shown.stdout.decode()
 
     with (
-        guarded(path) as exported,
+        protected(path) as exported,
         prometheus(tmp_path, [exported.url], scrape=scrape) as scraping,
     ):
         wait_for(lambda: scraping.values("up") == {(): 1}, "a scrape")
         before = serial(exported)
         renewed = authority.issue("renewed")
-        # The key first: for a moment the two do not belong together.
+        # The key first: for a moment it does not belong to the certificate.
         renewed.key.replace(tmp_path / "server.key")
         exported.process.wait_for_line("web_config_reload_failed.*the key does not belong")
         renewed.certificate.replace(tmp_path / "server.crt")
@@ -130,10 +128,10 @@ def test_a_certificate_that_is_renewed_while_prometheus_scrapes_costs_no_scrape(
         assert scraping.values("min_over_time(up[1h])") == {(): 1}
 
 
-def test_a_bad_change_is_told_of_and_changes_nothing_until_it_is_made_good(tmp_path: Path) -> None:
+def test_a_bad_change_is_logged_and_changes_nothing_until_it_is_repaired(tmp_path: Path) -> None:
     path = write(tmp_path / "web.yml", users={"prometheus": HASH})
     reloaded = "aiozpin_exporter_web_config_last_reload_successful"
-    with guarded(path, "--web.enable-lifecycle") as exported:
+    with protected(path, "--web.enable-lifecycle") as exported:
         url = f"{exported.url}/metrics"
         exported.process.wait_for_line("event=basic_auth_without_tls")
         assert curl(url)[0] == 401
@@ -158,7 +156,7 @@ def test_a_bad_change_is_told_of_and_changes_nothing_until_it_is_made_good(tmp_p
         assert HASH not in log
 
 
-def test_a_file_that_cannot_be_used_ends_the_start_in_one_line_and_the_check_says_the_same(
+def test_serve_and_config_check_report_an_unreadable_key_in_one_line(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "server.key").mkdir()
@@ -176,13 +174,13 @@ def test_a_file_that_cannot_be_used_ends_the_start_in_one_line_and_the_check_say
             )
 
 
-def test_several_addresses_of_both_families_are_guarded_alike(tmp_path: Path, authority: Authority) -> None:
+def test_all_addresses_are_protected_alike(tmp_path: Path, authority: Authority) -> None:
     authority.issue("server")
     tls = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
     path = write(tmp_path / "web.yml", tls=tls, users={"prometheus": HASH})
-    with guarded(path, "--web.listen-address=[::1]:0") as exported:
-        told = next(line for line in exported.process.lines if "listening=" in line)
-        urls = re.findall(r"https://[^\s\"]+", told)
+    with protected(path, "--web.listen-address=[::1]:0") as exported:
+        line = next(line for line in exported.process.lines if "listening=" in line)
+        urls = re.findall(r"https://[^\s\"]+", line)
         assert len(urls) == 2
         for url in urls:
             assert curl(f"{url}/metrics", "-g", "--cacert", authority.path)[0] == 401
@@ -198,47 +196,35 @@ def test_several_addresses_of_both_families_are_guarded_alike(tmp_path: Path, au
         ("RequireAndVerifyClientCert", "max_version: TLS12, "),
     ],
 )
-def test_the_health_check_finds_a_server_with_tls_alive(
+def test_the_health_check_speaks_tls_and_needs_no_client_certificate(
     tmp_path: Path, authority: Authority, mode: str, versions: str
 ) -> None:
     authority.issue("server")
-    asked = f", client_auth_type: {mode}" + (
+    client_auth = f", client_auth_type: {mode}" + (
         ", client_ca_file: authority.crt" if mode != "NoClientCert" else ""
     )
-    tls = f"tls_server_config: {{{versions}cert_file: server.crt, key_file: server.key{asked}}}\n"
-    with guarded(write(tmp_path / "web.yml", tls=tls)) as exported:
-        command = [*EXPORTER, "healthcheck", f"--web.listen-address=127.0.0.1:{port_of(exported.url)}"]
+    tls = f"tls_server_config: {{{versions}cert_file: server.crt, key_file: server.key{client_auth}}}\n"
+    with protected(write(tmp_path / "web.yml", tls=tls)) as exported:
+        url = f"https://127.0.0.1:{port_of(exported.url)}/-/healthy"
+        command = [*EXPORTER, "healthcheck", url]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, "healthy\n", "")
-
-
-def test_the_health_check_is_no_refused_client_where_it_knows_of_tls(
-    tmp_path: Path, authority: Authority
-) -> None:
-    authority.issue("server")
-    tls = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
-    path = write(tmp_path / "web.yml", tls=tls)
-    with guarded(path) as exported:
-        address = f"127.0.0.1:{port_of(exported.url)}"
-        flags = [f"--web.listen-address={address}", f"--web.config.file={path}"]
-        subprocess.run([*EXPORTER, "healthcheck", *flags], capture_output=True, check=True)
-        metrics = curl(f"https://{address}/metrics", "--cacert", str(authority.path))[1]
-        assert 'aiozpin_exporter_web_refusals_total{reason="handshake"} 0.0' in metrics
+        plain = [*EXPORTER, "healthcheck", url.replace("https", "http")]
+        ran = subprocess.run(plain, capture_output=True, text=True, check=False)
+        assert (ran.returncode, "requires HTTPS" in ran.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("encrypted", [False, True])
-def test_500_clients_that_keep_it_waiting_keep_no_scrape_from_its_answer(
-    tmp_path: Path, authority: Authority, encrypted: bool
-) -> None:
+def test_500_slow_clients_prevent_no_scrape(tmp_path: Path, authority: Authority, encrypted: bool) -> None:
     authority.issue("server")
     tls = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n" if encrypted else ""
-    with guarded(write(tmp_path / "web.yml", tls=tls)) as exported, ExitStack() as stack:
+    with protected(write(tmp_path / "web.yml", tls=tls)) as exported, ExitStack() as stack:
         address = ("127.0.0.1", port_of(exported.url))
-        said = (b"", b"\x16\x03\x01" if encrypted else b"GET /metrics HTTP/1.1\r\n")
+        sent = (b"", b"\x16\x03\x01" if encrypted else b"GET /metrics HTTP/1.1\r\n")
         statuses = []
         for number in range(500):
-            loris = stack.enter_context(socket.create_connection(address))
-            loris.sendall(said[number % 2])
+            client = stack.enter_context(socket.create_connection(address))
+            client.sendall(sent[number % 2])
             if number % 25 == 24:
                 statuses.append(curl(f"{exported.url}/metrics", "-k")[0])
         assert statuses == [200] * 20
@@ -251,9 +237,9 @@ def test_500_clients_that_keep_it_waiting_keep_no_scrape_from_its_answer(
         assert not any("rror" in line for line in exported.process.lines if "poll" not in line)
 
 
-def test_a_file_that_guards_nothing_is_told_of_at_the_start(tmp_path: Path) -> None:
+def test_a_file_that_protects_nothing_is_logged_at_the_start(tmp_path: Path) -> None:
     path = tmp_path / "web.yml"
     path.write_text("# to be written\n")
-    with guarded(path) as exported:
+    with protected(path) as exported:
         exported.process.wait_for_line("event=web_config_open.*file=.*web.yml")
         assert curl(f"{exported.url}/metrics")[0] == 200

@@ -1,1 +1,1 @@
-"""What comes from outside, made up by Hypothesis: nothing but our own errors may come of it."""
+"""Fuzzing with Hypothesis: external input must cause nothing but our own exceptions."""

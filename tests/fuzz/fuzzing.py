@@ -1,4 +1,4 @@
-"""Run targets for a time, in rounds, each with a seed of its own by which it can be run again."""
+"""Fuzz a target in rounds, each with its own seed, by which it can be repeated."""
 
 import time
 from collections.abc import Iterator
@@ -8,34 +8,36 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.fuzz.targets import Target
 
-EXAMPLES_A_ROUND = 100
-LONGEST_CPU_SECONDS = 30.0
-"""No material that small may take as long; this is processor time, which a busy machine does not stretch."""
+EXAMPLES_PER_ROUND = 100
+MAX_CPU_SECONDS = 30.0
+"""Maximum for one example; CPU time does not depend on the load of the machine."""
 
 
 @dataclass
 class Fuzzing:
-    """One target, and how often it was tried."""
+    """One target, and the number of examples so far."""
 
     target: Target
     first_seed: int
     executions: int = 0
 
     def run(self, seconds: float) -> None:
-        """Try until the time is over; fail with the seed of the round."""
+        """Run rounds until the time is over; a failure names the seed of its round."""
         for number in _seeds(self.first_seed, seconds):
             try:
                 self.round(number)
             except BaseException as error:
-                error.add_note(f"again: python -m tests.fuzz --seed={number} --target={self.target.name!r}")
+                error.add_note(
+                    f"repeat with: python -m tests.fuzz --seed={number} --target={self.target.name!r}"
+                )
                 raise
 
     def round(self, number: int) -> None:
-        """Try some material, the same for the same number."""
+        """Run one round; the same seed generates the same examples."""
 
         @seed(number)
         @settings(
-            max_examples=EXAMPLES_A_ROUND,
+            max_examples=EXAMPLES_PER_ROUND,
             database=None,
             deadline=None,
             phases=(Phase.generate, Phase.shrink),
@@ -46,7 +48,7 @@ class Fuzzing:
             self.executions += 1
             began = time.process_time()
             self.target.check(material)
-            assert time.process_time() - began < LONGEST_CPU_SECONDS
+            assert time.process_time() - began < MAX_CPU_SECONDS
 
         attempt()
 

@@ -1,4 +1,4 @@
-"""Material for fuzzing: files, bodies and answers that are good, spoilt or nonsense."""
+"""Examples for fuzzing: valid, damaged and random files, bodies and responses."""
 
 import gzip
 import json
@@ -54,8 +54,8 @@ def _nested(*depths: int) -> st.SearchStrategy[bytes]:
 
 
 @st.composite
-def _spoilt(draw: st.DrawFn, good: bytes) -> bytes:
-    """Return good bytes with pieces cut out, put in, doubled and turned around."""
+def _damaged(draw: st.DrawFn, good: bytes) -> bytes:
+    """Return valid bytes with pieces deleted, inserted, repeated and reversed."""
     body = bytearray(good)
     for _ in range(draw(st.integers(1, 6))):
         start = draw(st.integers(0, len(body)))
@@ -71,7 +71,7 @@ def _spoilt(draw: st.DrawFn, good: bytes) -> bytes:
 
 
 def _replaced(draw: st.DrawFn, value: Any) -> Any:
-    """Return JSON of which here and there a part is another."""
+    """Return JSON with some parts replaced."""
     if draw(st.integers(0, 12)) == 0:
         return draw(JSON)
     if isinstance(value, dict):
@@ -87,11 +87,11 @@ def _pages_of_another_shape(draw: st.DrawFn) -> bytes:
 
 
 def config_contents() -> st.SearchStrategy[bytes]:
-    """Return files: of YAML's shapes with odd values, the example spoilt, and nonsense."""
+    """Return config files: YAML with odd values, a damaged example, and random bytes."""
     return st.one_of(
         config_files().map(lambda values: json.dumps(values).encode()),
         st.builds(lambda values: json.dumps({**values, "api_key": API_KEY}).encode(), config_files()),
-        _spoilt(_PLANTED),
+        _damaged(_PLANTED),
         _YAML.map(lambda text: text.encode("utf-8", "surrogatepass")),
         _nested(3, 50, 1_000),
         st.binary(max_size=300),
@@ -99,11 +99,11 @@ def config_contents() -> st.SearchStrategy[bytes]:
 
 
 def web_config_contents() -> st.SearchStrategy[bytes]:
-    """Return files of the other format: of its sections with odd values, a good one spoilt, and nonsense."""
+    """Return web config files: sections with odd values, a damaged example, and random bytes."""
     return st.one_of(
         web_config_files().map(lambda values: json.dumps(values).encode()),
         web_config_files().map(lambda values: yaml.safe_dump(values).encode("utf-8", "surrogatepass")),
-        _spoilt(_WEB_EXAMPLE),
+        _damaged(_WEB_EXAMPLE),
         st.builds(lambda text: _WEB_EXAMPLE + text.encode("utf-8", "surrogatepass"), _YAML),
         _nested(3, 50, 1_000),
         st.binary(max_size=300),
@@ -111,26 +111,26 @@ def web_config_contents() -> st.SearchStrategy[bytes]:
 
 
 def bodies() -> st.SearchStrategy[bytes]:
-    """Return bodies of answers: pages spoilt byte by byte and value by value, other JSON, and nonsense."""
+    """Return response bodies: pages with damaged bytes or values, other JSON, and random bytes."""
     return st.one_of(
-        _spoilt(page([row(1), row(2)])),
+        _damaged(page([row(1), row(2)])),
         _pages_of_another_shape(),
         JSON.map(lambda value: json.dumps(value).encode()),
-        st.builds(lambda told: json.dumps({"status": told, "message": told}).encode(), JSON),
+        st.builds(lambda value: json.dumps({"status": value, "message": value}).encode(), JSON),
         _nested(3, 100, 2_000, 20_000),
         st.binary(max_size=300),
     )
 
 
 @st.composite
-def answers(draw: st.DrawFn) -> tuple[int, list[tuple[str, str]], bytes]:
-    """Return status, headers and body, which may be compressed, or say so wrongly."""
+def responses(draw: st.DrawFn) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Return status, headers and body, which can be compressed, or wrongly labelled as compressed."""
     body = draw(bodies())
     texts = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=60)
     encoding = draw(st.sampled_from(["", "", "", "gzip", "x-gzip", "deflate", "br", "identity"]))
     if encoding and draw(st.booleans()):
         body = gzip.compress(body) if "gzip" in encoding else zlib.compress(body)
-        body = draw(_spoilt(body)) if draw(st.booleans()) else body
+        body = draw(_damaged(body)) if draw(st.booleans()) else body
     names = st.sampled_from(["Retry-After", "Location", "Content-Type", "Set-Cookie", "Server", "X-A"])
     headers = draw(
         st.lists(st.tuples(names, texts | st.sampled_from([API_KEY, "1e9", "-1", "9" * 400])), max_size=4)

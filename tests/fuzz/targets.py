@@ -1,4 +1,4 @@
-"""What is fuzzed: each target takes its material and fails when anything but our own errors comes of it."""
+"""What is fuzzed: a target fails if its input causes anything but our own exceptions."""
 
 import asyncio
 import itertools
@@ -27,19 +27,19 @@ from pin_exporter.config.loader import load_settings
 from pin_exporter.doctor.probe import MAX_REQUESTS
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.web.config import cost_of, read_web_config
-from tests.fuzz.material import answers, bodies, config_contents, web_config_contents
+from tests.fuzz import material
 from tests.support.diagnosis import diagnosed
 from tests.support.environment import clean
 from tests.support.service import API_KEY, SECRET_KEY, credentials, pin_api
 from tests.support.web_config_files import contents
 
-LONGEST_LINE = 2_000
+MAX_LINE_LENGTH = 2_000
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where material goes."""
+    """Code that is fuzzed, and its input."""
 
     name: str
     material: st.SearchStrategy[Any]
@@ -47,10 +47,10 @@ class Target:
 
 
 def check_line(line: str, *, may_show_keys: bool = False) -> None:
-    """Fail unless this is one line for an operator, without a key in it."""
-    assert line, "nothing is said"
+    """Fail unless this is one printable line without a key."""
+    assert line, "empty line"
     assert line.isprintable(), repr(line)
-    assert len(line) < LONGEST_LINE, len(line)
+    assert len(line) < MAX_LINE_LENGTH, len(line)
     assert may_show_keys or not _shows_a_key(line), line
 
 
@@ -59,9 +59,9 @@ def _shows_a_key(line: str) -> bool:
 
 
 def check_file(read: Callable[[Path], object], content: bytes, *, shows_names: bool = False) -> None:
-    """Fail when a reader of files raises anything else for one than a SettingsError that can be shown.
+    """Fail if a reader raises anything but a SettingsError with printable problems.
 
-    `shows_names` says that it shows names that it does not know, also when they are keys.
+    With `shows_names` it can show unknown names, even if they are keys.
     """
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         clean(patch)
@@ -78,15 +78,15 @@ def check_file(read: Callable[[Path], object], content: bytes, *, shows_names: b
 
 
 def _use_config(path: Path) -> None:
-    """Load a configuration file, and make the clients for its accounts."""
+    """Load a config file, and create the clients of its accounts."""
     settings = load_settings({"config_file": str(path)})
     for account in accounts_of(settings):
-        if not _shows_a_key(account.base_url):  # a URL is shown, whatever was put there
+        if not _shows_a_key(account.base_url):  # URLs are shown
             HttpClients().check(account.base_url, account.route)
 
 
 def _use_web_config(path: Path) -> None:
-    """Read a web configuration beside a certificate, and what there is to read in it."""
+    """Read a web config next to a certificate, and check its values."""
     for name, content in contents().items():
         (path.parent / name).write_bytes(content)
     config = read_web_config(path)
@@ -96,7 +96,7 @@ def _use_web_config(path: Path) -> None:
 
 
 def _is_named_by_a_key(content: bytes) -> bool:
-    """Return whether something is called like a key, as a user can be."""
+    """Return whether a name, such as that of a user, contains a key."""
 
     def names(node: yaml.Node | None) -> bool:
         if isinstance(node, yaml.MappingNode):
@@ -110,7 +110,7 @@ def _is_named_by_a_key(content: bytes) -> bool:
 
 
 def _holds_key(node: yaml.Node) -> bool:
-    # A hash is known by how it begins, and is not shown even as a name.
+    # A hash is recognized by its beginning, and not shown even as a name.
     return isinstance(node, yaml.ScalarNode) and _shows_a_key(re.sub(r"(?s)\$2\w?\$.*", "", node.value))
 
 
@@ -123,18 +123,18 @@ def _check_body(body: bytes) -> None:
         assert isinstance(page, Page)
 
 
-def _check_refusal(answered: tuple[int, list[tuple[str, str]], bytes]) -> None:
-    status, headers, body = answered
+def _check_error(response: tuple[int, list[tuple[str, str]], bytes]) -> None:
+    status, headers, body = response
     kept = bounded_headers(headers)
-    answer = ApiResponse(status, kept.get("location"), kept.get("retry-after"), bytearray(body))
-    error = error_for_status(answer, host="api.test", fingerprint="0", now=NOW, redact=credentials().redact)
+    wrapped = ApiResponse(status, kept.get("location"), kept.get("retry-after"), bytearray(body))
+    error = error_for_status(wrapped, host="api.test", fingerprint="0", now=NOW, redact=credentials().redact)
     check_line(str(error))
     if isinstance(error, RateLimitedError | ServerError) and error.retry_after_seconds is not None:
         assert 0 <= error.retry_after_seconds < 1e12
 
 
-def _check_exchange(answered: tuple[int, list[tuple[str, str]], bytes]) -> None:
-    status, headers, body = answered
+def _check_request(response: tuple[int, list[tuple[str, str]], bytes]) -> None:
+    status, headers, body = response
     raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
     api = pin_api(lambda _: httpx.Response(status, headers=raw, stream=httpx.ByteStream(body)))
 
@@ -149,9 +149,9 @@ def _check_exchange(answered: tuple[int, list[tuple[str, str]], bytes]) -> None:
     asyncio.run(ask())
 
 
-def _check_diagnosis(answered: list[tuple[int, list[tuple[str, str]], bytes]]) -> None:
-    """Diagnose a server that gives these answers, one after the other, over and over."""
-    coming = itertools.cycle(answered)
+def _check_diagnosis(responses: list[tuple[int, list[tuple[str, str]], bytes]]) -> None:
+    """Diagnose a server that repeats these responses."""
+    coming = itertools.cycle(responses)
 
     def service(_: httpx.Request) -> httpx.Response:
         status, headers, body = next(coming)
@@ -166,14 +166,14 @@ def _check_diagnosis(answered: list[tuple[int, list[tuple[str, str]], bytes]]) -
 
 
 TARGETS = (
-    Target("configuration files", config_contents(), partial(check_file, _use_config)),
+    Target("config files", material.config_contents(), partial(check_file, _use_config)),
     Target(
-        "web configuration files",
-        web_config_contents(),
+        "web config files",
+        material.web_config_contents(),
         partial(check_file, _use_web_config, shows_names=True),
     ),
-    Target("bodies of pages", bodies(), _check_body),
-    Target("refusals", answers(), _check_refusal),
-    Target("exchanges", answers(), _check_exchange),
-    Target("diagnoses", st.lists(answers(), min_size=1, max_size=5), _check_diagnosis),
+    Target("pages", material.bodies(), _check_body),
+    Target("errors", material.responses(), _check_error),
+    Target("requests", material.responses(), _check_request),
+    Target("diagnoses", st.lists(material.responses(), min_size=1, max_size=5), _check_diagnosis),
 )

@@ -1,9 +1,8 @@
-"""Whether the dashboard's colours can be read and told apart, measured and not looked at.
+"""Whether the dashboard's colours are readable and distinguishable, by measurement.
 
-Contrast is WCAG's (3:1 for graphics and large text) against the panels of both themes. Colour-vision
-deficiencies, complete ones, are simulated after Machado, Oliveira and Fernandes (2009). Differences are
-CIEDE2000: about 2 is the least that an eye notices in two patches side by side, 12 one between
-lines on a chart.
+Contrast is that of WCAG (3:1 for graphics and large text) against the panels of both themes. Complete
+colour-vision deficiencies are simulated after Machado, Oliveira and Fernandes (2009). Differences are
+CIEDE2000: about 2 is visible between two patches side by side, 12 between lines on a chart.
 """
 
 import json
@@ -32,21 +31,21 @@ def test_each_colour_stands_out_from_the_panel_in_both_themes(theme: str, meanin
 
 
 @pytest.mark.parametrize("meaning", MEANINGS)
-def test_words_can_be_read_on_each_colour(meaning: str) -> None:
+def test_text_is_readable_on_each_colour(meaning: str) -> None:
     # Grafana writes white or nearly black on a coloured stat, whichever stands out more.
     assert max(Color(MEANINGS[meaning]).contrast(text) for text in ("#ffffff", "#202226")) >= 3
 
 
 @pytest.mark.parametrize(("one", "other"), list(combinations(sorted(MEANINGS), 2)))
 @pytest.mark.parametrize("deficiency", [None, *DEFICIENCIES])
-def test_any_two_meanings_can_be_told_apart(one: str, other: str, deficiency: str | None) -> None:
+def test_any_two_colours_are_distinguishable(one: str, other: str, deficiency: str | None) -> None:
     seen = [Color(MEANINGS[name]) for name in (one, other)]
     if deficiency:
         seen = [colour.filter(deficiency, 1, method="machado") for colour in seen]
     assert seen[0].delta_e(seen[1], method="2000") >= 12
 
 
-def test_each_phase_has_a_colour_of_its_own() -> None:
+def test_each_phase_has_its_own_colour() -> None:
     assert len(set(colours.PHASE_COLOURS.values())) == len(colours.PHASE_COLOURS) == 5
 
 

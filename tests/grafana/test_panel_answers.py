@@ -1,6 +1,5 @@
-"""What the panels' queries answer, asked of Prometheus' own engine with made-up series."""
+"""What the queries of the panels return, from the Prometheus engine and made-up series."""
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,9 +8,10 @@ from typing import Any
 import pytest
 
 from dev.grafana.promql import known_series
+from dev.grafana.rules import rules_yaml
 from tests.grafana.support.promql import selectors
+from tests.grafana.support.promtool import run_tests
 from tests.grafana.test_dashboard import PANELS, plain
-from tests.support.tools import run_promtool
 
 INSTANT = [panel for panel in PANELS if panel["targets"][0]["instant"]]
 VARIABLES = {"$__range": "1d", "$__rate_interval": "4m", "$price": "0.02"}
@@ -32,9 +32,11 @@ def interpolated(expression: str, **chosen: str) -> str:
 
 
 class Scene:
-    """Series minute by minute for a day and a half, and what queries then answer."""
+    """Series minute by minute, and what queries return."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "", interval: int = 1) -> None:
+        self.name = name
+        self.interval = interval
         self.series: list[dict[str, str]] = []
         self.questions: list[dict[str, Any]] = []
 
@@ -43,22 +45,25 @@ class Scene:
         text = ",".join(f'{label}="{value}"' for label, value in of_target.items())
         self.series.append({"series": f"{name}{{{text}}}", "values": values})
 
-    def expect(self, query: str, at: str, answer: Mapping[str, float]) -> None:
+    def expect(self, query: str, minute: int, answer: Mapping[str, float]) -> None:
         samples = [{"labels": labels, "value": value} for labels, value in answer.items()]
-        self.questions.append({"expr": query, "eval_time": at, "exp_samples": samples})
+        # When a test fails, promtool prints the expression but not the scene.
+        named = f"{query} # {self.name}"
+        self.questions.append({"expr": named, "eval_time": f"{minute}m", "exp_samples": samples})
+
+    def as_test(self) -> dict[str, Any]:
+        return {
+            "interval": f"{self.interval}m",
+            "input_series": self.series,
+            "promql_expr_test": self.questions,
+        }
 
     def check(self, directory: Path) -> None:
-        tests = {
-            "rule_files": [],
-            "evaluation_interval": "1m",
-            "tests": [{"interval": "1m", "input_series": self.series, "promql_expr_test": self.questions}],
-        }
-        (directory / "scene.yml").write_text(json.dumps(tests))
-        run_promtool(directory, "test", "rules", "scene.yml")
+        run_tests(directory, [self.as_test()])
 
 
 def everything(scene: Scene, values: str) -> None:
-    """Add the series that the instant queries ask for, each with the labels that they want."""
+    """Add the series that the instant queries select, with the labels that they require."""
     wanted = {
         (one.name, tuple((label, value) for label, operator, value in one.matchers if operator == "Equal"))
         for panel in INSTANT
@@ -70,33 +75,33 @@ def everything(scene: Scene, values: str) -> None:
         scene.add(name, values, **{**labels, **dict(matchers)})
 
 
-@pytest.mark.parametrize("minutes", [6, 30, 1200])
-def test_nothing_is_answered_once_the_exporter_is_stopped(tmp_path: Path, minutes: int) -> None:
+def test_nothing_is_returned_once_the_exporter_is_stopped(tmp_path: Path) -> None:
     scene = Scene()
     everything(scene, "1+1x60 stale")
     for panel in INSTANT:
         for target in panel["targets"]:
-            scene.expect(interpolated(target["expr"]), f"{60 + minutes}m", {})
+            for minutes in (6, 30, 1200):
+                scene.expect(interpolated(target["expr"]), 60 + minutes, {})
     scene.check(tmp_path)
 
 
-def test_every_query_answers_something_before(tmp_path: Path) -> None:
+def test_every_query_returns_something_before(tmp_path: Path) -> None:
     scene = Scene()
     everything(scene, "1+1x60 stale")
     for panel in INSTANT:
         for target in panel["targets"]:
-            scene.expect(f"count({interpolated(target['expr'])}) > bool 0", "50m", {"{}": 1})
+            scene.expect(f"count({interpolated(target['expr'])}) > bool 0", 50, {"{}": 1})
     scene.check(tmp_path)
 
 
 @pytest.mark.parametrize("chosen", [{"job": "other"}, {"instance": "other"}, {"account": "other"}])
-def test_nothing_is_answered_for_what_is_not_chosen(tmp_path: Path, chosen: dict[str, str]) -> None:
+def test_nothing_is_returned_for_what_is_not_selected(tmp_path: Path, chosen: dict[str, str]) -> None:
     scene = Scene()
     everything(scene, "1+1x60")
     of_accounts = {"Exporters up", "Exporters"} if "account" in chosen else set()
     for panel in INSTANT:
         for target in panel["targets"] if panel["title"] not in of_accounts else ():
-            scene.expect(interpolated(target["expr"], **chosen), "50m", {})
+            scene.expect(interpolated(target["expr"], **chosen), 50, {})
     scene.check(tmp_path)
 
 
@@ -125,9 +130,9 @@ HEALTHY: dict[str, str] = {
     'aiozpin_unique_cids{account="a"}': "80x1500",
     'aiozpin_duplicate_cid_size_bytes{account="a"}': "1e6x1500",
 }
-AT = "1500m"
+AT = 1500
 A, TOTALS = '{account="a"', ',collector="totals"'
-# A panel, what is different from a healthy account with a replica, and what the panel then says.
+# A panel, what differs from a healthy account, and what the panel then shows.
 ANSWERS: list[tuple[str, dict[str, str], float | None]] = [
     ("Data", {}, 0),
     ("Data", {f"aiozpin_last_success_timestamp_seconds{A}{TOTALS}}}": "0+60x1496 89760x9"}, 1),
@@ -208,18 +213,17 @@ ANSWERS: list[tuple[str, dict[str, str], float | None]] = [
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
-def test_panels_answer_what_is_the_case_with_one_exporter_and_with_two(tmp_path: Path, replicas: int) -> None:
-    for number, (title, changes, answer) in enumerate(ANSWERS):
-        directory = tmp_path / f"{number}"
-        directory.mkdir()
-        scene = Scene()
+def test_a_panel_shows_the_same_with_one_exporter_and_with_two(tmp_path: Path, replicas: int) -> None:
+    scenes = []
+    for title, changes, answer in ANSWERS:
+        scene = Scene(f"{title} with {changes}")
         for instance in ("one", "two")[:replicas]:
             for name, values in {**HEALTHY, **changes}.items():
                 add(scene, name, values, instance)
         # Computed values are not exact to the last bit.
-        query = f"round({query_of(title)}, 1e-6)"
-        scene.expect(query, AT, {} if answer is None else {"{}": answer})
-        scene.check(directory)
+        scene.expect(f"round({query_of(title)}, 1e-6)", AT, {} if answer is None else {"{}": answer})
+        scenes.append(scene)
+    run_tests(tmp_path, [scene.as_test() for scene in scenes])
 
 
 def add(scene: Scene, series: str, values: str, instance: str) -> None:
@@ -228,7 +232,7 @@ def add(scene: Scene, series: str, values: str, instance: str) -> None:
     scene.add(name, values, **{"instance": instance, **text})
 
 
-def test_the_replica_that_is_down_is_a_half_of_the_exporters(tmp_path: Path) -> None:
+def test_half_of_the_exporters_are_up_if_one_of_two_is_down(tmp_path: Path) -> None:
     scene = Scene()
     for name, values in HEALTHY.items():
         add(scene, name, values, "one")
@@ -237,25 +241,25 @@ def test_the_replica_that_is_down_is_a_half_of_the_exporters(tmp_path: Path) -> 
     scene.check(tmp_path)
 
 
-def test_of_replicas_that_disagree_the_longest_in_progress_counts(tmp_path: Path) -> None:
+def test_the_older_pin_counts_if_replicas_disagree(tmp_path: Path) -> None:
     scene = Scene()
     for instance, oldest in (("one", "600x60"), ("two", "60x60")):
         scene.add("aiozpin_oldest_unfinished_pin_timestamp_seconds", oldest, account="a", instance=instance)
-    scene.expect(query_of("Oldest pin in progress"), "50m", {"{}": 2_940})
+    scene.expect(query_of("Oldest pin in progress"), 50, {"{}": 2_940})
     scene.check(tmp_path)
 
 
-def test_accounts_of_the_same_name_in_two_places_are_two_accounts(tmp_path: Path) -> None:
+def test_accounts_of_the_same_name_in_two_jobs_are_two_accounts(tmp_path: Path) -> None:
     scene = Scene()
     scene.add("aiozpin_files", "10x60", account="default", namespace="one")
     scene.add("aiozpin_files", "3x60", account="default", namespace="two")
     scene.add("aiozpin_files", "5x60", account="default", namespace="two", job="other")
-    scene.expect(query_of("Files"), "50m", {"{}": 18})
+    scene.expect(query_of("Files"), 50, {"{}": 18})
     scene.check(tmp_path)
 
 
 @pytest.mark.parametrize("title", ["Pin sizes", "Age of pins in progress"])
-def test_a_bar_is_one_bar_however_its_edge_is_written(title: str, tmp_path: Path) -> None:
+def test_buckets_are_merged_however_their_bounds_are_written(title: str, tmp_path: Path) -> None:
     (panel,) = (panel for panel in PANELS if panel["title"] == title)
     (bucket,) = selectors(query_of(title))
     named = [each["matcher"]["options"] for each in panel["fieldConfig"]["overrides"]]
@@ -266,5 +270,23 @@ def test_a_bar_is_one_bar_however_its_edge_is_written(title: str, tmp_path: Path
         scene.add(bucket.name, f"{number}x60", account="b", instance="two", le=edge.removesuffix(".0"))
     answer = {f'{{le="{edge}"}}': 2.0 * number for number, edge in enumerate(named)}
     assert {edge.removesuffix(".0") for edge in named} != {*named}
-    scene.expect(query_of(title), "50m", answer)
+    scene.expect(query_of(title), 50, answer)
     scene.check(tmp_path)
+
+
+def test_the_time_since_the_scrape_does_not_count_as_data_age(tmp_path: Path) -> None:
+    scene = Scene("a scrape every 4 minutes", interval=4)
+    totals = {"account": "a", "collector": "totals"}
+    scene.add("up", "1x20")
+    scene.add("aiozpin_exporter_build_info", "1x20")
+    scene.add("aiozpin_up", "1x20", account="a")
+    scene.add("aiozpin_poll_interval_seconds", "15x20", **totals)
+    scene.add("aiozpin_last_success_timestamp_seconds", "-10+240x20", **totals)
+    recorded = "account_collector:aiozpin_data_age_seconds:min"
+    for minute in (60, 61, 62, 63):
+        scene.expect('count(ALERTS{alertname="AIOZPinDataStale"})', minute, {})
+        scene.expect(query_of("Data"), minute, {"{}": 0})
+        scene.expect(query_of("Data age"), minute, {"{}": 10})
+        scene.expect(f"sum({recorded})", minute, {"{}": 10})
+    (tmp_path / "rules.yml").write_text(rules_yaml(), encoding="utf-8")
+    run_tests(tmp_path, [scene.as_test()], rule_files=["rules.yml"])

@@ -16,7 +16,7 @@ README = (DIRECTORY / "README.md").read_text(encoding="utf-8")
 DASHBOARD: dict[str, Any] = json.loads((DIRECTORY / "dashboard.json").read_text(encoding="utf-8"))
 SOURCES = DIRECTORY / "provisioning" / "datasources" / "prometheus.yml"
 PROVIDERS = DIRECTORY / "provisioning" / "dashboards" / "aioz-pin.yml"
-# What Grafana reads from such files (pkg/services/provisioning in its source). It ignores all else silently.
+# The fields that Grafana reads (pkg/services/provisioning in its source). It silently ignores all others.
 KNOWN_OF_SOURCE = {
     *("orgId", "version", "name", "type", "access", "url", "user", "database", "basicAuth", "basicAuthUser"),
     *("withCredentials", "isDefault", "correlations", "jsonData", "secureJsonData", "editable", "uid"),
@@ -45,7 +45,7 @@ def fence(language: str) -> str:
 
 
 def panels_by_row() -> dict[str, set[str]]:
-    """Return the titles of the panels below each row; those of a folded row stand within it."""
+    """Return the titles of the panels by row; those of a collapsed row are inside it."""
     rows: dict[str, set[str]] = {}
     for panel in DASHBOARD["panels"]:
         if panel["type"] == "row":
@@ -55,8 +55,8 @@ def panels_by_row() -> dict[str, set[str]]:
     return rows
 
 
-def told_by_row() -> dict[str, list[str]]:
-    """Return the titles that the README names for each row, in its order."""
+def listed_by_row() -> dict[str, list[str]]:
+    """Return the titles in the table of the README by row, in its order."""
     rows: dict[str, list[str]] = {}
     for row, question, panels in re.findall(r"^\| (.*?) ?\| (.+?\?) \| (.+) \|$", README, re.MULTILINE):
         assert question
@@ -66,7 +66,7 @@ def told_by_row() -> dict[str, list[str]]:
     return rows
 
 
-def test_the_data_source_is_one_that_the_dashboard_can_choose() -> None:
+def test_the_dashboard_can_use_the_data_source() -> None:
     source = only_entry(SOURCES, "datasources")
     assert source.keys() <= KNOWN_OF_SOURCE
     (variable,) = (v for v in DASHBOARD["templating"]["list"] if v["name"] == "datasource")
@@ -76,7 +76,7 @@ def test_the_data_source_is_one_that_the_dashboard_can_choose() -> None:
     assert source["isDefault"] is True
 
 
-def test_the_dashboard_is_looked_for_where_the_readme_puts_it() -> None:
+def test_grafana_finds_the_dashboard_where_the_readme_copies_it() -> None:
     provider = only_entry(PROVIDERS, "providers")
     assert provider.keys() <= KNOWN_OF_PROVIDER
     assert provider["name"]
@@ -88,16 +88,16 @@ def test_the_dashboard_is_looked_for_where_the_readme_puts_it() -> None:
 
 
 @pytest.mark.parametrize("path", [SOURCES, PROVIDERS], ids=lambda path: path.name)
-def test_the_first_line_says_what_a_file_is_for_and_where_it_goes(path: Path) -> None:
+def test_the_first_line_explains_a_file_and_where_to_copy_it(path: Path) -> None:
     first = path.read_text(encoding="utf-8").splitlines()[0]
     assert first.startswith("# ")
     assert f"provisioning/{path.parent.name}/" in first
 
 
-def test_the_readme_names_each_panel_once_under_its_row_and_no_other() -> None:
-    told = told_by_row()
-    assert list(told) == list(panels_by_row())
-    for row, titles in told.items():
+def test_the_readme_lists_each_panel_once_in_its_row() -> None:
+    listed = listed_by_row()
+    assert list(listed) == list(panels_by_row())
+    for row, titles in listed.items():
         assert sorted(titles) == sorted(panels_by_row()[row]), row
 
 
@@ -105,7 +105,7 @@ def test_the_readme_fits_on_a_screen() -> None:
     assert len(README.splitlines()) <= 60
 
 
-def test_the_commands_of_the_readme_lead_the_alerts_to_a_grafana(tmp_path: Path) -> None:
+def test_the_commands_of_the_readme_make_the_alerts_link_to_grafana(tmp_path: Path) -> None:
     require_tool("promtool", "prometheus")
     bash = require_tool("bash", "bash")
     (tmp_path / "rules.yml").write_text((DIRECTORY / "rules.yml").read_text(encoding="utf-8"))
@@ -119,13 +119,13 @@ def test_the_commands_of_the_readme_lead_the_alerts_to_a_grafana(tmp_path: Path)
     assert all(link.startswith(f"https://grafana.example.com/d/{UID}") for link in links)
 
 
-def test_prometheus_takes_the_rules_in_as_the_readme_says(tmp_path: Path) -> None:
+def test_prometheus_loads_the_rules_as_the_readme_says(tmp_path: Path) -> None:
     (tmp_path / "rules.yml").write_text((DIRECTORY / "rules.yml").read_text(encoding="utf-8"))
     (tmp_path / "prometheus.yml").write_text(fence("yaml"))
     run_promtool(tmp_path, "check", "config", "prometheus.yml")
     assert yaml.safe_load(fence("yaml")) == {"rule_files": ["rules.yml"]}
 
 
-def test_no_document_says_where_the_project_is_at_home() -> None:
+def test_no_document_contains_the_address_of_the_repository() -> None:
     assert not any(REPOSITORY in path.read_text(encoding="utf-8") for path in (SOURCES, PROVIDERS))
     assert REPOSITORY not in README, "pyproject.toml alone does"

@@ -19,7 +19,7 @@ from tests.support.tools import run_promtool
 RULES = yaml.safe_load(rules_yaml())["groups"][0]["rules"]
 NAMED = [(rule.get("alert") or rule["record"], rule["expr"]) for rule in RULES]
 OURS = {**dict.fromkeys(RECORDINGS, ("account", "phase", "collector")), RECORD: ("threshold",), "up": ()}
-# The values of labels that have a list of them.
+# Labels with a fixed set of values.
 VALUES: Mapping[str, set[str]] = {
     "phase": set(Phase),
     "status": {word for words in VOCABULARIES for word in words},
@@ -53,7 +53,7 @@ def test_thresholds_come_first_then_recordings_then_alerts() -> None:
     assert written == [*[RECORD] * len(THRESHOLDS), *RECORDINGS, *(alert.name for alert in ALERTS)]
 
 
-def test_each_alert_has_all_that_a_reader_needs() -> None:
+def test_each_alert_has_all_labels_and_annotations() -> None:
     for rule in RULES:
         if "alert" in rule:
             assert list(rule) == ["alert", "expr", "for", "labels", "annotations"]
@@ -76,7 +76,7 @@ def test_each_label_value_in_a_rule_exists(name: str, expression: str) -> None:
 
 
 @each_rule
-def test_what_a_rule_aggregates_by_are_labels_of_its_series(name: str, expression: str) -> None:
+def test_a_rule_aggregates_by_labels_that_its_series_have(name: str, expression: str) -> None:
     known = {label for selector in selectors(expression) for label in labels_of(selector)}
 
     for node in nodes(expression):

@@ -8,55 +8,53 @@ import yaml
 from dev.grafana.rules import rules_yaml
 from dev.grafana.thresholds import RECORD, THRESHOLDS
 from tests.grafana.support.exporters import Exporter, Key, key
-from tests.grafana.support.promtool import Group, changed, run_rules
+from tests.grafana.support.promtool import Group, run_rules, with_alerts, with_thresholds
 from tests.grafana.support.signals import Signal, Trouble, keeps_up
-from tests.grafana.support.threshold_cases import MOVED, NOTHING_NEW, Moved
+from tests.grafana.support.threshold_cases import NO_NEW_PINS, THRESHOLD_CASES, ThresholdCase
 
 YEAR_SECONDS = 365 * 86_400
+ALL_CASES = (*THRESHOLD_CASES, NO_NEW_PINS)
 
 
-def scene(moved: Moved, name: str, signals: Mapping[Key, Signal], *, fires: bool) -> Group:
-    """Return what comes of the series, with a trouble from the third minute on."""
-    group = Group(f"{moved.threshold}: {name}", [Exporter(signals, Trouble(2))], every=moved.every)
-    expected = {"{}": 1.0} if fires else {}
-    selector = f'ALERTS{{alertname="{moved.alert}",severity=~"{moved.severity}",alertstate="firing"}}'
-    group.expect(moved.until, f"count({selector})", expected)
-    return group
+def check(
+    case: ThresholdCase, rules: str, directory: Path, *expected: tuple[Mapping[Key, Signal], bool]
+) -> None:
+    """Check that the alert fires or not for the series, with a problem from the third minute on."""
+    groups = []
+    for signals, fires in expected:
+        group = Group(case.threshold, [Exporter(signals, Trouble(2))], every=case.every)
+        selector = f'ALERTS{{alertname="{case.alert}",severity=~"{case.severity}",alertstate="firing"}}'
+        group.expect(case.until, f"count({selector})", {"{}": 1.0} if fires else {})
+        groups.append(group)
+    run_rules(directory, groups, with_alerts(case.alert, text=rules))
 
 
 def test_each_threshold_has_a_case_and_each_case_a_threshold() -> None:
-    assert sorted(moved.threshold for moved in (*MOVED, NOTHING_NEW)) == sorted(t.name for t in THRESHOLDS)
+    assert sorted(case.threshold for case in ALL_CASES) == sorted(t.name for t in THRESHOLDS)
 
 
-def test_as_delivered_the_alerts_fire_for_all_that_the_cases_put_up_with(tmp_path: Path) -> None:
-    groups = [scene(moved, "as delivered", moved.below, fires=True) for moved in MOVED]
+@pytest.mark.parametrize("case", ALL_CASES, ids=lambda case: case.threshold)
+def test_a_threshold_that_is_changed_in_the_file_moves_its_alert(case: ThresholdCase, tmp_path: Path) -> None:
+    rules = with_thresholds({case.threshold: case.value})
+    check(case, rules, tmp_path, (case.below, False), (case.above, True))
+    # With the default threshold, what is tolerated above fires; this alert is off by default.
+    check(case, rules_yaml(), tmp_path, (case.below, case is not NO_NEW_PINS))
 
-    run_rules(tmp_path, groups)
 
-
-def test_as_delivered_no_alert_fires_however_long_nothing_new_is_pinned(tmp_path: Path) -> None:
+def test_by_default_no_alert_fires_however_old_the_newest_pin_is(tmp_path: Path) -> None:
     newest = key("newest_pin_timestamp_seconds")
-
-    run_rules(tmp_path, [scene(NOTHING_NEW, "off", {newest: keeps_up(20 * YEAR_SECONDS)}, fires=False)])
-
-
-@pytest.mark.parametrize("moved", [*MOVED, NOTHING_NEW], ids=lambda moved: moved.threshold)
-def test_a_threshold_that_is_changed_in_the_file_moves_its_alert(moved: Moved, tmp_path: Path) -> None:
-    below = scene(moved, "below", moved.below, fires=False)
-    above = scene(moved, "above", moved.above, fires=True)
-
-    run_rules(tmp_path, [below, above], changed({moved.threshold: moved.value}))
+    check(NO_NEW_PINS, rules_yaml(), tmp_path, ({newest: keeps_up(20 * YEAR_SECONDS)}, False))
 
 
-def test_nothing_else_changes_with_a_threshold_and_the_file_stays_readable() -> None:
-    before, edited = rules_yaml(), changed({"stale_warning_intervals": "7"})
+def test_changing_a_threshold_changes_nothing_else_and_keeps_the_file_valid() -> None:
+    before, edited = rules_yaml(), with_thresholds({"stale_warning_intervals": "7"})
 
     lines = zip(before.splitlines(), edited.splitlines(), strict=True)
     assert [line for line in lines if line[0] != line[1]] == [("    expr: vector(3)", "    expr: vector(7)")]
     assert yaml.safe_load(edited)["groups"][0]["rules"][0]["expr"] == "vector(7)"
 
 
-def test_each_threshold_says_in_the_file_what_it_means() -> None:
+def test_each_threshold_has_its_meaning_as_a_comment_in_the_file() -> None:
     written = re.findall(
         rf"  - record: {RECORD}\n    labels:\n      threshold: (\w+) # (.+)\n    expr: vector\((.+)\)\n",
         rules_yaml(),

@@ -4,11 +4,11 @@ import pytest
 
 from pin_exporter.metrics.account import ACCOUNT_FAMILIES
 from tests.grafana.support.exporters import GIB, HERE, UP, Exporter, Key, healthy_account, healthy_target, key
-from tests.grafana.support.promtool import Group, run_rules
+from tests.grafana.support.promtool import Group, run_rules, with_alerts
 from tests.grafana.support.signals import NO_TROUBLE, Signal, Trouble, changes, steady
 
 DAY = 1_440
-# What an exporter shows before its first poll, where it differs from later.
+# What an exporter exposes before its first poll, where it differs from later.
 AT_FIRST: dict[str, float | None] = {
     **{family.name: None for family in ACCOUNT_FAMILIES if family.source},
     "aiozpin_up": 0,
@@ -19,17 +19,17 @@ POLLS = 'aiozpin_polls_total{job="pins",instance="two",account="main",collector=
 
 
 def growing(minute: int, _trouble: Trouble = NO_TROUBLE) -> float:
-    """Return an account's files: 1 more in 3 minutes, and 30 deleted at noon."""
+    """Return the files of an account: one more every 3 minutes, and 30 deleted at noon."""
     return 1_000 + minute // 3 - (30 if minute >= DAY // 2 else 0)
 
 
 def nearing_the_limit(minute: int, _trouble: Trouble) -> float:
-    """Return a size that is at five sixths of the limit, and at all of it in three days."""
+    """Return a size that is at 83 % of the limit, and reaches it in three days."""
     return (850 + minute / 25) * GIB
 
 
 def on_a_busy_day() -> dict[Key, Signal]:
-    """Return an account that grows and shrinks, with a repaired inventory or a failure here and there."""
+    """Return an account that grows and shrinks, with occasional repaired inventories and failures."""
 
     def now_and_then(minutes: int, usual: float, seldom: float) -> Signal:
         return lambda minute, _trouble: seldom if minute % minutes == minutes - 1 else usual
@@ -51,9 +51,9 @@ def on_a_busy_day() -> dict[Key, Signal]:
 
 
 def exporter(instance: str, *lives: range, listed: range) -> Exporter:
-    """Return one that lives, dies and lives again: counters begin at 0, data come in the second minute.
+    """Return an exporter that runs during `lives`: counters begin at 0, data exists a minute later.
 
-    While it is `listed` and dead, it is scraped in vain.
+    While it is `listed` as a target and does not run, scrapes fail.
     """
 
     def living(each: Key, signal: Signal) -> Signal:
@@ -73,7 +73,8 @@ def exporter(instance: str, *lives: range, listed: range) -> Exporter:
     return Exporter(signals, labels={"job": "pins", "instance": instance})
 
 
-def test_a_day_with_a_deployment_and_a_restart_is_a_quiet_day(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_no_alert_fires_on_a_day_with_a_deployment_and_a_restart(tmp_path: Path) -> None:
     first = exporter("one", range(480), listed=range(482))
     second = exporter("two", range(483, 960), range(961, DAY + 1), listed=range(483, DAY + 1))
     group = Group("a quiet day", [first, second])
@@ -84,7 +85,7 @@ def test_a_day_with_a_deployment_and_a_restart_is_a_quiet_day(tmp_path: Path) ->
     run_rules(tmp_path, [group])
 
 
-def test_files_that_are_lost_while_a_pod_is_replaced_are_missed(tmp_path: Path) -> None:
+def test_the_alert_on_dropped_files_fires_for_files_lost_while_a_pod_is_replaced(tmp_path: Path) -> None:
     pods = [
         Exporter({key("files"): changes(102, None)}, Trouble(30)),
         Exporter({key("files"): changes(None, 80)}, Trouble(31), labels={**HERE, "instance": "two:10242"}),
@@ -95,7 +96,7 @@ def test_files_that_are_lost_while_a_pod_is_replaced_are_missed(tmp_path: Path) 
     run_rules(tmp_path, [group])
 
 
-def test_files_that_were_lost_a_day_ago_are_history(tmp_path: Path) -> None:
+def test_the_alert_on_dropped_files_resolves_a_day_after_the_drop(tmp_path: Path) -> None:
     group = Group("history", [Exporter({key("files"): changes(102, 80)}, Trouble(60))], every=15)
     group.expect_firing(DAY + 45, "AIOZPinFilesDropped")
     group.expect_firing(DAY + 75)
@@ -103,7 +104,7 @@ def test_files_that_were_lost_a_day_ago_are_history(tmp_path: Path) -> None:
     run_rules(tmp_path, [group])
 
 
-def test_the_limit_is_forecast_from_a_day_of_data_on(tmp_path: Path) -> None:
+def test_the_size_is_forecast_once_there_is_a_day_of_data(tmp_path: Path) -> None:
     group = Group("a day of data", [Exporter({key("size_bytes"): nearing_the_limit})], every=15)
     states = 'count by (alertstate) (ALERTS{alertname="AIOZPinSizeLimitNearing"})'
     group.expect(DAY - 15, states, {})
@@ -113,7 +114,7 @@ def test_the_limit_is_forecast_from_a_day_of_data_on(tmp_path: Path) -> None:
     run_rules(tmp_path, [group])
 
 
-def test_a_short_gap_does_not_interrupt_the_forecast_a_day_later(tmp_path: Path) -> None:
+def test_a_short_gap_in_the_data_does_not_interrupt_the_forecast_a_day_later(tmp_path: Path) -> None:
     def restarted(minute: int, trouble: Trouble) -> float | None:
         return None if minute == 300 else nearing_the_limit(minute, trouble)
 
@@ -124,7 +125,7 @@ def test_a_short_gap_does_not_interrupt_the_forecast_a_day_later(tmp_path: Path)
     run_rules(tmp_path, [group])
 
 
-def test_without_a_limit_there_is_no_alert_on_it(tmp_path: Path) -> None:
+def test_no_alert_fires_without_a_limit(tmp_path: Path) -> None:
     unlimited: dict[Key, Signal] = {
         key("size_limit_bytes"): lambda _minute, _trouble: None,
         key("size_bytes"): nearing_the_limit,
@@ -135,7 +136,7 @@ def test_without_a_limit_there_is_no_alert_on_it(tmp_path: Path) -> None:
     run_rules(tmp_path, [group])
 
 
-def test_inventories_that_come_seldom_are_judged_too(tmp_path: Path) -> None:
+def test_the_alert_on_inconsistent_inventories_works_for_rare_inventories(tmp_path: Path) -> None:
     inventory = {"collector": "inventory"}
 
     def every_forty_minutes(unproven: range) -> dict[Key, Signal]:
@@ -156,9 +157,7 @@ def test_inventories_that_come_seldom_are_judged_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("apart", [15, 17, 30, 60])
 @pytest.mark.parametrize("alert", ["AIOZPinPollErrorsHigh", "AIOZPinThrottled"])
-def test_what_rare_polls_go_on_to_meet_is_told_of_without_a_break(
-    alert: str, apart: int, tmp_path: Path
-) -> None:
+def test_an_alert_keeps_firing_between_rare_polls(alert: str, apart: int, tmp_path: Path) -> None:
     def since(begins: int) -> Signal:
         return lambda minute, _trouble: max(0, minute // apart - begins // apart)
 
@@ -172,12 +171,53 @@ def test_what_rare_polls_go_on_to_meet_is_told_of_without_a_break(
     }
     group = Group(f"{alert} every {apart} minutes", [Exporter(polls)])
     group.expect(720, f'sum(changes(ALERTS_FOR_STATE{{alertname="{alert}"}}[7h]))', {"{}": 0})
-    group.expect(720, f'count(ALERTS{{alertname="{alert}",alertstate="firing"}})', {"{}": 1})
+    group.expect_number_firing(720, alert, 1)
 
-    run_rules(tmp_path, [group])
+    run_rules(tmp_path, [group], with_alerts(alert))
 
 
-def test_a_few_failed_polls_right_after_the_start_are_no_news(tmp_path: Path) -> None:
+def test_the_alert_on_a_rejected_key_keeps_firing_between_hourly_polls(tmp_path: Path) -> None:
+    alert = "AIOZPinCredentialsRejected"
+    polls: dict[Key, Signal] = {
+        key("up"): lambda minute, _trouble: 1 if minute < 180 else 0,
+        key("poll_interval_seconds", collector="totals"): steady(3_600),
+        key("poll_failures_total", collector="totals", reason="unauthorized"): (
+            lambda minute, _trouble: max(0, minute // 60 - 2)
+        ),
+    }
+    group = Group("hourly", [Exporter(polls)])
+    for minute in range(170, 720, 7):
+        group.expect_number_firing(minute, alert, 1 if minute > 180 else 0)
+
+    run_rules(tmp_path, [group], with_alerts(alert))
+
+
+@pytest.mark.parametrize(("apart", "every"), [(60, 1), (DAY, 10)], ids=["hourly", "daily"])
+def test_the_alert_on_unreadable_files_keeps_firing_between_rare_polls_until_one_is_good(
+    apart: int, every: int, tmp_path: Path
+) -> None:
+    alert = "AIOZPinCredentialFilesUnreadable"
+
+    def by_poll(*values: float | None) -> Signal:
+        return lambda minute, _trouble: values[min(minute // apart, len(values) - 1)]
+
+    # The second and the third poll use the previous keys. The API rejects these, for the first time.
+    polls: dict[Key, Signal] = {
+        key("file_read_failures_total", files="keys"): by_poll(0, 1, 2, 2, 2),
+        key("api_requests_total", operation="totals", code="200"): by_poll(1, 1, 1, 2, 3),
+        key("api_requests_total", operation="totals", code="401"): by_poll(None, 1, 2, 2, 2),
+    }
+    begins, ends = apart, 3 * apart
+    group = Group(f"every {apart} minutes", [Exporter(polls)], every=every)
+    for minute in range(0, 5 * apart, 7 * every):
+        is_changing = begins <= minute < begins + 30 + every + 10 or ends <= minute < ends + every + 10
+        if not is_changing:
+            group.expect_number_firing(minute, alert, 1 if begins < minute < ends else 0)
+
+    run_rules(tmp_path, [group], with_alerts(alert))
+
+
+def test_no_alert_fires_for_a_few_failed_polls_after_the_start(tmp_path: Path) -> None:
     failures = key("poll_failures_total", collector="totals", reason="timeout")
     group = Group("a slow start", [Exporter({failures: lambda minute, _trouble: min(minute, 2)})])
     group.expect_never(60)
@@ -185,7 +225,7 @@ def test_a_few_failed_polls_right_after_the_start_are_no_news(tmp_path: Path) ->
     run_rules(tmp_path, [group])
 
 
-def test_an_exporter_that_is_gone_for_good_is_told_of_beyond_the_day_that_remembers_it(
+def test_the_alert_on_an_absent_exporter_keeps_firing_after_the_day_that_its_expression_looks_back(
     tmp_path: Path,
 ) -> None:
     group = Group("gone", [Exporter(trouble=Trouble(30), vanishes=True)], every=15)

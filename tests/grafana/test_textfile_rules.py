@@ -1,7 +1,10 @@
-"""What the alerts make of files that `pin-exporter once` writes every 15 minutes for node_exporter."""
+"""Which alerts fire for textfiles that `pin-exporter once` writes every 15 minutes."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
+
+import pytest
 
 from pin_exporter.api.model import Collector
 from tests.grafana.support.exporters import RELOADED, SHARD, TOTAL_SHARDS, Exporter, Key, key
@@ -14,7 +17,7 @@ ALERTS = 'sum by (alertname) (ALERTS{alertstate="firing"})'
 
 
 def of_runs(*, stop: bool = False) -> Signal:
-    """Return the time of the last run. Those that do not `stop` fail: such a run knows of no success."""
+    """Return the last success. Runs `stop` or else fail; a failed run has never had a success."""
 
     def value(minute: int, trouble: Trouble) -> float:
         if trouble.is_on(minute) and not stop:
@@ -26,7 +29,7 @@ def of_runs(*, stop: bool = False) -> Signal:
 
 
 def textfile(trouble: Trouble = NO_TROUBLE, signals: Mapping[Key, Signal] | None = None) -> Exporter:
-    """Return what files show: counters of one run each, and nothing of a process that goes on."""
+    """Return the series of textfiles: counters of a single run, and none of a process."""
     absent = dict.fromkeys((RELOADED, SHARD, TOTAL_SHARDS), _nothing)
     by_collector = {
         key(name, collector=collector): signal
@@ -50,7 +53,7 @@ def _nothing(_minute: int, _trouble: Trouble) -> None:
 
 
 def failing(reason: str) -> Mapping[Key, Signal]:
-    """Return what a file shows when both polls fail for a reason, in run after run."""
+    """Return the series of runs in which both polls fail."""
     signals: dict[Key, Signal] = {key("up"): changes(1, 0)}
     for collector in Collector:
         signals[key("last_success_timestamp_seconds", collector=collector)] = of_runs()
@@ -58,45 +61,38 @@ def failing(reason: str) -> Mapping[Key, Signal]:
     return signals
 
 
-def test_with_the_interval_of_cron_as_poll_interval_all_is_quiet(tmp_path: Path) -> None:
+def test_no_alert_fires_if_the_poll_interval_is_that_of_the_runs(tmp_path: Path) -> None:
     group = Group("quiet", [textfile()])
     group.expect_never(8 * EVERY)
 
     run_rules(tmp_path, [group])
 
 
-def test_runs_that_stop_are_told_as_data_that_grow_old(tmp_path: Path) -> None:
+def test_the_data_becomes_stale_if_runs_stop(tmp_path: Path) -> None:
     group = Group("stops", [textfile(Trouble(BEGINS))])
     stale = BEGINS - EVERY + 3 * EVERY
     group.expect_never(stale)
     group.expect(stale + 4, ALERTS, {'{alertname="AIOZPinDataStale"}': 2})
-    very_stale = BEGINS - EVERY + 12 * EVERY
-    both = {'{alertname="AIOZPinDataStale"}': 4}
-    group.expect(very_stale + 4, ALERTS, both)
+    group.expect(stale + 9 * EVERY + 4, ALERTS, {'{alertname="AIOZPinDataStale"}': 4})
 
     run_rules(tmp_path, [group])
 
 
-def test_a_key_that_is_refused_in_every_run_is_told_at_once(tmp_path: Path) -> None:
-    group = Group("refused", [textfile(Trouble(BEGINS), failing("unauthorized"))])
-    group.expect(BEGINS + 4, ALERTS, {'{alertname="AIOZPinCredentialsRejected"}': 1})
-
-    run_rules(tmp_path, [group])
-
-
-def test_polls_that_fail_are_told_for_a_while_at_first_and_for_good_after_half_an_hour(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("reason", "ends", "expected"),
+    [
+        ("unauthorized", math.inf, {4: {"AIOZPinCredentialsRejected": 1}}),
+        ("timeout", math.inf, {15: {"AIOZPinPollErrorsHigh": 2}, 90: {"AIOZPinNeverPolled": 2}}),
+        ("timeout", BEGINS + EVERY, {15: {"AIOZPinPollErrorsHigh": 2}, 90: {}}),
+    ],
+    ids=["a rejected key", "every run fails", "a single run fails"],
+)
+def test_runs_that_fail_fire_alerts(
+    reason: str, ends: float, expected: Mapping[int, Mapping[str, float]], tmp_path: Path
 ) -> None:
-    group = Group("fails", [textfile(Trouble(BEGINS), failing("timeout"))])
-    group.expect(BEGINS + 15, ALERTS, {'{alertname="AIOZPinPollErrorsHigh"}': 2})
-    group.expect(BEGINS + 90, ALERTS, {'{alertname="AIOZPinNeverPolled"}': 2})
-
-    run_rules(tmp_path, [group])
-
-
-def test_a_single_run_that_fails_is_told_for_a_while(tmp_path: Path) -> None:
-    group = Group("once", [textfile(Trouble(BEGINS, BEGINS + EVERY), failing("timeout"))])
-    group.expect(BEGINS + 15, ALERTS, {'{alertname="AIOZPinPollErrorsHigh"}': 2})
-    group.expect(BEGINS + 90, ALERTS, {})
+    group = Group(reason, [textfile(Trouble(BEGINS, ends), failing(reason))])
+    for minutes, alerts in expected.items():
+        samples = {f'{{alertname="{name}"}}': number for name, number in alerts.items()}
+        group.expect(BEGINS + minutes, ALERTS, samples)
 
     run_rules(tmp_path, [group])

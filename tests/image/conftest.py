@@ -1,4 +1,4 @@
-"""The image, built once for all tests by `make image`, and containers that run it."""
+"""The image, built once for all tests by `make image`, and its containers."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from tests.support.tools import do_without, require_tool
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 EPOCH = 1_790_000_000
 CREATED = "2026-09-21T14:13:20Z"
-SECRET = "a-key-that-is-no-part-of-the-image"
+SECRET = "a-key-that-must-not-be-in-the-image"
 
 Build = Callable[[str], str]
 Start = Callable[..., Container]
@@ -41,12 +41,12 @@ def store() -> Store:
 
 @pytest.fixture(scope="session")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return what a working directory holds: the image's ingredients, and what has no business in it."""
+    """Return a working directory with the build context, and files that must not get into the image."""
     folder = tmp_path_factory.mktemp("context")
     wanted = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     for name in [*wanted, "Dockerfile", ".dockerignore", "Makefile"]:
         if (ROOT / name).is_dir():
-            # Another process may be writing its bytecode there.
+            # Other processes can write bytecode there.
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, folder / name)
@@ -58,8 +58,8 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def build(store: Store, context: Path) -> Iterator[Build]:
-    """Yield a function that builds the image under a name and returns its id."""
-    # Or a layer would hold when each folder was made.
+    """Yield a function that builds the image with a name and returns its ID."""
+    # Without a timestamp, layers contain the creation times of folders.
     arguments = [*store.build_arguments(), f"--timestamp={EPOCH}"]
 
     def run(name: str) -> str:
@@ -75,19 +75,19 @@ def build(store: Store, context: Path) -> Iterator[Build]:
         return subprocess.run(inspect, capture_output=True, text=True, check=True).stdout.strip()
 
     yield run
-    # What this build took the name from.
+    # Images that have lost their name to this build.
     subprocess.run([*store.buildah, "rmi", "--prune"], capture_output=True, check=False)
 
 
 @pytest.fixture(scope="session")
 def image(build: Build) -> str:
-    """Return the id of the image."""
+    """Return the ID of the image."""
     return build("pin-exporter")
 
 
 @pytest.fixture
 def start(store: Store, image: str) -> Iterator[Start]:
-    """Return a function that starts containers, all of which end with the test."""
+    """Yield a function that starts containers; they are removed at the end of the test."""
     with ExitStack() as stack:
         yield lambda *arguments, **given: stack.enter_context(
             run_container(store.podman, image, *arguments, **given)

@@ -1,4 +1,4 @@
-"""Run buildah and podman on a storage of their own, so that nothing of the machine's is touched."""
+"""buildah and podman with their own storage, so that the machine's images are not touched."""
 
 import hashlib
 import json
@@ -17,30 +17,27 @@ from tests.image.stand_in import local_python, make_stand_in, python_version
 _BASE: Final = "docker.io/library/python:3.13-slim"
 _LOCKS: Final = (ROOT / "requirements/build.txt", ROOT / "requirements/run.txt")
 _ISOLATED_BUILD: Final = ("--runtime=/usr/sbin/runc", "--isolation=oci", "--format=docker", "--network=none")
-"""`crun`, buildah's first choice, fails on hosts with both versions of cgroups."""
+"""`crun`, buildah's default, fails on hosts with both versions of cgroups."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Images and containers in a directory, and what they are built from."""
+    """Images and containers in a directory, and their base image and packages."""
 
     directory: Path
 
     @property
     def buildah(self) -> Sequence[str]:
-        """The command buildah, for this storage."""
+        """The buildah command for this storage."""
         return ("buildah", *self._storage())
 
     @property
     def podman(self) -> Sequence[str]:
-        """The command podman, for this storage."""
+        """The podman command for this storage."""
         return ("podman", *self._storage(), "--runtime=/usr/sbin/runc", "--cgroup-manager=cgroupfs")
 
     def build_arguments(self) -> Sequence[str]:
-        """Return arguments for `buildah build` that make it build without any network.
-
-        The base has to be there, and the packages that the locks name: both are made if they are not.
-        """
+        """Return arguments for `buildah build` without a network; creates base image and packages first."""
         version = self._ensure_base()
         wheels = self._ensure_wheels(version)
         pip_conf = self.directory / "pip.conf"
@@ -56,7 +53,7 @@ class Store:
         return (f"--root={self.directory}/storage", f"--runroot={self.directory}/run")
 
     def _ensure_base(self) -> str:
-        """Make the stand-in for the base unless it is there, and return the version of its Python."""
+        """Create the stand-in for the base image if missing, and return the version of its Python."""
         prefix = local_python()
         version = python_version(prefix)
         made_of = [version, *(path.read_text() for path in sorted(Path(__file__).parent.glob("*.py")))]
@@ -73,7 +70,7 @@ class Store:
         return version
 
     def _ensure_wheels(self, version: str) -> Path:
-        """Download the packages of the locks for a version of Python, with this machine's settings of pip."""
+        """Download the locked packages for a Python version, with this machine's pip settings."""
         locked = hashlib.sha256(b"".join(path.read_bytes() for path in _LOCKS)).hexdigest()
         wheels = self.directory / f"wheels-{version}-{locked[:12]}"
         if not wheels.exists():

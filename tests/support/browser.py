@@ -1,4 +1,4 @@
-"""Chromium without a screen, over its debugging pipe: look at a page as a person would see it."""
+"""Headless Chromium, controlled over its debugging pipe."""
 
 import base64
 import fcntl
@@ -34,10 +34,10 @@ FLAGS = (
 
 @dataclass
 class Browser:
-    """One tab. `complaints` are what the console said, and errors, since the page was opened."""
+    """One tab. `complaints` are the console messages and errors since the page was opened."""
 
     commands: int
-    answers: int
+    replies: int
     session: str | None = None
     complaints: list[str] = field(default_factory=list)
     _buffer: bytes = b""
@@ -47,7 +47,7 @@ class Browser:
     def open(
         self, url: str, *, width: int = 1280, height: int = 900, scheme: str = "light", print_: bool = False
     ) -> None:
-        """Show a page in a window of a size, as someone sees it who prefers a colour scheme."""
+        """Show a page in a window of this size, with the preferred colour scheme."""
         self.ask(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -67,15 +67,15 @@ class Browser:
             self._take(self._read())
 
     def value(self, expression: str) -> Any:
-        """Return what an expression of JavaScript is on the page."""
-        answer = self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
+        """Return the value of a JavaScript expression on the page."""
+        reply = self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in reply, reply
+        return reply["result"].get("value")
 
     def picture(self, path: Path, *, whole: bool = True) -> None:
         """Save a PNG of the page."""
-        answer = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
-        path.write_bytes(base64.b64decode(answer["data"]))
+        reply = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        path.write_bytes(base64.b64decode(reply["data"]))
 
     def pdf(self, path: Path) -> None:
         """Save the page as it would be printed."""
@@ -90,34 +90,34 @@ class Browser:
         while data:
             data = data[os.write(self.commands, data) :]
         while True:
-            answer = self._read()
-            if answer.get("id") == self._last:
-                assert "error" not in answer, f"{method}: {answer['error']}"
-                result: dict[str, Any] = answer["result"]
+            reply = self._read()
+            if reply.get("id") == self._last:
+                assert "error" not in reply, f"{method}: {reply['error']}"
+                result: dict[str, Any] = reply["result"]
                 return result
-            self._take(answer)
+            self._take(reply)
 
     def _take(self, event: dict[str, Any]) -> None:
-        method, told = event.get("method"), event.get("params", {})
+        method, parameters = event.get("method"), event.get("params", {})
         if method == "Page.loadEventFired":
             self._loaded = True
         elif method == "Log.entryAdded":
-            self.complaints.append(told["entry"]["text"])
+            self.complaints.append(parameters["entry"]["text"])
         elif method in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown"):
-            self.complaints.append(json.dumps(told))
+            self.complaints.append(json.dumps(parameters))
 
     def _read(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
-            data = os.read(self.answers, 2**20)
-            assert data, "Chromium ended, or took longer than its tests may"
+            data = os.read(self.replies, 2**20)
+            assert data, "Chromium has ended or timed out"
             self._buffer += data
         message, _, self._buffer = self._buffer.partition(b"\0")
-        answer: dict[str, Any] = json.loads(message)
-        return answer
+        reply: dict[str, Any] = json.loads(message)
+        return reply
 
 
 def _pipe() -> tuple[int, int]:
-    """Make a pipe whose ends are out of the way of the descriptors that Chromium wants."""
+    """Make a pipe whose descriptors do not collide with those that Chromium uses."""
     low = os.pipe()
     read, write = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in low)
     for end in low:
@@ -127,12 +127,12 @@ def _pipe() -> tuple[int, int]:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Run Chromium with one tab and a profile of its own."""
+    """Run Chromium with one tab and a temporary profile."""
     binary = shutil.which("google-chrome") or require_tool("chromium", "chromium")
     theirs, commands = _pipe()
-    answers, ours = _pipe()
+    replies, ours = _pipe()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        # Chromium reads commands from descriptor 3 and answers on 4.
+        # Chromium reads commands from descriptor 3 and writes replies to 4.
         script = f'exec "$0" "$@" 3<&{theirs} 4>&{ours}'
         popen = subprocess.Popen(
             ["bash", "-c", script, binary, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
@@ -147,7 +147,7 @@ def chromium() -> Iterator[Browser]:
         timer = Timer(4 * PATIENCE_SECONDS, popen.kill)
         timer.start()
         try:
-            browser = Browser(commands, answers)
+            browser = Browser(commands, replies)
             target = browser.ask("Target.createTarget", url="about:blank")["targetId"]
             attached = browser.ask("Target.attachToTarget", targetId=target, flatten=True)
             browser.session = attached["sessionId"]
@@ -159,4 +159,4 @@ def chromium() -> Iterator[Browser]:
             os.killpg(popen.pid, signal.SIGKILL)
             popen.wait()
             os.close(commands)
-            os.close(answers)
+            os.close(replies)

@@ -1,4 +1,4 @@
-"""Certificates for tests, made by openssl: an authority, and what it signs for loopback."""
+"""Certificates for tests, made by openssl."""
 
 import subprocess
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tests.support.tools import require_tool
 
 @dataclass(frozen=True)
 class Pair:
-    """A certificate and its key, each in a file and together in a third."""
+    """The files of a certificate, its key, and both."""
 
     certificate: Path
     key: Path
@@ -19,14 +19,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Authority:
-    """Signs certificates, and keeps them in a directory."""
+    """A CA that keeps its certificates in a directory."""
 
     directory: Path
     name: str = "authority"
 
     @cached_property
     def pair(self) -> Pair:
-        usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")  # Python 3.13 insists
+        usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")  # required by Python 3.13
         return self._make(self.name, "-addext", "basicConstraints=critical,CA:TRUE", *usage)
 
     @property
@@ -34,7 +34,7 @@ class Authority:
         return self.pair.certificate
 
     def issue(self, name: str, *sans: str, usage: str = "serverAuth", days: int = 30) -> Pair:
-        """Return a certificate for loopback, or for names given as `DNS:…`, `IP:…`, `URI:…`, `email:…`."""
+        """Return a certificate for loopback, or for names such as `DNS:…`, `IP:…`, `URI:…` or `email:…`."""
         names = ",".join(sans or ("DNS:localhost", "IP:127.0.0.1", "IP:::1"))
         signer = ("-CA", str(self.pair.certificate), "-CAkey", str(self.pair.key))
         extensions = (f"subjectAltName={names}", f"extendedKeyUsage={usage}", "basicConstraints=CA:FALSE")
@@ -42,7 +42,7 @@ class Authority:
         return self._make(name, *signer, *added, days=days)
 
     def issue_expired(self, name: str) -> Pair:
-        """Return a certificate for 127.0.0.1 that was good until the year 2020."""
+        """Return a certificate for 127.0.0.1 that expired in 2020."""
         pair = self.issue(name)
         config = self.directory / "ca.cnf"
         config.write_text(
@@ -61,13 +61,13 @@ class Authority:
     def _make(self, name: str, *options: str, days: int = 30) -> Pair:
         made = Pair(*(self.directory / f"{name}.{end}" for end in ("crt", "key", "pem")))
         curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", str(days))
-        told = ("-subj", f"/CN={name}", "-out", made.certificate, "-keyout", made.key)
-        _openssl("req", "-x509", *curve, *told, *options)
+        files = ("-subj", f"/CN={name}", "-out", made.certificate, "-keyout", made.key)
+        _openssl("req", "-x509", *curve, *files, *options)
         return _joined(made)
 
 
 def self_signed(directory: Path, san: str) -> Path:
-    """Return a file with a certificate that no authority has signed and its key."""
+    """Return a file with a self-signed certificate and its key."""
     made = Pair(*(directory / name for name in ("certificate.pem", "key.pem", "both.pem")))
     wanted = (
         "-newkey",

@@ -1,4 +1,4 @@
-"""Time for tests: it passes only when somebody sleeps or the test says so."""
+"""A clock for tests, which advances only when a task sleeps or a test sets it."""
 
 import asyncio
 import heapq
@@ -10,9 +10,9 @@ _MANY_TURNS: Final = 100_000
 
 
 class FakeClock:
-    """A `Clock` on which several tasks may sleep at once: the earliest wakes first, and time jumps there.
+    """A `Clock` on which several tasks can sleep: time jumps to the task that is due first.
 
-    `wall_offset` may be changed at will, as a wall clock does that is set.
+    Changing `wall_offset` simulates setting the wall clock.
     """
 
     def __init__(self, elapsed: float = 1_000.0, wall: float = 1_750_000_000.0) -> None:
@@ -40,7 +40,7 @@ class FakeClock:
         await woken
 
     async def run_until(self, due: float, work: Callable[[], Awaitable[None]]) -> None:
-        """Run `work` until the clock shows `due`, then cancel it; raise what it raised before."""
+        """Run `work` until the clock shows `due`, then cancel it; raise its exception, if any."""
         task = asyncio.ensure_future(work())
         alarm = asyncio.ensure_future(self.sleep(due - self.now))
         await asyncio.wait([task, alarm], return_when=asyncio.FIRST_COMPLETED)
@@ -52,7 +52,7 @@ class FakeClock:
                 raise result
 
     async def _drive(self) -> None:
-        """Once nobody else has anything to do, wake the one who is due next."""
+        """Wake the sleeper that is due next whenever all other tasks wait."""
         while self._sleepers:
             await settle()
             due, _, woken = heapq.heappop(self._sleepers)
@@ -62,7 +62,7 @@ class FakeClock:
 
 
 async def settle() -> None:
-    """Let all other tasks run until each waits for something: not before may time pass."""
+    """Let all other tasks run until each of them waits."""
     ready = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]
     for _ in range(_MANY_TURNS):
         await asyncio.sleep(0)

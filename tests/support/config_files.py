@@ -1,4 +1,4 @@
-"""Configuration files for Hypothesis: values that are good for their setting, nearly so, or anything."""
+"""Hypothesis strategies for config files: valid, almost valid and arbitrary values."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -122,7 +122,7 @@ _SURE_KEYS: Final = {"api_key": "k", "secret_key": "s"}
 
 @st.composite
 def config_files(draw: st.DrawFn, *, good: bool = False) -> dict[str, Any]:
-    """Return the values of a file, of which some are wrong unless it has to be `good`."""
+    """Return the values of a file; some are wrong unless `good`."""
     file = draw(_some_of(_SETTINGS, good=good))
     entries = draw(st.lists(_some_of(_ENTRY, good=good), max_size=3))
     if good or draw(st.integers(0, 3)):

@@ -1,4 +1,4 @@
-"""Read a page of HTML as a browser would, as far as tests want to know."""
+"""An HTML page, parsed into what tests check."""
 
 from html.parser import HTMLParser
 
@@ -7,7 +7,7 @@ VOID = {"meta", "link", "br", "img", "rect"}
 
 
 class Document(HTMLParser):
-    """A page's elements, links and text; a tag that is not closed in its place fails the test."""
+    """A page's elements, links and text; a wrongly nested tag fails the test."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)

@@ -1,4 +1,4 @@
-"""The environment as the settings see it: none of the exporter's variables but those a test sets."""
+"""The exporter's environment variables: only those that a test sets."""
 
 import os
 
@@ -8,7 +8,7 @@ PREFIX = "PIN_EXPORTER_"
 
 
 def clean(patch: pytest.MonkeyPatch) -> None:
-    """Take away every variable of the exporter."""
+    """Remove every variable of the exporter."""
     for name in list(os.environ):
         if name.upper().startswith(PREFIX):
             patch.delenv(name)

@@ -11,10 +11,10 @@ Change = Callable[["PinList"], None]
 
 @dataclass
 class PinList:
-    """Rows are numbers, in the API's order; a pin's size tells its number when there are fewer than 62.
+    """Rows are numbers, in the API's order; a pin's size is two to the power of its number, up to 61.
 
-    `changes` holds what happens before a request, by the request's number from 0 on. `delays` are the turns
-    of the event loop that one request after the other waits before it is answered.
+    `changes` are applied before the request with the given zero-based number. `delays` are the turns of the
+    event loop that the response to each request takes.
     """
 
     rows: list[int]
@@ -41,7 +41,7 @@ class PinList:
         self.survivors &= set(self.rows)
 
     def page(self, offset: int, limit: int) -> Page:
-        """Answer a request; the first one fixes which rows can live through the walk."""
+        """Return a page; the first request determines which rows can survive the walk."""
         for change in self.changes.get(self.answered, ()):
             change(self)
         if self.answered == 0:
@@ -62,7 +62,7 @@ class PinList:
 
     @property
     def living(self) -> set[int]:
-        """The readable rows that have been in the list since the first request."""
+        """Return the readable rows that have been in the list since the first request."""
         return self.survivors - set(self.unreadable)
 
     def row(self, number: int) -> Pin | None:
@@ -88,5 +88,5 @@ def removed(start: int, count: int = 1) -> Change:
 
 
 def removed_share(share: float, count: int) -> Change:
-    """Remove rows from somewhere: at a share of the list's length."""
+    """Remove rows at a share of the list's length."""
     return lambda pins: pins.remove(int(share * len(pins.rows)), count)

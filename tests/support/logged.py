@@ -1,4 +1,4 @@
-"""What was logged, by the ids of the events."""
+"""Log records by their event ids."""
 
 import logging
 

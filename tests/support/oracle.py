@@ -1,4 +1,4 @@
-"""Metric families as the client library's objects, whose encoders say what ours must write."""
+"""Metric families converted to the client library's, whose encoders are the oracle for ours."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

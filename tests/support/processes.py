@@ -1,4 +1,4 @@
-"""Real processes for end-to-end tests: simulator, exporter, Prometheus; each stopped at the end."""
+"""Processes for end-to-end tests: simulator, exporter and Prometheus, killed at the end of their context."""
 
 import json
 import os
@@ -23,19 +23,19 @@ T = TypeVar("T")
 
 
 def wait_for(ask: Callable[[], T | None], what: str) -> T:
-    """Return the first true answer; fail with `what` when none comes for a long time."""
+    """Return the first true value; fail if there is none within `PATIENCE_SECONDS`."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        answer = ask()
-        if answer:
-            return answer
+        value = ask()
+        if value:
+            return value
         time.sleep(0.05)
-    raise AssertionError(f"waited {PATIENCE_SECONDS:g} s in vain for {what}")
+    raise AssertionError(f"timed out after {PATIENCE_SECONDS:g} s: {what}")
 
 
 @dataclass
 class Process:
-    """A running process and what it has said so far."""
+    """A running process and its output so far."""
 
     popen: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Process:
             self.lines.append(line.rstrip("\n"))
 
     def wait_for_line(self, pattern: str) -> re.Match[str]:
-        """Return the match of the first line that fits."""
+        """Return the match of the first line that matches."""
 
         def ask() -> re.Match[str] | None:
             ended = self.popen.poll() is not None
@@ -61,7 +61,7 @@ class Process:
         return wait_for(ask, f"a line like {pattern}")
 
     def end(self) -> None:
-        """Kill what still runs, and let go of everything."""
+        """Kill the process if it still runs, and close its pipe."""
         if self.popen.poll() is None:
             self.popen.kill()
         self.popen.wait()
@@ -80,7 +80,7 @@ class Process:
 
 @contextmanager
 def running(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> Iterator[Process]:
-    """Run a command without any of our variables but those given."""
+    """Run a command with only the given `PIN_EXPORTER_` variables."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PIN_EXPORTER_")}
     popen = subprocess.Popen(
         [str(part) for part in command],
@@ -98,17 +98,17 @@ def running(command: Sequence[str | Path], env: Mapping[str, str] | None = None)
 
 @dataclass
 class RunningSimulator:
-    """The simulator in a process of its own, with the variables that an exporter needs for each account."""
+    """A simulator process, with the variables that an exporter needs for each account."""
 
     process: Process
     base_url: str
     keys: dict[str, dict[str, str]]
 
     def truth(self, account: str) -> dict[str, Any]:
-        """Return what an exact count must give, from the control path."""
-        answer = httpx.get(f"{self._control(account)}/truth")
-        answer.raise_for_status()
-        truth: dict[str, Any] = answer.json()
+        """Return the exact totals of an account, from the control API."""
+        response = httpx.get(f"{self._control(account)}/truth")
+        response.raise_for_status()
+        truth: dict[str, Any] = response.json()
         return truth
 
     def change(self, account: str, **changes: object) -> None:
@@ -149,19 +149,19 @@ def simulator(*options: str) -> Iterator[RunningSimulator]:
 
 @dataclass
 class RunningExporter:
-    """The exporter in a process of its own."""
+    """An exporter process."""
 
     process: Process
     url: str
 
     def metrics(self, accept: str = "text/plain") -> str:
         """Scrape it."""
-        answer = httpx.get(f"{self.url}/metrics", headers={"Accept": accept})
-        answer.raise_for_status()
-        return answer.text
+        response = httpx.get(f"{self.url}/metrics", headers={"Accept": accept})
+        response.raise_for_status()
+        return response.text
 
     def value(self, series: str) -> float | None:
-        """Return the value of one series, written as in the exposition."""
+        """Return the value of a series, which is written as in the exposition, or None."""
         prefix = f"{series} "
         lines = (line for line in self.metrics().split("\n") if line.startswith(prefix))
         return next((float(line.removeprefix(prefix)) for line in lines), None)
@@ -178,18 +178,18 @@ def exporter(env: Mapping[str, str], *options: str) -> Iterator[RunningExporter]
 
 @dataclass
 class RunningPrometheus:
-    """Debian's Prometheus."""
+    """A Prometheus process."""
 
     process: Process
     url: str
     client: httpx.Client
 
     def ask(self, path: str, **parameters: object) -> Any:
-        """Return the data of an answer of the HTTP API; what is refused fails in Prometheus' own words."""
+        """Return the data of a response of the HTTP API; fail with Prometheus' own message."""
         given = {f"{name}[]" if name == "match" else name: str(value) for name, value in parameters.items()}
-        answer = self.client.get(f"{self.url}/api/v1/{path}", params=given)
-        assert answer.status_code == 200, f"{answer.text} to {path} {given}"
-        return answer.json()["data"]
+        response = self.client.get(f"{self.url}/api/v1/{path}", params=given)
+        assert response.status_code == 200, f"{response.text} to {path} {given}"
+        return response.json()["data"]
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Return the result of an instant query."""
@@ -214,10 +214,10 @@ def prometheus(
     scrape_interval: str = "1s",
     scrape: Mapping[str, object] | None = None,
 ) -> Iterator[RunningPrometheus]:
-    """Run Prometheus with its data in a directory, scraping the targets, which may be given by their jobs.
+    """Run Prometheus with its data in a directory; `targets` are URLs, or URLs by job.
 
-    Prometheus itself is of the job `prometheus`. A scrape may take as long as the interval. `scrape` is what
-    the jobs need beside their targets, such as a password.
+    With `watches_itself` it scrapes itself as the job `prometheus`. `scrape` contains further settings of the
+    jobs, such as a password.
     """
     binary = require_tool("prometheus", "prometheus")
     config = directory / "prometheus.yml"

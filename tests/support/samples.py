@@ -1,4 +1,4 @@
-"""Snapshots with a fixed value for everything that is shown."""
+"""Snapshots with a fixed value for every field."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from pin_exporter.inventory.counter import Counted, Inventory, Kind, PinTotals
 from pin_exporter.polling.snapshot import AccountSnapshot, Health
 
 HOSTILE_WORD = 'a"b\\c\n# HELP up\u2028'
-"""A status word with everything that could break a line out of an exposition."""
+"""A status with every character that could break a line of an exposition."""
 
 INVENTORY = Inventory(
     pins=7,
@@ -87,13 +87,13 @@ FULL = AccountSnapshot(
     counted=COUNTED,
     request_stats=TRAFFIC,
 )
-"""An account whose totals are new, and whose inventory is from the poll before the one that timed out."""
+"""An account with fresh totals, and an inventory from the poll before one that timed out."""
 
 UNTRIED = AccountSnapshot("website", dict.fromkeys(Collector, Health(60, 240)))
 """An account that was never polled."""
 
 NOW_ELAPSED = 1_010.0
-"""A moment on the clock of the healths above at which all data are fresh."""
+"""A time on the monotonic clock at which all data above is fresh."""
 
 
 def credential_source(

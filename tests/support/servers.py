@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 
 class LoopbackServer:
-    """Has each connection served by `serve` until that returns."""
+    """Accepts connections; `serve` handles one until it returns."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -40,7 +40,7 @@ class LoopbackServer:
         try:
             await self.serve(reader, writer)
         except (OSError, EOFError, asyncio.LimitOverrunError, asyncio.CancelledError):
-            pass  # one side left, or the test is over
+            pass  # a side has disconnected, or the test has ended
         finally:
             self._open.discard(task)
             writer.transport.abort()
@@ -48,7 +48,7 @@ class LoopbackServer:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request that came in, and the way to answer it."""
+    """One request, and the way to respond."""
 
     head: bytes
     server: "StrangeServer"
@@ -56,7 +56,7 @@ class Call:
     writer: asyncio.StreamWriter
 
     async def send(self, data: bytes) -> None:
-        """Send, and wait until the operating system has taken it: that counts as got rid of."""
+        """Send, and wait until the operating system has accepted the data."""
         self.writer.write(data)
         await self.writer.drain()
         self.server.bytes_sent += len(data)
@@ -66,18 +66,18 @@ class Call:
             pass
 
     def reset(self) -> None:
-        """Close the connection as a crashed machine does."""
+        """Reset the connection, as a crashed machine does."""
         raw = self.writer.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
 
 Behaviour = Callable[[Call], Awaitable[None]]
-"""Answers one request. The connection stays open for another if it returns without closing."""
+"""Handles one request. The connection stays open unless it closes it."""
 
 
 class StrangeServer(LoopbackServer):
-    """Answers each request by `behaviour`, which may be changed at any time."""
+    """Handles each request by `behaviour`, which can change at any time."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         super().__init__()
@@ -98,18 +98,18 @@ class StrangeServer(LoopbackServer):
 
 
 def answer(status: str, body: bytes = b"", *headers: str) -> Behaviour:
-    """Answer properly: status line, headers, a length that is right, the body."""
+    """Send a valid response."""
     return raw(message(status, body, *headers))
 
 
 def message(status: str, body: bytes = b"", *headers: str, length: int | None = None) -> bytes:
-    told = len(body) if length is None else length
-    lines = [f"HTTP/1.1 {status}", *headers, f"Content-Length: {told}", "", ""]
+    length = len(body) if length is None else length
+    lines = [f"HTTP/1.1 {status}", *headers, f"Content-Length: {length}", "", ""]
     return "\r\n".join(lines).encode() + body
 
 
 def raw(data: bytes, *, close: bool = False) -> Behaviour:
-    """Send these bytes, whatever they are."""
+    """Send these bytes."""
 
     async def behave(call: Call) -> None:
         await call.send(data)
@@ -120,18 +120,18 @@ def raw(data: bytes, *, close: bool = False) -> Behaviour:
 
 
 def then_reset(data: bytes) -> Behaviour:
-    """Send these bytes, and reset the connection once they have arrived."""
+    """Send these bytes, then reset the connection."""
 
     async def behave(call: Call) -> None:
         await call.send(data)
-        await asyncio.sleep(0.02)  # a reset overtakes what was not read yet
+        await asyncio.sleep(0.02)  # or the reset discards unread data
         call.reset()
 
     return behave
 
 
 def endless(head: bytes, chunk: bytes, limit_bytes: int = 2**30) -> Behaviour:
-    """Send a head, then the same chunk for as long as the client takes it."""
+    """Send a head, then the same chunk until the client disconnects or `limit_bytes` are sent."""
 
     async def behave(call: Call) -> None:
         await call.send(head)
@@ -153,23 +153,26 @@ def trickle(data: bytes, pause_seconds: float = 0.02) -> Behaviour:
 
 
 async def silence(call: Call) -> None:
-    """Take the request and never answer."""
+    """Accept the request and never respond."""
     await call.until_the_client_leaves()
 
 
 async def hang_up(call: Call) -> None:
-    """Close without a word."""
+    """Close without a response."""
     call.writer.close()
 
 
 async def echo(call: Call) -> None:
-    """Send the request back, as the echo service of old does."""
+    """Send the request back."""
     await call.send(call.head)
     call.writer.close()
 
 
 class Proxy(LoopbackServer):
-    """Remembers the heads of what it was asked. With `refusal`, a status line, it answers only that."""
+    """An HTTP proxy that records request heads: tunnels CONNECT, forwards plain requests, or refuses.
+
+    With `refusal`, a status line, it refuses every request; with `wanted`, those with other credentials.
+    """
 
     def __init__(self, refusal: str | None = None, *, wanted: str | None = None) -> None:
         super().__init__()
@@ -179,7 +182,7 @@ class Proxy(LoopbackServer):
 
     @property
     def asked(self) -> list[str]:
-        """Return the first lines, without the version."""
+        """Return the request lines, without the HTTP version."""
         return [head.split("\r\n", 1)[0].rsplit(" ", 1)[0] for head in self.heads]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

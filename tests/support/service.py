@@ -1,4 +1,4 @@
-"""A list endpoint that answers in the same process: rows as documented, and whatever else a test wants."""
+"""A list API in the same process: pages of documented rows, or whatever a test returns."""
 
 import inspect
 import json
@@ -51,7 +51,7 @@ def page(rows: list[dict[str, object]], files: int | None = None, size: int | No
 
 
 class Service:
-    """Answers with pages of `pins`, or by `answer`; remembers when it was asked for what."""
+    """Returns pages of `rows`, or what `answer` returns, and records the requests and their times."""
 
     def __init__(self, clock: Clock, pins: int = 0) -> None:
         self.rows = [row(number) for number in range(pins)]
@@ -74,13 +74,13 @@ class Service:
         return httpx.Response(200, content=page(rows, len(self.rows), 100 * len(self.rows)))
 
     def asked(self, limit: int) -> list[float]:
-        """Return when pages of so many rows were asked for: 1 is for the totals."""
+        """Return the times of the requests with this limit; polls of the totals use 1."""
         pairs = zip(self.requests, self.arrivals, strict=True)
         return [at for request, at in pairs if request.url.params["limit"] == str(limit)]
 
 
 class _Unread(httpx.AsyncByteStream):
-    """The body of an answer as it comes from the network: not read yet."""
+    """A response body that has not been read yet, as from the network."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -90,7 +90,7 @@ class _Unread(httpx.AsyncByteStream):
 
 
 class InProcess(httpx.AsyncBaseTransport):
-    """Hands each request to a function; what that raises is raised as if the network did."""
+    """Passes each request to a function; its exceptions look like those of the network."""
 
     def __init__(self, service: Answering) -> None:
         self._service = service
@@ -106,10 +106,10 @@ class InProcess(httpx.AsyncBaseTransport):
 
 
 def served_by(service: Answering) -> httpx.AsyncClient:
-    """Return the real client over a transport that calls `service`."""
+    """Return the real client with a transport that calls `service`."""
     client = http_client()
     client._transport = InProcess(service)
-    client._mounts.clear()  # a proxy of the environment would go first
+    client._mounts.clear()  # or a proxy of the environment takes precedence
     return client
 
 

@@ -1,4 +1,4 @@
-"""A terminal of one's own, and a pipe that nobody reads."""
+"""A pseudo-terminal, and a pipe that nobody reads."""
 
 import os
 import pty
@@ -14,7 +14,7 @@ _LINES = 24
 def seen_on_a_terminal(
     command: Sequence[str], env: Mapping[str, str], *, columns: int = 120, stdout: int | None = None
 ) -> str:
-    """Return what a person sees until it ends; `stdout` is where that goes if not to the terminal."""
+    """Run a command and return what its terminal shows; `stdout` can go elsewhere."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (_LINES, columns))
     started = subprocess.Popen(command, env=env, stdout=theirs if stdout is None else stdout, stderr=theirs)
@@ -33,31 +33,31 @@ def seen_on_a_terminal(
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65_536)
-    except OSError:  # Linux says so when the other side has closed
+    except OSError:  # how Linux reports that the other side is closed
         return b""
 
 
 @dataclass
 class Pipe:
-    """Two descriptors, and how many bytes are stuck between them."""
+    """Two descriptors, and the number of bytes in the pipe."""
 
     reading: int
     writing: int
-    stuck: int = 0
+    pending: int = 0
 
     def fill(self) -> None:
-        """Write until the next write would wait."""
+        """Write until the next write would block."""
         os.set_blocking(self.writing, False)
         try:
             while True:
-                self.stuck += os.write(self.writing, b"." * 4_096)
+                self.pending += os.write(self.writing, b"." * 4_096)
         except BlockingIOError:
             os.set_blocking(self.writing, True)
 
     def empty(self) -> None:
-        """Read what it was filled with."""
-        while self.stuck:
-            self.stuck -= len(os.read(self.reading, self.stuck))
+        """Read what `fill` wrote."""
+        while self.pending:
+            self.pending -= len(os.read(self.reading, self.pending))
 
 
 @contextmanager

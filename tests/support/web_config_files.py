@@ -1,4 +1,4 @@
-"""Web configuration files for Hypothesis: values that are good for their key, nearly so, or anything."""
+"""Hypothesis strategies for web config files: valid, almost valid and arbitrary values."""
 
 from functools import cache
 from pathlib import Path
@@ -11,9 +11,9 @@ from tests.support.certificates import Authority
 from tests.support.service import API_KEY, SECRET_KEY
 
 HASH: Final = f"$2b$10$abcdefghijklmnopqrstuO{API_KEY}abcdefg"
-"""Has the shape of a bcrypt hash, and holds a key, so that whoever looks for keys finds it."""
+"""Looks like a bcrypt hash and contains a key, so that searches for keys find it."""
 FILES: Final = ("server.crt", "server.key", "clients.crt")
-"""Names for what `contents` returns."""
+"""Names of the files that `contents` returns."""
 _BAD_HASHES: Final = (HASH[:-1], HASH.replace("$10$", "$17$"), HASH.replace("$10$", "$१०$"), HASH + "\n")
 _TEXTS: Final = st.text(max_size=20) | st.sampled_from(
     [
@@ -45,7 +45,7 @@ _NAMES_OF_FILES: Final = st.sampled_from(
 
 @cache
 def contents() -> dict[str, bytes]:
-    """Return a certificate, its key and its authority by their names in FILES."""
+    """Return a certificate, its key and its CA by their names in FILES."""
     with TemporaryDirectory() as folder:
         authority = Authority(Path(folder))
         server = authority.issue("server")
@@ -55,7 +55,7 @@ def contents() -> dict[str, bytes]:
 
 @st.composite
 def _pems(draw: st.DrawFn, *names: str) -> str:
-    """Return PEM for the file itself: good, of another kind, spoilt here or there, or a bare key."""
+    """Return inline PEM: valid, of another kind, damaged, or a bare key."""
     text = contents()[draw(st.sampled_from((*names, *names, *FILES)))].decode()
     start = draw(st.just(0) | st.integers(0, len(text)))
     cut = text[:start] + text[start + draw(st.integers(0, 60)) :] if start else text
@@ -140,7 +140,7 @@ def _some_of(draw: st.DrawFn, strategies: dict[str, st.SearchStrategy[Any]]) -> 
 
 @st.composite
 def _tls_sections(draw: st.DrawFn) -> dict[str, Any]:
-    """Return a section that mostly has a good certificate, or nothing else would be looked at."""
+    """Return a section, mostly with a valid certificate, or nothing else would be checked."""
     section = draw(_some_of(_TLS))
     good = draw(st.sampled_from(["file", "file", "text", ""]))
     if good:
@@ -161,5 +161,5 @@ _SECTIONS: Final[dict[str, st.SearchStrategy[Any]]] = {
 
 
 def web_config_files() -> st.SearchStrategy[dict[str, Any]]:
-    """Return the values of files, of which many are wrong."""
+    """Return the values of a file, many of them wrong."""
     return _some_of(_SECTIONS)

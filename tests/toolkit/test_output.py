@@ -1,3 +1,4 @@
+import io
 import os
 import stat
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pin_exporter.toolkit.errors import OutputError
-from pin_exporter.toolkit.output import check_file, write_file
+from pin_exporter.toolkit.output import ProgressLine, check_file, write_file
 from tests.support.processes import PATIENCE_SECONDS
 
 PROGRAM = """
@@ -148,3 +149,30 @@ def test_an_error_while_a_file_is_written_leaves_the_previous_one(
         write_file(path, b"after\n")
     monkeypatch.undo()
     assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"before\n"]
+
+
+class Stream(io.StringIO):
+    def __init__(self, *, is_terminal: bool) -> None:
+        super().__init__()
+        self.isatty = lambda: is_terminal  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "term", "output"),
+    [
+        (True, "xterm", "\r1 of 2 \x1b[K\r2 of 2 \x1b[K\r\x1b[K"),
+        (True, "dumb", ""),
+        (False, "xterm", ""),
+    ],
+)
+def test_progress_is_shown_on_a_terminal_only(
+    monkeypatch: pytest.MonkeyPatch, is_terminal: bool, term: str, output: str
+) -> None:
+    stream = Stream(is_terminal=is_terminal)
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", term)
+    line = ProgressLine()
+    line.show("1 of 2")
+    line.show("2 of 2")
+    line.erase()
+    assert stream.getvalue() == output

@@ -34,8 +34,8 @@ SECRETS = (KEY, OTHER, PASSWORD)
     ],
 )
 def test_a_secret_is_found_in_any_case_and_escaped_once(shown: str) -> None:
-    told = redacted(f"unknown key: {shown} (İ)", SECRETS)
-    assert told.replace(f"{REDACTED}=", REDACTED) == f"unknown key: {REDACTED} (İ)"
+    cleaned = redacted(f"unknown key: {shown} (İ)", SECRETS)
+    assert cleaned.replace(f"{REDACTED}=", REDACTED) == f"unknown key: {REDACTED} (İ)"
 
 
 def test_a_secret_within_another_leaves_nothing_of_either() -> None:
@@ -43,8 +43,8 @@ def test_a_secret_within_another_leaves_nothing_of_either() -> None:
 
 
 def test_unescaping_leaves_a_text_that_can_be_encoded() -> None:
-    told = redacted(f"\\ud800 {KEY.replace('/', chr(92) + '/')}", SECRETS)
-    assert told.encode().startswith("\ufffd [redacted]".encode())
+    cleaned = redacted(f"\\ud800 {KEY.replace('/', chr(92) + '/')}", SECRETS)
+    assert cleaned.encode().startswith("\ufffd [redacted]".encode())
 
 
 ALPHABET = st.text(st.sampled_from("abAB+/%2bf5\\u0 é="))

@@ -60,7 +60,7 @@ topologySpreadConstraints:
 {{- $values := omit $probe "httpGet" "exec" "tcpSocket" "grpc" }}
 {{- $handler := pick $probe "httpGet" "exec" "tcpSocket" "grpc" }}
 {{- if and (not $handler) .web.clientCertificates }}
-{{- $handler = dict "exec" (dict "command" (list "pin-exporter" "healthcheck")) }}
+{{- $handler = dict "exec" (dict "command" (list "pin-exporter" "healthcheck" (printf "https://127.0.0.1:%v/-/healthy" .port))) }}
 {{- else if not $handler }}
 {{- $scheme := ternary (dict "scheme" "HTTPS") dict .web.tls }}
 {{- $handler = dict "httpGet" (merge (dict "path" .path "port" "http") $scheme) }}
@@ -130,11 +130,11 @@ spec:
           containerPort: {{ .Values.containerPort }}
           protocol: TCP
       startupProbe:
-        {{- include "pin-exporter.probe" (dict "probe" .Values.startupProbe "path" "/-/healthy" "web" $web) | nindent 8 }}
+        {{- include "pin-exporter.probe" (dict "probe" .Values.startupProbe "path" "/-/healthy" "web" $web "port" .Values.containerPort) | nindent 8 }}
       livenessProbe:
-        {{- include "pin-exporter.probe" (dict "probe" .Values.livenessProbe "path" "/-/healthy" "web" $web) | nindent 8 }}
+        {{- include "pin-exporter.probe" (dict "probe" .Values.livenessProbe "path" "/-/healthy" "web" $web "port" .Values.containerPort) | nindent 8 }}
       readinessProbe:
-        {{- include "pin-exporter.probe" (dict "probe" .Values.readinessProbe "path" "/-/ready" "web" $web) | nindent 8 }}
+        {{- include "pin-exporter.probe" (dict "probe" .Values.readinessProbe "path" "/-/ready" "web" $web "port" .Values.containerPort) | nindent 8 }}
       resources:
         {{- default dict .Values.resources | toYaml | nindent 8 }}
       securityContext:

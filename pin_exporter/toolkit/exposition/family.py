@@ -1,6 +1,6 @@
 """Metric families: their names and types, and pure functions from a target's snapshot to samples.
 
-A target is one monitored thing of many, such as an account. Its snapshot, `T`, is whatever the exporter knows
+A target is one of the things that the exporter monitors. Its snapshot, `T`, is whatever the exporter knows
 about it at one moment.
 """
 

@@ -65,8 +65,8 @@ def read_web_config(path: Path, *, again: bool = False) -> WebConfig:
     _refuse_rate_limit(root.section("rate_limit"))
     if root.problems:
         raise SettingsError(root.problems)
-    digest = hashlib.sha256(repr((file.values, tls.read)).encode()).digest()
-    return WebConfig(tls.tls, users, headers, tuple(path for path, _ in tls.read), digest)
+    digest = hashlib.sha256(repr((file.values, tls.contents)).encode()).digest()
+    return WebConfig(tls.tls, users, headers, tuple(path for path, _ in tls.contents), digest)
 
 
 def cost_of(bcrypt_hash: bytes) -> int:

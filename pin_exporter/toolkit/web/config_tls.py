@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from pin_exporter.toolkit.files import open_regular
-from pin_exporter.toolkit.web.tls import Tls, load_certificate, new_context, plain_san, trust_clients_of
+from pin_exporter.toolkit.pem import load_certificate
+from pin_exporter.toolkit.web.tls import Tls, new_context, plain_san, trust_clients_of
 from pin_exporter.toolkit.yaml_file import Section
 
 _MAX_FILE_BYTES: Final = 2**20
@@ -63,7 +64,7 @@ class TlsSection:
     """The TLS settings, None if the section is empty, and the content of the files that it names."""
 
     tls: Tls | None
-    read: tuple[tuple[Path, bytes], ...]
+    contents: tuple[tuple[Path, bytes], ...]
 
 
 def read_tls_section(section: Section) -> TlsSection:
@@ -172,7 +173,7 @@ def _read_ciphers(section: Section, context: ssl.SSLContext) -> None:
 
 
 def _read_client_auth(section: Section, context: ssl.SSLContext, files: _Files) -> None:
-    authorities = files.content("client_ca")
+    ca_certificates = files.content("client_ca")
     given = "client_ca" if section.text("client_ca") else "client_ca_file"
     if section.text("client_auth_type") in UNVERIFIED_CLIENT_AUTH_TYPES:
         message = "client certificates must be verified: set RequireAndVerifyClientCert"
@@ -186,9 +187,9 @@ def _read_client_auth(section: Section, context: ssl.SSLContext, files: _Files) 
             section.problem(given, "has no effect with client_auth_type: NoClientCert: remove it")
     elif not section.text(given):
         section.problem("client_auth_type", "requires client_ca_file or client_ca")
-    elif authorities is not None:
+    elif ca_certificates is not None:
         try:
-            trust_clients_of(context, authorities, mode)
+            trust_clients_of(context, ca_certificates, mode)
         except ValueError as error:
             section.problem(given, str(error))
 

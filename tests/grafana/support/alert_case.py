@@ -1,4 +1,4 @@
-"""What a test has to know about an alert: what brings it about, and what it then says."""
+"""The problem that an alert is for, as a test needs to know it."""
 
 import re
 from collections.abc import Mapping
@@ -18,38 +18,38 @@ _MINUTES = {"m": 1, "h": 60}
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The trouble that an alert is there for. Times are minutes.
+    """A problem that an alert is for. Times are minutes.
 
-    `signals` are the series that show the trouble; an exporter that `vanishes` shows no others meanwhile.
-    `labels` are the alert's beside those of exporter and account, `shown` what its description makes of the
-    value. `before`: how long all is well first; `noticed_after`: how long the trouble has to last before the
-    expression sees it; `forgotten_after`: how long after its end the expression still does; `every`: from
-    evaluation to evaluation. `blip` is the longest trouble that nobody hears of, `along` names alerts that
-    fire for the same trouble, and `one_is_enough` says whether the trouble of one replica counts while
-    another sees none. An alert with two ways to it has two cases; `way` names the second. `severities`, for
-    an alert that has several, are those that fire; the case is about the last.
+    - `signals`: the series that show the problem; if the exporter `vanishes`, it has no others meanwhile.
+    - `labels`: the labels of the alert besides those of exporter and account.
+    - `value`: the text of the value in the description.
+    - `before`: the time without the problem; `detected_after` and `resolved_after`: the time until the
+      expression follows the begin and the end of the problem; `every`: the evaluation interval.
+    - `blip`: the longest problem that must not fire the alert.
+    - `one_is_enough`: whether the alert fires if only one of two replicas has the problem.
+    - `variant`: a second kind of problem for the same alert.
+    - `severities`: for an alert that has several, those that fire; the case is about the last.
     """
 
     alert: str
     signals: Mapping[Key, Signal]
     summary: str
     labels: Mapping[str, str] = field(default_factory=dict)
-    shown: str = ""
+    value: str = ""
     vanishes: bool = False
     before: int = 3
-    noticed_after: int = 0
-    forgotten_after: int = 0
+    detected_after: int = 0
+    resolved_after: int = 0
     blip: int | None = None
-    along: tuple[str, ...] = ()
     one_is_enough: bool = True
     every: int = 1
     thresholds: Mapping[str, str] = field(default_factory=dict)
-    way: str = ""
+    variant: str = ""
     severities: tuple[Severity, ...] = ()
 
     def __str__(self) -> str:
-        """Name the case as failures tell it."""
-        return f"{self.alert} {self.way}".rstrip()
+        """Return the name of the case."""
+        return f"{self.alert} {self.variant}".rstrip()
 
     @property
     def rule(self) -> Alert:
@@ -58,7 +58,7 @@ class Case:
 
     @property
     def rules(self) -> tuple[Alert, ...]:
-        """The alerts of the name that fire for the trouble."""
+        """The alerts of the name that fire."""
         named = [each for each in ALERTS if each.name == self.alert]
         assert self.severities or len(named) == 1
         return tuple(each for each in named if each.severity in (self.severities or (each.severity,)))
@@ -69,33 +69,32 @@ class Case:
         return f'alertname="{self.alert}",severity="{self.rule.severity}"'
 
     @property
-    def on_instance(self) -> bool:
-        """Whether each replica has an alert of its own."""
+    def is_per_instance(self) -> bool:
+        """Whether each replica has its own alert."""
         return "$labels.instance" in self.rule.summary
 
     @property
-    def wait(self) -> int:
-        """How long it has to be true until it fires."""
-        return int(self.rule.wait[:-1]) * _MINUTES[self.rule.wait[-1]]
+    def pending_at(self) -> int:
+        """When the expression first returns a result."""
+        return self.before + self.detected_after
 
     @property
-    def due(self) -> int:
-        """When the expression is true for the first time."""
-        return self.before + self.noticed_after
-
-    @property
-    def fires(self) -> int:
+    def fires_at(self) -> int:
         """When the alert fires."""
-        return self.due + self.wait
+        return self.pending_at + self._wait
 
     @property
     def longest_blip(self) -> Trouble:
-        """The trouble that ends just in time."""
-        blip = self.noticed_after + self.wait - self.forgotten_after if self.blip is None else self.blip
+        """The problem that ends just before the alert fires."""
+        blip = self.detected_after + self._wait - self.resolved_after if self.blip is None else self.blip
         return Trouble(self.before, self.before + blip)
 
+    @property
+    def _wait(self) -> int:
+        return int(self.rule.wait[:-1]) * _MINUTES[self.rule.wait[-1]]
+
     def exporter(self, trouble: Trouble | None = None, place: Mapping[str, str] = HERE) -> Exporter:
-        """Return an exporter with the trouble, lasting unless told."""
+        """Return an exporter with the problem, which by default does not end."""
         return Exporter(
             self.signals,
             Trouble(self.before) if trouble is None else trouble,
@@ -103,16 +102,16 @@ class Case:
             labels={**HERE, **place},
         )
 
-    def told(self, exporter: Exporter) -> list[dict[str, Any]]:
-        """Return the alerts of the name that the trouble of this exporter brings about."""
-        return [self._told(exporter, rule) for rule in self.rules]
+    def expected(self, exporter: Exporter) -> list[dict[str, Any]]:
+        """Return the alerts of the name that fire for an exporter with the problem."""
+        return [self._expected(exporter, rule) for rule in self.rules]
 
-    def _told(self, exporter: Exporter, rule: Alert) -> dict[str, Any]:
-        kept = {name: value for name, value in exporter.labels.items() if name != "instance"}
-        labels = {**kept, "account": exporter.account, **self.labels}
-        if not self.rule.on_account:
-            labels = {**(exporter.labels if self.on_instance else kept), **self.labels}
-        query = f"?var-account={quote_plus(exporter.account)}" if self.rule.on_account else ""
+    def _expected(self, exporter: Exporter, rule: Alert) -> dict[str, Any]:
+        of_job = {name: value for name, value in exporter.labels.items() if name != "instance"}
+        labels = {**of_job, "account": exporter.account, **self.labels}
+        if not rule.on_account:
+            labels = {**(exporter.labels if self.is_per_instance else of_job), **self.labels}
+        query = f"?var-account={quote_plus(exporter.account)}" if rule.on_account else ""
         return {
             "exp_labels": {**labels, "severity": rule.severity.value},
             "exp_annotations": {
@@ -124,8 +123,8 @@ class Case:
         }
 
     def _expanded(self, template: str, labels: Mapping[str, str]) -> str:
-        """Put labels and value into a text as Prometheus does."""
+        """Insert labels and value into a template, as Prometheus does."""
         text = re.sub(r"{{ \$labels\.(\w+) }}", lambda found: labels[found[1]], template)
-        text = re.sub(r"{{ \$value [^}]*}}", self.shown, text)
+        text = re.sub(r"{{ \$value [^}]*}}", self.value, text)
         assert "{{" not in text, text
         return text

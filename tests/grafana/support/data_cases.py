@@ -1,4 +1,4 @@
-"""The troubles of accounts that the alerts on data are there for."""
+"""The problems that the alerts on the data of accounts are for."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ def _stuck_for_eight_days(minute: int, trouble: Trouble) -> float:
 
 
 def _growing(minute: int, trouble: Trouble) -> float:
-    """Return a size that grows by 1 GiB in 5 minutes during the trouble, and is cleared up after it."""
+    """Return a size that grows by 1 GiB in 5 minutes during the problem and drops after it."""
     return (700 if minute >= trouble.ends else 850 + trouble.lasted(minute) / 5) * GIB
 
 
@@ -26,7 +26,7 @@ DATA_CASES: Final = (
         "AIOZPinFilesDropped",
         {key("files"): changes(102, 80)},
         "Account {account} lost files: 80 are left",
-        shown="80",
+        value="80",
         one_is_enough=False,
     ),
     Case(
@@ -48,7 +48,7 @@ DATA_CASES: Final = (
         "The newest pin of account {account} is 6h 16m 0s old",
         # The newest pin is 11 minutes old as the trouble begins.
         before=5,
-        noticed_after=350,
+        detected_after=350,
         every=5,
         one_is_enough=False,
         thresholds={"no_new_pins_seconds": "21600"},
@@ -57,20 +57,20 @@ DATA_CASES: Final = (
         "AIOZPinSizeLimitNearing",
         {key("size_bytes"): _growing},
         "Account {account} is about to reach its size limit, or has reached it",
-        shown="1.107Ti",
+        value="1.107Ti",
         before=1_320,
         # When a line through all of it comes to more than 1 TiB.
-        noticed_after=180,
+        detected_after=180,
         every=15,
     ),
     Case(
         "AIOZPinSizeLimitNearing",
         {key("size_bytes"): changes(850 * GIB, 1024 * GIB)},
         "Account {account} is about to reach its size limit, or has reached it",
-        shown="1Ti",
+        value="1Ti",
         before=5,
         every=5,
-        way="at the limit",
+        variant="at the limit",
     ),
     Case(
         "AIOZPinUnknownStatus",

@@ -1,4 +1,4 @@
-"""The troubles of exporters and polls that the alerts on polling are there for."""
+"""The problems that the alerts on exporters and polls are for."""
 
 from typing import Final
 
@@ -39,7 +39,7 @@ POLLING_CASES: Final = (
         {WEB_RELOADED: changes(1, 0)},
         "The exporter {instance} failed to reload its web config",
         labels={"config": "web config"},
-        way="by its web configuration",
+        variant="by its web configuration",
     ),
     Case(
         "AIOZPinNeverPolled",
@@ -53,8 +53,8 @@ POLLING_CASES: Final = (
         {key("last_success_timestamp_seconds", **_INVENTORY): keeps_up(stops=True)},
         "The inventory data of account {account} is stale",
         labels=_INVENTORY,
-        shown="6m 0s",
-        noticed_after=3,
+        value="6m 0s",
+        detected_after=3,
         one_is_enough=False,
         severities=(Severity.WARNING,),
     ),
@@ -63,11 +63,11 @@ POLLING_CASES: Final = (
         {key("last_success_timestamp_seconds", **_INVENTORY): keeps_up(stops=True)},
         "The inventory data of account {account} is stale",
         labels=_INVENTORY,
-        shown="15m 0s",
-        noticed_after=12,
+        value="15m 0s",
+        detected_after=12,
         one_is_enough=False,
         severities=(Severity.WARNING, Severity.CRITICAL),
-        way="for long",
+        variant="for long",
     ),
     Case(
         "AIOZPinCredentialsRejected",
@@ -85,7 +85,7 @@ POLLING_CASES: Final = (
         labels={"files": "keys"},
         before=10,
         # It looks at every tenth minute, and 15 minutes back from there: after 43, that is at 50 and at 60.
-        forgotten_after=17,
+        resolved_after=17,
         blip=16,
     ),
     Case(
@@ -96,8 +96,8 @@ POLLING_CASES: Final = (
         labels=_INVENTORY,
         before=130,
         # 66 * 0.46 are more than a quarter of the polls of two hours, and 36 * 0.46 of those of 65 minutes.
-        noticed_after=65,
-        forgotten_after=30,
+        detected_after=65,
+        resolved_after=30,
         # Once the two hours have seen enough, the 65 minutes keep it up for longer than the wait.
         blip=62,
         every=5,
@@ -106,11 +106,11 @@ POLLING_CASES: Final = (
         "AIOZPinInventoryInconsistent",
         {key("poll_failures_total", **_INVENTORY, reason="inconsistent"): counts(0, 0.9)},
         "The pins of account {account} cannot be counted reliably",
-        shown="90%",
+        value="90%",
         before=125,
         # 67 * 0.9 are more than half the polls of two hours.
-        noticed_after=70,
-        forgotten_after=55,
+        detected_after=70,
+        resolved_after=55,
         every=5,
     ),
     Case(
@@ -126,7 +126,7 @@ POLLING_CASES: Final = (
         "The number of files and the number of pins of account {account} differ by 3",
         before=5,
         every=5,
-        way="by rows that cannot be read",
+        variant="by rows that cannot be read",
     ),
     Case(
         "AIOZPinThrottled",
@@ -135,8 +135,8 @@ POLLING_CASES: Final = (
         before=70,
         # 51 * 0.136 are more than 5 % of 130 + 51 * 0.136 requests. Where a replica makes 130 more,
         # 65 * 0.136 are not.
-        noticed_after=50,
-        forgotten_after=15,
+        detected_after=50,
+        resolved_after=15,
         blip=46,
         one_is_enough=False,
         every=5,

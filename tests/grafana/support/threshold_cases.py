@@ -1,4 +1,4 @@
-"""How each threshold moves the point where its alert fires."""
+"""A case for each threshold: values just below and just above which its alert fires."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -9,10 +9,10 @@ from tests.grafana.support.signals import Signal, Trouble, changes, counts, keep
 _DAY_SECONDS: Final = 86_400
 
 
-class Moved(NamedTuple):
-    """Another value of a threshold, and series that just stay `below` it and just go `above`.
+class ThresholdCase(NamedTuple):
+    """Another value of a threshold, and series just `below` and just `above` it.
 
-    Times in minutes: `until` then, evaluated `every` so many.
+    Times are minutes: the alert is checked at `until`, rules are evaluated `every` so many.
     """
 
     threshold: str
@@ -33,7 +33,7 @@ def _failures(reason: str, a_minute: float) -> dict[Key, Signal]:
     return {key("poll_failures_total", collector="inventory", reason=reason): counts(a_minute)}
 
 
-def _refused_requests(a_minute: float) -> dict[Key, Signal]:
+def _rate_limited_requests(a_minute: float) -> dict[Key, Signal]:
     return {key("api_requests_total", operation="list", code="429"): counts(a_minute)}
 
 
@@ -50,9 +50,11 @@ def _growing_from(gib: int) -> dict[Key, Signal]:
     return {key("size_bytes"): size}
 
 
-MOVED: Final = (
-    Moved("stale_warning_intervals", "5", "AIOZPinDataStale", _last_success(300), _last_success(330), 20),
-    Moved(
+THRESHOLD_CASES: Final = (
+    ThresholdCase(
+        "stale_warning_intervals", "5", "AIOZPinDataStale", _last_success(300), _last_success(330), 20
+    ),
+    ThresholdCase(
         "stale_critical_intervals",
         "20",
         "AIOZPinDataStale",
@@ -61,7 +63,7 @@ MOVED: Final = (
         40,
         severity="critical",
     ),
-    Moved(
+    ThresholdCase(
         "poll_failure_ratio",
         "0.5",
         "AIOZPinPollErrorsHigh",
@@ -69,7 +71,7 @@ MOVED: Final = (
         _failures("timeout", 0.55),
         30,
     ),
-    Moved(
+    ThresholdCase(
         "inconsistent_ratio",
         "0.8",
         "AIOZPinInventoryInconsistent",
@@ -79,10 +81,15 @@ MOVED: Final = (
         every=5,
     ),
     # 0.4 of 2.4 requests are a sixth of them.
-    Moved(
-        "rate_limited_ratio", "0.2", "AIOZPinThrottled", _refused_requests(0.4), _refused_requests(0.6), 30
+    ThresholdCase(
+        "rate_limited_ratio",
+        "0.2",
+        "AIOZPinThrottled",
+        _rate_limited_requests(0.4),
+        _rate_limited_requests(0.6),
+        30,
     ),
-    Moved(
+    ThresholdCase(
         "failed_pins",
         "5",
         "AIOZPinPinsFailed",
@@ -90,7 +97,7 @@ MOVED: Final = (
         _pins("failed", "failed", 6),
         20,
     ),
-    Moved(
+    ThresholdCase(
         "balance_exhausted_pins",
         "5",
         "AIOZPinBalanceExhausted",
@@ -98,7 +105,7 @@ MOVED: Final = (
         _pins("unpinOutOfMoney", "removed", 6),
         10,
     ),
-    Moved(
+    ThresholdCase(
         "stuck_seconds",
         "864000",
         "AIOZPinPinsStuck",
@@ -106,7 +113,7 @@ MOVED: Final = (
         {key("oldest_unfinished_pin_timestamp_seconds"): keeps_up(10.1 * _DAY_SECONDS)},
         20,
     ),
-    Moved(
+    ThresholdCase(
         "dropped_files_ratio",
         "0.5",
         "AIOZPinFilesDropped",
@@ -114,7 +121,7 @@ MOVED: Final = (
         {key("files"): changes(102, 50)},
         20,
     ),
-    Moved(
+    ThresholdCase(
         "size_limit_level_ratio",
         "0.95",
         "AIOZPinSizeLimitNearing",
@@ -123,7 +130,7 @@ MOVED: Final = (
         1_530,
         every=15,
     ),
-    Moved(
+    ThresholdCase(
         "size_limit_forecast_seconds",
         "604800",
         "AIOZPinSizeLimitNearing",
@@ -132,7 +139,7 @@ MOVED: Final = (
         1_530,
         every=15,
     ),
-    Moved(
+    ThresholdCase(
         "count_mismatch_files",
         "3",
         "AIOZPinCountMismatch",
@@ -142,7 +149,7 @@ MOVED: Final = (
         every=5,
     ),
 )
-NOTHING_NEW: Final = Moved(
+NO_NEW_PINS: Final = ThresholdCase(
     "no_new_pins_seconds",
     "21600",
     "AIOZPinNoNewPins",
