@@ -1,7 +1,5 @@
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from urllib.parse import urljoin
 
 import httpx
@@ -21,23 +19,6 @@ from tests.support.samples import FULL, NOW_ELAPSED, UNTRIED, account_at
 from tests.support.servers import StrangeServer, answer
 from tests.support.service import page, row
 
-# The headers of these releases, the last if it is configured to prefer the text format.
-PROMETHEUS_2_42 = (
-    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
-    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
-)
-PROMETHEUS_3 = (
-    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
-    "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
-    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
-)
-PROMETHEUS_3_PREFERRING_TEXT = (
-    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.5,"
-    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.4,*/*;q=0.3"
-)
-
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
-OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 QUIET = {"accept": "*/*", "accept-encoding": "identity"}
 
 
@@ -68,96 +49,6 @@ def ask(
             return await client.request(method, path)
 
     return asyncio.run(exchange())
-
-
-@pytest.mark.parametrize(
-    ("accept", "content_type"),
-    [
-        (PROMETHEUS_2_42, OPENMETRICS),
-        (PROMETHEUS_3, OPENMETRICS),
-        (PROMETHEUS_3_PREFERRING_TEXT, TEXT),
-        ("*/*", TEXT),
-        ("application/openmetrics-text;version=2.0.0", OPENMETRICS),
-        ("text/plain;version=1.0.0", TEXT),
-    ],
-)
-def test_the_content_type_says_which_format_and_version_was_chosen(accept: str, content_type: str) -> None:
-    response = ask("/metrics", {"accept": accept})
-
-    assert response.status_code == 200
-    assert response.headers["content-type"] == content_type
-    assert response.text.endswith("# EOF\n") == (content_type == OPENMETRICS)
-    assert 'aiozpin_up{account="archive"} 1.0\n' in response.text
-
-
-def test_many_who_ask_at_once_share_what_is_rendered_and_who_asks_later_sees_what_is_new() -> None:
-    rendered = 0
-    accounts = [FULL, UNTRIED]
-
-    def snapshots() -> Sequence[AccountSnapshot]:
-        nonlocal rendered
-        rendered += 1
-        return accounts
-
-    exposition = account_renderer(snapshots, CollectorRegistry(), FakeClock(elapsed=NOW_ELAPSED).elapsed)
-    app = create_app(exposition, telemetry_path="/metrics", unready=lambda: (), problems=lambda: ())
-
-    async def ask_at_once() -> tuple[set[str], str]:
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
-            answers = await asyncio.gather(*(client.get("/metrics") for _ in range(100)))
-            accounts[:] = [replace(FULL, account="new")]
-            return {answer.text for answer in answers}, (await client.get("/metrics")).text
-
-    at_once, later = asyncio.run(ask_at_once())
-
-    assert len(at_once) == 1
-    assert 2 <= rendered < 10
-    assert 'account="new"' in later
-
-
-def test_accept_headers_on_several_lines_count_as_one() -> None:
-    response = ask("/metrics", [("accept", "text/plain;q=0.5"), ("accept", "application/openmetrics-text")])
-
-    assert response.headers["content-type"] == OPENMETRICS
-
-
-def test_metrics_are_sent_plain_unless_gzip_is_accepted() -> None:
-    for header in ("identity", "gzip;q=0", "br"):
-        response = ask("/metrics", {"accept-encoding": header})
-        assert "content-encoding" not in response.headers
-        assert int(response.headers["content-length"]) == len(response.text.encode())
-
-
-@pytest.mark.parametrize("accounts", [1, 40])
-def test_gzip_shrinks_the_same_metrics_however_many(accounts: int) -> None:
-    many = [replace(FULL, account=f"account-{number}") for number in range(accounts)]
-    plain = ask("/metrics", accounts=many)
-
-    packed = ask("/metrics", {"accept-encoding": "gzip"}, accounts=many)
-
-    assert packed.headers["content-encoding"] == "gzip"
-    assert int(packed.headers["content-length"]) < len(plain.content) / 5
-    assert packed.text == plain.text
-
-
-def test_caches_between_are_told_not_to_keep_metrics_and_what_they_vary_by() -> None:
-    headers = ask("/metrics").headers
-
-    assert headers["cache-control"] == "no-store"
-    assert headers["vary"] == "Accept, Accept-Encoding"
-
-
-def test_names_in_the_query_select_families() -> None:
-    response = ask("/metrics?name[]=aiozpin_up&name%5B%5D=aiozpin_files")
-
-    families = re.findall(r"^# TYPE (\S+)", response.text, re.MULTILINE)
-    assert families == ["aiozpin_files", "aiozpin_up"]
-
-
-def test_names_that_match_nothing_leave_an_empty_exposition() -> None:
-    assert ask("/metrics?name[]=up").text == ""
-    assert ask("/metrics?name[]=up", {"accept": "application/openmetrics-text"}).text == "# EOF\n"
 
 
 PATHS = ("/", "/metrics", "/-/healthy", "/-/ready")

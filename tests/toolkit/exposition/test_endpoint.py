@@ -1,0 +1,114 @@
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from pin_exporter.toolkit.exposition.encoder import Format
+from pin_exporter.toolkit.exposition.endpoint import metrics_endpoint
+from pin_exporter.toolkit.exposition.family import Target
+from pin_exporter.toolkit.exposition.renderer import Renderer
+from tests.support.clocks import FakeClock
+from tests.toolkit.exposition.disks import FAMILIES, LABEL, Disk, target
+
+TEXT, OPENMETRICS = Format.TEXT.value, Format.OPENMETRICS.value
+OM = "application/openmetrics-text"
+QUIET = (("accept", "*/*"), ("accept-encoding", "identity"))
+
+
+def client_of(targets: Callable[[], Sequence[Target[Disk]]]) -> httpx.AsyncClient:
+    renderer = Renderer(FAMILIES, LABEL, targets, CollectorRegistry(), FakeClock().elapsed)
+    app = Starlette(routes=[Route("/metrics", metrics_endpoint(renderer))])
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exporter.test")
+    client.headers = httpx.Headers(QUIET)
+    return client
+
+
+def get(query: str = "", *headers: tuple[str, str], disks: int = 2) -> httpx.Response:
+    targets = [target(f"disk {number}") for number in range(disks)]
+
+    async def request() -> httpx.Response:
+        async with client_of(lambda: targets) as client:
+            client.headers = httpx.Headers(headers or QUIET)
+            return await client.get(f"/metrics{query}")
+
+    return asyncio.run(request())
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        (["*/*"], TEXT),
+        ([f"{OM};version=1.0.0,text/plain;q=0.5"], OPENMETRICS),
+        ([f"{OM};version=2.0.0"], OPENMETRICS),
+        (["text/plain;version=1.0.0"], TEXT),
+        (["text/plain;q=0.5", OM], OPENMETRICS),
+    ],
+)
+def test_the_format_is_chosen_by_the_accept_headers(accept: list[str], content_type: str) -> None:
+    response = get("", *(("accept", line) for line in accept))
+
+    assert response.status_code == 200
+    assert response.headers["content-type"] == content_type
+    assert response.text.endswith("# EOF\n") == (content_type == OPENMETRICS)
+    assert 'x_files{disk="disk 1"} 3.0\n' in response.text
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip;q=0", "br"])
+def test_a_response_is_not_compressed_unless_the_client_accepts_gzip(encoding: str) -> None:
+    response = get("", ("accept-encoding", encoding))
+    assert "content-encoding" not in response.headers
+    assert int(response.headers["content-length"]) == len(response.text.encode())
+
+
+@pytest.mark.parametrize("disks", [2, 1_000])
+def test_a_compressed_response_is_the_same_whatever_its_size(disks: int) -> None:
+    plain, compressed = get(disks=disks), get("", ("accept-encoding", "gzip"), disks=disks)
+    assert compressed.headers["content-encoding"] == "gzip"
+    assert int(compressed.headers["content-length"]) < len(plain.content) / 2
+    assert compressed.text == plain.text
+
+
+def test_caches_must_not_store_responses_and_know_what_they_vary_by() -> None:
+    headers = get().headers
+    assert (headers["cache-control"], headers["vary"]) == ("no-store", "Accept, Accept-Encoding")
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "families", "end"),
+    [
+        ("?name[]=x_wait_seconds&name%5B%5D=x_files", "*/*", ["x_files", "x_wait_seconds"], "\n"),
+        ("?name[]=up", "*/*", [], ""),
+        ("?name[]=up", OM, [], "# EOF\n"),
+    ],
+)
+def test_names_in_the_query_select_families(query: str, accept: str, families: list[str], end: str) -> None:
+    text = get(query, ("accept", accept)).text
+    assert re.findall(r"^# TYPE (\S+)", text, re.MULTILINE) == families
+    assert text.endswith(end)
+
+
+def test_simultaneous_requests_share_a_response_and_later_ones_get_new_data() -> None:
+    rendered = 0
+    disks = [target("old")]
+
+    def targets() -> Sequence[Target[Disk]]:
+        nonlocal rendered
+        rendered += 1
+        return disks
+
+    async def request() -> tuple[set[str], str]:
+        async with client_of(targets) as client:
+            responses = await asyncio.gather(*(client.get("/metrics") for _ in range(100)))
+            disks[:] = [target("new")]
+            return {response.text for response in responses}, (await client.get("/metrics")).text
+
+    simultaneous, later = asyncio.run(request())
+
+    assert len(simultaneous) == 1
+    assert 2 <= rendered < 10
+    assert 'disk="new"' in later
