@@ -38,6 +38,8 @@ async def serve(
     password. `on_hangup` is called on SIGHUP. A worker that raises or returns has a bug: it ends everything,
     and its error is raised in an exception group.
     """
+    stop = asyncio.Event()
+    _handle_signals(stop.set, on_hangup)
     _raise_limit_of_open_files()
     server = _uvicorn(middleware.wrap(app, connections, realm=realm))
     await server.on_tick(0)  # or the first responses would have no Date header
@@ -45,8 +47,6 @@ async def serve(
         BoundedProtocol, connections, config=server.config, server_state=server.server_state, app_state={}
     )
     acceptor = Acceptor(new_protocol, connections)
-    stop = asyncio.Event()
-    _handle_signals(stop.set, on_hangup)
     async with asyncio.TaskGroup() as group:
         tasks: list[asyncio.Task[Any]] = []
         tasks += [group.create_task(_run_for_ever(worker), name=name) for name, worker in workers.items()]
