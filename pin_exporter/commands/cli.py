@@ -92,11 +92,10 @@ def _serve(parsed: argparse.Namespace) -> int:
     load_env_file(Path(".env"))
     flags = flags_given(parsed)
     if parsed.config_check:
-        accounts = check_config(flags)
+        lines = check_config(flags)
         _report(0, unknown_variable_problems())
-        names = ", ".join(accounts) or "none belongs to this shard"
         with suppress(BrokenPipeError):
-            write_standard_output(f"the settings are valid; accounts: {names}\n")
+            write_standard_output("".join(f"{line}\n" for line in lines))
         return 0
     run_serve(flags)
     return 0
