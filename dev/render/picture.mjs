@@ -22,6 +22,7 @@ const OPTIONS = {
     width: { type: 'string', default: '1400' },
     theme: { type: 'string', default: 'dark' },
     rows: { type: 'string' },
+    height: { type: 'string' },
     scale: { type: 'string', default: '1' },
 };
 
@@ -30,7 +31,7 @@ async function main() {
     const { collect, pageHeight, GRID } = await load('src/tools.js');
     const dashboard = JSON.parse(await readFile(options.dashboard, 'utf8'));
     const data = await collect(dashboard, options);
-    const height = pageHeight(data.panels, options.width);
+    const height = Math.min(options.height, pageHeight(data.panels, options.width));
     const page = { ...data, theme: options.theme, width: options.width, margin: GRID.margin };
     await writeFile(options.output, await photograph(page, { ...options, height }));
 }
@@ -53,6 +54,7 @@ function arguments_() {
         width: Number(values.width),
         scale: Number(values.scale),
         rows: values.rows ? Number(values.rows) : undefined,
+        height: values.height ? Number(values.height) : Infinity,
     };
 }
 

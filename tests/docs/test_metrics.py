@@ -98,7 +98,7 @@ def expected(query: str, at: str, samples: dict[str, float]) -> dict[str, object
     return {"expr": expression, "eval_time": at, "exp_samples": listed}
 
 
-def test_the_queries_count_an_account_once_whoever_else_watches_it(tmp_path: Path) -> None:
+def test_the_queries_count_an_account_of_two_exporters_once(tmp_path: Path) -> None:
     def series(name: str, values: str, **labels: str) -> list[dict[str, str]]:
         """Return the series that two exporters show, the second as from the tenth minute."""
         text = "".join(f',{label}="{value}"' for label, value in labels.items())

@@ -1,4 +1,4 @@
-"""A list endpoint on a thread of its own that can break at will, and an onlooker that always scrapes."""
+"""A list API on its own thread that can fail in many ways, and an observer that scrapes all the time."""
 
 import asyncio
 import gzip
@@ -20,20 +20,20 @@ from tests.support.servers import Behaviour, Call, StrangeServer, message
 from tests.support.service import page, row
 
 Series = Mapping[str, float]
-"""The values of all series of one scrape, each under its name and labels as in the exposition."""
+"""The values of one scrape by name and labels, written as in the exposition."""
 
 _WANTED = re.compile(rb"offset=(\d+)&limit=(\d+)")
 _STEP_BYTES = 2**20
 
 
 class HostileServer(StrangeServer):
-    """Answers from a thread of its own, at an address that remains its own while nobody listens there."""
+    """A server on its own thread, whose address stays reserved while it does not listen."""
 
     def __init__(self, behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(behaviour)
         self._tls = tls
         self._loop = asyncio.new_event_loop()
-        self._loop.set_exception_handler(lambda *_: None)  # a client that refuses the certificate is welcome
+        self._loop.set_exception_handler(lambda *_: None)  # a client may reject the certificate
         self._listener: asyncio.Server | None = None
         self.is_listening = False
         self._reserved = socket.socket()
@@ -57,7 +57,7 @@ class HostileServer(StrangeServer):
             self._reserved.close()
 
     def listen(self) -> None:
-        """Accept connections, at the same address as before."""
+        """Accept connections, always at the same address."""
 
         async def begin() -> None:
             self._listener = await asyncio.start_server(
@@ -68,7 +68,7 @@ class HostileServer(StrangeServer):
         self.is_listening = True
 
     def refuse(self) -> None:
-        """Close all connections and accept no more."""
+        """Close all connections and stop listening."""
 
         async def end() -> None:
             assert self._listener is not None
@@ -81,29 +81,29 @@ class HostileServer(StrangeServer):
         self.is_listening = False
 
 
-class Onlooker:
-    """Asks an exporter for its metrics and its health over and over, and remembers how that went."""
+class Observer:
+    """Requests metrics and health of an exporter in a loop, and records durations, memory and problems."""
 
     def __init__(self, exported: RunningExporter) -> None:
         self.exported = exported
         self.slowest_seconds = 0.0
         self.slowest_path = ""
         self.most_resident_bytes = 0.0
-        self.rounds = 0
+        self.scrapes = 0
         self.problems: list[str] = []
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look_on, daemon=True)
+        self._thread = threading.Thread(target=self._observe, daemon=True)
 
     @property
     def peak_resident_bytes(self) -> float:
-        """Return the most memory since the process began, as far as can be known: Linux keeps count."""
+        """Return the peak memory of the process; on Linux since its start."""
         status = Path(f"/proc/{self.exported.process.popen.pid}/status")
         peak = re.search(r"VmHWM:\s*(\d+) kB", status.read_text() if status.exists() else "")
         return max(self.most_resident_bytes, 1024 * int(peak[1]) if peak else 0)
 
     @contextmanager
-    def looking_on(self) -> Iterator["Onlooker"]:
-        """Look on until the end of the context."""
+    def observing(self) -> Iterator["Observer"]:
+        """Observe until the end of the context."""
         self._thread.start()
         try:
             yield self
@@ -111,7 +111,7 @@ class Onlooker:
             self._ended.set()
             self._thread.join(PATIENCE_SECONDS)
 
-    def _look_on(self) -> None:
+    def _observe(self) -> None:
         with httpx.Client(base_url=self.exported.url, timeout=PATIENCE_SECONDS) as client:
             while not self._ended.is_set():
                 try:
@@ -122,18 +122,18 @@ class Onlooker:
                 else:
                     resident = series_of(text).get("process_resident_memory_bytes", 0.0)
                     self.most_resident_bytes = max(self.most_resident_bytes, resident)
-                    self.rounds += 1
+                    self.scrapes += 1
                 time.sleep(0.02)
 
     def _ask(self, client: httpx.Client, path: str) -> str:
         began = time.perf_counter()
-        answer = client.get(path)
+        response = client.get(path)
         seconds = time.perf_counter() - began
         if seconds > self.slowest_seconds:
             self.slowest_seconds, self.slowest_path = seconds, path
-        if answer.status_code != 200:
-            self.problems.append(f"{path} answered {answer.status_code}")
-        return answer.text
+        if response.status_code != 200:
+            self.problems.append(f"{path}: status {response.status_code}")
+        return response.text
 
 
 def series_of(text: str) -> Series:
@@ -143,7 +143,7 @@ def series_of(text: str) -> Series:
 
 
 def of_account(series: Series, account: str) -> Series:
-    """Return one account's series, without the label that they have in common."""
+    """Return one account's series without the label `account`."""
     own = f'{{account="{account}"'
     found: dict[str, float] = {}
     for name, value in series.items():
@@ -156,7 +156,7 @@ def of_account(series: Series, account: str) -> Series:
 
 @dataclass
 class Watched:
-    """One account of a running exporter, as its metrics show it, and the server that it polls."""
+    """One account of a running exporter, and the server that it polls."""
 
     exported: RunningExporter
     account: str
@@ -165,11 +165,11 @@ class Watched:
     files: int = 100
 
     def now(self) -> Series:
-        """Return the account's series of a new scrape."""
+        """Scrape and return the account's series."""
         return of_account(series_of(self.exported.metrics()), self.account)
 
     def wait_for(self, fits: Callable[[Series], bool], what: str) -> Series:
-        """Return the first scrape that fits."""
+        """Return the first scrape for which `fits` is true."""
 
         def ask() -> Series | None:
             now = self.now()
@@ -178,68 +178,68 @@ class Watched:
         return wait_for(ask, f"{what} of {self.account}")
 
     def break_by(self, behaviour: Behaviour) -> None:
-        """Answer in a bad way from now on."""
+        """Change the server's behaviour."""
         self.server.behaviour = behaviour
-        if behaviour is nobody_listens:
+        if behaviour is refused_connection:
             self.server.refuse()
 
-    def mend(self) -> None:
-        """Answer well from now on, with other data than before."""
+    def repair(self) -> None:
+        """Make the server work again, with other data than before."""
         self.files += 1
         self.server.behaviour = good(self.files, leave=self.leave)
         if not self.server.is_listening:
             self.server.listen()
 
     def wait_until_well(self) -> Series:
-        """Return the first scrape that shows what the server says when it is well, from both collectors."""
+        """Return the first scrape in which both collectors show the server's current data."""
         return self.wait_for(
             lambda now: now["aiozpin_up"] == 1 and now.get("aiozpin_files") == self.files == pins(now),
             f"{self.files} files",
         )
 
     def recover(self) -> Series:
-        """Mend, and wait for the new data."""
-        self.mend()
+        """Repair the server, and wait for the new data."""
+        self.repair()
         return self.wait_until_well()
 
 
-async def nobody_listens(call: Call) -> None:
-    """Stands for a refused connection."""
-    raise AssertionError(f"nobody should have taken {call.head!r}")
+async def refused_connection(call: Call) -> None:
+    """Mark a server that does not listen."""
+    raise AssertionError(f"unexpected request: {call.head!r}")
 
 
 def pins(series: Series) -> float | None:
-    """Return the pins counted, by whatever status; None when there are no data."""
+    """Return the number of pins of all statuses, or None without data."""
     counted = [value for name, value in series.items() if name.startswith("aiozpin_pins{")]
     return sum(counted) if counted else None
 
 
 def failures(series: Series, collector: str) -> dict[str, float]:
-    """Return how often a collector failed, by the reasons that occurred."""
+    """Return the number of failures of a collector by reason, without zeros."""
     pattern = re.compile(rf'aiozpin_poll_failures_total{{collector="{collector}",reason="(\w+)"}}')
     return {match[1]: value for name, value in series.items() if (match := pattern.fullmatch(name)) and value}
 
 
 def new_failures(before: Series, after: Series, collector: str) -> set[str]:
-    """Return the reasons for which a collector failed in between."""
+    """Return the reasons for which a collector failed between two scrapes."""
     old = failures(before, collector)
     return {reason for reason, value in failures(after, collector).items() if value > old.get(reason, 0)}
 
 
 def wanted_rows(call: Call) -> tuple[int, int]:
-    """Return the offset and the limit that a request asks for."""
+    """Return the offset and the limit of a request."""
     match = _WANTED.search(call.head)
     assert match is not None, call.head
     return int(match[1]), int(match[2])
 
 
 def good(files: int, *, leave: bool = False) -> Behaviour:
-    """List so many pins as documented; with `leave`, close the connection behind each answer."""
+    """List `files` pins; with `leave`, close the connection after each response."""
     return listing([row(number) for number in range(files)], leave=leave)
 
 
 def listing(rows: list[dict[str, object]], *, leave: bool = False) -> Behaviour:
-    """List these rows as documented."""
+    """List these rows."""
     size = sum(held for each in rows if isinstance(held := each.get("size"), int))
 
     async def behave(call: Call) -> None:
@@ -253,14 +253,14 @@ def listing(rows: list[dict[str, object]], *, leave: bool = False) -> Behaviour:
 
 
 async def list_without_end(call: Call) -> None:
-    """Report two files, and have new rows at every offset."""
+    """Report two files, but return new rows at every offset."""
     offset, limit = wanted_rows(call)
     rows = [row(number) for number in range(offset, offset + limit)]
     await call.send(message("200 OK", page(rows, 2, 200)))
 
 
 class Flood:
-    """An answer of a gigabyte in chunks; `most_sent_bytes` is what the client took of one."""
+    """A chunked response of 1 GiB; `most_sent_bytes` is the most that a client has read of it."""
 
     def __init__(self) -> None:
         self.most_sent_bytes = 0
@@ -274,14 +274,14 @@ class Flood:
 
 
 def bomb(of_bytes: int = 2**30) -> bytes:
-    """Return an answer whose body is a thousand times larger once it is decompressed."""
+    """Return a response whose body is a thousand times larger when decompressed."""
     deflater = zlib.compressobj(9, wbits=31)
     first, again = (deflater.compress(bytes(_STEP_BYTES)) + deflater.flush(zlib.Z_FULL_FLUSH) for _ in "12")
     return message("200 OK", first + again * (of_bytes // _STEP_BYTES - 1), "Content-Encoding: gzip")
 
 
 def many_rows(one: bytes, body_bytes: int) -> bytes:
-    """Return an answer with as many copies of one row as go into a body of this size; sent compressed."""
+    """Return a compressed response with as many copies of a row as fit into a body of this size."""
     rows = b",".join([one] * (body_bytes // (len(one) + 1)))
     body = b'{"data":{"totals":{"files":2,"size":200},"pins":[' + rows + b"]}}"
     return message("200 OK", gzip.compress(body, 1), "Content-Encoding: gzip")

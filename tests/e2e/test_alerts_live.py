@@ -1,4 +1,4 @@
-"""The rules on real processes: each account has one trouble, and the alerts that belong to it alone."""
+"""The rules with Prometheus and real exporters: each account has one problem, and only its alerts fire."""
 
 import re
 from collections import defaultdict
@@ -21,7 +21,7 @@ from tests.support.processes import (
     wait_for,
 )
 
-# With a poll a second on a machine that may be slow, three intervals are not long; and few requests are made.
+# On a slow machine, three intervals of a second are short. Few requests are made in the test.
 THRESHOLDS = {"stale_warning_intervals": "15", "stale_critical_intervals": "20", "rate_limited_ratio": "0.02"}
 MIX = "by-cid-share=0.3,duplicate-share=0.1,directory-share=0.1"
 FAILING = {"AIOZPinPollErrorsHigh", "AIOZPinDataStale warning", "AIOZPinDataStale critical"}
@@ -29,9 +29,11 @@ NEVER = {"AIOZPinPollErrorsHigh", "AIOZPinNeverPolled"}
 REFUSED = {"AIOZPinCredentialsRejected"}
 ONE_429_IN_TEN = {"fault": "too_many_requests", "skip": 9}
 
+pytestmark = pytest.mark.slow
+
 
 class Scene(NamedTuple):
-    """An account as it is at first, what then happens to it, and the alerts that fire in the end."""
+    """An account at first, what then happens to it, and the alerts that fire in the end."""
 
     begins: str = MIX
     happens: Mapping[str, Any] = {}
@@ -72,7 +74,7 @@ class Stand(NamedTuple):
 
 
 def hastened(directory: Path) -> Path:
-    """Write the rules as they are, but with alerts that fire at once, and with a few other thresholds."""
+    """Write the rules with alerts that fire at once, and with a few other thresholds."""
     rules = with_thresholds(THRESHOLDS, RULES.read_text(encoding="utf-8"))
     path = directory / "rules.yml"
     path.write_text(re.sub(r"(?m)^( +for:) \w+$", r"\1 0s", rules))
@@ -119,10 +121,10 @@ def _calm(stand: Stand) -> None:
 
 
 def wait_until_firing(scraping: RunningPrometheus, expected: Callable[[str, Scene], set[str]]) -> None:
-    """Wait until all have data or fail, and until all alerts fire that shall; the tests say which do not."""
+    """Wait for polls of all accounts and for all expected alerts; the tests report which do not fire."""
 
     def are_firing() -> bool:
-        # No inventories are taken while a key is refused.
+        # There are no inventories while a key is rejected.
         polled = scraping.values('aiozpin_polls_total{collector="inventory"} > 3', "account")
         now = firing(scraping)
         return {(name,) for name in SCENES if name != "never-allowed"} <= polled.keys() and all(
@@ -141,7 +143,7 @@ def lose_and_restore_a_key(simulated: RunningSimulator, scraping: RunningPrometh
 
 
 def firing(scraping: RunningPrometheus) -> defaultdict[str, set[str]]:
-    """Return the names of the alerts that fire, by account."""
+    """Return the names of the firing alerts by account."""
     alerts: defaultdict[str, set[str]] = defaultdict(set)
     for alert in scraping.ask("alerts")["alerts"]:
         if alert["state"] == "firing":
@@ -157,16 +159,16 @@ def name_of(labels: Mapping[str, str]) -> str:
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_an_account_has_the_alerts_that_belong_to_its_trouble_and_no_others(stand: Stand, name: str) -> None:
+def test_the_alerts_for_the_problem_of_an_account_fire_and_no_other(stand: Stand, name: str) -> None:
     assert firing(stand.prometheus)[name] == SCENES[name].fires
 
 
 @pytest.mark.parametrize("name", [name for name, scene in SCENES.items() if scene.happens])
-def test_an_account_had_no_alerts_before_its_trouble_began(stand: Stand, name: str) -> None:
+def test_no_alert_fires_before_the_problem(stand: Stand, name: str) -> None:
     assert stand.before[name] == set()
 
 
-def test_an_exporter_that_is_stopped_is_told_of_and_its_accounts_are_not(stand: Stand) -> None:
+def test_only_the_alert_on_the_exporter_fires_if_it_is_stopped(stand: Stand) -> None:
     assert stand.before[STOPPED] == {"AIOZPinPinsFailed"}
     now = firing(stand.prometheus)
     assert now[STOPPED] == set()
@@ -178,17 +180,17 @@ def test_an_exporter_that_is_stopped_is_told_of_and_its_accounts_are_not(stand: 
     ]
 
 
-def test_the_alert_on_a_key_ends_when_the_key_works_again(stand: Stand) -> None:
+def test_the_alert_on_a_key_resolves_when_the_key_works_again(stand: Stand) -> None:
     # The share of failed polls of the last hour may still be high.
     assert firing(stand.prometheus)[RESTORED] <= {"AIOZPinPollErrorsHigh"}
 
 
-def test_no_alert_is_about_a_job_that_is_not_ours(stand: Stand) -> None:
+def test_no_alert_fires_for_another_job(stand: Stand) -> None:
     alerts = stand.prometheus.ask("alerts")["alerts"]
     assert {alert["labels"]["job"] for alert in alerts} == {"running", "stopped"}
 
 
-def test_each_alert_has_its_severity_and_says_whom_it_is_about(stand: Stand) -> None:
+def test_each_alert_has_its_severity_and_names_its_account_or_exporter(stand: Stand) -> None:
     known = {(alert.name, alert.severity.value): alert for alert in ALERTS}
     for alert in stand.prometheus.ask("alerts")["alerts"]:
         labels, annotations = alert["labels"], alert["annotations"]
@@ -197,7 +199,7 @@ def test_each_alert_has_its_severity_and_says_whom_it_is_about(stand: Stand) -> 
         assert not any("<no value>" in text or "{{" in text for text in annotations.values())
 
 
-def test_a_prometheus_without_an_exporter_says_so(tmp_path: Path) -> None:
+def test_the_alert_on_an_absent_exporter_fires_without_an_exporter(tmp_path: Path) -> None:
     with prometheus(tmp_path, {}, rules=hastened(tmp_path), watches_itself=True) as scraping:
         wait_for(lambda: scraping.query("up"), "a scrape")
         wait_for(lambda: firing(scraping) == {"": {"AIOZPinExporterAbsent"}}, "the alert")

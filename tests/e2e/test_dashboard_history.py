@@ -1,4 +1,4 @@
-"""The dashboard on a month that is made up, so that growth, forecast and cost are known beforehand."""
+"""The dashboard with a made-up month of data, so that growth, forecast and cost are known."""
 
 import subprocess
 import time
@@ -15,6 +15,8 @@ from tests.grafana.support.stand import DASHBOARD
 from tests.support.processes import prometheus
 from tests.support.tools import require_tool
 
+pytestmark = pytest.mark.slow
+
 HOUR, DAY = 3_600, 86_400
 STEP = 600
 PANELS = panels_of(DASHBOARD)
@@ -22,7 +24,7 @@ POD, NEW_POD, REPLICA = "pod-1:10242", "pod-2:10242", "replica:10242"
 
 
 class Account(NamedTuple):
-    """An account by what it holds when the month ends, and what is added a day."""
+    """An account at the end of the month, and its growth per day."""
 
     size: float
     size_a_day: float
@@ -39,11 +41,11 @@ ACCOUNTS = {
     "boundless": Account(1e12, 10e9, 20_000, 200),
     "closed": Account(8e12, 500e9, 1e6, 90_000, limit=9e12, ended_before=2 * HOUR),
 }
-"""`closed` is an account that nobody watches any more: it must be in no sum."""
+"""`closed` is no longer monitored and must not be in any sum."""
 
 
 class Line(NamedTuple):
-    """A series over a span of time, with its value at each moment."""
+    """A series over a time range, with its value as a function of time."""
 
     name: str
     labels: str
@@ -63,7 +65,7 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
 
 
 def lines_of_accounts(end: float) -> Iterator[Line]:
-    """Yield the accounts' series of two replicas, one of which has got a new pod, and one of which lags."""
+    """Yield the series of two replicas: one whose pod was replaced, and one that is late."""
     start, replaced = end - 30 * DAY, end - 3 * DAY
     spans = {POD: (start, replaced - 3 * HOUR), NEW_POD: (replaced, end), REPLICA: (start, end)}
     for instance, (first, last) in spans.items():
@@ -91,7 +93,7 @@ def values_of(account: Account, end: float) -> dict[str, Callable[[float], float
 
 
 def lines_of_the_last_hours(end: float) -> Iterator[Line]:
-    """Yield what is asked for at a rate, scraped once a minute, half a minute off."""
+    """Yield counters, scraped once a minute at half past."""
     for instance in (NEW_POD, REPLICA):
         span = (end - 3 * HOUR - 30, end - 30, 60)
         of_account = f'account="flat",instance="{instance}"'
@@ -104,7 +106,7 @@ def lines_of_the_last_hours(end: float) -> Iterator[Line]:
 
 
 def import_blocks(directory: Path, lines: Iterable[Line]) -> None:
-    """Write the lines as what Prometheus would have stored."""
+    """Write the lines into the storage of Prometheus."""
     promtool = require_tool("promtool", "prometheus")
     text = directory / "history.txt"
     with text.open("w", encoding="utf-8") as file:
@@ -113,10 +115,10 @@ def import_blocks(directory: Path, lines: Iterable[Line]) -> None:
             for at in range(int(line.start), int(line.end) + 1, line.step):
                 file.write(f"{series} {line.value(at):.3f} {at}\n")
         file.write("# EOF\n")
-    # Blocks of two hours, as they are without the option, take minutes.
-    told = ["tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=1080h", "-q"]
+    # The default, blocks of two hours, takes minutes.
+    arguments = ["tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=1080h", "-q"]
     done = subprocess.run(
-        [promtool, *told, text, directory / "data"], capture_output=True, text=True, check=False
+        [promtool, *arguments, text, directory / "data"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
 
@@ -125,7 +127,7 @@ def summed(what: Callable[[Account], float]) -> float:
     return sum(what(account) for account in ACCOUNTS.values() if not account.ended_before)
 
 
-def test_growth_is_that_of_the_accounts_that_are_still_watched(view: View) -> None:
+def test_growth_is_that_of_the_accounts_that_are_still_monitored(view: View) -> None:
     assert view.stat("Size") == pytest.approx(summed(lambda account: account.size))
     assert view.stat("Growth per day") == pytest.approx(summed(lambda account: account.size_a_day), rel=0.01)
     assert view.stat("Files per day") == pytest.approx(summed(lambda account: account.files_a_day), rel=0.01)
@@ -158,7 +160,7 @@ def test_one_replica_alone_gives_the_same_answers(view: View, instance: str) -> 
     assert alone.stat("Size") == pytest.approx(3e12, rel=0.001)
 
 
-def test_the_forecast_is_what_came_true_two_weeks_later(view: View) -> None:
+def test_the_forecast_is_the_size_two_weeks_later(view: View) -> None:
     month = View(view.dashboard, view.prometheus, view.end - 29 * DAY, view.end)
     sizes = month.lines("Size, limit and forecast", "A")
     forecasts = month.lines("Size, limit and forecast", "B")
@@ -177,7 +179,7 @@ def test_the_forecast_is_what_came_true_two_weeks_later(view: View) -> None:
     assert month.lines("Size, limit and forecast", "C")["linear limit"].last == ACCOUNTS["linear"].limit
 
 
-def test_the_line_of_an_account_that_nobody_watches_any_more_ends(view: View) -> None:
+def test_the_line_of_an_account_that_is_no_longer_monitored_ends(view: View) -> None:
     sizes = view.lines("Size, limit and forecast", "A")
     assert sizes["linear"].points[-1][0] == view.end
     assert sizes["closed"].points[-1][0] == pytest.approx(view.end - 2 * HOUR, abs=600)
@@ -190,15 +192,17 @@ def test_the_cost_is_the_size_times_the_price(view: View, price: str) -> None:
 
 
 @pytest.mark.parametrize("price", ["", "0"])
-def test_without_a_price_no_cost_is_told(view: View, price: str) -> None:
+def test_without_a_price_there_is_no_cost(view: View, price: str) -> None:
     assert view.choose(price=price).stat("Cost per month") == -1, "ENTER A PRICE"
 
 
-def test_an_account_that_is_missing_is_told_of(view: View) -> None:
+def test_the_data_is_incomplete_if_an_account_is_missing(view: View) -> None:
     assert view.stat("Data") == 2, "INCOMPLETE"
 
 
-def test_graphs_of_rates_are_full_at_a_scrape_a_minute_with_a_data_source_as_it_comes(view: View) -> None:
+def test_graphs_of_rates_have_no_holes_with_one_scrape_per_minute(
+    view: View,
+) -> None:
     for hours in (1, 24, 7 * 24):
         seen = View(view.dashboard, view.prometheus, view.end - hours * HOUR, view.end)
         assert seen.lines("Requests per minute")["list 200"].last == pytest.approx(20, rel=0.01)
@@ -209,13 +213,13 @@ def test_graphs_of_rates_are_full_at_a_scrape_a_minute_with_a_data_source_as_it_
 
 
 @pytest.mark.parametrize("days", [1, 7, 29, 365])
-def test_no_graph_asks_for_more_than_prometheus_gives(view: View, days: int) -> None:
+def test_no_graph_queries_more_points_than_prometheus_returns(view: View, days: int) -> None:
     seen = View(view.dashboard, view.prometheus, view.end - days * DAY, view.end)
     for panel in PANELS.values():
         seen.answers(panel)
 
 
-def test_answers_are_shown_in_words_and_units(view: View) -> None:
+def test_stats_have_texts_and_units(view: View) -> None:
     titles = ("Growth per day", "Files per day", "Days until the size limit", "Cost per month", "Size")
     panels = [PANELS[title] for title in titles]
     shown, priced = stats_shown({0: view, 1: view.choose(price="0.02")}, panels).values()
@@ -230,7 +234,7 @@ def test_answers_are_shown_in_words_and_units(view: View) -> None:
     assert priced["Cost per month"].text == "220.00"
 
 
-def test_the_limit_is_told_of_in_words_and_colours(view: View) -> None:
+def test_the_days_until_the_limit_have_texts_and_colours(view: View) -> None:
     title = "Days until the size limit"
     expected = {
         "linear": Shown("12.2", WARNING),

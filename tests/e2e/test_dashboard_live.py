@@ -1,4 +1,4 @@
-"""The dashboard on real processes: two exporters of the same three accounts, and Prometheus."""
+"""The dashboard with Prometheus and two exporters of the same three accounts."""
 
 import math
 from collections import Counter
@@ -38,9 +38,9 @@ ACCOUNTS: Mapping[str, str] = {
 }
 LIMIT = 10**15
 PANELS = panels_of(DASHBOARD)
-# Queries without an answer: what a Prometheus that was started a minute ago cannot know, for which
-# test_dashboard_history.py asks, and the limit that only one account has.
-NOT_YET = {"Growth per day A", "Files per day A", "Size, limit and forecast B"}
+# Queries without a result: those that need more history (see test_dashboard_history.py), and the limit, which
+# only one account has.
+NEED_HISTORY = {"Growth per day A", "Files per day A", "Size, limit and forecast B"}
 OF_THE_LIMITED = {"Size, limit and forecast C"}
 LIMITED = "modern"
 
@@ -71,7 +71,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
         for name in ACCOUNTS:
             simulated.change(name, paused=True)
         truth = {name: count(simulated, name) for name in ACCOUNTS}
-        wait_for(lambda: is_counted(scraping, truth), "all that was counted without the exporter")
+        wait_for(lambda: is_counted(scraping, truth), "the exact counts")
         yield Stand(simulated, scraping, [url.removeprefix("http://") for url in urls], truth)
 
 
@@ -81,7 +81,7 @@ def _calm(stand: Stand) -> None:
 
 
 def make_trouble(simulated: RunningSimulator, scraping: RunningPrometheus) -> None:
-    """Let polls of every account fail and be retried by both exporters, for the panels that show it."""
+    """Make polls of every account fail and be retried, for the panels that show it."""
 
     def has_happened() -> bool:
         counters = ("aiozpin_poll_failures_total", "aiozpin_api_retries_total")
@@ -95,7 +95,7 @@ def make_trouble(simulated: RunningSimulator, scraping: RunningPrometheus) -> No
 
 
 def is_counted(scraping: RunningPrometheus, truth: Mapping[str, Counted]) -> bool:
-    """Return whether both exporters show what is there, each pin in its phase, in proven inventories."""
+    """Return whether both exporters report each pin in its phase, in consistent inventories."""
     by = ("account", "instance", "phase")
     shown = scraping.values(f"sum by ({','.join(by)}) (aiozpin_pins) > 0", *by)
     files = scraping.values("aiozpin_files", "account", "instance")
@@ -114,9 +114,9 @@ def chosen_accounts(chosen: Mapping[str, Any]) -> list[str]:
     return [accounts] if isinstance(accounts, str) else accounts
 
 
-def test_each_variable_offers_exactly_what_is_there(stand: Stand) -> None:
+def test_each_variable_offers_exactly_the_existing_values(stand: Stand) -> None:
     view = look(stand.prometheus)
-    assert view.options("job") == ["aioz-pin"], "and not Prometheus' own job"
+    assert view.options("job") == ["aioz-pin"], "not the job of Prometheus itself"
     assert view.options("instance") == sorted(stand.instances)
     assert view.options("account") == sorted(ACCOUNTS)
     assert view.choose(instance=stand.instances[0]).options("account") == sorted(ACCOUNTS)
@@ -124,12 +124,12 @@ def test_each_variable_offers_exactly_what_is_there(stand: Stand) -> None:
 
 
 @pytest.mark.parametrize("panel", PANELS.values(), ids=PANELS)
-def test_each_query_answers_whatever_is_chosen(stand: Stand, panel: Panel) -> None:
+def test_each_query_returns_data_whatever_is_selected(stand: Stand, panel: Panel) -> None:
     view = view_of(panel, stand.prometheus)
     for chosen in choices(view, ["job", "instance", "account"]):
         for answer in view.choose(**chosen).answers(panel):
             name = f"{panel.title} {answer.target.ref}"
-            if name in NOT_YET or (name in OF_THE_LIMITED and LIMITED not in chosen_accounts(chosen)):
+            if name in NEED_HISTORY or (name in OF_THE_LIMITED and LIMITED not in chosen_accounts(chosen)):
                 assert not answer.series, f"{name} has an answer, take it off the list"
                 continue
             assert answer.series, f"{name} is empty for {chosen}"
@@ -142,7 +142,7 @@ def test_each_query_answers_whatever_is_chosen(stand: Stand, panel: Panel) -> No
 
 
 @pytest.mark.parametrize("annotation", DASHBOARD["annotations"]["list"], ids=lambda one: one["name"])
-def test_annotations_ask_what_prometheus_understands(stand: Stand, annotation: Mapping[str, Any]) -> None:
+def test_annotations_have_valid_queries(stand: Stand, annotation: Mapping[str, Any]) -> None:
     view = look_at_graphs(stand.prometheus)
     panel = panels_of({"panels": [{"title": "", "type": "", "targets": [{"refId": "A", **annotation}]}]})[""]
     for chosen in choices(view, ["job", "instance", "account"]):
@@ -152,7 +152,7 @@ def test_annotations_ask_what_prometheus_understands(stand: Stand, annotation: M
             assert len(answer.series) == (1 if one else 2)
 
 
-def test_stats_say_what_is_there_and_do_not_double_it_with_the_replicas(stand: Stand) -> None:
+def test_stats_are_exact_and_count_replicas_once(stand: Stand) -> None:
     view = look(stand.prometheus)
     for chosen in choices(view, ["job", "instance", "account"]):
         seen = view.choose(**chosen, price="0.25")
@@ -172,7 +172,7 @@ def test_stats_say_what_is_there_and_do_not_double_it_with_the_replicas(stand: S
             "Pinned": phases["pinned"] / phases.total(),
             "Files": phases.total(),
             "Size": size,
-            "Duplicates": sum(one.held_twice for one in counted),
+            "Duplicates": sum(one.duplicate_size for one in counted),
             "Cost per month": size / 1e9 * 0.25,
         }
         assert {title: seen.stat(title) for title in expected} == pytest.approx(expected), chosen
@@ -191,7 +191,7 @@ def test_the_stats_on_polling_are_plausible(stand: Stand) -> None:
     assert longest > 86_400, "the simulator's pins were made over two years"
 
 
-def test_the_tables_have_a_line_for_each_account_and_status_with_its_numbers(stand: Stand) -> None:
+def test_the_tables_have_a_row_per_account_and_status_with_exact_numbers(stand: Stand) -> None:
     view = look(stand.prometheus)
     accounts = view.table("Accounts", "job", "account")
     statuses = view.table("Accounts by status", "account", "status", "phase")
@@ -212,7 +212,7 @@ def test_the_tables_have_a_line_for_each_account_and_status_with_its_numbers(sta
     assert statuses == expected
 
 
-def test_the_bars_are_the_distribution_of_the_sizes_and_of_the_ages(stand: Stand) -> None:
+def test_the_bars_are_the_distribution_of_sizes_and_ages(stand: Stand) -> None:
     view = look(stand.prometheus)
     rows = [row for counted in stand.truth.values() for row in counted.rows]
     (sizes,) = view.answers(PANELS["Pin sizes"])
@@ -226,7 +226,7 @@ def test_the_bars_are_the_distribution_of_the_sizes_and_of_the_ages(stand: Stand
     assert sum(steps_of_buckets(ages.series).values()) == everything.phases["in_progress"]
 
 
-def test_the_graphs_end_in_what_is_there(stand: Stand) -> None:
+def test_the_graphs_end_with_the_exact_numbers(stand: Stand) -> None:
     view = look_at_graphs(stand.prometheus)
     everything = Counted([row for counted in stand.truth.values() for row in counted.rows])
     by_phase = {phase: line.last for phase, line in view.lines("Pins by phase").items() if line.last}

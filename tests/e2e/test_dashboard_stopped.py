@@ -1,4 +1,4 @@
-"""The dashboard when something is missing: exporters that stopped, revoked keys, accounts without pins."""
+"""The dashboard with stopped exporters, revoked keys and accounts without pins."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -19,6 +19,8 @@ from tests.support.processes import (
     wait_for,
 )
 
+pytestmark = pytest.mark.slow
+
 PANELS = panels_of(DASHBOARD)
 STATS = [panel for panel in PANELS.values() if panel.kind == "stat"]
 JUDGED = [panel.title for panel in STATS if panel.model["options"]["colorMode"] != "none"]
@@ -29,11 +31,11 @@ JOBS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "one-stopped": (("here",), ("gone",)),
     "running": (("fine", "refused", "empty", "strange"),),
 }
-"""The exporters of each job, by the accounts that they watch."""
+"""The exporters of each job, by the accounts that they poll."""
 OPTIONS = {"empty": "pins=0", "strange": "pins=20,unknown-share=1"}
 LIMIT = {"kept": {"size_limit": 10**15}, "fine": {"size_limit": 10**6}}
 SHOWN_WITHOUT_DATA = {"Data", "Data age", "Exporters up", "Failed polls"}
-"""Stats about the exporter and its polls, which an account whose data are too old has, too."""
+"""Stats about the exporter and its polls, which exist even if the data of an account is too old."""
 
 
 class Stand(NamedTuple):
@@ -63,7 +65,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
         for exported in (*running["all-stopped"], running["one-stopped"][1]):
             exported.process.stop()
         simulated.change("refused", revoked=True)
-        wait_for(lambda: len(scraping.query("up == 0")) == 3, "Prometheus to notice")
+        wait_for(lambda: len(scraping.query("up == 0")) == 3, "failed scrapes")
         wait_for(
             lambda: not scraping.query('{account="refused",__name__=~"aiozpin_(pins|files)"}'), "old data"
         )
@@ -76,7 +78,7 @@ def _calm(stand: Stand) -> None:
 
 
 @pytest.mark.parametrize("minutes", [5, 30, 24 * 60, 7 * 24 * 60])
-def test_nothing_is_said_about_exporters_that_have_stopped(stand: Stand, minutes: int) -> None:
+def test_nothing_is_returned_for_stopped_exporters(stand: Stand, minutes: int) -> None:
     view = look(stand.prometheus, minutes).choose(job="all-stopped")
     instances = view.options("instance")
     assert len(instances) == 2
@@ -86,7 +88,7 @@ def test_nothing_is_said_about_exporters_that_have_stopped(stand: Stand, minutes
                 assert answer.data["result"] == [], f"{panel.title} {answer.target.ref} for {chosen}"
 
 
-def test_lines_of_exporters_that_have_stopped_end(stand: Stand) -> None:
+def test_lines_of_stopped_exporters_end(stand: Stand) -> None:
     view = look_at_graphs(stand.prometheus).choose(job="all-stopped")
     for panel in PANELS.values():
         for answer in view.answers(panel) if not panel.targets[0].is_instant else ():
@@ -96,9 +98,7 @@ def test_lines_of_exporters_that_have_stopped_end(stand: Stand) -> None:
             assert view.end not in ends, panel.title
 
 
-def test_each_stat_says_no_data_and_those_that_judge_in_grey_when_exporters_have_stopped(
-    stand: Stand,
-) -> None:
+def test_each_stat_says_no_data_and_is_not_green_for_stopped_exporters(stand: Stand) -> None:
     shown = stats_shown({"": look(stand.prometheus).choose(job="all-stopped")}, STATS)[""]
     assert {title: one.text for title, one in shown.items()} == dict.fromkeys(shown, "NO DATA")
     assert len(shown) == len(STATS)
@@ -106,7 +106,7 @@ def test_each_stat_says_no_data_and_those_that_judge_in_grey_when_exporters_have
     assert not {one.colour for one in shown.values()} & {GOOD, WARNING, BAD}
 
 
-def test_one_of_two_exporters_of_different_accounts_is_missed_by_name(stand: Stand) -> None:
+def test_the_data_is_incomplete_if_one_of_two_exporters_is_stopped(stand: Stand) -> None:
     view = look(stand.prometheus).choose(job="one-stopped")
     both, here = (view.choose(account=accounts) for accounts in (["here", "gone"], "here"))
     for seen in (view, both):
@@ -120,7 +120,7 @@ def test_one_of_two_exporters_of_different_accounts_is_missed_by_name(stand: Sta
     assert set(view.table("Accounts", "account")) == {("here",)}
 
 
-def test_an_account_whose_data_are_too_old_has_no_data_and_says_so(stand: Stand) -> None:
+def test_an_account_whose_data_is_too_old_has_no_data(stand: Stand) -> None:
     view = look(stand.prometheus).choose(job="running")
     refused = view.choose(account="refused")
     assert refused.stat("Data") == view.stat("Data") == 1, "STALE"
@@ -161,7 +161,7 @@ def test_an_account_without_pins_has_none_of_each_kind(stand: Stand) -> None:
     assert view.choose(account="empty", price="0.02").stat("Cost per month") == 0
 
 
-def test_an_account_of_unknown_words_alone_is_not_taken_for_one_without_pins(stand: Stand) -> None:
+def test_an_account_with_only_unknown_statuses_is_not_shown_as_empty(stand: Stand) -> None:
     view = look(stand.prometheus).choose(job="running")
     stats = stats_of(view, "strange")
     assert [stats[title] for title in ("Failed", "Removed", "In progress", "Pinned")] == [0, 0, 0, 0]
@@ -173,7 +173,7 @@ def test_a_limit_that_is_reached_needs_no_history(stand: Stand) -> None:
     assert look(stand.prometheus).choose(job="running", account="fine").stat("Days until the size limit") == 0
 
 
-def test_what_is_wrong_is_said_in_words_and_never_in_the_colour_of_what_is_good(stand: Stand) -> None:
+def test_problems_have_texts_and_are_never_green(stand: Stand) -> None:
     view = look(stand.prometheus)
     views = {
         "running": view.choose(job="running"),

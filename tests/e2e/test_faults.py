@@ -1,4 +1,4 @@
-"""What the exporter must survive: an API that answers well, breaks in every way, and answers well again."""
+"""The exporter survives an API that fails in every way, and recovers when the API works again."""
 
 import json
 import ssl
@@ -15,7 +15,7 @@ from pin_exporter.api.client import MAX_BODY_BYTES
 from tests.e2e.hostile import (
     Flood,
     HostileServer,
-    Onlooker,
+    Observer,
     Series,
     Watched,
     bomb,
@@ -25,9 +25,9 @@ from tests.e2e.hostile import (
     listing,
     many_rows,
     new_failures,
-    nobody_listens,
     of_account,
     pins,
+    refused_connection,
     series_of,
     wanted_rows,
 )
@@ -50,7 +50,7 @@ from tests.test_secrets import leaks
 SLOWEST_SECONDS = 2.0
 RESIDENT_BYTES = 160 * 2**20
 KERNEL_BYTES = 24 * 2**20
-"""What the operating system keeps of an answer on both sides, more than the client has read."""
+"""What socket buffers on both sides hold of a response, beyond what the client has read."""
 OLD_KEY = "oLdKeYq7Wm3Kx9Vb2Rj5Hd8L"
 KEYS = {"api_key": API_KEY, "secret_key": SECRET_KEY}
 QUICK = {
@@ -67,7 +67,7 @@ DEEP = b"[" * 10_000 + b"]" * 10_000
 GOOD_DATE = datetime(2024, 3, 1, 10, 0, 0, 123_456, tzinfo=UTC).timestamp()
 LONG_WORD = "w" * 10_000
 MANY = {"objects": b"{}", "pins": b'{"id":"1"}', "odd-pins": b'{"id":"1","size":-1}', "numbers": b"1"}
-"""Rows as short as can be, so that very many go into one page."""
+"""Very short rows, so that many fit into one page."""
 OTHER = 'aiozpin_pins{phase="unknown",status="other"}'
 
 
@@ -80,7 +80,7 @@ def in_an_hour() -> str:
 
 
 FAILURES: dict[str, tuple[str, Behaviour]] = {
-    "refused": ("connection", nobody_listens),
+    "refused": ("connection", refused_connection),
     "hung-up": ("connection", hang_up),
     "reset-in-mid-body": ("connection", then_reset(message("200 OK", PAGE[:40], length=len(PAGE)))),
     "black-hole": ("timeout", silence),
@@ -105,13 +105,13 @@ FAILURES: dict[str, tuple[str, Behaviour]] = {
     "files-beyond-64-bits": ("malformed", answer("200 OK", totals(files=10**30))),
     "negative-totals": ("malformed", answer("200 OK", totals(size=-1))),
 }
-"""How to break an account, and the reason for which its polls fail then."""
+"""Faults, and the reason for which polls then fail."""
 
 Expected = dict[str, float | None]
 
 
 def with_size(size: int) -> tuple[Behaviour, Expected]:
-    """Give one of two pins an impossible size."""
+    """One of two pins has an impossible size."""
     return listing([row(1), row(2, size=size)]), {
         "aiozpin_files": 2,
         "aiozpin_unique_cids": 1,
@@ -122,7 +122,7 @@ def with_size(size: int) -> tuple[Behaviour, Expected]:
 
 
 def with_date(date: str) -> tuple[Behaviour, Expected]:
-    """Give two of three pins an impossible date."""
+    """Two of three pins have an impossible date."""
     rows = [row(1), row(2, date_pinned=date), row(3, date_pinned=date, status="pinning", size=None)]
     return listing(rows), {
         "aiozpin_files": 3,
@@ -134,9 +134,9 @@ def with_date(date: str) -> tuple[Behaviour, Expected]:
     }
 
 
-def without_pins(told: bytes) -> tuple[Behaviour, Expected]:
-    """Have no pins at all."""
-    return answer("200 OK", b'{"data":{"totals":{"files":0,"size":0},"pins":' + told + b"}}"), {
+def without_pins(value: bytes) -> tuple[Behaviour, Expected]:
+    """There are no pins."""
+    return answer("200 OK", b'{"data":{"totals":{"files":0,"size":0},"pins":' + value + b"}}"), {
         "aiozpin_files": 0,
         "aiozpin_size_bytes": 0,
         "aiozpin_unique_cids": 0,
@@ -160,31 +160,31 @@ ODD_DATA: dict[str, tuple[Behaviour, Expected]] = {
         {"aiozpin_files": 2, "aiozpin_unique_cids": 2, OTHER: 1},
     ),
 }
-"""How to answer oddly, and what the metrics have to show then."""
+"""Odd responses, and what the metrics show for them."""
 
 
 @contextmanager
 def running_exporter(
     folder: Path, accounts: list[dict[str, object]], env: dict[str, str] | None = None
 ) -> Iterator[RunningExporter]:
-    """Run the exporter for these accounts; in the end it must have said nothing of keys, nor had a bug."""
+    """Run the exporter for these accounts; its log must contain neither keys nor tracebacks."""
     config = folder / "config.yml"
     config.write_text(json.dumps({"accounts": accounts}))
     with exporter({**QUICK, "PIN_EXPORTER_CONFIG_FILE": str(config), **(env or {})}) as exported:
         yield exported
         assert exported.process.stop() == 0
-        told = "\n".join(exported.process.lines)
-        assert "Traceback" not in told
-        assert leaks(told) == []
-        assert OLD_KEY not in told
+        log = "\n".join(exported.process.lines)
+        assert "Traceback" not in log
+        assert leaks(log) == []
+        assert OLD_KEY not in log
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One exporter with several accounts, each with a server of its own, all well at first.
+    """One exporter with several accounts, each with its own server; at first all work.
 
-    One to be broken and one to be left alone; one whose data soon are too old, one whose keys are in files,
-    one behind TLS, and one at a host that does not exist.
+    One that tests break, and its neighbour; one whose data is stale early, one with many statuses, one with
+    key files, one with TLS, and one at a host that does not exist.
     """
 
     exported: RunningExporter
@@ -209,7 +209,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     key_files["api_key"].write_text(OLD_KEY)
     key_files["secret_key"].write_text(SECRET_KEY)
     special: dict[str, dict[str, object]] = {
-        "broken": {**KEYS, "request_timeout": "30s"},  # what is large takes its time
+        "broken": {**KEYS, "request_timeout": "30s"},  # large responses take long
         "neighbour": {**KEYS},
         "fleeting": {**KEYS, "stale_after": "2s"},
         "worded": {**KEYS},
@@ -224,7 +224,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         ]
         settings += [
             {"name": "secure", "base_url": secure.base_url("https"), **KEYS},
-            # A resolver may take its time.
+            # A resolver can take long.
             {"name": "nowhere", "base_url": "http://no.invalid/api", "request_timeout": "30s", **KEYS},
         ]
         env = {"SSL_CERT_FILE": str(certificates["trusted"])}
@@ -236,26 +236,26 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @contextmanager
 def watching(exported: RunningExporter, report: list[tuple[str, object]]) -> Iterator[None]:
-    """Whatever is done in the meantime, the exporter must answer fast, stay small, and live."""
-    onlooker = Onlooker(exported)
-    with onlooker.looking_on():
+    """Check that the exporter responds fast, needs little memory and keeps running meanwhile."""
+    observer = Observer(exported)
+    with observer.observing():
         yield
-        wait_for(lambda: onlooker.rounds > 1, "answers")
+        wait_for(lambda: observer.scrapes > 1, "scrapes")
     report += [
-        ("slowest_answer", f"{onlooker.slowest_seconds:.3f} s for {onlooker.slowest_path}"),
-        ("most_resident_bytes", int(onlooker.peak_resident_bytes)),
+        ("slowest_response", f"{observer.slowest_seconds:.3f} s for {observer.slowest_path}"),
+        ("most_resident_bytes", int(observer.peak_resident_bytes)),
     ]
-    assert onlooker.problems == []
+    assert observer.problems == []
     assert exported.process.popen.poll() is None
-    assert onlooker.slowest_seconds < SLOWEST_SECONDS
-    assert onlooker.peak_resident_bytes < RESIDENT_BYTES
+    assert observer.slowest_seconds < SLOWEST_SECONDS
+    assert observer.peak_resident_bytes < RESIDENT_BYTES
     assert leaks(exported.metrics()) == []
 
 
 @pytest.fixture
 def watched(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Stage]:
-    """The stage while somebody looks on."""
-    # For the report that --junitxml makes.
+    """Yield the stage while it is observed."""
+    # For the report of --junitxml.
     with watching(stage.exported, request.node.user_properties):
         yield stage
     assert stage.accounts["neighbour"].now()["aiozpin_up"] == 1
@@ -263,7 +263,7 @@ def watched(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Stage]:
 
 @dataclass(frozen=True)
 class Course:
-    """One account before its fault, when the fault shows, and when it is over."""
+    """One account before, during and after its fault."""
 
     before: Series
     during: Series
@@ -272,7 +272,7 @@ class Course:
 
 @dataclass(frozen=True)
 class Courses:
-    """What happened to each account, and how the exporter answered meanwhile."""
+    """The courses of all accounts, and how the exporter responded meanwhile."""
 
     by_account: dict[str, Course]
     report: list[tuple[str, object]]
@@ -280,7 +280,7 @@ class Courses:
 
 @pytest.fixture(scope="module")
 def courses(tmp_path_factory: pytest.TempPathFactory) -> Courses:
-    """One account for each fault, all broken at once and mended at once: seconds instead of minutes."""
+    """Break and repair one account per fault, all at the same time, to save minutes."""
     names = (*FAILURES, *ODD_DATA)
     report: list[tuple[str, object]] = []
 
@@ -306,13 +306,13 @@ def courses(tmp_path_factory: pytest.TempPathFactory) -> Courses:
             for name, account in accounts.items()
         }
         for account in accounts.values():
-            account.mend()
+            account.repair()
         after = {name: account.wait_until_well() for name, account in accounts.items()}
     return Courses({name: Course(before[name], during[name], after[name]) for name in names}, report)
 
 
 def assert_failed(before: Series, during: Series, reason: str) -> None:
-    """Check that an account failed for one reason, and shows the data that it had before."""
+    """Check that an account failed for this reason only, and still shows its previous data."""
     assert during["aiozpin_up"] == 0
     assert new_failures(before, during, "totals") == {reason}
     assert new_failures(before, during, "inventory") <= {reason}
@@ -325,7 +325,7 @@ def assert_failed(before: Series, during: Series, reason: str) -> None:
 
 
 def fail_and_recover(account: Watched, behaviour: Behaviour, reason: str) -> None:
-    """Break one account and mend it again."""
+    """Break one account and repair it."""
     before = account.wait_until_well()
     account.break_by(behaviour)
     try:
@@ -335,7 +335,7 @@ def fail_and_recover(account: Watched, behaviour: Behaviour, reason: str) -> Non
 
 
 @pytest.mark.parametrize("fault", FAILURES)
-def test_a_fault_leaves_the_last_good_data_and_the_next_good_answer_brings_fresh_ones(
+def test_a_fault_keeps_the_last_data_until_the_next_good_response(
     courses: Courses, fault: str, request: pytest.FixtureRequest
 ) -> None:
     request.node.user_properties += courses.report
@@ -346,7 +346,7 @@ def test_a_fault_leaves_the_last_good_data_and_the_next_good_answer_brings_fresh
 
 
 @pytest.mark.parametrize("oddity", ODD_DATA)
-def test_odd_data_are_no_failure_and_what_can_be_read_of_them_is_right(courses: Courses, oddity: str) -> None:
+def test_odd_data_is_no_failure_and_readable_parts_are_counted(courses: Courses, oddity: str) -> None:
     course = courses.by_account[oddity]
     for now in (course.during, course.after):
         assert now["aiozpin_up"] == 1
@@ -357,7 +357,7 @@ def test_a_gzip_bomb_fails_as_malformed(watched: Stage) -> None:
     fail_and_recover(watched.accounts["broken"], raw(bomb()), "malformed")
 
 
-def test_an_answer_of_a_gigabyte_is_not_read_to_its_end(watched: Stage) -> None:
+def test_a_response_of_a_gigabyte_is_not_read_to_its_end(watched: Stage) -> None:
     flood = Flood()
     fail_and_recover(watched.accounts["broken"], flood, "malformed")
     assert MAX_BODY_BYTES / 2 < flood.most_sent_bytes < MAX_BODY_BYTES + KERNEL_BYTES
@@ -366,9 +366,7 @@ def test_an_answer_of_a_gigabyte_is_not_read_to_its_end(watched: Stage) -> None:
 @pytest.mark.parametrize(
     "path", ["pinning/pins/", f"{API_KEY}/{SECRET_KEY}?key={API_KEY}"], ids=["plain", "with-the-keys"]
 )
-def test_a_redirect_to_another_host_is_a_failure_and_that_host_never_hears_of_it(
-    watched: Stage, path: str
-) -> None:
+def test_a_redirect_to_another_host_is_a_failure_and_not_followed(watched: Stage, path: str) -> None:
     elsewhere = watched.elsewhere
     location = f"Location: http://localhost:{elsewhere.port}/{path}"
     fail_and_recover(watched.accounts["broken"], answer("301 Moved", HTML, location), "redirect")
@@ -376,14 +374,14 @@ def test_a_redirect_to_another_host_is_a_failure_and_that_host_never_hears_of_it
     assert any("redirect" in line and "localhost" in line for line in watched.exported.process.lines)
 
 
-def test_a_redirect_to_a_host_named_like_the_keys_does_not_bring_them_into_the_log(watched: Stage) -> None:
+def test_a_redirect_to_a_host_named_like_the_keys_does_not_log_them(watched: Stage) -> None:
     location = f"Location: https://{API_KEY}.invalid/{SECRET_KEY}"
     fail_and_recover(watched.accounts["broken"], answer("302 Found", b"", location), "redirect")
     assert leaks("\n".join(watched.exported.process.lines)) == []
     assert any("[redacted].invalid" in line for line in watched.exported.process.lines)
 
 
-def test_a_list_without_end_fails_as_inconsistent_and_the_totals_go_on(watched: Stage) -> None:
+def test_an_endless_list_fails_as_inconsistent_and_totals_are_still_polled(watched: Stage) -> None:
     account = watched.accounts["fleeting"]
     before = account.wait_until_well()
     account.server.behaviour = list_without_end
@@ -395,8 +393,8 @@ def test_a_list_without_end_fails_as_inconsistent_and_the_totals_go_on(watched: 
     account.recover()
 
 
-def test_a_thousand_status_words_become_few_series_and_every_pin_is_counted(watched: Stage) -> None:
-    account = watched.accounts["worded"]  # a word once shown is shown for ever
+def test_a_thousand_statuses_become_few_series_and_every_pin_is_counted(watched: Stage) -> None:
+    account = watched.accounts["worded"]  # a status once shown is shown forever
     before = account.wait_until_well()
     account.server.behaviour = listing([row(number, status=f"word-{number}") for number in range(1_000)])
     after = account.wait_for(lambda now: (now.get(OTHER) or 0) >= 1_000 - 32, "a thousand words")
@@ -407,7 +405,7 @@ def test_a_thousand_status_words_become_few_series_and_every_pin_is_counted(watc
     account.recover()
 
 
-def test_data_vanish_once_they_are_too_old_and_come_back_with_the_next_good_answer(watched: Stage) -> None:
+def test_stale_data_disappears_until_the_next_good_response(watched: Stage) -> None:
     account = watched.accounts["fleeting"]
     account.wait_until_well()
     account.server.behaviour = answer("401 Unauthorized", ENVELOPE)
@@ -420,7 +418,7 @@ def test_data_vanish_once_they_are_too_old_and_come_back_with_the_next_good_answ
     account.recover()
 
 
-def test_a_broken_account_does_not_hold_up_its_neighbour(watched: Stage) -> None:
+def test_a_broken_account_does_not_delay_its_neighbour(watched: Stage) -> None:
     broken, neighbour = watched.accounts["fleeting"], watched.accounts["neighbour"]
     before = neighbour.recover()
     for behaviour in (silence, answer("429 Too Many Requests", b"", "Retry-After: 3600")):
@@ -433,7 +431,7 @@ def test_a_broken_account_does_not_hold_up_its_neighbour(watched: Stage) -> None
     broken.recover()
 
 
-def test_a_certificate_that_turns_wrong_is_a_tls_failure_until_it_is_right_again(watched: Stage) -> None:
+def test_a_wrong_certificate_is_a_tls_failure_until_it_is_replaced(watched: Stage) -> None:
     account = watched.accounts["secure"]
     before = account.wait_until_well()
     watched.tls.load_cert_chain(watched.certificates["wrong"])
@@ -442,7 +440,7 @@ def test_a_certificate_that_turns_wrong_is_a_tls_failure_until_it_is_right_again
     account.recover()
 
 
-def test_a_host_that_cannot_be_resolved_is_a_failed_connection_without_any_data(watched: Stage) -> None:
+def test_an_unknown_host_is_a_connection_failure(watched: Stage) -> None:
     def now() -> Series:
         return of_account(series_of(watched.exported.metrics()), "nowhere")
 
@@ -453,7 +451,7 @@ def test_a_host_that_cannot_be_resolved_is_a_failed_connection_without_any_data(
     assert pins(after) is None
 
 
-def test_rotated_key_files_are_used_by_the_next_poll_without_a_restart(watched: Stage) -> None:
+def test_rotated_key_files_are_used_by_the_next_poll(watched: Stage) -> None:
     account = watched.accounts["rotated"]
     account.wait_until_well()
     account.server.behaviour = guarded(API_KEY, good(3))
@@ -464,13 +462,13 @@ def test_rotated_key_files_are_used_by_the_next_poll_without_a_restart(watched: 
     new.write_text(API_KEY)
     new.rename(watched.key_files["api_key"])
     account.wait_for(lambda now: now["aiozpin_up"] == 1 and pins(now) == 3, "the new key's success")
-    told = watched.exported.metrics() + "\n".join(watched.exported.process.lines)
-    assert OLD_KEY not in told
-    assert leaks(told) == []
+    output = watched.exported.metrics() + "\n".join(watched.exported.process.lines)
+    assert OLD_KEY not in output
+    assert leaks(output) == []
 
 
 def guarded(api_key: str, behaviour: Behaviour) -> Behaviour:
-    """Answer those who have the key, and refuse all others."""
+    """Behave like this for requests with the key; reject all others."""
 
     async def behave(call: Call) -> None:
         admitted = f"pinning_api_key: {api_key}\r\n".lower() in call.head.decode().lower()
@@ -479,7 +477,7 @@ def guarded(api_key: str, behaviour: Behaviour) -> Behaviour:
     return behave
 
 
-def test_a_fault_that_has_nothing_to_do_with_the_page_size_does_not_lower_it_for_ever(watched: Stage) -> None:
+def test_a_fault_unrelated_to_the_page_size_does_not_lower_it_forever(watched: Stage) -> None:
     account = watched.accounts["broken"]
     fail_and_recover(account, answer("200 OK"), "malformed")
     limits: list[int] = []
@@ -496,7 +494,7 @@ def test_a_fault_that_has_nothing_to_do_with_the_page_size_does_not_lower_it_for
 
 
 @pytest.mark.parametrize("kind", MANY)
-def test_a_page_of_a_million_rows_neither_holds_up_scrapes_nor_fills_the_memory(
+def test_a_page_of_a_million_rows_neither_delays_scrapes_nor_fills_the_memory(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
     with HostileServer(good(100)).running() as server:

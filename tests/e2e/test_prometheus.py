@@ -1,4 +1,4 @@
-"""The whole way: simulator, exporter and Prometheus as processes, asked for what the simulator knows."""
+"""Prometheus scrapes the exporter, which polls the simulator: its totals are in Prometheus."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -64,7 +64,7 @@ def config_for(simulated: RunningSimulator, directory: Path) -> str:
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)
-def test_prometheus_knows_the_totals_that_the_api_reports(stand: Stand, account: str) -> None:
+def test_prometheus_has_the_totals_of_the_api(stand: Stand, account: str) -> None:
     truth = stand.simulator.truth(account)
     match = f'{{account="{account}"}}'
     assert stand.prometheus.values(f"aiozpin_files{match}") == {(): truth["files"]}
@@ -73,7 +73,7 @@ def test_prometheus_knows_the_totals_that_the_api_reports(stand: Stand, account:
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)
-def test_prometheus_knows_how_many_pins_and_bytes_have_each_status(stand: Stand, account: str) -> None:
+def test_prometheus_has_pins_and_bytes_by_status(stand: Stand, account: str) -> None:
     by_status = stand.simulator.truth(account)["by_status"]
     expected = {
         (word,): sum(totals["files"] for totals in group) for word, group in grouped(by_status).items()
@@ -97,14 +97,14 @@ def grouped(rows: list[dict[str, object]]) -> dict[str, list[dict[str, int]]]:
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)
-def test_prometheus_knows_how_many_pins_have_each_sub_hash_status(stand: Stand, account: str) -> None:
+def test_prometheus_has_pins_by_sub_hash_status(stand: Stand, account: str) -> None:
     truth = stand.simulator.truth(account)["by_sub_hash_status"]
     counted = stand.prometheus.values(f'aiozpin_sub_hash_pins{{account="{account}"}} > 0', "sub_hash_status")
     assert counted == {(word,): count for word, count in truth.items()}
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)
-def test_prometheus_knows_kinds_cids_and_the_histogram_of_sizes(stand: Stand, account: str) -> None:
+def test_prometheus_has_kinds_cids_and_the_size_histogram(stand: Stand, account: str) -> None:
     truth = stand.simulator.truth(account)
     match = f'account="{account}"'
     ask = stand.prometheus.values

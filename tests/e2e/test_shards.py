@@ -1,4 +1,4 @@
-"""Several exporters that divide the accounts of one file among them."""
+"""Several exporters that share the accounts of one config file."""
 
 import re
 import signal
@@ -58,7 +58,7 @@ def test_each_account_is_polled_by_one_shard_before_and_after_a_reload(tmp_path:
         assert all(old <= polled(shard) for old, shard in zip(before, shards, strict=True))
 
 
-def test_a_shard_without_accounts_is_healthy_ready_and_says_so(tmp_path: Path) -> None:
+def test_a_shard_without_accounts_is_healthy_and_ready_and_logs_it(tmp_path: Path) -> None:
     file = tmp_path / "config.yml"
     account = "api_key: a-key-for-tests\nsecret_key: a-secret-for-tests\nshard: pin-exporter-0\n"
     file.write_text(account + "total_shards: 3\n")

@@ -81,6 +81,7 @@ def test_pins_removed_for_an_exhausted_balance_are_counted_in_upper_and_lower_ca
     inventory = account_report(removed, NOW).inventory
     assert inventory is not None
     assert inventory.balance_exhausted_pins == 5
+    assert [each.pins for each in inventory.statuses] == [5, 3, 2]
 
 
 def exposed(snapshot: AccountSnapshot, elapsed: float) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The troubles of accounts that the alerts on data are there for."""
+"""The problems that the alerts on the data of accounts are for."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ def _stuck_for_eight_days(minute: int, trouble: Trouble) -> float:
 
 
 def _growing(minute: int, trouble: Trouble) -> float:
-    """Return a size that grows by 1 GiB in 5 minutes during the trouble, and is cleared up after it."""
+    """Return a size that grows by 1 GiB in 5 minutes during the problem and drops after it."""
     return (700 if minute >= trouble.ends else 850 + trouble.lasted(minute) / 5) * GIB
 
 

@@ -1,4 +1,4 @@
-"""What Grafana's own code shows for panels and what Prometheus answered them: `dev/render/display.mjs`."""
+"""What Grafana's own code displays for panels and their query results: `dev/render/display.mjs`."""
 
 import json
 import subprocess
@@ -26,13 +26,13 @@ Key = TypeVar("Key")
 
 
 def stats_shown(views: Mapping[Key, View], panels: Sequence[Panel]) -> dict[Key, dict[str, Shown]]:
-    """Return what each stat shows in each view, by its title."""
+    """Return what each stat displays in each view, by title."""
     shown = iter(display([(view, panel) for view in views.values() for panel in panels]))
     return {key: {one["title"]: _only(one["shown"]) for one in islice(shown, len(panels))} for key in views}
 
 
 def display(asked: Iterable[tuple[View, Panel]]) -> list[dict[str, Any]]:
-    """Ask each panel's queries, and return what Grafana makes of the answers."""
+    """Run the queries of each panel, and return what Grafana displays."""
     node = require_tool("node", "nodejs")
     require_tool("npm", "npm")
     _require_packages()

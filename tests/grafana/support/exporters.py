@@ -1,4 +1,4 @@
-"""Made-up exporters, as Prometheus sees them: healthy, but for what a test tells."""
+"""Made-up exporters as Prometheus sees them: healthy, except for the given signals."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,14 +18,14 @@ _REASONS: Final = ("timeout", "unauthorized", "inconsistent")
 
 
 class Key(NamedTuple):
-    """A series without the labels that tell exporter and account."""
+    """A series without the labels of exporter and account."""
 
     name: str
     labels: tuple[tuple[str, str], ...] = ()
 
 
 def key(name: str, **labels: str) -> Key:
-    """Return the key of a series that the exporter has; `name` stands without the prefix."""
+    """Return the key of a series of the exporter; `name` has no prefix."""
     assert {*labels, "account"} == {*known_series()[PREFIX + name]}, (name, labels)
     return Key(PREFIX + name, tuple(labels.items()))
 
@@ -41,14 +41,14 @@ TOTAL_SHARDS: Final = Key("aiozpin_exporter_total_shards")
 
 
 def healthy_target() -> dict[Key, Signal]:
-    """Return what stands for the exporter itself."""
+    """Return the series of the exporter itself."""
     alone = {SHARD: steady(0), TOTAL_SHARDS: steady(1)}
     loaded = {RELOADED: steady(1), WEB_RELOADED: steady(1)}
     return {UP: steady(1), BUILD_INFO: steady(1), **loaded, **alone}
 
 
 def healthy_account() -> dict[Key, Signal]:
-    """Return a healthy account: 100 files, one pin in progress, half a TiB of one."""
+    """Return the series of a healthy account: 102 files, one pin in progress, 512 GiB of a limit of 1 TiB."""
     by_collector = {
         "last_success_timestamp_seconds": keeps_up(),
         "last_attempt_timestamp_seconds": keeps_up(),
@@ -97,9 +97,9 @@ def healthy_account() -> dict[Key, Signal]:
 
 @dataclass(frozen=True, slots=True)
 class Exporter:
-    """An exporter with one account. `signals` replace those of a healthy one.
+    """An exporter with one account. `signals` replace those of a healthy exporter.
 
-    One that `vanishes` shows nothing but `signals` during the trouble.
+    If it `vanishes`, it has no series but `signals` during the problem.
     """
 
     signals: Mapping[Key, Signal] = field(default_factory=dict)
@@ -109,17 +109,17 @@ class Exporter:
     labels: Mapping[str, str] = field(default_factory=lambda: HERE)
 
     def series(self, minutes: range) -> Iterator[dict[str, str]]:
-        """Yield the series with a value at each of the minutes."""
+        """Yield the series with their values in these minutes."""
         of_target, of_account = healthy_target(), healthy_account()
         for each, signal in {**of_target, **of_account, **self.signals}.items():
             account = {} if each in of_target else {"account": self.account}
-            told = each in self.signals or not self.vanishes
+            exists = each in self.signals or not self.vanishes
             yield {
                 "series": written(each, {**self.labels, **account}),
-                "values": values(signal if told else vanishing(signal), self.trouble, minutes),
+                "values": values(signal if exists else vanishing(signal), self.trouble, minutes),
             }
 
 
 def written(each: Key, labels: Mapping[str, str]) -> str:
-    """Write a series as PromQL does."""
+    """Write a series in PromQL."""
     return each.name + "{" + ",".join(f'{n}="{v}"' for n, v in (*labels.items(), *each.labels)) + "}"

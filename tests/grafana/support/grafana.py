@@ -1,6 +1,6 @@
-"""Read a dashboard as Grafana does: its panels, what can be chosen at its top, and what it asks Prometheus.
+"""Read a dashboard as Grafana does: its panels, its variables, and its queries to Prometheus.
 
-The rules are those of Grafana's Prometheus data source: `pkg/promlib/models/query.go` for intervals,
+It follows Grafana's Prometheus data source: `pkg/promlib/models/query.go` for intervals,
 `packages/grafana-prometheus/src` for variables, in Grafana's repository.
 """
 
@@ -13,12 +13,12 @@ from tests.support.processes import RunningPrometheus
 
 ALL: Final = "$__all"
 Chosen = Mapping[str, str | Sequence[str]]
-"""What is chosen for variables, by their names: a value, several, or `ALL`."""
+"""The selected values of variables by name: a value, several, or `ALL`."""
 
 _POINTS: Final = 700
-"""Data points that a graph of half the page's width has place for."""
+"""The number of data points that fit in a graph of half the page width."""
 _SCRAPE_INTERVAL_SECONDS: Final = 15
-"""What a data source assumes where nobody has set it."""
+"""The default of a data source."""
 _INTERVALS_SECONDS: Final = (
     *(1, 2, 5, 10, 15, 20, 30),
     *(60 * minutes for minutes in (1, 2, 5, 10, 15, 20, 30)),
@@ -42,13 +42,13 @@ class Target:
 
     @property
     def legend_labels(self) -> set[str]:
-        """Return the labels that the legend is made of."""
+        """Return the labels in the legend."""
         return set(_IN_LEGEND.findall(self.legend))
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A panel that asks something, with its JSON."""
+    """A panel with queries, and its JSON."""
 
     title: str
     kind: str
@@ -58,7 +58,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A series of an answer: its labels, and its values by time."""
+    """A series of a query result: its labels, and its values with their times."""
 
     labels: Mapping[str, str]
     points: Sequence[tuple[float, float]]
@@ -71,7 +71,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Prometheus answers to a target: as it came, and as series."""
+    """The result of a query: as received, and as series."""
 
     target: Target
     data: Mapping[str, Any]
@@ -86,7 +86,7 @@ class Answer:
 
 
 def panels_of(dashboard: Mapping[str, Any]) -> dict[str, Panel]:
-    """Return all panels by their titles, those of folded rows too."""
+    """Return all panels by title, those in collapsed rows included."""
     models = [inner for outer in dashboard["panels"] for inner in (outer, *outer.get("panels", ()))]
     return {model["title"]: _panel(model) for model in models if model["type"] != "row"}
 
@@ -109,10 +109,7 @@ def _panel(model: Mapping[str, Any]) -> Panel:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A dashboard that somebody looks at: a range of time in Unix seconds, and what is chosen at the top.
-
-    What is not chosen is as the dashboard comes.
-    """
+    """A dashboard with a time range in Unix seconds and selected variables; others have their defaults."""
 
     dashboard: Mapping[str, Any]
     prometheus: RunningPrometheus
@@ -121,16 +118,16 @@ class View:
     chosen: Chosen = field(default_factory=dict)
 
     def choose(self, **chosen: str | Sequence[str]) -> "View":
-        """Return the view with something else chosen."""
+        """Return the view with other values selected."""
         return View(self.dashboard, self.prometheus, self.start, self.end, {**self.chosen, **chosen})
 
     @property
     def variables(self) -> dict[str, Mapping[str, Any]]:
-        """Return the variables that queries may name, by their names."""
+        """Return the variables that queries may use, by name."""
         return {v["name"]: v for v in self.dashboard["templating"]["list"] if v["type"] != "datasource"}
 
     def options(self, name: str) -> list[str]:
-        """Return what Prometheus offers for a variable, `All` aside."""
+        """Return the values that a variable offers, without `All`."""
         match = re.fullmatch(r"label_values\((.+), (\w+)\)", self.variables[name]["query"])
         assert match, self.variables[name]["query"]
         selector = self._interpolated(match[1], {})
@@ -140,11 +137,11 @@ class View:
         return values
 
     def answers(self, panel: Panel) -> list[Answer]:
-        """Ask all of a panel's queries."""
+        """Run all queries of a panel."""
         return [self.answer(panel, target) for target in panel.targets]
 
     def answer(self, panel: Panel, target: Target) -> Answer:
-        """Ask one of a panel's queries; an error of Prometheus fails."""
+        """Run one query of a panel; an error of Prometheus fails the test."""
         interval = self._interval_seconds(panel)
         step = max(interval, _seconds(target.min_step) if target.min_step[:1] not in ("", "$") else 0)
         query = self.expression(panel, target)
@@ -156,9 +153,9 @@ class View:
         )
 
     def expression(self, panel: Panel, target: Target) -> str:
-        """Return what Prometheus is asked for a target."""
+        """Return the expression that Prometheus receives."""
         interval = self._interval_seconds(panel)
-        # A panel's least interval has no part in the scrape interval; a query's has.
+        # Grafana takes the minimum interval of the query for the scrape interval, but not that of the panel.
         scrape = {"": _SCRAPE_INTERVAL_SECONDS, "$__interval": interval}.get(target.min_step)
         scrape = _seconds(target.min_step) if scrape is None else scrape
         built_in = {
@@ -169,11 +166,11 @@ class View:
         return self._interpolated(target.expression, {name: f"{n}s" for name, n in built_in.items()})
 
     def stat(self, title: str) -> float | None:
-        """Return a stat's one number; None for an answer without series."""
+        """Return the number of a stat; None without data."""
         return single(self.answers(panels_of(self.dashboard)[title])[0])
 
     def table(self, title: str, *labels: str) -> dict[tuple[str, ...], dict[str, float]]:
-        """Return a table's numbers by the values of some labels, then by the titles of the columns."""
+        """Return the numbers of a table by the values of these labels, then by column title."""
         panel = panels_of(self.dashboard)[title]
         names = panel.model["transformations"][-1]["options"]["renameByName"]
         rows: dict[tuple[str, ...], dict[str, float]] = {}
@@ -184,7 +181,7 @@ class View:
         return rows
 
     def lines(self, title: str, ref: str = "A") -> dict[str, Series]:
-        """Return the series of a graph by their legends."""
+        """Return the series of a graph by legend."""
         panel = panels_of(self.dashboard)[title]
         (target,) = (target for target in panel.targets if target.ref == ref)
         return {legend(target, one): one for one in self.answer(panel, target).series}
@@ -213,7 +210,7 @@ class View:
 
 
 def single(answer: Answer) -> float | None:
-    """Return the one number of an answer; None for an answer without series."""
+    """Return the only number of a result; None for a result without series."""
     assert len(answer.series) <= 1, f"several series: {answer.data}"
     return answer.series[0].last if answer.series else None
 
@@ -224,14 +221,14 @@ def legend(target: Target, series: Series) -> str:
 
 
 def steps_of_buckets(series: Sequence[Series]) -> dict[float, float]:
-    """Return what lies between the bounds of cumulative buckets, by the upper ones, as a heatmap shows it."""
+    """Return the size of each bucket by its upper bound, as a heatmap shows it."""
     ordered = sorted((float(one.labels["le"]), one.last) for one in series)
     below = [0.0, *(total for _, total in ordered)]
     return {bound: total - before for (bound, total), before in zip(ordered, below, strict=False)}
 
 
 def choices(view: View, names: Sequence[str]) -> Iterator[Chosen]:
-    """Yield the choices that are tried: all, each single value of each variable, and several at once."""
+    """Yield selections: all, each single value of each variable, and two values at once."""
     yield {}
     for name in names:
         options = view.options(name)

@@ -1,4 +1,4 @@
-"""The troubles of exporters and polls that the alerts on polling are there for."""
+"""The problems that the alerts on exporters and polls are for."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Walk PromQL expressions, as a parser sees them."""
+"""Find the selectors and nodes of PromQL expressions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How values go over time in made-up series: well, then badly during a trouble, then well again."""
+"""The values of made-up series over time: healthy, then with a problem, then healthy again."""
 
 import math
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Trouble from one minute until before another."""
+    """A problem that begins in one minute and ends before another."""
 
     begins: float = math.inf
     ends: float = math.inf
@@ -16,13 +16,13 @@ class Trouble:
         return self.begins <= minute < self.ends
 
     def lasted(self, minute: int) -> float:
-        """Return the minutes of trouble until this one, this one included."""
+        """Return how many minutes the problem has lasted, this one included."""
         return 0 if minute < self.begins else min(minute, self.ends - 1) - self.begins + 1
 
 
 NO_TROUBLE = Trouble()
 Signal = Callable[[int, Trouble], float | None]
-"""The value at a minute; None where there is no series."""
+"""Return the value in a minute; None if the series does not exist."""
 
 
 def steady(value: float) -> Signal:
@@ -30,7 +30,7 @@ def steady(value: float) -> Signal:
 
 
 def changes(good: float | None, bad: float | None, after: float | None = None) -> Signal:
-    """Return a gauge; `after` is what stays when the trouble is over, `good` unless told."""
+    """Return a gauge that is `bad` during the problem; `after` is the value after it, by default `good`."""
 
     def value(minute: int, trouble: Trouble) -> float | None:
         if trouble.is_on(minute):
@@ -41,7 +41,7 @@ def changes(good: float | None, bad: float | None, after: float | None = None) -
 
 
 def counts(good: float, bad: float | None = None) -> Signal:
-    """Return a counter that grows by so much a minute; `bad` is as `good` unless told."""
+    """Return a counter with its growth per minute; `bad` is by default as `good`."""
 
     def value(minute: int, trouble: Trouble) -> float:
         lasted = trouble.lasted(minute)
@@ -51,23 +51,23 @@ def counts(good: float, bad: float | None = None) -> Signal:
 
 
 def keeps_up(behind_seconds: float = 0.0, *, stops: bool = False) -> Signal:
-    """Return a timestamp that follows the time; one that `stops` stands still during the trouble."""
+    """Return a timestamp that follows the time, and `stops` during the problem if set."""
 
     def value(minute: int, trouble: Trouble) -> float:
         seen = trouble.begins - 1 if stops and trouble.is_on(minute) else minute
-        # 0 means never, and the first minute of these tests is minute 0.
+        # The value 0 means never, but these tests begin in minute 0.
         return 60 * seen - behind_seconds or 1
 
     return value
 
 
 def vanishes(signal: Signal) -> Signal:
-    """Leave a series out during the trouble."""
+    """Return a series that does not exist during the problem."""
     return lambda minute, trouble: None if trouble.is_on(minute) else signal(minute, trouble)
 
 
 def values(signal: Signal, trouble: Trouble, minutes: range) -> str:
-    """Write the values as promtool reads them; a series that ends does so at once, as after a scrape."""
+    """Write the values for promtool; a series that ends becomes stale at once, as after a scrape."""
     written: list[str] = []
     for minute in minutes:
         value = signal(minute, trouble)

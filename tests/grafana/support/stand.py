@@ -1,4 +1,4 @@
-"""What the live tests of dashboard and rules stand on, and what an exact count must give there."""
+"""What the live tests of dashboard and rules share, and exact counts to compare with."""
 
 import json
 import time
@@ -21,9 +21,9 @@ RULES: Final = ROOT / "grafana" / "rules.yml"
 UNHURRIED: Final = "2s"
 """A scrape interval, and so the time that a scrape may take."""
 QUICK: Final = {"poll_interval": "2s", "requests_per_minute": 6000}
-"""Settings with which an exporter soon sees a change, and yet does not fall behind on a slow machine."""
+"""Settings with which an exporter soon sees changes, even on a slow machine."""
 
-# As the documentation has it, and not as the exporter's code has it.
+# From the API documentation, not from the code of the exporter.
 _PINNED: Final = {"DONE", "pinned", "doneRetrieval"}
 _IN_PROGRESS: Final = {"PENDING", "PROCESSING", "RETRIEVAL", "PROCESSING_RETRIEVAL"} | {
     *("queued", "pinning", "retrieval", "processingRetrieval")
@@ -38,7 +38,7 @@ def config_file(
     accounts: Mapping[str, Mapping[str, object]],
     **settings: object,
 ) -> Path:
-    """Write an exporter's configuration: simulated accounts, what is set for each of them, and for all."""
+    """Write a config file: simulated accounts with their own settings, and settings for all."""
     entries = [simulated.account(name, **own) for name, own in accounts.items()]
     path = directory / f"{min(accounts)}.yml"
     path.write_text(simulated.config(accounts=entries, **{**QUICK, **settings}))
@@ -46,37 +46,37 @@ def config_file(
 
 
 def wait_for_calm(prometheus: RunningPrometheus, exporters: int) -> None:
-    """Wait until so many exporters answered every scrape of late; on a slow machine some answer too late."""
+    """Wait until so many exporters have answered all recent scrapes in time, on a slow machine."""
     calm = 'min_over_time(up{job!="prometheus"}[9s]) == 1'
     wait_for(lambda: len(prometheus.query(calm)) == exporters, "scrapes that are answered in time")
 
 
 def look(prometheus: RunningPrometheus, minutes: float = 30) -> View:
-    """Return what the dashboard shows now."""
+    """Return a view of the dashboard that ends now."""
     now = time.time()
     return View(DASHBOARD, prometheus, now - 60 * minutes, now)
 
 
 def look_at_graphs(prometheus: RunningPrometheus) -> View:
-    """Return what the dashboard shows at the next full minute, for graphs end at a full step."""
+    """Return a view that ends at the next full minute, because graphs end at a full step."""
     end = (time.time() // 60 + 1) * 60
     return View(DASHBOARD, prometheus, end - 60 * 30, end)
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What an account holds, counted from its list, row by row, without the exporter."""
+    """The rows of an account's list, counted without the exporter."""
 
     rows: list[dict[str, Any]]
 
     @property
     def size(self) -> int:
-        """Return the bytes of all rows."""
+        """Return the size of all rows."""
         return sum(row.get("size", 0) for row in self.rows)
 
     @property
-    def held_twice(self) -> int:
-        """Return the bytes of the rows whose CID an earlier row has."""
+    def duplicate_size(self) -> int:
+        """Return the size of the rows whose CID an earlier row has."""
         cids: set[str] = set()
         size = 0
         for row in self.rows:
@@ -90,7 +90,7 @@ class Counted:
         return Counter(map(phase_of, self.rows))
 
     def by_status(self) -> dict[tuple[str, str], dict[str, float]]:
-        """Return pins and bytes by status and phase, as the table names them."""
+        """Return number and size by status and phase, in the columns of the table."""
         groups: dict[tuple[str, str], dict[str, float]] = {}
         for row in self.rows:
             group = groups.setdefault((row["status"], phase_of(row)), {"Pins": 0, "Size": 0})
@@ -99,12 +99,12 @@ class Counted:
         return groups
 
     def up_to(self, bound: float, above: float) -> int:
-        """Return how many rows are as large as that."""
+        """Return how many rows have a size in this range."""
         return sum(above < row.get("size", 0) <= bound for row in self.rows)
 
 
 def phase_of(row: Mapping[str, Any]) -> str:
-    """Return what a row's status comes down to."""
+    """Return the phase of a row."""
     status = row["status"]
     if status in _PINNED:
         return "pinned" if row["pinned"] else "removed"
@@ -113,7 +113,7 @@ def phase_of(row: Mapping[str, Any]) -> str:
 
 
 def count(simulated: RunningSimulator, account: str) -> Counted:
-    """List an account in one go and count it."""
+    """List an account in one request and count it."""
     keys = simulated.keys[account]
     answer = httpx.get(
         f"{simulated.base_url}/pinning/pins/",

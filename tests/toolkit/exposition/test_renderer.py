@@ -1,13 +1,16 @@
 import asyncio
 import gc
+import threading
 import weakref
 from collections import UserDict
-from collections.abc import ItemsView, Sequence
+from collections.abc import ItemsView, Iterator, Sequence
 
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
+from prometheus_client.registry import Collector
 
 from pin_exporter.toolkit.exposition.encoder import Format
 from pin_exporter.toolkit.exposition.family import Target
@@ -191,8 +194,28 @@ def test_the_cache_of_a_format_that_is_not_scraped_any_more_is_cleared() -> None
     assert later.encoded == 0
 
 
+class ThreadRecorder(Collector):
+    """A collector that records the thread in which the exposition is put together."""
+
+    def __init__(self) -> None:
+        self.thread = 0
+
+    def collect(self) -> Iterator[Metric]:
+        self.thread = threading.get_ident()
+        return iter(())
+
+
+@pytest.mark.parametrize(("number", "is_in_thread"), [(1, False), (120, True)])
+def test_many_targets_are_joined_in_a_thread(number: int, is_in_thread: bool) -> None:
+    recorder, own = ThreadRecorder(), CollectorRegistry()
+    own.register(recorder)
+    targets = [target(f"disk-{index}") for index in range(number)]
+    render(Renderer(FAMILIES, LABEL, lambda: targets, own, FakeClock().elapsed))
+    assert (recorder.thread != threading.get_ident()) == is_in_thread
+
+
 @FORMATS
-def test_many_targets_are_joined_to_the_same_text_in_a_thread(fmt: Format) -> None:
+def test_many_targets_are_joined_to_the_same_text(fmt: Format) -> None:
     targets = [target(f"disk-{number}") for number in range(120)]
     text = render(renderer(targets), fmt)
     families = families_of(text)
