@@ -68,6 +68,7 @@ def config(path: Path, simulated: RunningSimulator) -> Path:
     """Write a file with the simulator's accounts and one whose key is refused."""
     accounts = [simulated.account(name) for name in simulated.keys]
     accounts.append({"name": "refused", "api_key": API_KEY, "secret_key": SECRET_KEY})
+    path.touch(mode=0o600)  # or a warning would follow
     path.write_text(simulated.config(accounts=accounts))
     return path
 
