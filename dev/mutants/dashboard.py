@@ -5,9 +5,7 @@ from typing import Final
 from dev.mutants.mutant import Mutant
 
 DASHBOARD_MUTANTS: Final = (
-    Mutant(
-        "a metric that was renamed", "rows/pins.py", 'selected("sub_hash_pins")', 'selected("subhash_pins")'
-    ),
+    Mutant("a renamed metric", "rows/pins.py", 'selected("sub_hash_pins")', 'selected("subhash_pins")'),
     Mutant("a label that does not exist", "rows/pins.py", "f'phase=\"{phase}\"'", "f'state=\"{phase}\"'"),
     Mutant(
         "no account matcher",
@@ -30,7 +28,7 @@ DASHBOARD_MUTANTS: Final = (
         ".mappings(_text_mappings(texts or {}))",
     ),
     Mutant(
-        "no data in green", "panels.py", "text=NO_DATA_TEXT, color=NO_DATA", "text=NO_DATA_TEXT, color=GOOD"
+        "no data is green", "panels.py", "text=NO_DATA_TEXT, color=NO_DATA", "text=NO_DATA_TEXT, color=GOOD"
     ),
     Mutant(
         "no text for no data",
@@ -64,25 +62,25 @@ DASHBOARD_MUTANTS: Final = (
     ),
     Mutant("ids that repeat", "dashboard.py", 'panel["id"] = number', 'panel["id"] = number // 2'),
     Mutant(
-        "replicas added up",
+        "replicas summed",
         "rows/pins.py",
         'per_account("max", selected("pins", *matchers)',
         'per_account("sum", selected("pins", *matchers)',
     ),
     Mutant(
-        "replicas told apart by instance",
+        "replicas distinguished by instance",
         "promql.py",
         'ACCOUNT: Final = (*JOB, "account")',
         'ACCOUNT: Final = (*JOB, "instance", "account")',
     ),
     Mutant(
-        "accounts of one name thrown together",
+        "accounts of the same name merged",
         "promql.py",
         'ACCOUNT: Final = (*JOB, "account")',
         'ACCOUNT: Final = ("account",)',
     ),
     Mutant(
-        "a window that outlives the exporter",
+        "a range that outlives the exporter",
         "promql.py",
         """    return f"{expression} and {on(ACCOUNT_OF_EXPORTER)} {selected('up')}\"""",
         "    return expression",
@@ -94,7 +92,7 @@ DASHBOARD_MUTANTS: Final = (
         ' >= 6"',
     ),
     Mutant(
-        "every process in Prometheus",
+        "every process counted as an exporter",
         "promql.py",
         """    return f"{expression} and {on(EXPORTER)} {selected('exporter_build_info')}\"""",
         "    return expression",
@@ -102,7 +100,7 @@ DASHBOARD_MUTANTS: Final = (
     Mutant("stale shown as current", "rows/trust.py", "> bool 3 * {_INTERVAL}", "< bool 3 * {_INTERVAL}"),
     Mutant("stale twice as late", "rows/trust.py", "> bool 3 * {_INTERVAL}", "> bool 6 * {_INTERVAL}"),
     Mutant(
-        "a collector that never succeeded left out",
+        "a collector that never succeeded ignored",
         "rows/trust.py",
         "({_SINCE_SUCCESS} > bool",
         "({_AGE} > bool",
@@ -113,9 +111,7 @@ DASHBOARD_MUTANTS: Final = (
         'f"timestamp({selector}) - {selector}"',
         'f"time() - {selector}"',
     ),
-    Mutant(
-        "missing accounts forgotten", "rows/trust.py", 'f"max({_STALE} or {_MISSING})"', 'f"max({_STALE})"'
-    ),
+    Mutant("missing accounts ignored", "rows/trust.py", 'f"max({_STALE} or {_MISSING})"', 'f"max({_STALE})"'),
     Mutant(
         "exporters counted without those that are down",
         "rows/trust.py",
@@ -126,55 +122,57 @@ DASHBOARD_MUTANTS: Final = (
         "inconsistent inventories shown as repaired", "rows/trust.py", "(1 + ({_INCONSISTENT} > bool 0))", "1"
     ),
     Mutant(
-        "a difference whose sign cancels another",
+        "differences of opposite sign that cancel out",
         "rows/trust.py",
         """f"abs({selected('inventory_unaccounted_files')})\"""",
         """selected("inventory_unaccounted_files")""",
     ),
     Mutant("no minimal interval", "panels.py", "        .interval(MIN_INTERVAL)\n", ""),
-    Mutant("a key panel on one word", "rows/pins.py", "f'phase=\"{phase}\"'", "f'status=\"{phase}\"'"),
     Mutant(
-        "failed and removed mixed up",
+        "a panel that depends on one status", "rows/pins.py", "f'phase=\"{phase}\"'", "f'status=\"{phase}\"'"
+    ),
+    Mutant(
+        "failed and removed swapped",
         "rows/pins.py",
         'f"sum({_pins_in(Phase.FAILED)})"',
         'f"sum({_pins_in(Phase.REMOVED)})"',
     ),
     Mutant(
-        "an account without failed pins that has no data",
+        "an account without failed pins shown as NO DATA",
         "rows/pins.py",
         'return f"{_pins(*matchers)} or {_INVENTORIED} * 0"',
         "return _pins(*matchers)",
     ),
     Mutant(
-        "share of pinned turned round",
+        "no share of pinned pins",
         "rows/pins.py",
         'f"sum({_pins_in(Phase.PINNED)}) / (sum({_pins_or_zero()}) > 0)',
         'f"sum({_pins_in(Phase.PINNED)}) / (sum({_pins_or_zero()}) < 0)',
     ),
     Mutant(
-        "the newest and not the oldest",
+        "the newest instead of the oldest pin",
         "rows/pins.py",
         """per_account('min', selected('oldest_unfinished""",
         """per_account('max', selected('oldest_unfinished""",
     ),
     Mutant(
-        "growth an hour and not a day",
+        "growth per hour instead of per day",
         "rows/growth.py",
         "deriv(({expression})[1d:10m]) * 86400",
         "deriv(({expression})[1d:10m]) * 3600",
     ),
     Mutant(
-        "a limit that is set taken for none",
+        "a limit that is set but ignored",
         "rows/growth.py",
         "min(clamp_max({_DAYS_LEFT}, {_MAX_DAYS})) or",
         "min(clamp_max({_DAYS_LEFT}, {_MAX_DAYS})) unless on () group({_LIMIT}) or",
     ),
-    Mutant("a price that is written down", "rows/growth.py", "($price + 0)", "0.1"),
+    Mutant("a fixed price", "rows/growth.py", "($price + 0)", "0.1"),
     Mutant(
         "a legend without its label", "rows/api.py", '"{{operation}} {{code}}"', '"{{operation}} {{status}}"'
     ),
     Mutant(
-        "a rate over a histogram of the present",
+        "a rate of a gauge histogram",
         "promql.py",
         "label_replace({selected(name)},",
         "label_replace(rate({selected(name)}[1h]),",
@@ -185,9 +183,9 @@ DASHBOARD_MUTANTS: Final = (
         "{_rate_by(['account'], 'api_retries_total')}",
         "{aggregate('sum', ['account'], selected('api_retries_total'))}",
     ),
-    Mutant("a dashboard that can be overwritten by hand", "dashboard.py", ".readonly()", ".editable()"),
+    Mutant("an editable dashboard", "dashboard.py", ".readonly()", ".editable()"),
     Mutant(
-        "variables that are resolved once only", "dashboard.py", "ON_TIME_RANGE_CHANGED", "ON_DASHBOARD_LOAD"
+        "variables that are resolved only once", "dashboard.py", "ON_TIME_RANGE_CHANGED", "ON_DASHBOARD_LOAD"
     ),
     Mutant(
         "red and green of the same lightness",
@@ -196,7 +194,7 @@ DASHBOARD_MUTANTS: Final = (
         'BAD: Final = "#8a7a3a"',
     ),
     Mutant(
-        "a colour that is lost on white",
+        "a colour that is invisible on white",
         "colours.py",
         'WARNING: Final = "#d37812"',
         'WARNING: Final = "#f2cc0c"',

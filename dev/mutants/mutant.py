@@ -1,11 +1,11 @@
-"""What a mutant is: one mistake that somebody could make in the generator."""
+"""A mutant: a deliberate mistake in the generator."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A mistake: `old`, which stands in a module of `dev/grafana/` exactly once, becomes `new`."""
+    """A mistake: `old`, which occurs exactly once in a module of `dev/grafana/`, becomes `new`."""
 
     mistake: str
     module: str

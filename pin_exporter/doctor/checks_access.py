@@ -187,7 +187,7 @@ def _errors(evidence: Evidence) -> Iterator[Finding]:
         if status is not None:
             fields["status"] = status
         if evidence.pages and len(replies) < _OFTEN * len(asked):
-            action = "nothing, if this stays rare: the exporter retries such requests"
+            action = "the exporter retries such requests; if they become frequent, run the doctor again"
             yield warning(Check.ERRORS, message, action, **fields)
         else:
             is_key_error = status in (401, 403)

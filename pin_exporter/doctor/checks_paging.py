@@ -124,7 +124,7 @@ def _stability(first: Reply, again: Reply) -> Finding:
     return warning(
         Check.STABILITY,
         f"repeating a request returns {counted(moved, 'row')} in another order",
-        "nothing, as long as inventories are consistent: the exporter reads such a list twice",
+        "the exporter reads such a list twice; if inventories are inconsistent, ask AIOZ Pin",
         moved=moved,
     )
 
@@ -146,7 +146,7 @@ def _order(first: Reply) -> Finding:
     if back > _MOSTLY_BACK and len(steps) >= _ENOUGH_DATES:
         action = "ask AIOZ Pin: expect repaired or inconsistent inventories"
         return problem(Check.ORDER, message, action, back=round(back, 3))
-    action = "nothing, as long as inventories are consistent: date_pinned also changes when a pin is finished"
+    action = "date_pinned also changes when a pin is finished; if inventories are inconsistent, ask AIOZ Pin"
     return warning(Check.ORDER, message, action, back=round(back, 3))
 
 

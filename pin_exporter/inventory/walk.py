@@ -100,7 +100,7 @@ class Walk:
         self._tail_totals = Totals(0, 0)
         self._empty_at: int | None = None
         self._rows = self._largest_page = self._farthest = self._repeats = 0
-        self._mixed = self._second_pass = False
+        self._second_pass = False
 
     @property
     def pages(self) -> int:
@@ -182,7 +182,6 @@ class Walk:
         # If no expected row is readable, only unchanged totals show that nothing moved.
         still = self.reported == self._tail_totals and (bool(expected) or not ids)
         self.in_place = unmoved and (any(expected) or offset == 0 or still)
-        self._mixed = False
         if self.in_place:
             # An empty page where the totals report rows is not believed before a second look.
             return None if self._prove and not ids and 0 < offset < self.reported.files else len(expected)
@@ -201,10 +200,9 @@ class Walk:
         """
         known = [identity in self._seen for identity in ids if identity is not None]
         run = sum(1 for _ in takewhile(bool, known))
-        width = max((n for n, is_known in enumerate(known) if is_known), default=-1) - run + 1
-        self._mixed = width > 0
-        self._movement.shuffled |= width > run
-        return run >= (min(_MIN_ANCHOR_ROWS, len(self._tail) // 2) if self._mixed else 1)
+        alternating = max((n for n, is_known in enumerate(known) if is_known), default=-1) - run + 1
+        self._movement.shuffled |= alternating > run
+        return run >= (min(_MIN_ANCHOR_ROWS, len(self._tail) // 2) if alternating > 0 else 1)
 
     def _fresh_rows(self, rows: Sequence[Pin | None], ids: Ids) -> list[Pin | None]:
         """Return the rows not seen before; of unreadable ones, those after the last row seen before."""
@@ -254,8 +252,7 @@ class Walk:
         """Return three times the observed shift, halved with every page while nothing moves."""
         if not self._prove:
             return MIN_OVERLAP
-        kept = self.overlap if self._mixed else self.overlap // 2
-        if self.in_place or ids[0] not in self._tail:
-            return max(MIN_OVERLAP, kept)
-        shift = self._tail.index(ids[0]) - (len(self._tail) - (self.frontier - offset))
-        return max(MIN_OVERLAP, kept, 3 * abs(shift))
+        shift = 0
+        if not self.in_place and ids[0] in self._tail:
+            shift = self._tail.index(ids[0]) - (len(self._tail) - (self.frontier - offset))
+        return max(MIN_OVERLAP, self.overlap // 2, 3 * abs(shift))

@@ -12,7 +12,7 @@ from typing import Final
 REDACTED: Final = "[redacted]"
 _MIN_SECRET_LENGTH: Final = 6
 _PERCENT_ESCAPE: Final = re.compile(rb"%([0-9a-fA-F]{2})")
-_JSON_ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_JSON_ESCAPE: Final = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/]))')
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:

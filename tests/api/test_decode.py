@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pin_exporter.api.decode import decode_page, error_message
-from pin_exporter.api.errors import MalformedError
+from pin_exporter.api.errors import MalformedError, TooLargeError
 from pin_exporter.api.model import MAX_INTEGER, Page, Pin, Totals
 
 JSON = st.recursive(
@@ -357,3 +358,50 @@ def test_a_page_of_more_rows_than_anyone_asks_for_is_refused_whatever_they_are(e
 def test_what_a_good_answer_says_beside_its_data_does_not_matter(extra: str) -> None:
     body = f'{{"data":{{"totals":{{"files":0,"size":0}},"pins":[]}},{extra}}}'
     assert decode_page(body.encode()).rows == ()
+
+
+COMMAS, BRACES, ROWS, ESCAPES = 400_000, 80_000, 20_000, 200_000
+"""The most of each in a page."""
+
+
+@pytest.mark.parametrize(
+    ("body", "most"),
+    [
+        pytest.param(lambda count: b"[" + b"1," * count + b"1]", COMMAS, id="commas"),
+        pytest.param(lambda count: b"[" + b"{}" * count + b"]", BRACES, id="braces"),
+    ],
+)
+def test_a_body_of_too_many_elements_is_too_large_to_be_decoded(
+    body: Callable[[int], bytes], most: int
+) -> None:
+    with pytest.raises(MalformedError) as caught:
+        decode_page(body(most))
+    assert not isinstance(caught.value, TooLargeError)
+    with pytest.raises(TooLargeError, match="page_size"):
+        decode_page(body(most + 1))
+
+
+@pytest.mark.parametrize("odd", [b"", b"5,"], ids=["readable", "with an unreadable row"])
+def test_a_page_has_at_most_20_000_rows(odd: bytes) -> None:
+    rows = ROWS - odd.count(b",")
+    body = body_of(odd + b",".join([b"null"] * rows))
+    assert len(decode_page(body).rows) == ROWS
+    with pytest.raises(TooLargeError, match="page_size"):
+        decode_page(body.replace(b'"pins":[', b'"pins":[null,'))
+
+
+def test_lone_surrogates_are_repaired_up_to_so_many_escapes() -> None:
+    row = b'{"id":"a","metadata":{"name":"\\ud800%s"}}'
+    assert decode_page(body_of(row % (b"\\n" * (ESCAPES - 1)))).rows[0] is not None
+    with pytest.raises(MalformedError):
+        decode_page(body_of(row % (b"\\n" * ESCAPES)))
+
+
+def test_an_error_without_data_is_an_error_even_beside_a_lone_surrogate() -> None:
+    with pytest.raises(MalformedError, match="with an error: no message"):
+        decode_page(b'{"data":null,"status":"success","message":"\\ud800"}')
+
+
+def test_totals_may_be_strings_of_digits_beside_an_unreadable_row_too() -> None:
+    page = decode_page(body_of(b'{"id":5}', b'{"id":"good","size":7}', files='"3"', size='"9"'))
+    assert (page.totals, page.rows) == (Totals(3, 9), [None, GOOD])

@@ -1,13 +1,14 @@
 import asyncio
+from itertools import pairwise
 
 import httpx
 import pytest
 
 from pin_exporter.api.errors import PollError
-from pin_exporter.api.model import Collector
+from pin_exporter.api.model import Collector, Page
 from pin_exporter.api.request_stats import RequestStats
 from pin_exporter.api.retry import RETRIED
-from tests.support.clocks import FakeClock
+from tests.support.clocks import FakeClock, settle
 from tests.support.service import Answering, page, retrying_client, row
 
 GOOD = page([row(1)])
@@ -50,6 +51,10 @@ class Asking:
 
 def refusing(status: int, retry_after: str) -> httpx.Response:
     return httpx.Response(status, headers={"Retry-After": retry_after})
+
+
+def gaps(times: list[float]) -> list[float]:
+    return [after - before for before, after in pairwise(times)]
 
 
 RETRIABLE = {
@@ -113,8 +118,7 @@ def test_the_last_of_four_attempts_tells_why_it_failed() -> None:
 def test_delays_between_attempts_grow_and_stay_within_seconds() -> None:
     asking = Asking(500, 500, 500, 500)
     asking.failure()
-    gaps = [after - before for before, after in zip(asking.at, asking.at[1:], strict=False)]
-    for gap, longest in zip(gaps, (0.5, 1.0, 2.0), strict=True):
+    for gap, longest in zip(gaps(asking.at), (0.5, 1.0, 2.0), strict=True):
         assert longest / 2 <= gap <= longest
 
 
@@ -194,3 +198,30 @@ def test_a_bug_is_not_taken_for_a_failure() -> None:
     with pytest.raises(ZeroDivisionError):
         asking.page()
     assert dict(asking.stats.requests) == {(Collector.TOTALS, "error"): 1}
+
+
+def test_without_a_retry_after_the_waits_after_a_429_begin_with_seconds_and_grow() -> None:
+    asking = Asking(429, 429, 429, 200)
+    asking.page()
+    for gap, longest in zip(gaps(asking.at), (5.0, 10.0, 20.0), strict=True):
+        assert longest / 2 <= gap <= longest
+    assert asking.stats.throttled_seconds == pytest.approx(asking.at[-1] - asking.at[0])
+
+
+def test_each_request_that_waits_for_the_budget_is_counted_as_waiting() -> None:
+    asking = Asking(200, 200)
+
+    async def work() -> list[int]:
+        pages: list[asyncio.Future[Page]] = [
+            asyncio.ensure_future(asking.client.list_pins(Collector.INVENTORY, offset=offset, limit=9))
+            for offset in range(4)
+        ]
+        await settle()
+        waiting = [asking.client.waiting[Collector.INVENTORY]]
+        for request in pages:
+            request.cancel()
+        await asyncio.wait(pages)
+        return [*waiting, asking.client.waiting[Collector.INVENTORY]]
+
+    assert asyncio.run(work()) == [2, 0]
+    assert asking.client.waiting[Collector.TOTALS] == 0

@@ -112,16 +112,13 @@ async def failure_of(url: str, way: Route, timeouts: Timeouts | float = 10.0) ->
 # Certificates
 
 
-@LOOPS
-def test_a_ca_file_is_trusted_instead_of_the_usual_ones(
-    authority: Authority, server_pair: Pair, new_loop: Callable[[], Any]
-) -> None:
+def test_a_ca_file_is_trusted_instead_of_the_usual_ones(authority: Authority, server_pair: Pair) -> None:
     async def work() -> tuple[int | None, PollError]:
         async with StrangeServer(GOOD).listening(server_context(server_pair)) as server:
             url = server.base_url("https")
             return await files_of(url, route(authority)), await failure_of(url, Route())
 
-    files, error = run(work(), new_loop)
+    files, error = run(work())
     assert files == 2
     assert error.reason == "tls"
     assert "set ca_file" in str(error)
@@ -201,35 +198,29 @@ def test_a_client_certificate_is_shown_to_a_server_that_wants_one(
         assert run(files_of(server.url, route(authority, shown, apart=apart)), new_loop) == 2
 
 
-@LOOPS
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_a_client_certificate_that_is_wanted_and_missing_or_not_trusted_is_told(
-    authority: Authority,
-    server_pair: Pair,
-    tmp_path: Path,
-    version: ssl.TLSVersion,
-    new_loop: Callable[[], Any],
+    authority: Authority, server_pair: Pair, tmp_path: Path, version: ssl.TLSVersion
 ) -> None:
     context = server_context(server_pair, authority)
     context.maximum_version = version
     stranger = Authority(tmp_path, "strangers").issue("stranger", "DNS:client.test", usage="clientAuth")
     with TlsServer(context) as server:
         for way in (route(authority), route(authority, stranger)):
-            error = run(failure_of(server.url, way), new_loop)
+            error = run(failure_of(server.url, way))
             # The alert may be overtaken by the end of the connection.
             assert error.reason in ("tls", "connection")
             assert "client_cert_file" in str(error)
 
 
-@LOOPS
 def test_a_server_that_hangs_up_right_after_the_handshake_may_want_a_client_certificate(
-    authority: Authority, server_pair: Pair, new_loop: Callable[[], Any]
+    authority: Authority, server_pair: Pair
 ) -> None:
     async def work() -> PollError:
         async with StrangeServer(hang_up).listening(server_context(server_pair)) as server:
             return await failure_of(server.base_url("https"), route(authority))
 
-    error = run(work(), new_loop)
+    error = run(work())
     assert error.reason == "connection"
     assert "client_cert_file" in str(error)
 

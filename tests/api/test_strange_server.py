@@ -145,26 +145,6 @@ OTHERS: dict[str, tuple[str, Behaviour]] = {
     ),
     "huge": ("malformed", endless(message("200 OK", length=2**30), bytes(65_536))),
     "huge and of unknown length": ("malformed", endless(b"HTTP/1.1 200 OK\r\n\r\n", bytes(65_536))),
-    **{
-        f"shape {shape.decode()}": ("malformed", answer("200 OK", shape))
-        for shape in (
-            b"[]",
-            b"null",
-            b"{}",
-            b'"x"',
-            b"7",
-            b'{"data":[]}',
-            b'{"data":{}}',
-            b'{"data":{"totals":null,"pins":[]}}',
-            b'{"data":{"totals":{"files":1},"pins":[]}}',
-            b'{"data":{"totals":{"files":-1,"size":0},"pins":[]}}',
-            b'{"data":{"totals":{"files":1.5,"size":0},"pins":[]}}',
-            b'{"data":{"totals":{"files":9223372036854775808,"size":0},"pins":[]}}',
-            b'{"data":{"totals":{"files":1,"size":NaN},"pins":[]}}',
-            b'{"data":{"totals":{"files":1,"size":1},"pins":{}}}',
-            b'{"data":{"totals":{"files":1,"size":1},"pins":"none"}}',
-        )
-    },
 }
 CASES = {name: ("timeout", behaviour) for name, behaviour in TIMEOUTS.items()} | OTHERS
 

@@ -85,12 +85,12 @@ def hastened(directory: Path) -> Path:
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     directory = tmp_path_factory.mktemp("alerts")
     begins = {name: scene.begins for name, scene in SCENES.items()} | {RESTORED: MIX}
-    told = [f"--account={name}:pins=100,requests-per-minute=0,{text}" for name, text in begins.items()]
-    told.append(f"--account={STOPPED}:pins=10,failed-share=0.5")
+    options = [f"--account={name}:pins=100,requests-per-minute=0,{text}" for name, text in begins.items()]
+    options.append(f"--account={STOPPED}:pins=10,failed-share=0.5")
     with ExitStack() as stack:
-        simulated = stack.enter_context(simulator(*told))
-        watched = {name: SCENES[name].setting if name in SCENES else {} for name in begins}
-        config = config_file(directory, simulated, watched, poll_interval="1s")
+        simulated = stack.enter_context(simulator(*options))
+        settings = {name: SCENES[name].setting if name in SCENES else {} for name in begins}
+        config = config_file(directory, simulated, settings, poll_interval="1s")
         running = stack.enter_context(exporter({}, f"--config.file={config}"))
         config = config_file(directory, simulated, {STOPPED: {}}, poll_interval="1s")
         stopped = stack.enter_context(exporter({}, f"--config.file={config}"))

@@ -56,7 +56,7 @@ class Stand(NamedTuple):
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     directory = tmp_path_factory.mktemp("dashboard")
     with ExitStack() as stack:
-        options = [f"--account={name}:{told}" for name, told in ACCOUNTS.items()]
+        options = [f"--account={name}:{text}" for name, text in ACCOUNTS.items()]
         simulated = stack.enter_context(simulator(*options))
         accounts: dict[str, dict[str, object]] = {name: {} for name in ACCOUNTS}
         accounts[LIMITED]["size_limit"] = LIMIT

@@ -46,17 +46,17 @@ class Stand(NamedTuple):
 @pytest.fixture(scope="module")
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     directory = tmp_path_factory.mktemp("stopped")
-    accounts = sorted({name for watched in JOBS.values() for names in watched for name in names})
+    accounts = sorted({name for exporters in JOBS.values() for names in exporters for name in names})
     with ExitStack() as stack:
         options = [f"--account={name}:{OPTIONS.get(name, f'pins=50,{SHARES}')}" for name in accounts]
         simulated = stack.enter_context(simulator(*options))
         running = {
             job: [
                 stack.enter_context(exporter({}, f"--config.file={config_file(directory, simulated, given)}"))
-                for names in watched
+                for names in exporters
                 for given in [{name: {"stale_after": "8s", **LIMIT.get(name, {})} for name in names}]
             ]
-            for job, watched in JOBS.items()
+            for job, exporters in JOBS.items()
         }
         targets = {job: [exported.url for exported in some] for job, some in running.items()}
         scraping = stack.enter_context(prometheus(directory, targets, scrape_interval=UNHURRIED))

@@ -106,8 +106,8 @@ def test_the_address_in_each_alert_leads_to_its_runbook() -> None:
 
 def test_the_overview_lists_the_alerts_in_their_order_with_severity_and_thresholds() -> None:
     rows = re.findall(r"^\| \[(\w+)\]\((.+?)\) \| (.+?) \| (.+?) \| (.+?) \|$", OVERVIEW, re.MULTILINE)
-    told = [(name, link, severity, thresholds) for name, link, severity, _, thresholds in rows]
-    assert told == [
+    listed = [(name, link, severity, thresholds) for name, link, severity, _, thresholds in rows]
+    assert listed == [
         (
             alert.name,
             f"{alert.name}.md",

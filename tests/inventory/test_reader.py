@@ -378,3 +378,31 @@ def test_a_bug_in_a_page_that_was_asked_for_in_vain_is_raised_all_the_same(in_fl
 
     with pytest.raises(ZeroDivisionError):
         count(fetch, 30, in_flight=in_flight)
+
+
+@pytest.mark.parametrize(("rows", "turns"), [(250, 1), (1_000, 4)])
+def test_other_tasks_run_between_the_slices_of_a_page(rows: int, turns: int) -> None:
+    pins = PinList(list(range(rows)))
+    began = seen = 0
+
+    async def tick() -> None:
+        nonlocal seen
+        while True:
+            seen += 1
+            await asyncio.sleep(0)
+
+    async def fetch(offset: int, limit: int) -> Page:
+        nonlocal began
+        began = seen
+        return pins.page(offset, limit)
+
+    async def work() -> int:
+        ticking = asyncio.create_task(tick())
+        await asyncio.sleep(0)
+        reader = InventoryReader(NOTHING_SHOWN, totals_files=rows)
+        await reader.read(fetch, PageSize(2_000), wall=lambda: NOW)
+        ticking.cancel()
+        return seen - began
+
+    assert turns <= asyncio.run(work()) <= turns + 2
+    assert pins.answered == 1

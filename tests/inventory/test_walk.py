@@ -212,11 +212,21 @@ def test_a_page_that_comes_twice_is_asked_for_again_and_the_walk_counts_as_repai
     assert walked.walk.verdict is Verdict.REPAIRED
 
 
-@pytest.mark.parametrize("extra_files", [-55, -30, -1, 1, 5, 1_000])
-@pytest.mark.parametrize("count", [0, 1, 2, 9, 10, 20, 55])
-@pytest.mark.parametrize("limit", [20, 100])
+@pytest.mark.parametrize(
+    ("count", "extra_files", "limit"),
+    [
+        (0, 5, 20),
+        (1, 1, 20),
+        (9, -1, 100),
+        (10, 1_000, 20),
+        (20, -30, 20),
+        (20, 1, 20),
+        (55, -30, 20),
+        (55, 5, 100),
+    ],
+)
 def test_totals_that_disagree_with_the_rows_neither_stop_nor_stretch_the_walk(
-    extra_files: int, count: int, limit: int
+    count: int, extra_files: int, limit: int
 ) -> None:
     pins = PinList(list(range(count)), extra_files=extra_files)
     walked = walk_over(pins.page, limit)
@@ -521,3 +531,63 @@ def test_a_list_that_loses_and_gains_rows_at_every_request_is_read_to_its_end_wi
     while not walk.done:
         walk.accept(walk.next_offset, 100, pins.page(walk.next_offset, 100))
     assert walk.verdict is Verdict.INCONSISTENT
+
+
+@pytest.mark.parametrize(
+    ("seed", "count", "group", "page", "share"),
+    [
+        # Rows would be missing unnoticed if such a page only had to begin with one known row.
+        (319, 200, 8, 30, 1.0),
+        (779, 200, 6, 40, 0.5),
+        (843, 100, 6, 20, 0.5),
+        (987, 200, 4, 20, 1.0),
+        (1256, 200, 8, 40, 1.0),
+        (2028, 100, 4, 30, 1.0),
+        # The same if such rows did not count as shuffled.
+        (339, 100, 8, 30, 1.0),
+        (1282, 200, 8, 20, 0.5),
+        (1603, 200, 4, 30, 1.0),
+        (2251, 200, 6, 30, 0.5),
+    ],
+)
+def test_a_page_where_known_and_new_rows_alternate_proves_nothing_unless_it_begins_with_several_known(
+    seed: int, count: int, group: int, page: int, share: float
+) -> None:
+    rng = Random(seed)
+
+    def churn(pins: PinList) -> None:
+        if rng.random() < share:
+            removed_rows = rng.choice([1, 1, 2, 3, 5, 8])
+            pins.remove(rng.randrange(max(1, len(pins.rows) - removed_rows)), removed_rows)
+            pins.insert(rng.choice([0, removed_rows, removed_rows]))
+        pins.rows.sort(key=lambda row: (row // group, rng.random()))
+
+    pins = PinList(list(range(count)), changes=every_request(churn))
+    with suppress(InconsistentError):
+        walked = walk_over(pins.page, page)
+        assert pins.survivors <= set(walked.numbers) or walked.walk.verdict is Verdict.INCONSISTENT
+
+
+def test_the_suspicion_that_rows_are_missing_outlives_changed_totals() -> None:
+    files = iter((20_000, 20_001))
+    walked = walk_over(lambda *_: Page(Totals(next(files), 0), []), 1_000)
+    assert (walked.numbers, walked.walk.verdict) == ([], Verdict.INCONSISTENT)
+
+
+@pytest.mark.parametrize("found_later", [False, True])
+def test_the_suspicion_that_a_row_is_missing_ends_with_a_full_second_count(found_later: bool) -> None:
+    """Row 25 stands first in the list, but not when the first page is read for the first time."""
+    firsts = 0
+
+    def fetch(offset: int, limit: int) -> Page:
+        nonlocal firsts
+        firsts += offset == 0
+        moved = offset > 0 or (firsts > 1 and found_later)
+        rows = [*range(25), *range(26, 30)]
+        rows.insert(0 if moved else 25, 25)
+        return PinList(rows).page(offset, limit)
+
+    walked = walk_over(fetch, 20)
+    assert firsts == 2
+    assert (25 in walked.numbers) == found_later
+    assert walked.walk.verdict is (Verdict.REPAIRED if found_later else Verdict.INCONSISTENT)

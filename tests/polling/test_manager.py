@@ -391,3 +391,63 @@ async def updated_in_mid_walk(turns: int) -> int:
 def test_an_account_can_be_let_go_at_any_moment_of_a_walk() -> None:
     requests = [asyncio.run(updated_in_mid_walk(turns)) for turns in range(40)]
     assert len(set(requests)) > 5
+
+
+def test_a_429_holds_back_all_accounts_with_its_key_and_no_others() -> None:
+    running = Running(account("a"), account("b"), account("other", "other"), seconds=0)
+    service = running.service
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if len(service.requests) == 1:
+            return httpx.Response(429, headers={"Retry-After": "20"})
+        return service.list_pins(request)
+
+    service.answer = answer
+    asyncio.run(running.clock.run_until(START + 50, running.run))
+    limited = service.requests[0].headers["pinning_api_key"]
+    first, *others = running.requests_by(limited)
+    assert len(others) > 2
+    assert min(others) >= first + 20
+    unlimited = {"key", "other"} - {limited}
+    assert min(running.requests_by(unlimited.pop())) < first + 1
+    if limited == "key":
+        assert {snapshot.account for snapshot in running.snapshots.values() if snapshot.up} >= {"a", "b"}
+
+
+@pytest.mark.parametrize("pages_in_flight", [1, 3])
+def test_an_account_has_as_many_pages_in_flight_as_it_is_configured_to(pages_in_flight: int) -> None:
+    one = account("a", page_size=10, pages_in_flight=pages_in_flight)
+    running = Running(one, pins=200, seconds=0)
+    service, in_flight, most = running.service, 0, 0
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal in_flight, most
+        if request.url.params["limit"] == "1":
+            return service.list_pins(request)
+        in_flight += 1
+        most = max(most, in_flight)
+        await running.clock.sleep(1.0)
+        in_flight -= 1
+        return service.list_pins(request)
+
+    service.answer = answer
+    asyncio.run(running.clock.run_until(START + 50, running.run))
+    assert most == pages_in_flight
+
+
+def test_an_account_with_another_interval_keeps_data_for_as_long_as_the_new_settings_say() -> None:
+    slow = own("a", poll_interval=10.0, requests_per_minute=20)
+    changed = Changed([slow], [own("a", poll_interval=20.0, stale_after=50.0)], pins=500)
+
+    def times(snapshot: AccountSnapshot, collector: Collector) -> tuple[float, float]:
+        health = snapshot.health[collector]
+        return health.interval_seconds, health.stale_after_seconds
+
+    assert times(changed.before["a"], Collector.TOTALS) == (10, 90)
+    stretched, _ = times(changed.before["a"], Collector.INVENTORY)
+    assert 25 < stretched < 50
+    after = changed.right_after["a"]
+    assert times(after, Collector.TOTALS) == (20, 50)
+    assert times(after, Collector.INVENTORY) == (stretched, 2 * stretched)
+    (last,) = changed.exporter.snapshots()
+    assert times(last, Collector.INVENTORY) == (20, 50)

@@ -713,3 +713,17 @@ def test_who_takes_over_an_account_keeps_the_record() -> None:
         "a", lister, cadence, polled.clock, page_size=9, pages_in_flight=1, before=polled.poller.snapshot
     )
     assert heir.snapshot.records == polled.poller.snapshot.records
+
+
+def test_an_inventory_that_ended_as_inconsistent_is_begun_anew() -> None:
+    polled = Polled(pins=300)
+    polled.service.answer = _same_page_for_ever
+    polled.poll(Collector.INVENTORY)
+    assert polled.failures(Collector.INVENTORY) == {"inconsistent": 1}
+    polled.recover()
+    polled.service.requests.clear()
+    polled.poll(Collector.INVENTORY)
+    assert offsets_asked(polled)[0] == 0
+    counted = polled.poller.snapshot.counted
+    assert counted is not None
+    assert (counted.inventory.pins, counted.verdict) == (300, Verdict.CONSISTENT)

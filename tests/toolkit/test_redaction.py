@@ -43,8 +43,8 @@ def test_a_secret_within_another_leaves_nothing_of_either() -> None:
 
 
 def test_unescaping_leaves_a_text_that_can_be_encoded() -> None:
-    cleaned = redacted(f"\\ud800 {KEY.replace('/', chr(92) + '/')}", SECRETS)
-    assert cleaned.encode().startswith("\ufffd [redacted]".encode())
+    cleaned = redacted(f"\\ud800 \\n \\\\ {KEY.replace('/', chr(92) + '/')}", SECRETS)
+    assert cleaned.encode().startswith("\ufffd \\n \\ [redacted]".encode())
 
 
 ALPHABET = st.text(st.sampled_from("abAB+/%2bf5\\u0 é="))

@@ -1,7 +1,6 @@
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 import httpx
 import pytest
@@ -9,131 +8,107 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from pin_exporter.metrics.account import account_renderer
-from pin_exporter.polling.snapshot import AccountSnapshot
+from pin_exporter.toolkit.exposition.encoder import Format
 from pin_exporter.toolkit.exposition.endpoint import metrics_endpoint
+from pin_exporter.toolkit.exposition.family import Target
+from pin_exporter.toolkit.exposition.renderer import Renderer
 from tests.support.clocks import FakeClock
-from tests.support.samples import FULL, NOW_ELAPSED, UNTRIED
+from tests.toolkit.exposition.disks import FAMILIES, LABEL, Disk, target
 
-# The headers of these releases, the last if it is configured to prefer the text format.
-PROMETHEUS_2_42 = (
-    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
-    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
-)
-PROMETHEUS_3 = (
-    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
-    "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
-    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
-)
-PROMETHEUS_3_PREFERRING_TEXT = (
-    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.5,"
-    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.4,*/*;q=0.3"
-)
-
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
-OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-PLAIN = {"accept": "*/*", "accept-encoding": "identity"}
+TEXT, OPENMETRICS = Format.TEXT.value, Format.OPENMETRICS.value
+OM = "application/openmetrics-text"
+QUIET = (("accept", "*/*"), ("accept-encoding", "identity"))
 
 
-def endpoint(snapshots: Callable[[], Sequence[AccountSnapshot]]) -> httpx.ASGITransport:
-    renderer = account_renderer(snapshots, CollectorRegistry(), FakeClock(elapsed=NOW_ELAPSED).elapsed)
-    return httpx.ASGITransport(Starlette(routes=[Route("/metrics", metrics_endpoint(renderer))]))
+def client_of(targets: Callable[[], Sequence[Target[Disk]]]) -> httpx.AsyncClient:
+    renderer = Renderer(FAMILIES, LABEL, targets, CollectorRegistry(), FakeClock().elapsed)
+    app = Starlette(routes=[Route("/metrics", metrics_endpoint(renderer))])
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exporter.test")
+    client.headers = httpx.Headers(QUIET)
+    return client
 
 
-def scrape(
-    headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
-    query: str = "",
-    accounts: Sequence[AccountSnapshot] = (FULL, UNTRIED),
-) -> httpx.Response:
-    async def exchange() -> httpx.Response:
-        async with httpx.AsyncClient(transport=endpoint(lambda: accounts), base_url="http://a") as client:
-            client.headers = httpx.Headers(headers or PLAIN)
+def get(query: str = "", *headers: tuple[str, str], disks: int = 2) -> httpx.Response:
+    targets = [target(f"disk {number}") for number in range(disks)]
+
+    async def request() -> httpx.Response:
+        async with client_of(lambda: targets) as client:
+            client.headers = httpx.Headers(headers or QUIET)
             return await client.get(f"/metrics{query}")
 
-    return asyncio.run(exchange())
+    return asyncio.run(request())
 
 
 @pytest.mark.parametrize(
     ("accept", "content_type"),
     [
-        (PROMETHEUS_2_42, OPENMETRICS),
-        (PROMETHEUS_3, OPENMETRICS),
-        (PROMETHEUS_3_PREFERRING_TEXT, TEXT),
-        ("*/*", TEXT),
-        ("application/openmetrics-text;version=2.0.0", OPENMETRICS),
-        ("text/plain;version=1.0.0", TEXT),
+        (["*/*"], TEXT),
+        ([f"{OM};version=1.0.0,text/plain;q=0.5"], OPENMETRICS),
+        ([f"{OM};version=2.0.0"], OPENMETRICS),
+        (["text/plain;version=1.0.0"], TEXT),
+        (["text/plain;q=0.5", OM], OPENMETRICS),
     ],
 )
-def test_the_content_type_is_that_of_the_chosen_format(accept: str, content_type: str) -> None:
-    response = scrape({"accept": accept})
+def test_the_format_is_chosen_by_the_accept_headers(accept: list[str], content_type: str) -> None:
+    response = get("", *(("accept", line) for line in accept))
 
     assert response.status_code == 200
     assert response.headers["content-type"] == content_type
     assert response.text.endswith("# EOF\n") == (content_type == OPENMETRICS)
-    assert 'aiozpin_up{account="archive"} 1.0\n' in response.text
+    assert 'x_files{disk="disk 1"} 3.0\n' in response.text
 
 
-def test_simultaneous_scrapes_share_a_response_and_a_later_one_shows_what_is_new() -> None:
+@pytest.mark.parametrize("encoding", ["identity", "gzip;q=0", "br"])
+def test_a_response_is_not_compressed_unless_the_client_accepts_gzip(encoding: str) -> None:
+    response = get("", ("accept-encoding", encoding))
+    assert "content-encoding" not in response.headers
+    assert int(response.headers["content-length"]) == len(response.text.encode())
+
+
+@pytest.mark.parametrize("disks", [2, 1_000])
+def test_a_compressed_response_is_the_same_whatever_its_size(disks: int) -> None:
+    plain, compressed = get(disks=disks), get("", ("accept-encoding", "gzip"), disks=disks)
+    assert compressed.headers["content-encoding"] == "gzip"
+    assert int(compressed.headers["content-length"]) < len(plain.content) / 2
+    assert compressed.text == plain.text
+
+
+def test_caches_must_not_store_responses_and_know_what_they_vary_by() -> None:
+    headers = get().headers
+    assert (headers["cache-control"], headers["vary"]) == ("no-store", "Accept, Accept-Encoding")
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "families", "end"),
+    [
+        ("?name[]=x_wait_seconds&name%5B%5D=x_files", "*/*", ["x_files", "x_wait_seconds"], "\n"),
+        ("?name[]=up", "*/*", [], ""),
+        ("?name[]=up", OM, [], "# EOF\n"),
+    ],
+)
+def test_names_in_the_query_select_families(query: str, accept: str, families: list[str], end: str) -> None:
+    text = get(query, ("accept", accept)).text
+    assert re.findall(r"^# TYPE (\S+)", text, re.MULTILINE) == families
+    assert text.endswith(end)
+
+
+def test_simultaneous_requests_share_a_response_and_later_ones_get_new_data() -> None:
     rendered = 0
-    accounts = [FULL, UNTRIED]
+    disks = [target("old")]
 
-    def snapshots() -> Sequence[AccountSnapshot]:
+    def targets() -> Sequence[Target[Disk]]:
         nonlocal rendered
         rendered += 1
-        return accounts
+        return disks
 
-    async def scrape_at_once() -> tuple[set[str], str]:
-        async with httpx.AsyncClient(transport=endpoint(snapshots), base_url="http://a") as client:
+    async def request() -> tuple[set[str], str]:
+        async with client_of(targets) as client:
             responses = await asyncio.gather(*(client.get("/metrics") for _ in range(100)))
-            accounts[:] = [replace(FULL, account="new")]
+            disks[:] = [target("new")]
             return {response.text for response in responses}, (await client.get("/metrics")).text
 
-    at_once, later = asyncio.run(scrape_at_once())
+    simultaneous, later = asyncio.run(request())
 
-    assert len(at_once) == 1
+    assert len(simultaneous) == 1
     assert 2 <= rendered < 10
-    assert 'account="new"' in later
-
-
-def test_several_accept_headers_count_as_one() -> None:
-    response = scrape([("accept", "text/plain;q=0.5"), ("accept", "application/openmetrics-text")])
-
-    assert response.headers["content-type"] == OPENMETRICS
-
-
-def test_metrics_are_not_compressed_unless_gzip_is_accepted() -> None:
-    for header in ("identity", "gzip;q=0", "br"):
-        response = scrape({"accept-encoding": header})
-        assert "content-encoding" not in response.headers
-        assert int(response.headers["content-length"]) == len(response.text.encode())
-
-
-@pytest.mark.parametrize("accounts", [1, 40])
-def test_compressed_metrics_are_the_same_however_many(accounts: int) -> None:
-    many = [replace(FULL, account=f"account-{number}") for number in range(accounts)]
-    plain = scrape(accounts=many)
-
-    packed = scrape({"accept-encoding": "gzip"}, accounts=many)
-
-    assert packed.headers["content-encoding"] == "gzip"
-    assert int(packed.headers["content-length"]) < len(plain.content) / 5
-    assert packed.text == plain.text
-
-
-def test_caches_must_not_store_metrics() -> None:
-    headers = scrape().headers
-
-    assert headers["cache-control"] == "no-store"
-    assert headers["vary"] == "Accept, Accept-Encoding"
-
-
-def test_names_in_the_query_select_families() -> None:
-    response = scrape(query="?name[]=aiozpin_up&name%5B%5D=aiozpin_files")
-
-    families = re.findall(r"^# TYPE (\S+)", response.text, re.MULTILINE)
-    assert families == ["aiozpin_files", "aiozpin_up"]
-
-
-def test_unknown_names_give_an_empty_exposition() -> None:
-    assert scrape(query="?name[]=up").text == ""
-    assert scrape({"accept": "application/openmetrics-text"}, "?name[]=up").text == "# EOF\n"
+    assert 'disk="new"' in later

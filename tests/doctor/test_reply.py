@@ -1,0 +1,92 @@
+import pytest
+
+from pin_exporter.api.errors import (
+    ClientError,
+    ConnectionFailedError,
+    MalformedError,
+    PollError,
+    RateLimitedError,
+    RequestTimeoutError,
+    TooLargeError,
+)
+from pin_exporter.api.model import Page, Pin, Totals
+from pin_exporter.doctor.reply import Purpose, Query, Reply
+
+
+def failed(error: PollError, purpose: Purpose = Purpose.WATCH, offset: int = 0) -> Reply:
+    return Reply(Query(purpose, 10, offset), 0.0, 0.0, 0.0, error=error)
+
+
+@pytest.mark.parametrize(
+    ("error", "detail", "hint"),
+    [
+        (ConnectionFailedError("a: b: check c"), "a: b", "check c"),
+        (TooLargeError("too large: lower page_size"), "too large", "lower page_size"),
+        (MalformedError("not JSON: byte 0"), "not JSON: byte 0", "base_url"),
+    ],
+)
+def test_an_error_is_taken_apart_into_what_and_what_to_do(error: PollError, detail: str, hint: str) -> None:
+    shown = failed(error).detail_and_hint
+
+    assert shown[0] == detail
+    assert hint in shown[1]
+
+
+@pytest.mark.parametrize(
+    ("error", "is_response", "too_much"),
+    [
+        (ClientError("", status=400), True, True),
+        (ClientError("", status=409), True, False),
+        (MalformedError(""), True, False),
+        (TooLargeError(""), True, True),
+        (RequestTimeoutError(""), False, True),
+        (ConnectionFailedError(""), False, False),
+    ],
+)
+def test_errors_are_told_apart(error: PollError, is_response: bool, too_much: bool) -> None:
+    reply = failed(error)
+
+    assert (reply.is_response, reply.may_be_too_much) == (is_response, too_much)
+
+
+@pytest.mark.parametrize(
+    ("error", "purpose", "offset", "expected"),
+    [
+        (ClientError("", status=400), Purpose.FIRST, 0, True),
+        (ClientError("", status=400), Purpose.LAST, 9, True),
+        (ClientError("", status=400), Purpose.WATCH, 0, False),
+        (RequestTimeoutError(""), Purpose.LARGE, 0, True),
+        (RequestTimeoutError(""), Purpose.FIRST, 0, False),
+    ],
+)
+def test_a_rejected_limit_or_offset_is_an_expected_failure(
+    error: PollError, purpose: Purpose, offset: int, expected: bool
+) -> None:
+    assert failed(error, purpose, offset).is_expected_failure is expected
+
+
+def test_only_a_429_says_how_long_to_wait() -> None:
+    limited = failed(RateLimitedError("", status=429, retry_after_seconds=7.0))
+
+    assert (limited.status, limited.retry_after_seconds) == (429, 7.0)
+    assert failed(ConnectionFailedError("")).retry_after_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("files", "offset", "rows", "expected"),
+    [
+        (20, 0, "pp", 2),
+        (20, 0, "pppppppppp", 10),
+        (20, 0, "ppppnppppp", 10),  # in the place of a row
+        (20, 0, "ppppppppppn", 10),  # in addition to ten rows
+        (20, 18, "ppn", 2),  # in addition to the two rows left
+        (20, 18, "pn", 2),
+    ],
+)
+def test_null_elements_count_only_in_the_place_of_rows(
+    files: int, offset: int, rows: str, expected: int
+) -> None:
+    pins = [Pin(str(number)) if kind == "p" else None for number, kind in enumerate(rows)]
+    reply = Reply(Query(Purpose.REST, 10, offset), 0.0, 0.0, 0.0, page=Page(Totals(files, 0), pins))
+
+    assert (reply.rows, reply.malformed) == (expected, rows.count("n"))
