@@ -373,12 +373,6 @@ def test_each_collectors_data_grow_old_by_themselves_and_come_back() -> None:
     assert polled.shown() == set(DATA)
 
 
-@pytest.mark.parametrize(("requests", "interval"), [(1, 60), (60, 60), (61, 61), (120, 120), (1_010, 1_010)])
-def test_the_inventory_takes_no_more_than_half_the_budget(requests: int, interval: float) -> None:
-    cadence = PollSchedule(60.0, None, inventory_requests_per_minute=60.0)
-    assert cadence.inventory_interval(requests, 0.0) == interval
-
-
 def test_the_interval_of_the_inventory_stretches_with_its_size_and_shrinks_again() -> None:
     polled = Polled(pins=500, per_minute=4)
     polled.poll(Collector.INVENTORY)
@@ -450,20 +444,6 @@ def test_a_jump_of_the_wall_clock_changes_exported_timestamps_and_nothing_else(j
         for collector in Collector
     }
     assert set(moved.values()) == {jump}
-
-
-def test_accounts_fail_independently() -> None:
-    clock = FakeClock()
-    broken, good = Polled(clock=clock), Polled(clock=clock)
-    broken.fail_with(500)
-
-    async def both() -> None:
-        await asyncio.gather(broken.poller.run(), good.poller.run())
-
-    asyncio.run(clock.run_until(1_300.0, both))
-    assert broken.failures() == {"server_error": 5}
-    assert good.failures() == {}
-    assert good.service.asked(1) == [1_000.0 + 60 * beat for beat in range(5)]
 
 
 @pytest.mark.parametrize("limit", [1, PAGE_SIZE])
