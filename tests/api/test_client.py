@@ -109,7 +109,7 @@ def test_the_keys_go_out_as_headers_with_underscores_beside_a_user_agent() -> No
     assert "Cookie" not in headers
 
 
-def test_the_keys_are_asked_for_before_each_request() -> None:
+def test_the_keys_are_read_before_each_request() -> None:
     requests: list[httpx.Request] = []
     keys = iter([credentials("first"), credentials("second")])
 
@@ -361,7 +361,7 @@ def test_gzip_is_understood_however_it_is_written(encoding: str) -> None:
         ("nonsense", b"\x00\xff"),
     ],
 )
-def test_an_encoding_that_was_not_asked_for_or_is_broken_is_malformed(encoding: str, body: bytes) -> None:
+def test_an_unexpected_or_broken_encoding_is_malformed(encoding: str, body: bytes) -> None:
     asking = Asking(ok(body, {"Content-Encoding": encoding}))
     assert asking.failure().reason == "malformed"
 

@@ -462,7 +462,7 @@ def test_a_bug_ends_the_polling_with_its_own_exception(limit: int) -> None:
     assert polled.clock.elapsed() < 1_600
 
 
-def test_the_log_tells_of_changes_only(caplog: pytest.LogCaptureFixture) -> None:
+def test_only_changes_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="pin_exporter")
     polled = Polled()
     act: list[tuple[Callable[[], None], list[tuple[str, str]]]] = [
@@ -479,8 +479,8 @@ def test_the_log_tells_of_changes_only(caplog: pytest.LogCaptureFixture) -> None
         caplog.clear()
         prepare()
         polled.poll(Collector.TOTALS)
-        told = [(record.levelname, event(record)) for record in caplog.records]
-        assert [event for event in told if event != ("DEBUG", "poll_completed")] == expected
+        message = [(record.levelname, event(record)) for record in caplog.records]
+        assert [event for event in message if event != ("DEBUG", "poll_completed")] == expected
 
 
 def test_a_failure_is_logged_with_account_collector_reason_and_what_to_do(
@@ -490,12 +490,12 @@ def test_a_failure_is_logged_with_account_collector_reason_and_what_to_do(
     polled.fail_with(401)
     polled.poll(Collector.INVENTORY)
     (record,) = caplog.records
-    told = vars(record)
-    assert (told["account"], told["collector"], told["reason"]) == ("a", "inventory", "unauthorized")
-    assert "proxy" in told["error"]
+    message = vars(record)
+    assert (message["account"], message["collector"], message["reason"]) == ("a", "inventory", "unauthorized")
+    assert "proxy" in message["error"]
 
 
-def test_a_page_that_takes_too_long_is_asked_for_in_a_smaller_size() -> None:
+def test_a_page_that_times_out_is_requested_in_a_smaller_size() -> None:
     polled = Polled(pins=100)
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -555,14 +555,14 @@ def test_each_publication_is_a_new_snapshot_and_leaves_the_old_one_as_it_was() -
     polled = Polled(pins=3)
     polled.poll()
     before = polled.poller.snapshot
-    told = repr(before)
+    message = repr(before)
     polled.fail_with(500)
     polled.poll()
     assert polled.poller.snapshot is not before
-    assert repr(before) == told
+    assert repr(before) == message
 
 
-def test_polling_stops_when_it_is_told_to_even_in_the_middle_of_a_walk() -> None:
+def test_polling_stops_when_cancelled_even_in_the_middle_of_an_inventory() -> None:
     polled = Polled(pins=500)
 
     async def never(_: httpx.Request) -> httpx.Response:
@@ -666,7 +666,7 @@ def test_an_inventory_that_is_shown_unproven_is_on_record_as_inconsistent_withou
     assert (shown.verdict, shown.reason, shown.error) == (Verdict.INCONSISTENT, None, None)
 
 
-def test_inventories_that_go_on_without_proof_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_continuing_inventories_without_proof_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     polled = Polled(pins=500)
     polled.service.answer = restless(polled)
     for _ in range(6):
@@ -695,7 +695,7 @@ def test_who_takes_over_an_account_keeps_the_record() -> None:
     assert heir.snapshot.records == polled.poller.snapshot.records
 
 
-def test_an_inventory_that_ended_as_inconsistent_is_begun_anew() -> None:
+def test_an_inventory_that_ended_as_inconsistent_starts_over() -> None:
     polled = Polled(pins=300)
     polled.service.answer = _same_page_for_ever
     polled.poll(Collector.INVENTORY)
