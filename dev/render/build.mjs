@@ -1,5 +1,4 @@
-// Bundles the sources, for Node or for a page: Grafana's packages are written for bundlers and do not load
-// in Node.
+// Bundles the sources for Node or a page, because Grafana's packages need a bundler.
 import { build } from 'esbuild';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 
-// What @grafana/data asks a browser for: storage events, and the language for dates.
+// Browser features that @grafana/data uses: storage events, and the language of dates.
 const NO_BROWSER = `
 globalThis.window ??= { addEventListener() {} };
 globalThis.navigator ??= { languages: ['en-US'] };`;
@@ -25,13 +24,13 @@ export async function load(entry) {
     }
 }
 
-/** Give the bundle of `entry`, a path below this folder, as `{ js, css }`. */
+/** Return the bundle of `entry`, a path below this folder, as `{ js, css }`. */
 export async function bundle(entry, platform) {
     const forNode = platform === 'node';
     const { outputFiles } = await build({
         absWorkingDir: HERE,
         entryPoints: [entry],
-        outdir: HERE, // names the outputs, nothing is written
+        outdir: HERE, // names the outputs; nothing is written
         bundle: true,
         write: false,
         platform,
@@ -40,7 +39,7 @@ export async function bundle(entry, platform) {
         banner: { js: forNode ? NO_BROWSER : '' },
         define: { 'process.env.NODE_ENV': '"production"' },
         jsx: 'automatic',
-        external: ['*/ReactMonacoEditor.mjs'], // loaded on demand only, and half of the page
+        external: ['*/ReactMonacoEditor.mjs'], // loaded on demand, and half of the page's size
         logLevel: 'error',
         minify: !forNode,
     });

@@ -1,4 +1,4 @@
-// Takes a picture of a page with Chromium, over its debugging pipe.
+// Takes a screenshot of a page with Chromium, over its debugging pipe.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -22,7 +22,7 @@ const FINISHED = `
   new Promise((done) => (document.readyState === 'complete' ? done() : addEventListener('load', done)))
     .then(() => window.finished ?? Promise.reject(new Error('the page did not start')))`;
 
-/** Give the PNG of a page once its `window.finished` has resolved; a page that throws is an error. */
+/** Return the PNG of a page once its `window.finished` has resolved; a page that throws is an error. */
 export async function screenshot(url, { width, height, scale }) {
     const profile = await mkdtemp(join(tmpdir(), 'render-profile-'));
     const browser = spawn('chromium', [...FLAGS, `--user-data-dir=${profile}`, 'about:blank'], {

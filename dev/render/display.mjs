@@ -1,4 +1,4 @@
-// Says what Grafana would show for panels and the answers to their queries; see README.md.
+// Prints what Grafana shows for panels and query responses; see README.md.
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { load } from './build.mjs';

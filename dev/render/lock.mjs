@@ -1,4 +1,4 @@
-// Takes what names an address out of package-lock.json; `npm run lock` calls it, `npm ci` does not need it.
+// Removes addresses from package-lock.json, which `npm ci` does not need; called by `npm run lock`.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const FILE = new URL('package-lock.json', import.meta.url);

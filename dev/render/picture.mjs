@@ -1,4 +1,4 @@
-// Draws a dashboard from a Prometheus as a PNG; see README.md.
+// Draws a dashboard as a PNG with data from Prometheus; see README.md.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,7 +73,7 @@ async function html(page) {
     const { js, css } = await bundle('src/page.jsx', 'browser');
     const font = (await readFile(FONT)).toString('base64');
     const data = JSON.stringify(page).replaceAll('<', '\\u003c');
-    // The font comes after the head, to which Grafana adds faces of the same name that lead nowhere here.
+    // After the head, because Grafana adds font faces of the same name there, with URLs that do not exist here.
     return `<!doctype html><meta charset="utf-8"><style>${css} body { margin: 0 }</style><body>
 <style>
 @font-face { font-family: Inter; font-weight: 100 900; src: url(data:font/woff2;base64,${font}) }

@@ -1,6 +1,10 @@
 """The command `serve`: run the exporter as it is configured, or only check the configuration."""
 
+import argparse
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import uvloop
@@ -17,18 +21,56 @@ from pin_exporter.config.accounts import (
     warn_of_exposed_keys,
 )
 from pin_exporter.config.loader import load_settings, load_web_settings
-from pin_exporter.config.names import unknown_variables
+from pin_exporter.config.names import (
+    add_setting_flags,
+    flags_given,
+    unknown_variable_problems,
+    unknown_variables,
+    variables_in_use,
+)
 from pin_exporter.config.settings import FIXED_AT_START, Settings
 from pin_exporter.metrics.exporter import LOG_EVENTS
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.logs import EventLogger, configure_logging
-from pin_exporter.toolkit.output import print_error
+from pin_exporter.toolkit.output import print_error, write_standard_output
 from pin_exporter.toolkit.web.config import WebConfig, read_web_config
 from pin_exporter.toolkit.web.listener import listen, local_url
 from pin_exporter.toolkit.web.server import hangups_held
 
 _log: Final = EventLogger("pin_exporter")
+_EPILOG: Final = """\
+Every setting can also be given in the environment or in a config file; docs/configuration.md lists them. Keys
+are never flags, because all users of a machine can see those: set PIN_EXPORTER_API_KEY and
+PIN_EXPORTER_SECRET_KEY, or PIN_EXPORTER_API_KEY_FILE and PIN_EXPORTER_SECRET_KEY_FILE.
+"""
+_MAX_ACCOUNTS_SHOWN: Final = 20
 _OPEN_PORT: Final = "enables neither TLS nor basic auth: anyone can read the metrics"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
+    add_setting_flags(parser)
+    parser.add_argument(
+        "--config.check",
+        action="store_true",
+        dest="config_check",
+        help="Check the settings and exit with status 0 or 2.",
+    )
+    parser.epilog = _EPILOG
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Run the exporter, or check its configuration, and return the exit status."""
+    flags = flags_given(parsed)
+    if not parsed.config_check:
+        run_serve(flags)
+        return 0
+    lines = check_config(flags)
+    for problem in unknown_variable_problems():
+        print_error(PROGRAM, problem)
+    with suppress(BrokenPipeError):
+        write_standard_output("".join(f"{line}\n" for line in lines))
+    return 0
 
 
 @hangups_held()
@@ -65,7 +107,7 @@ def run_serve(flags: Mapping[str, object]) -> None:
 
 
 def check_config(flags: Mapping[str, object]) -> list[str]:
-    """Return the names of the shard's accounts. Raises SettingsError for a configuration that cannot run."""
+    """Return lines about what would run. Raises SettingsError for a configuration that cannot run."""
     try:
         configuration = Configuration(flags)
     except SettingsError as error:
@@ -75,7 +117,7 @@ def check_config(flags: Mapping[str, object]) -> list[str]:
         print_error(PROGRAM, f"{configuration.settings.config_file}: {READABLE_BY_ALL}")
     if configuration.leaves_port_open:
         print_error(PROGRAM, f"{configuration.settings.web_config_file}: {_OPEN_PORT}")
-    return [account.name for account in configuration.accounts]
+    return configuration.summary()
 
 
 class Configuration:
@@ -109,6 +151,19 @@ class Configuration:
         self._log_accounts(settings, accounts)
         return accounts
 
+    def summary(self) -> list[str]:
+        """Return lines for people: what was read, the accounts, and how the port is protected."""
+        accounts = [f"{name}: {url}, API key {key}" for name, url, key in map(_identity, self.accounts)]
+        more = len(accounts) - _MAX_ACCOUNTS_SHOWN
+        return [
+            *(f"{name.replace('_', ' ')}: {value}" for name, value in self._inputs().items()),
+            f"listening: {' '.join(self.settings.web_listen_address)}, protection: {self._protection()}",
+            *(f"account {account}" for account in accounts[:_MAX_ACCOUNTS_SHOWN]),
+            *([f"and {more} more accounts"] if more > 0 else []),
+            *([] if accounts else ["no account belongs to this shard"]),
+            "the settings are valid",
+        ]
+
     def log_start(self, listening: str) -> None:
         """Log what runs from now on, and what is unusual about it."""
         for variable in unknown_variables():
@@ -130,8 +185,13 @@ class Configuration:
             version=__version__,
             accounts=len(self.accounts),
             listening=listening,
+            protection=self._protection(),
+            **self._inputs(),
             **self._shard_fields(),
         )
+        for name, url, key in map(_identity, self.accounts):
+            log = _log.info if len(self.accounts) <= _MAX_ACCOUNTS_SHOWN else _log.debug
+            log("account", "polling an account", account=name, base_url=url, key=key)
         self._log_accounts(self.settings, self.accounts)
 
     def _log_accounts(self, settings: Settings, accounts: Sequence[Account]) -> None:
@@ -141,9 +201,34 @@ class Configuration:
                 "shard_empty", "no account belongs to this shard: nothing to poll", **self._shard_fields()
             )
 
+    def _inputs(self) -> dict[str, str]:
+        """Return the files and variables that were read."""
+        files = {
+            "config_file": self.settings.config_file,
+            "web_config_file": self.settings.web_config_file,
+            "env_file": Path(".env") if Path(".env").is_file() else None,
+        }
+        return {
+            **{name: str(path) for name, path in files.items() if path},
+            "variables": " ".join(variables_in_use()) or "none",
+        }
+
+    def _protection(self) -> str:
+        tls = self.web_config.tls
+        methods = {
+            "TLS": tls,
+            "client certificates": tls and tls.context.verify_mode is ssl.CERT_REQUIRED,
+            "basic auth": self.web_config.users,
+        }
+        return ", ".join(method for method, is_enabled in methods.items() if is_enabled) or "none"
+
     def _shard_fields(self) -> dict[str, int]:
         shard = self.shard
         return {"shard": shard.index, "total_shards": shard.total} if shard.total > 1 else {}
+
+
+def _identity(account: Account) -> tuple[str, str, str]:
+    return account.name, account.base_url, account.credentials.last.fingerprint
 
 
 def _web_config(settings: Settings) -> WebConfig:

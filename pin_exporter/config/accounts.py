@@ -84,7 +84,7 @@ def _account(name: str, own: AccountEntry | Settings, top_level: Settings) -> Ac
         credentials = CredentialSource(api_key, secret_key, account=name, others=proxy_secrets)
     except ValueError as error:  # a file that was readable when the settings were checked
         raise SettingsError([f"account {name}: {error}"]) from None
-    return Account.model_construct(name=name, credentials=credentials, **dict(settings))
+    return Account.model_construct(name=name, credentials=credentials, **vars(settings))
 
 
 def usable_accounts(settings: Settings, clients: HttpClients, shard: Shard) -> list[Account]:

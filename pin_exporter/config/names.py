@@ -82,6 +82,11 @@ def unknown_flag(flag: str, known: Collection[str]) -> str:
     return f"unknown flag {flag}{hint or ': settings without a flag are environment variables'}"
 
 
+def variables_in_use() -> list[str]:
+    """Return the environment variables that set something."""
+    return [name for name in map(variable_of, Settings.model_fields) if os.environ.get(name)]
+
+
 def unknown_variables() -> list[str]:
     """Return the environment variables with our prefix that set nothing, most likely misspelt.
 

@@ -185,7 +185,7 @@ class _Probe:
             await self.clock.sleep(wait)
 
     def may_go_on(self) -> bool:
-        """Return whether another request may be sent; if not, note why."""
+        """Return whether another request may be sent; if not, set `stopped`."""
         if self.stopped is None:
             tail = [one for one in self.replies if not one.is_expected_failure][-_FAILURES_IN_A_ROW:]
             if self.requests >= MAX_REQUESTS:
@@ -200,7 +200,7 @@ class _Probe:
         return any(reply.page for reply in self.replies)
 
     async def trial(self) -> Trial:
-        """If everything was refused, try once what may be the cause: swapped keys or a wrong base URL."""
+        """If every request was rejected, try once what may be the cause: swapped keys or a wrong base URL."""
         statuses = {reply.status for reply in self.replies}
         if self._has_pages() or self.requests >= MAX_REQUESTS or self.rate_limited:
             return Trial()

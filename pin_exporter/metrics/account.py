@@ -8,7 +8,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
-from pin_exporter.api.model import Collector, Verdict
+from pin_exporter.api.model import Collector, Totals, Verdict
 from pin_exporter.inventory.counter import AGE_BOUNDS, SIZE_BOUNDS, Counted, Inventory
 from pin_exporter.metrics import PREFIX
 from pin_exporter.metrics.polling import POLLING_FAMILIES
@@ -27,34 +27,42 @@ from pin_exporter.toolkit.exposition.renderer import Renderer, render_textfile
 
 ACCOUNT_LABEL: Final = "account"
 
+_Family = Family[AccountSnapshot]
+
+
+def _gauge(
+    name: str, text: str, collector: Collector, values: Values[AccountSnapshot], *labels: str
+) -> _Family:
+    return Family(PREFIX + name, Type.GAUGE, _cached(text, collector), labels, values, source=collector)
+
 
 def _cached(text: str, collector: Collector) -> str:
     """Return a HELP text that also says where to see the age of the data."""
     return f'{text} Cached since {PREFIX}last_success_timestamp_seconds{{collector="{collector}"}}.'
 
 
-def _gauge(
-    name: str, text: str, collector: Collector, values: Values[AccountSnapshot], *labels: str
-) -> Family[AccountSnapshot]:
-    text = _cached(text, collector)
-    return Family(PREFIX + name, Type.GAUGE, text, labels, values, source=collector)
+def _totals(name: str, text: str, number: Callable[[Totals], int]) -> _Family:
+    return _gauge(name, text, Collector.TOTALS, single(lambda s: number(s.totals) if s.totals else None))
 
 
-def _histogram(name: str, text: str, buckets: Callable[[Inventory], Buckets]) -> Family[AccountSnapshot]:
-    def series(snapshot: AccountSnapshot) -> Iterator[Buckets]:
+def _inventory(name: str, text: str, number: Callable[[Counted], float | None]) -> _Family:
+    return _gauge(name, text, Collector.INVENTORY, single(lambda s: number(s.counted) if s.counted else None))
+
+
+def _pins(name: str, text: str, values: Callable[[Inventory], Iterable[Value]], *labels: str) -> _Family:
+    def shown(snapshot: AccountSnapshot) -> Iterable[Value]:
+        return values(snapshot.counted.inventory) if snapshot.counted else ()
+
+    return _gauge(name, text, Collector.INVENTORY, shown, *labels)
+
+
+def _histogram(name: str, text: str, buckets: Callable[[Inventory], Buckets]) -> _Family:
+    def shown(snapshot: AccountSnapshot) -> Iterator[Buckets]:
         if snapshot.counted:
             yield buckets(snapshot.counted.inventory)
 
     text = _cached(text, Collector.INVENTORY)
-    return Family(PREFIX + name, Type.GAUGE_HISTOGRAM, text, buckets=series, source=Collector.INVENTORY)
-
-
-def _counted(number: Callable[[Counted], float | None]) -> Values[AccountSnapshot]:
-    return single(lambda snapshot: number(snapshot.counted) if snapshot.counted else None)
-
-
-def _inventory(values: Callable[[Inventory], Iterable[Value]]) -> Values[AccountSnapshot]:
-    return lambda snapshot: values(snapshot.counted.inventory) if snapshot.counted else ()
+    return Family(PREFIX + name, Type.GAUGE_HISTOGRAM, text, buckets=shown, source=Collector.INVENTORY)
 
 
 def _pins_by_kind(inventory: Inventory) -> Iterator[Value]:
@@ -64,19 +72,9 @@ def _pins_by_kind(inventory: Inventory) -> Iterator[Value]:
         yield (pinned, source, "directory" if kind.directory else "file"), pins
 
 
-TOTALS_FAMILIES: Final[Sequence[Family[AccountSnapshot]]] = (
-    _gauge(
-        "files",
-        "Number of files in the account as reported by the API.",
-        Collector.TOTALS,
-        single(lambda snapshot: snapshot.totals.files if snapshot.totals else None),
-    ),
-    _gauge(
-        "size_bytes",
-        "Size of the account in bytes as reported by the API.",
-        Collector.TOTALS,
-        single(lambda snapshot: snapshot.totals.size if snapshot.totals else None),
-    ),
+TOTALS_FAMILIES: Final[Sequence[_Family]] = (
+    _totals("files", "Number of files in the account as reported by the API.", lambda totals: totals.files),
+    _totals("size_bytes", "Size of the account in bytes as reported by the API.", lambda totals: totals.size),
     Family(
         PREFIX + "size_limit_bytes",
         Type.GAUGE,
@@ -85,50 +83,44 @@ TOTALS_FAMILIES: Final[Sequence[Family[AccountSnapshot]]] = (
     ),
 )
 
-INVENTORY_FAMILIES: Final[Sequence[Family[AccountSnapshot]]] = (
-    _gauge(
+INVENTORY_FAMILIES: Final[Sequence[_Family]] = (
+    _pins(
         "pins",
         "Number of pins by API status and normalized phase.",
-        Collector.INVENTORY,
-        _inventory(lambda i: ((status, held.pins) for status, held in i.by_status.items())),
+        lambda i: ((status, held.pins) for status, held in i.by_status.items()),
         "status",
         "phase",
     ),
-    _gauge(
+    _pins(
         "stored_bytes",
         "Total size of pins in bytes by API status and normalized phase; a pin without a size counts as 0.",
-        Collector.INVENTORY,
-        _inventory(lambda i: ((status, held.size) for status, held in i.by_status.items())),
+        lambda i: ((status, held.size) for status, held in i.by_status.items()),
         "status",
         "phase",
     ),
-    _gauge(
+    _pins(
         "sub_hash_pins",
         "Number of pins by sub_hash_status; none if the API sends no such status.",
-        Collector.INVENTORY,
-        _inventory(lambda i: (((word,), pins) for word, pins in i.by_sub_hash_status.items())),
+        lambda i: (((word,), pins) for word, pins in i.by_sub_hash_status.items()),
         "sub_hash_status",
     ),
-    _gauge(
+    _pins(
         "pins_by_kind",
         "Number of pins by whether the API reports them as pinned, by source and by kind.",
-        Collector.INVENTORY,
-        _inventory(_pins_by_kind),
+        _pins_by_kind,
         "pinned",
         "source",
         "kind",
     ),
-    _gauge(
+    _inventory(
         "unique_cids",
         "Number of distinct CIDs among the pins.",
-        Collector.INVENTORY,
-        _counted(lambda counted: counted.inventory.unique_cids),
+        lambda counted: counted.inventory.unique_cids,
     ),
-    _gauge(
+    _inventory(
         "duplicate_cid_size_bytes",
         "Total size in bytes of all pins of a CID except its first.",
-        Collector.INVENTORY,
-        _counted(lambda counted: counted.inventory.duplicate_size_bytes),
+        lambda counted: counted.inventory.duplicate_size_bytes,
     ),
     _histogram(
         "pin_size_bytes",
@@ -140,41 +132,35 @@ INVENTORY_FAMILIES: Final[Sequence[Family[AccountSnapshot]]] = (
         "Age of pins in progress in seconds, from date_pinned to the end of the inventory.",
         lambda i: ((), cumulative(AGE_BOUNDS, i.age_counts), i.age_sum_seconds),
     ),
-    _gauge(
+    _inventory(
         "oldest_unfinished_pin_timestamp_seconds",
         "Oldest date_pinned of the pins in progress, as Unix time; absent if none is in progress.",
-        Collector.INVENTORY,
-        _counted(lambda counted: counted.inventory.oldest_unfinished_at),
+        lambda counted: counted.inventory.oldest_unfinished_at,
     ),
-    _gauge(
+    _inventory(
         "newest_pin_timestamp_seconds",
         "Newest date_pinned of all pins, as Unix time; absent if there are no pins.",
-        Collector.INVENTORY,
-        _counted(lambda counted: counted.inventory.newest_at),
+        lambda counted: counted.inventory.newest_at,
     ),
-    _gauge(
+    _inventory(
         "inventory_consistent",
         "1 if the list of pins did not change during the last inventory, 0 if it did.",
-        Collector.INVENTORY,
-        _counted(lambda counted: counted.verdict is Verdict.CONSISTENT),
+        lambda counted: counted.verdict is Verdict.CONSISTENT,
     ),
-    _gauge(
+    _inventory(
         "inventory_requests",
         "Number of API requests that the last inventory took.",
-        Collector.INVENTORY,
-        _counted(lambda counted: counted.requests),
+        lambda counted: counted.requests,
     ),
-    _gauge(
+    _inventory(
         "inventory_unaccounted_files",
         "Number of files reported by the API at the end of the last inventory, minus the number of pins.",
-        Collector.INVENTORY,
-        _counted(lambda counted: counted.unaccounted_files),
+        lambda counted: counted.unaccounted_files,
     ),
-    _gauge(
+    _inventory(
         "inventory_malformed_pins",
         "Number of rows that the last inventory did not count because they could not be parsed.",
-        Collector.INVENTORY,
-        _counted(lambda counted: counted.inventory.malformed),
+        lambda counted: counted.inventory.malformed,
     ),
 )
 

@@ -27,7 +27,7 @@ class PinList:
     """Pins of one kind: how many there are, and at most 50 of them."""
 
     total: int
-    runbook_url: str | None
+    runbook_url: str
     pins: tuple[PinReport, ...]
 
 

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pin_exporter.status.account import AccountDetails
 from pin_exporter.status.report import Report
-from pin_exporter.status.runbooks import documents_url
+from pin_exporter.status.runbooks import DOCUMENTS_URL
 from pin_exporter.toolkit import display_text, units
 
 _MIN_WIDTH: Final = 1.0
@@ -31,7 +31,7 @@ class Pages:
         shared = {
             "telemetry_path": telemetry_path.removeprefix("/"),
             "note": note,
-            "documents_url": documents_url(),
+            "documents_url": DOCUMENTS_URL,
         }
         # All templates are read now, so that an upgrade of the package does not change a running process.
         for name in _loader.list_templates():
@@ -73,6 +73,7 @@ def _datetime(at: float) -> str:
 
 _environment.filters |= {
     "bar_widths": bar_widths,
+    "counted": units.counted,
     "date": units.format_date,
     "datetime": _datetime,
     "duration": units.format_duration,

@@ -1,11 +1,12 @@
 """Which alert's runbook helps with a problem, and its address."""
 
-import importlib.metadata
 from collections.abc import Mapping
-from functools import cache
 from typing import Final
 
 from pin_exporter.api.errors import REASONS
+
+DOCUMENTS_URL: Final = "https://github.com/OWNER/pin-exporter/blob/main/docs"
+"""Address of the documents. `make grafana` copies it from pyproject.toml."""
 
 BALANCE_EXHAUSTED: Final = "AIOZPinBalanceExhausted"
 COUNT_MISMATCH: Final = "AIOZPinCountMismatch"
@@ -27,25 +28,7 @@ BY_REASON: Final[Mapping[str, str]] = {
 }
 """The alert whose runbook helps when polls fail for a reason."""
 
-_DISTRIBUTION: Final = "pin-exporter"
 
-
-def runbook_url(alert: str) -> str | None:
-    """Return the address of an alert's runbook, None if the address of the project is not known."""
-    documents = documents_url()
-    return documents and f"{documents}/runbooks/{alert}.md"
-
-
-@cache
-def documents_url() -> str | None:
-    """Return the address of the project's documents, from the metadata of the installed package.
-
-    It is None if the exporter runs from a source tree that was not installed.
-    """
-    try:
-        metadata = importlib.metadata.metadata(_DISTRIBUTION)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    urls = dict(url.split(", ", 1) for url in metadata.get_all("Project-URL") or ())
-    repository = urls.get("Repository")
-    return repository and f"{repository}/blob/main/docs"
+def runbook_url(alert: str) -> str:
+    """Return the address of an alert's runbook."""
+    return f"{DOCUMENTS_URL}/runbooks/{alert}.md"

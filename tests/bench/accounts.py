@@ -52,7 +52,7 @@ def accounts() -> Iterator[Result]:
         yield Result(f"{what}: totals of all accounts polled after the start", f"{ready:.1f} s", "< 60 s")
         at_start = f"{_stall(exported.process).held:.1f} ms"
         yield Result(f"{what}: {_described(_stall(exported.process))} at the start", at_start)
-        yield Result(f"{what}: memory of the simulator", f"{_resident_mb(simulated.process):.0f} MB")
+        yield Result(f"{what}: memory of the simulator", _memory(simulated.process))
         before, polled_before = time.monotonic(), _values(_POLLS, exported)
         seen = len(exported.process.lines)
         used = _processor_seconds(exported.process)
@@ -76,8 +76,8 @@ def accounts() -> Iterator[Result]:
         )
         ages = [time.time() - at for at in _values(_ATTEMPT, exported).values()]
         yield Result(f"{what}: oldest totals", f"{max(ages):.1f} s", "< 60 s and a poll")
-        yield Result(f"{what}: resident memory", f"{_resident_mb(exported.process):.0f} MB", "< 250 MB")
-        yield Result(f"{what}: peak resident memory", f"{_resident_mb(exported.process, 'VmHWM'):.0f} MB")
+        yield Result(f"{what}: resident memory", _memory(exported.process), "< 250 MB")
+        yield Result(f"{what}: peak resident memory", _memory(exported.process, "VmHWM"))
 
 
 def hanging() -> Iterator[Result]:
@@ -93,7 +93,7 @@ def hanging() -> Iterator[Result]:
             time.sleep(0.1)
         yield Result(f"{what}: slowest response of /-/healthy", f"{max(latencies):.0f} ms")
         yield Result(f"{what}: {_described(_stall(exported.process))}", *_stalled(exported.process))
-        yield Result(f"{what}: resident memory", f"{_resident_mb(exported.process):.0f} MB", "< 250 MB")
+        yield Result(f"{what}: resident memory", _memory(exported.process), "< 250 MB")
 
 
 def _described(stall: Stall) -> str:
@@ -149,7 +149,7 @@ def scrapers() -> Iterator[Result]:
                 yield Result(
                     f"{what}: {_described(_stall(exported.process, seen))}", *_stalled(exported.process, seen)
                 )
-            yield Result(f"{what}: peak memory", f"{_resident_mb(exported.process, 'VmHWM'):.0f} MB")
+            yield Result(f"{what}: peak memory", _memory(exported.process, "VmHWM"))
 
 
 async def _crowd(url: str, encoding: str, clients: int, seconds: float) -> tuple[list[float], int]:
@@ -226,10 +226,8 @@ def _stall(process: Process, since: int = 0) -> Stall:
     return Stall(*worst)
 
 
-def _resident_mb(process: Process, which: str = "VmRSS") -> float:
-    status = Path(f"/proc/{process.popen.pid}/status").read_text()
-    found = re.search(rf"^{which}:\s+(\d+) kB", status, re.MULTILINE)
-    return float(found[1]) * 1024 / 1e6 if found else math.nan
+def _memory(process: Process, field: str = "VmRSS") -> str:
+    return f"{process.memory_bytes(field) / 1e6:.0f} MB"
 
 
 def _processor_seconds(process: Process) -> float:

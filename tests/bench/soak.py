@@ -4,8 +4,6 @@ Ends with 1 if resident memory grows by more than the target after the first min
 """
 
 import argparse
-import math
-import re
 import sys
 import tempfile
 import time
@@ -111,21 +109,15 @@ def _sample(exported: RunningExporter, seconds: float) -> Sample:
     exported.metrics("application/openmetrics-text;version=1.0.0")
     lines = [line for line in exported.metrics().split("\n") if line and not line.startswith("#")]
     process = Path(f"/proc/{exported.process.popen.pid}")
-    status = (process / "status").read_text()
     return Sample(
         seconds=seconds,
-        resident_mb=_number(status, r"^VmRSS:\s+(\d+) kB") * 1024 / 1e6,
+        resident_mb=exported.process.memory_bytes() / 1e6,
         descriptors=sum(1 for _ in (process / "fd").iterdir()),
-        threads=int(_number(status, r"^Threads:\s+(\d+)")),
+        threads=sum(1 for _ in (process / "task").iterdir()),
         series=len(lines),
         polls=_sum(lines, "aiozpin_polls_total{"),
         failures=_sum(lines, "aiozpin_poll_failures_total{"),
     )
-
-
-def _number(text: str, pattern: str) -> float:
-    found = re.search(pattern, text, re.MULTILINE)
-    return float(found[1]) if found else math.nan
 
 
 def _sum(lines: list[str], prefix: str) -> int:

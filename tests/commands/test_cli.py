@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -155,14 +156,23 @@ def test_wrong_arguments_give_2_with_a_hint_and_never_repeat_a_key(
 
 
 @pytest.mark.usefixtures("keys")
-def test_config_check_names_the_accounts(tmp_path: Path) -> None:
-    alone = run("--config.check")
-    assert (alone.status, alone.err) == (0, "")
-    assert alone.out.endswith(" default\n")
-
+def test_config_check_says_what_would_run(tmp_path: Path) -> None:
     path = tmp_path / "config.yml"
-    path.write_text("accounts:\n  - {name: a, api_key: k, secret_key: s}\n")
-    assert run("--config.check", f"--config.file={path}").out.endswith(" default, a\n")
+    path.write_text("accounts:\n  - {name: a, api_key: k, secret_key: s, base_url: http://localhost:1/api}\n")
+    path.chmod(0o600)
+    ended = run("--config.check", f"--config.file={path}", "--web.listen-address=:1")
+    assert (ended.status, ended.err) == (0, "")
+    fingerprint = sha256(b"k").hexdigest()[:8]
+    for words in (
+        f"config file: {path}",
+        "variables: PIN_EXPORTER_API_KEY PIN_EXPORTER_SECRET_KEY",
+        "listening: :1, protection: none",
+        "account default: https://api.aiozpin.network/api, API key ",
+        f"account a: http://localhost:1/api, API key {fingerprint}",
+        "the settings are valid",
+    ):
+        assert f"{words}" in ended.out
+    assert SECRET not in ended.out
 
 
 def test_config_check_shows_every_problem_on_a_line_of_its_own(

@@ -50,6 +50,13 @@ def test_the_largest_limit_that_is_not_rejected_is_found_and_suggested(most: int
     assert (found.evidence.stopped, found.evidence.unanswered) == (None, ())
 
 
+def test_pages_that_are_cut_to_page_size_are_no_reason_to_change_it() -> None:
+    found = diagnosed_simulator(max_limit=100)
+
+    assert (found.severity(Check.PAGE_SIZE), found.fields(Check.PAGE_SIZE)["works"]) == (OK, 100)
+    assert found.suggested == {}
+
+
 def test_limits_that_are_all_rejected_are_a_problem() -> None:
     found = diagnosed(rejecting(MANY, "limit", 5), page_size=1_000)
 
@@ -141,6 +148,13 @@ def test_rows_in_another_order_each_time_do_not_say_whether_pages_overlap() -> N
     found = diagnosed(service, page_size=1_000)
 
     assert found.severity(Check.OFFSET) is not PROBLEM
+
+
+def test_a_list_that_changes_between_two_requests_is_not_taken_for_an_unstable_one() -> None:
+    before, after = listing(), listing(dated(number) for number in range(1, 300))
+    found = diagnosed(in_turn(lambda n: before if n < 2 else after))
+
+    assert found.severity(Check.STABILITY) is SKIPPED
 
 
 def by_minute(minutes: list[int]) -> Service:

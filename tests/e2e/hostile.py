@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 
@@ -97,9 +96,7 @@ class Observer:
     @property
     def peak_resident_bytes(self) -> float:
         """Return the peak memory of the process; on Linux since its start."""
-        status = Path(f"/proc/{self.exported.process.popen.pid}/status")
-        peak = re.search(r"VmHWM:\s*(\d+) kB", status.read_text() if status.exists() else "")
-        return max(self.most_resident_bytes, 1024 * int(peak[1]) if peak else 0)
+        return max(self.most_resident_bytes, self.exported.process.memory_bytes("VmHWM"))
 
     @contextmanager
     def observing(self) -> Iterator["Observer"]:

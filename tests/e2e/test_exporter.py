@@ -154,8 +154,9 @@ def test_a_dotenv_file_is_read_and_the_environment_takes_precedence(tmp_path: Pa
             command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True
         ).stdout
 
-    assert check().endswith(" of-the-file\n")
-    assert check(PIN_EXPORTER_ACCOUNT="chosen").endswith(" chosen\n")
+    assert check().startswith("env file: .env\n")
+    assert "\naccount of-the-file: " in check()
+    assert "\naccount chosen: " in check(PIN_EXPORTER_ACCOUNT="chosen")
 
 
 def test_a_config_file_that_is_a_pipe_is_read_only_at_the_start(tmp_path: Path) -> None:

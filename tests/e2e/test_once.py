@@ -65,10 +65,11 @@ def series(text: str) -> dict[str, float]:
 
 
 def config(path: Path, simulated: RunningSimulator) -> Path:
-    """Write a file with the simulator's accounts and one whose key is refused."""
+    """Write a file with the simulator's accounts and one whose key is rejected."""
     accounts = [simulated.account(name) for name in simulated.keys]
-    accounts.append({"name": "refused", "api_key": API_KEY, "secret_key": SECRET_KEY})
+    accounts.append({"name": "rejected", "api_key": API_KEY, "secret_key": SECRET_KEY})
     path.write_text(simulated.config(accounts=accounts))
+    path.chmod(0o600)
     return path
 
 
@@ -76,18 +77,18 @@ def test_the_result_has_the_accounts_that_did_not_fail(tmp_path: Path) -> None:
     with simulator(UNLIMITED, "--account=archive:pins=2500", "--account=website:pins=0") as simulated:
         file = config(tmp_path / "config.yml", simulated)
         ended = once({}, f"--config.file={file}")
-        told = once({}, f"--config.file={file}", "--format=json")
-        shown = once({}, f"--config.file={file}", "--format=table")
+        as_json = once({}, f"--config.file={file}", "--format=json")
+        table = once({}, f"--config.file={file}", "--format=table")
         good = once(simulated.keys["archive"], "--format=table")
 
     values = series(ended.stdout)
-    for account, up, files in (("archive", 1, 2500), ("website", 1, 0), ("refused", 0, None)):
+    for account, up, files in (("archive", 1, 2500), ("website", 1, 0), ("rejected", 0, None)):
         assert values[f"aiozpin_up[('account', '{account}')]"] == up
         assert values.get(f"aiozpin_files[('account', '{account}')]") == files
-    for each in (ended, told, shown):
+    for each in (ended, as_json, table):
         assert each.returncode == 1
         (line,) = each.stderr.splitlines()
-        assert line.startswith("pin-exporter: account refused: totals: unauthorized: 127.0.0.1")
+        assert line.startswith("pin-exporter: account rejected: totals: unauthorized: 127.0.0.1")
         assert API_KEY not in each.stdout + each.stderr
         assert SECRET_KEY not in each.stdout + each.stderr
     (tmp_path / "result.prom").write_text(ended.stdout)
@@ -98,17 +99,17 @@ def test_the_result_has_the_accounts_that_did_not_fail(tmp_path: Path) -> None:
         )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 
-    accounts = {account["account"]: account for account in json.loads(told.stdout)["accounts"]}
+    accounts = {account["account"]: account for account in json.loads(as_json.stdout)["accounts"]}
     assert [(name, account["up"], account["files"]) for name, account in accounts.items()] == [
         ("archive", True, 2500),
         ("website", True, 0),
-        ("refused", False, None),
+        ("rejected", False, None),
     ]
     assert accounts["archive"]["inventory"]["verdict"] == "consistent"
-    assert [line.split()[:3] for line in shown.stdout.splitlines()[1:]] == [
+    assert [line.split()[:3] for line in table.stdout.splitlines()[1:]] == [
         ["archive", "yes", "2,500"],
         ["website", "yes", "0"],
-        ["refused", "no", "-"],
+        ["rejected", "no", "-"],
     ]
     assert (good.returncode, good.stderr) == (0, "")
 
@@ -217,7 +218,7 @@ def test_a_signal_during_an_inventory_ends_it(tmp_path: Path, number: signal.Sig
     with HostileServer(good_until_row_500).running() as server:
         env = {**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url(), "PIN_EXPORTER_PAGE_SIZE": "100"}
         with running([*ONCE, f"--output={output}"], {**QUICK, **env}) as process:
-            wait_for(lambda: any(b"offset=5" in head for head in server.heads), "the middle of the walk")
+            wait_for(lambda: any(b"offset=5" in head for head in server.heads), "the middle of the inventory")
             status = process.stop(number)
 
     assert (status, process.lines) == (128 + number, [])
@@ -225,26 +226,26 @@ def test_a_signal_during_an_inventory_ends_it(tmp_path: Path, number: signal.Sig
 
 
 @pytest.mark.parametrize(
-    ("output", "told"),
+    ("output", "problem"),
     [
         ("none/a.prom", "cannot be written: No such file or directory: choose a file in a directory"),
         ("", "is not a file: choose a file, or standard output"),
     ],
 )
 def test_an_output_that_cannot_be_written_is_reported_before_any_request(
-    tmp_path: Path, output: str, told: str
+    tmp_path: Path, output: str, problem: str
 ) -> None:
     with HostileServer(good(10)).running() as server:
         ended = once({**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url()}, f"--output={tmp_path / output}")
         assert server.heads == []
 
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.startswith(f"pin-exporter: {tmp_path / output}: {told}")
+    assert ended.stderr.startswith(f"pin-exporter: {tmp_path / output}: {problem}")
     assert ended.stderr.count("\n") == 1
 
 
 def in_a_shell(env: Mapping[str, str], command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the shell in which $ONCE stands for the command, and tell the status of that."""
+    """Run a shell command, in which $ONCE is the command under test."""
     return subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"],
         env={**environment(env), "ONCE": " ".join(ONCE)},

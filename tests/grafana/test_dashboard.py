@@ -193,25 +193,6 @@ def test_a_panel_has_the_unit_of_its_metric(panel: dict[str, Any]) -> None:
     assert unit in ({COMPUTED[panel["title"]]} if panel["title"] in COMPUTED else units)
 
 
-COLUMNS = {
-    "Accounts": {"Size": "bytes", "Newest pin": "dateTimeFromNow", "/ age$/": "s"},
-    "Accounts by status": {"Size": "bytes"},
-    "Exporters": {"/^(Started|Config loaded)$/": "dateTimeAsIso"},
-    "Throttling and retries": {"/ retries per minute$/": "cpm"},
-}
-
-
-def test_the_columns_with_their_own_unit_are_these() -> None:
-    for panel in PANELS:
-        units = {
-            override["matcher"]["options"]: setting["value"]
-            for override in panel["fieldConfig"]["overrides"]
-            for setting in override["properties"]
-            if setting["id"] == "unit"
-        }
-        assert units == COLUMNS.get(panel["title"], {})
-
-
 def test_single_values_use_instant_queries_and_lines_range_queries() -> None:
     for panel in PANELS:
         instant = panel["type"] in SINGLE_VALUES

@@ -171,6 +171,7 @@ ANSWERS: list[tuple[str, dict[str, str], float | None]] = [
     ("Count mismatch", {'aiozpin_inventory_unaccounted_files{account="b"}': "2x1500"}, 2),
     ("Malformed pins", {f"aiozpin_inventory_malformed_pins{A}}}": "4x1500"}, 4),
     ("Failed", {}, 0),
+    ("Failed", {f'aiozpin_pins{A},status="failed",phase="failed"}}': "_x1500"}, 0),
     ("Failed", {f'aiozpin_pins{A},status="failed",phase="failed"}}': "7x1500"}, 7),
     ("Failed", {f'aiozpin_pins{A},status="FAILED",phase="failed"}}': "2x1500"}, 2),
     ("Failed", {'aiozpin_pins{account="b",status="failed",phase="failed"}': "3x1500"}, 3),

@@ -1,23 +1,12 @@
-import importlib.metadata
-from collections.abc import Iterator
-from email.message import Message
-
 import pytest
 
 from dev.grafana.rules import ALERTS
 from dev.project import DOCUMENTS, ROOT
 from pin_exporter.api.errors import REASONS
 from pin_exporter.status import runbooks
-from pin_exporter.status.runbooks import BY_REASON, documents_url, runbook_url
+from pin_exporter.status.runbooks import BY_REASON, DOCUMENTS_URL, runbook_url
 
 NAMED = {value for value in vars(runbooks).values() if str(value).startswith("AIOZPin")}
-
-
-@pytest.fixture(autouse=True)
-def _no_cache() -> Iterator[None]:
-    documents_url.cache_clear()
-    yield
-    documents_url.cache_clear()
 
 
 @pytest.mark.parametrize("name", sorted(NAMED))
@@ -33,33 +22,6 @@ def test_every_reason_has_a_runbook() -> None:
     assert BY_REASON["timeout"] == BY_REASON["server_error"] == "AIOZPinPollErrorsHigh"
 
 
-def test_the_address_is_that_of_the_alert_and_comes_from_the_projects_own_metadata() -> None:
+def test_the_address_of_the_documents_is_that_of_the_alerts() -> None:
+    assert DOCUMENTS_URL == DOCUMENTS, "run `make grafana`"
     assert runbook_url("AIOZPinThrottled") == f"{DOCUMENTS}/runbooks/AIOZPinThrottled.md"
-
-
-@pytest.mark.parametrize(
-    ("urls", "expected"),
-    [
-        (
-            ["Other, https://other.invalid", "Repository, https://fork.invalid/p"],
-            "https://fork.invalid/p/blob/main/docs",
-        ),
-        (["Other, https://other.invalid"], None),
-        ([], None),
-        (None, None),
-    ],
-)
-def test_the_address_of_the_documents_follows_from_the_installed_metadata(
-    urls: list[str] | None, expected: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def metadata(_: str) -> Message:
-        if urls is None:
-            raise importlib.metadata.PackageNotFoundError
-        message = Message()
-        for url in urls:
-            message["Project-URL"] = url
-        return message
-
-    monkeypatch.setattr(importlib.metadata, "metadata", metadata)
-    assert documents_url() == expected
-    assert runbook_url("X") == (expected and f"{expected}/runbooks/X.md")

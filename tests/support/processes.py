@@ -60,6 +60,13 @@ class Process:
 
         return wait_for(ask, f"a line like {pattern}")
 
+    def memory_bytes(self, field: str = "VmRSS") -> int:
+        """Return the resident memory, or its peak with `VmHWM`, from /proc; 0 if the process has ended."""
+        status = Path(f"/proc/{self.popen.pid}/status")
+        text = status.read_text() if status.exists() else ""
+        found = re.search(rf"^{field}:\s+(\d+) kB", text, re.MULTILINE)
+        return 1024 * int(found[1]) if found else 0
+
     def end(self) -> None:
         """Kill the process if it still runs, and close its pipe."""
         if self.popen.poll() is None:

@@ -1,10 +1,10 @@
-// Asks Prometheus everything that a dashboard's open rows show.
+// Queries Prometheus for everything in the open rows of a dashboard.
 import { dateMath } from '@grafana/data';
 import { compact, panelWidth } from './grid.js';
 import { intervals } from './interval.js';
 import { dashboardVariables, interpolate } from './variables.js';
 
-/** Give the page's data: title, variables, links, time range and panels with their results. */
+/** Return the page's data: title, variables, links, time range and panels with their results. */
 export async function collect(dashboard, { prometheus, chosen, from, to, width, rows }) {
     const variables = dashboardVariables(dashboard, chosen);
     const range = { from: instant(from, false), to: instant(to, true) };

@@ -1,12 +1,12 @@
-// Colours as hex, and back to the names a panel's configuration gives them.
+// Colors as hex, and their names in a panel's configuration.
 import { colorManipulator } from '@grafana/data';
 
-/** Give a CSS colour as `#rrggbb` (`#rrggbbaa` if translucent), null for none. */
+/** Return a CSS color as `#rrggbb` (`#rrggbbaa` if translucent), null for none. */
 export function hex(color) {
     return color ? colorManipulator.asHexString(color).toLowerCase() : null;
 }
 
-/** Give a map from the shown hex colour to the colour name the configuration uses. */
+/** Return a map from hex colors to the color names in the configuration. */
 export function colorNames({ defaults, overrides }, theme) {
     const names = new Map();
     walk([defaults, overrides], (key, value) => {

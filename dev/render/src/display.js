@@ -1,4 +1,4 @@
-// What Grafana would show for a panel, as plain data.
+// What Grafana shows for a panel, as plain data.
 import {
     FieldType,
     createTheme,
@@ -23,7 +23,7 @@ const SHOW = {
     text: showText,
 };
 
-/** Give what each `{ panel, results }` shows; `mode` is `dark` or `light`. */
+/** Return what each `{ panel, results }` shows; `mode` is `dark` or `light`. */
 export async function display(inputs, mode = 'dark') {
     const theme = createTheme({ colors: { mode } });
     const outputs = [];

@@ -1,5 +1,4 @@
-// A panel's options and field configuration as Grafana completes them on loading: the JSON plus the plug-in's
-// defaults.
+// A panel's options and field configuration: the JSON, completed with the plug-in's defaults as Grafana does.
 import {
     FieldType,
     Registry,
@@ -33,7 +32,7 @@ const STANDARD = [
 
 const STANDARD_DEFAULTS = {
     mappings: [],
-    // Without thresholds of its own a panel is green from -Infinity on, which also colours "no data".
+    // A panel without thresholds is green from -Infinity, which also colors "no data".
     thresholds: {
         mode: 'absolute',
         steps: [
@@ -43,7 +42,7 @@ const STANDARD_DEFAULTS = {
     },
 };
 
-/** Give `{ options, fieldConfig, registry }` of a panel; an unknown panel type is an error. */
+/** Return `{ options, fieldConfig, registry }` of a panel; an unknown panel type is an error. */
 export function withDefaults(panel) {
     const plugin = PLUGINS[panel.type];
     if (plugin === undefined) {
@@ -70,8 +69,8 @@ function property(id, process, shouldApply, settings = {}) {
     return { id, path: id, name: id, process, shouldApply, settings };
 }
 
-// Each plug-in declares its own custom properties in code that npm does not carry; any property that the JSON
-// names is taken as declared.
+// Plug-ins declare their custom properties in code that is not published on npm; every property in the JSON counts
+// as declared.
 function customProperties({ defaults, overrides }, ofPlugin = {}) {
     const inOverrides = overrides.flatMap(({ properties }) => properties.map(({ id }) => id));
     const names = new Set([

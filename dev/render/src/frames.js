@@ -1,10 +1,10 @@
-// Turns Prometheus answers into data frames, as Grafana's Prometheus data source does
+// Converts Prometheus responses to data frames like Grafana's Prometheus data source
 // (pkg/promlib and packages/grafana-prometheus in Grafana's repository).
 import { FieldType, getFieldDisplayName, sortDataFrame } from '@grafana/data';
 
 const LABEL_IN_LEGEND = /\{\{\s*(.+?)\s*\}\}/g;
 
-/** Give a panel's frames: `results` holds one Prometheus response per refId, `intervals` its step in ms. */
+/** Return a panel's frames: `results` holds one Prometheus response per refId, `intervals` its step in ms. */
 export function panelFrames(targets, results, intervals = {}) {
     const answers = targets
         .filter(({ hide }) => !hide)
@@ -36,7 +36,7 @@ function seriesFrames(target, response, interval) {
         resultType === 'scalar' || resultType === 'string' ? [{ metric: {}, value: result }] : result;
     const meta = { type: 'timeseries-multi', custom: { resultType } };
     if (series.length === 0) {
-        return [{ refId, meta, fields: [], length: 0 }]; // the back end sends one frame without fields
+        return [{ refId, meta, fields: [], length: 0 }]; // the backend sends one frame without fields
     }
     return series.map(({ metric, value, values = [value] }) => ({
         refId,
@@ -173,6 +173,6 @@ function bucketFrame(buckets) {
 }
 
 function ownCount(count, below) {
-    const own = count - (below || 0); // a missing or NaN neighbour counts as nothing
+    const own = count - (below || 0); // a missing or NaN neighbor counts as 0
     return own < 1e-9 ? 0 : own;
 }

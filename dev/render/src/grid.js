@@ -2,7 +2,7 @@
 
 export const GRID = { columns: 24, row: 30, gap: 8, margin: 16, header: 40, controls: 48 };
 
-/** Give `{ left, top, width, height }` of a panel on a page of that width, from the grid's corner. */
+/** Return `{ left, top, width, height }` of a panel in pixels, relative to the grid's corner. */
 export function box({ x, y, w, h }, pageWidth) {
     const column = columnWidth(pageWidth);
     return {
@@ -17,7 +17,7 @@ export function panelWidth({ w }, pageWidth) {
     return Math.round(w * columnWidth(pageWidth) + (w - 1) * GRID.gap);
 }
 
-/** Move panels up as far as they go, as Grafana's grid does: it closes the gaps that collapsed rows leave. */
+/** Move panels up as far as possible, as Grafana's grid does, to close the gaps of collapsed rows. */
 export function compact(panels) {
     const placed = [];
     const sorted = [...panels].sort(
@@ -34,7 +34,7 @@ export function compact(panels) {
     return placed;
 }
 
-/** Give the height of a page with these panels. */
+/** Return the height of a page with these panels. */
 export function pageHeight(panels, pageWidth) {
     const bottoms = panels
         .map(({ panel }) => box(panel.gridPos, pageWidth))

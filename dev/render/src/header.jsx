@@ -1,4 +1,4 @@
-// The top of the page: the dashboard's title, its variables, links and time range.
+// The top of the page: title, variables, links and time range of the dashboard.
 import { Icon } from '@grafana/ui';
 import { GRID } from './grid.js';
 

@@ -1,4 +1,4 @@
-// The few icons that the page shows, drawn here.
+// The icons that the page uses.
 
 const STROKE = 'stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"';
 const icon = (path) =>

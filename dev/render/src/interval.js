@@ -1,11 +1,11 @@
-// A query's step and the intervals that its variables stand for, as Grafana's Prometheus back end computes
-// them (pkg/promlib/models/query.go).
+// A query's step and the values of its interval variables, computed as Grafana's Prometheus backend does
+// (pkg/promlib/models/query.go).
 import { rangeUtil } from '@grafana/data';
 
-const SCRAPE_INTERVAL = '15s'; // of a Prometheus data source where nothing else is set
-const SAFE_RESOLUTION = 11_000; // points a series that Prometheus allows
+const SCRAPE_INTERVAL = '15s'; // the default of a Prometheus data source
+const SAFE_RESOLUTION = 11_000; // maximum points per series in Prometheus
 
-/** Give `{ stepMs, variables }` of a query in a panel `points` pixels wide; `range` holds two dates. */
+/** Return `{ stepMs, variables }` of a query in a panel `points` pixels wide; `range` holds two dates. */
 export function intervals(panel, target, range, points) {
     const span = range.to - range.from;
     const { intervalMs } = rangeUtil.calculateInterval(range, points, panel.interval || SCRAPE_INTERVAL);
@@ -28,8 +28,8 @@ export function intervals(panel, target, range, points) {
     };
 }
 
-// A query's "Min step", else the data source's setting, counts as scrape interval for the rate; a panel's
-// "Min interval" does not.
+// The scrape interval for rates is a query's "Min step" or else the data source's setting, but not a panel's
+// "Min interval".
 function resolve(minStep = '', intervalMs, step) {
     switch (minStep.replace(/[{}]/g, '')) {
         case '$__rate_interval': {

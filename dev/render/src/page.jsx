@@ -1,5 +1,5 @@
-// The page: a dashboard as Grafana lays it out. It reads its data from the page; `window.finished` resolves
-// when everything is drawn.
+// The page: a dashboard in Grafana's layout, with data embedded in the page. `window.finished` resolves when
+// everything is drawn.
 import { ThemeContext, createTheme } from '@grafana/data';
 import { GlobalStyles } from '@grafana/ui';
 import { createRoot } from 'react-dom/client';
@@ -9,9 +9,9 @@ import { ICONS } from './icons.js';
 import { Panel, checkDrawable } from './panels.jsx';
 import { preparePanel } from './panel.js';
 
-const QUIET_MS = 400; // sizes are measured and icons come in after the first drawing
+const QUIET_MS = 400; // sizes are measured and icons load after the first drawing
 
-// The only thing that Grafana's components fetch are icons, which npm does not carry.
+// Grafana's components fetch only icons, which are not published on npm.
 window.fetch = async (url) => new Response(ICONS[/([\w-]+)\.svg/.exec(url)?.[1]] ?? ICONS.unknown);
 
 async function draw() {

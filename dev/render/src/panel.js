@@ -1,4 +1,4 @@
-// One panel's data, ready to be shown: frames, transformed, with the field configuration applied.
+// One panel's data, ready to draw: transformed frames with the field configuration applied.
 import {
     applyFieldOverrides,
     standardTransformers,
@@ -17,7 +17,7 @@ standardTransformersRegistry.setInit(() =>
     })),
 );
 
-/** Give `{ data, options, fieldConfig }` of a panel; the frames in `data` have display functions attached. */
+/** Return `{ data, options, fieldConfig }` of a panel; the frames in `data` have display functions attached. */
 export async function preparePanel(panel, results, theme, { intervals, timeZone = 'utc' } = {}) {
     const { options, fieldConfig, registry } = withDefaults(panel);
     const frames = panelFrames(panel.targets ?? [], results, intervals);

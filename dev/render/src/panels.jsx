@@ -1,4 +1,4 @@
-// One panel in its frame, drawn with Grafana's components where npm carries them.
+// One panel, drawn with Grafana's components if they are published on npm.
 import { cacheFieldDisplayNames, createDataFrame, dateTime, renderMarkdown } from '@grafana/data';
 import { Icon, PanelChrome, TimeSeries, useTheme2 } from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
@@ -17,7 +17,7 @@ const DRAW = {
 
 const NO_PADDING = ['stat', 'table'];
 
-/** Raise an error for a panel that this page cannot draw. */
+/** Throw an error for a panel that this page cannot draw. */
 export function checkDrawable({ title, type }) {
     if (type !== 'row' && !DRAW[type]) {
         throw new Error(`panel "${title}": type ${type} cannot be drawn`);

@@ -1,5 +1,5 @@
-// Defaults of Grafana's panel plug-ins. Options come from @grafana/schema where it has them; the rest is what
-// the plug-ins' module.tsx sets in Grafana's repository.
+// Defaults of Grafana's panel plug-ins, from @grafana/schema or else from the plug-ins' module.tsx in Grafana's
+// repository.
 import {
   defaultOptions as barGauge,
 } from '@grafana/schema/dist/esm/raw/composable/bargauge/panelcfg/x/BarGaugePanelCfg_types.gen';

@@ -1,4 +1,4 @@
-// Series of time series and state timeline panels, prepared as these plug-ins do before they draw.
+// Series of time series and state timeline panels, prepared like in these plug-ins.
 import {
     FieldType,
     ThresholdsMode,
@@ -12,7 +12,7 @@ import {
     outerJoinDataFrames,
 } from '@grafana/data';
 
-/** Give the frames a graph can draw: time and finite numbers, each series with its place in the palette. */
+/** Return the frames that a graph can draw: time and finite numbers, each series with its palette index. */
 export function graphFrames(data, theme) {
     cacheFieldDisplayNames(data);
     let seriesIndex = 0;
@@ -27,7 +27,7 @@ export function graphFrames(data, theme) {
     return data.filter(isGraph).map((frame) => ({ ...frame, fields: frame.fields.map(place) }));
 }
 
-/** Join frames on their times. Unlike its like in @grafana/ui this keeps names, and so colours by name. */
+/** Join frames by time. Unlike the function in @grafana/ui this keeps names, and so colors by name. */
 export function alignFrames(frames, { x, y }, timeRange) {
     const withGaps = frames.map((frame) =>
         applyNullInsertThreshold({
@@ -45,7 +45,7 @@ export function alignFrames(frames, { x, y }, timeRange) {
     });
 }
 
-/** Give the frames of a state timeline, with `display` giving each state's text and colour. */
+/** Return the frames of a state timeline, where `display` returns each state's text and color. */
 export function stateFrames(data, mergeValues, theme) {
     cacheFieldDisplayNames(data);
     const state = (field) =>
@@ -55,20 +55,20 @@ export function stateFrames(data, mergeValues, theme) {
     return data.filter(isGraph).map((frame) => ({ ...frame, fields: frame.fields.map(state) }));
 }
 
-/** Give the fields that are drawn: not time, not hidden. */
+/** Return the fields that are drawn: not time, not hidden. */
 export function drawnFields(frame) {
     return frame.fields.filter(
         ({ type, config }) => type !== FieldType.time && !config.custom?.hideFrom?.viz,
     );
 }
 
-/** Say why a series panel draws nothing, or give undefined when it draws something. */
+/** Return why a series panel draws nothing, or undefined if it draws something. */
 export function emptyMessage(type, data, frames, fieldConfig) {
     if (frames.length > 0) {
         return undefined;
     }
     if (type === 'state-timeline' && data.length > 0) {
-        // Grafana says so also when the query returned nothing: the back end sends a frame without fields.
+        // Grafana also shows this if the query returned nothing: the backend sends a frame without fields.
         return 'Data does not have a time field';
     }
     return fieldConfig.defaults.noValue ?? 'No data';
@@ -78,7 +78,7 @@ function isGraph({ fields }) {
     return [FieldType.time, FieldType.number].every((type) => fields.some((field) => field.type === type));
 }
 
-// Grafana merges by threshold here, and then shows the threshold instead of the value or its mapping
+// Grafana merges by threshold here, and shows the threshold instead of the value or its mapping
 // (grafana/grafana issue 71804).
 function thresholdStates(field, theme) {
     const { thresholds } = field.config;

@@ -1,4 +1,4 @@
-// A state timeline. npm does not carry Grafana's, so this draws the same rows, colours and texts.
+// A state timeline with the rows, colors and texts of Grafana's, which is not published on npm.
 import {
     FieldType,
     dateTimeFormat,
@@ -83,7 +83,7 @@ function Rows({ rows, options, timeRange, width, height }) {
     );
 }
 
-// Equal neighbours make one span; a missing sample ends it.
+// Equal neighbors form one span; a missing sample ends it.
 function spans(frame, field, end) {
     const time = frame.fields.find(({ type }) => type === FieldType.time);
     const interval = time.config.interval ?? Infinity;

@@ -1,9 +1,9 @@
-// What a table panel shows of its frames.
+// The visible part of a table panel's frames.
 import { FieldType, formattedValueToString, getFieldDisplayName } from '@grafana/data';
 
 const COLOURED = ['color-text', 'color-background'];
 
-/** Give `{ fields, order }`: the visible columns and the row numbers in the order of `options.sortBy`. */
+/** Return `{ fields, order }`: the visible columns and the row numbers in the order of `options.sortBy`. */
 export function tableView(data, options) {
     const frame = data[options.frameIndex] ?? data[0];
     const fields = (frame?.fields ?? []).filter(
@@ -20,7 +20,7 @@ export function tableView(data, options) {
     return { frame, fields, order };
 }
 
-/** Give a cell's `{ text, color }`; the colour is null where the cell does not show one. */
+/** Return a cell's `{ text, color }`; the color is null if the cell has none. */
 export function cell(field, row) {
     const display = field.display(field.values[row]);
     const coloured = COLOURED.includes(field.config.custom?.cellOptions?.type);

@@ -1,9 +1,9 @@
-// Variables that Grafana fills in when it shows a value: the series behind it.
+// Variables about the series of a value, which Grafana replaces when it shows the value.
 import { formatLabels, getFieldDisplayName } from '@grafana/data';
 
 const VARIABLE = /\$\{(__(?:field|series|calc)[^}:]*)(?::[^}]*)?\}|\$(__calc)\b/g;
 
-/** Replace `${__field.labels.x}`, `${__field.name}`, `${__series.name}` and `${__calc}`; leave the rest. */
+/** Replace `${__field.labels.x}`, `${__field.name}`, `${__series.name}` and `${__calc}`; keep all others. */
 export function replaceVariables(text, scopedVars = {}) {
     return text.replace(VARIABLE, (whole, braced, bare) => value(braced ?? bare, scopedVars) ?? whole);
 }

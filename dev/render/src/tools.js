@@ -1,3 +1,3 @@
-// What picture.mjs needs from the sources.
+// The functions that picture.mjs uses.
 export { collect } from './collect.js';
 export { GRID, pageHeight } from './grid.js';

@@ -1,4 +1,4 @@
-// Panels of single values: stat and bar gauge, put together as these plug-ins do.
+// Stat and bar gauge, composed like in these plug-ins.
 import { getDisplayValueAlignmentFactors, getFieldDisplayValues } from '@grafana/data';
 import { BarGauge, BigValue, VizRepeater, useTheme2 } from '@grafana/ui';
 import { replaceVariables } from './templates.js';

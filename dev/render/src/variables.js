@@ -1,9 +1,9 @@
-// Dashboard variables: their values, and what they become in a query.
+// Dashboard variables: their values, and their replacement in queries.
 
 const REFERENCE = /\$(\w+)|\$\{(\w+)(?::(\w+))?\}|\[\[(\w+)(?::(\w+))?\]\]/g;
 const ALL = '$__all';
 
-/** Give `[{ name, label, text, query }]` of a dashboard; `chosen` maps names to lists of values. */
+/** Return `[{ name, label, text, query }]` of a dashboard; `chosen` maps names to lists of values. */
 export function dashboardVariables(dashboard, chosen) {
     const variables = dashboard.templating?.list ?? [];
     const unknown = Object.keys(chosen).find((name) => !variables.some((variable) => variable.name === name));
@@ -30,7 +30,7 @@ export function dashboardVariables(dashboard, chosen) {
     });
 }
 
-/** Replace the variables in a text; `inQuery` chooses the form for PromQL, else their display text. */
+/** Replace the variables in a text; `inQuery` selects the format for PromQL instead of the display text. */
 export function interpolate(text, variables, { inQuery = true, builtIn = {} } = {}) {
     return text.replace(REFERENCE, (whole, bare, braced, format, bracketed) => {
         const name = bare ?? braced ?? bracketed;
