@@ -1,8 +1,8 @@
 """The command `demo`: the exporter and a simulated AIOZ Pin in one process, without any configuration."""
 
+import argparse
 import asyncio
 import socket
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -13,6 +13,7 @@ from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.app import WebOptions, run_app
 from pin_exporter.config.accounts import Account
 from pin_exporter.config.loader import load_web_settings
+from pin_exporter.config.names import add_setting_flags, flags_given
 from pin_exporter.metrics.exporter import LOG_EVENTS
 from pin_exporter.simulator import Simulator, base_url, demo_accounts
 from pin_exporter.simulator import serve as serve_simulator
@@ -30,14 +31,19 @@ _HEADROOM: Final = 1.25
 _NOTE: Final = "three made-up accounts on a simulated AIOZ Pin API; no other server is contacted"
 
 
-@hangups_held()
-def run_demo(flags: Mapping[str, object]) -> None:
-    """Run until SIGTERM or SIGINT.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
+    names = ("web_listen_address", "web_config_file", "web_telemetry_path", "log_level", "log_format")
+    add_setting_flags(parser, names)
 
-    `flags` are the settings given as flags. Raises SettingsError, ListenError, and an exception group for
-    a bug.
+
+@hangups_held()
+def run(parsed: argparse.Namespace) -> int:
+    """Run until SIGTERM or SIGINT and return the exit status.
+
+    Raises SettingsError, ListenError, and an exception group for a bug.
     """
-    settings = load_web_settings(flags)
+    settings = load_web_settings(flags_given(parsed))
     log_events = configure_logging("pin_exporter", LOG_EVENTS, settings.log_level, settings.log_format)
     web_config = read_web_config(settings.web_config_file) if settings.web_config_file else WebConfig()
     sockets = [listen(address) for address in settings.web_listen_address]
@@ -83,6 +89,7 @@ def run_demo(flags: Mapping[str, object]) -> None:
             workers={"simulator": lambda: serve_simulator(simulator, simulator_socket, asyncio.Event())},
         )
     )
+    return 0
 
 
 def _listen_for_simulator() -> socket.socket:

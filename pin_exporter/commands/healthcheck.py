@@ -14,7 +14,6 @@ from urllib.parse import SplitResult, urlsplit
 
 from pin_exporter import PROGRAM
 
-DESCRIPTION: Final = "Check whether an exporter is healthy."
 _DEFAULT_URL: Final = "http://127.0.0.1:10242/-/healthy"
 _TIMEOUT_SECONDS: Final = 2.0
 _MAX_RESPONSE_BYTES: Final = 2_000
@@ -30,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command alone: the whole command line takes longer to import than this takes to run."""
     parser = argparse.ArgumentParser(
         f"{PROGRAM} healthcheck",
-        description=DESCRIPTION,
+        description="Check whether an exporter is healthy.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

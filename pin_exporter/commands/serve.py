@@ -1,7 +1,9 @@
 """The command `serve`: run the exporter as it is configured, or only check the configuration."""
 
+import argparse
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,19 +21,56 @@ from pin_exporter.config.accounts import (
     warn_of_exposed_keys,
 )
 from pin_exporter.config.loader import load_settings, load_web_settings
-from pin_exporter.config.names import unknown_variables, variables_in_use
+from pin_exporter.config.names import (
+    add_setting_flags,
+    flags_given,
+    unknown_variable_problems,
+    unknown_variables,
+    variables_in_use,
+)
 from pin_exporter.config.settings import FIXED_AT_START, Settings
 from pin_exporter.metrics.exporter import LOG_EVENTS
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.logs import EventLogger, configure_logging
-from pin_exporter.toolkit.output import print_error
+from pin_exporter.toolkit.output import print_error, write_standard_output
 from pin_exporter.toolkit.web.config import WebConfig, read_web_config
 from pin_exporter.toolkit.web.listener import listen, local_url
 from pin_exporter.toolkit.web.server import hangups_held
 
 _log: Final = EventLogger("pin_exporter")
+_EPILOG: Final = """\
+Every setting can also be given in the environment or in a config file; docs/configuration.md lists them. Keys
+are never flags, because all users of a machine can see those: set PIN_EXPORTER_API_KEY and
+PIN_EXPORTER_SECRET_KEY, or PIN_EXPORTER_API_KEY_FILE and PIN_EXPORTER_SECRET_KEY_FILE.
+"""
 _MAX_ACCOUNTS_SHOWN: Final = 20
 _OPEN_PORT: Final = "enables neither TLS nor basic auth: anyone can read the metrics"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
+    add_setting_flags(parser)
+    parser.add_argument(
+        "--config.check",
+        action="store_true",
+        dest="config_check",
+        help="Check the settings and exit with status 0 or 2.",
+    )
+    parser.epilog = _EPILOG
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Run the exporter, or check its configuration, and return the exit status."""
+    flags = flags_given(parsed)
+    if not parsed.config_check:
+        run_serve(flags)
+        return 0
+    lines = check_config(flags)
+    for problem in unknown_variable_problems():
+        print_error(PROGRAM, problem)
+    with suppress(BrokenPipeError):
+        write_standard_output("".join(f"{line}\n" for line in lines))
+    return 0
 
 
 @hangups_held()

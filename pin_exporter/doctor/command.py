@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from pin_exporter import PROGRAM
 from pin_exporter.api.client import PinClient
 from pin_exporter.api.credentials import Credentials
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.config.accounts import Account, accounts_of
 from pin_exporter.config.loader import load_settings
+from pin_exporter.config.names import add_setting_flags, flags_given, unknown_variable_problems
 from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
 from pin_exporter.doctor.evidence import other_base_url
 from pin_exporter.doctor.findings import Finding
@@ -29,6 +31,7 @@ from pin_exporter.toolkit.output import (
     ProgressLine,
     check_standard_output,
     is_terminal,
+    print_error,
     write_standard_output,
 )
 from pin_exporter.toolkit.signals import run_until_stopped
@@ -37,8 +40,9 @@ _CLOSED_PIPE: Final = 130
 """The exit status of a command that is interrupted: the reader has closed the pipe."""
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the doctor's own flags."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
+    add_setting_flags(parser, ("config_file",))
     parser.add_argument(
         "--account", metavar="NAME", dest="doctor_account", help="Diagnose this account only."
     )
@@ -49,6 +53,16 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "exit statuses: 0 no problem found, 1 problems found, 2 invalid configuration or output error,\n"
         "129, 130 and 143 stopped by SIGHUP, SIGINT and SIGTERM"
     )
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Run the command and return the exit status."""
+    status = run_doctor(
+        flags_given(parsed), name=parsed.doctor_account, json=parsed.json, verbose=parsed.verbose
+    )
+    for problem in unknown_variable_problems():
+        print_error(PROGRAM, problem)
+    return status
 
 
 def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool, verbose: bool = False) -> int:

@@ -9,6 +9,7 @@ from pin_exporter import PROGRAM
 from pin_exporter.api.transport import HttpClients
 from pin_exporter.config.accounts import shard_of, usable_accounts, warn_of_exposed_keys
 from pin_exporter.config.loader import load_settings
+from pin_exporter.config.names import add_setting_flags, flags_given, unknown_variable_problems
 from pin_exporter.once.output import FORMATS, failures, remarks, result
 from pin_exporter.once.polling import poll_all
 from pin_exporter.polling.poll_log import POLL_LOG
@@ -32,8 +33,9 @@ output error, 129, 130 and 143 stopped by SIGHUP, SIGINT and SIGTERM
 """
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the command's own flags."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
+    add_setting_flags(parser, ("config_file", "shard", "total_shards"))
     parser.add_argument(
         "--format",
         choices=FORMATS,
@@ -53,6 +55,14 @@ def _output_file(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("is empty: name a file, or leave the flag out")
     return Path(text)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Run the command and return the exit status."""
+    status = run_once(flags_given(parsed), output_format=parsed.format, output=parsed.output)
+    for problem in unknown_variable_problems():
+        print_error(PROGRAM, problem)
+    return status
 
 
 def run_once(flags: Mapping[str, object], *, output_format: str, output: Path | None) -> int:
