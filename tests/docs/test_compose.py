@@ -1,4 +1,4 @@
-"""compose.yaml as Docker Compose reads it, and Prometheus with the very configuration that it mounts."""
+"""compose.yaml as Docker Compose loads it, and Prometheus with the configuration that it mounts."""
 
 import functools
 import json
@@ -29,11 +29,11 @@ Model = dict[str, Any]
 
 
 def load(directory: Path) -> Model:
-    """Return the compose file of a directory as Docker Compose's own loader checks and completes it."""
+    """Return the compose file of a directory, validated and completed by Docker Compose's loader."""
     tool = next(iter(sorted(TOOLS.glob("compose-go-v*/cmd"), reverse=True)), None)
     if tool is None:
-        do_without("Docker Compose's loader is missing: `make compose-tools` builds it, with Go")
-    told = subprocess.run(
+        do_without("Docker Compose's loader is missing: run `make compose-tools`")
+    ran = subprocess.run(
         [tool, "-format=json", "compose.yaml"],
         cwd=directory,
         env={name: value for name, value in os.environ.items() if not name.startswith("PIN_EXPORTER_")},
@@ -41,14 +41,14 @@ def load(directory: Path) -> Model:
         text=True,
         check=False,
     )
-    assert told.returncode == 0, told.stderr
-    model: Model = json.loads(told.stdout)
+    assert ran.returncode == 0, ran.stderr
+    model: Model = json.loads(ran.stdout)
     return model
 
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Model]:
-    """Return the services as they are without a file .env, which a working directory may have."""
+    """Return the services without a file .env, which the working directory can have."""
     directory = tmp_path_factory.mktemp(COPY, numbered=False)
     shutil.copy(ROOT / "compose.yaml", directory)
     found: Mapping[str, Model] = load(directory)["services"]
@@ -60,21 +60,21 @@ def read(name: str) -> Any:
     return yaml.safe_load((ROOT / name).read_text())
 
 
-def test_exporter_prometheus_and_grafana_are_the_services(services: Mapping[str, Model]) -> None:
+def test_the_services_are_exporter_prometheus_and_grafana(services: Mapping[str, Model]) -> None:
     assert set(services) == set(SERVICES)
 
 
 @pytest.mark.parametrize("name", ["prometheus", "grafana"])
-def test_the_images_of_others_are_pinned_by_version(services: Mapping[str, Model], name: str) -> None:
+def test_other_images_are_pinned_to_a_version(services: Mapping[str, Model], name: str) -> None:
     assert re.fullmatch(r"docker\.io/\w+/\w+:v?\d+\.\d+\.\d+", services[name]["image"])
 
 
-def test_the_own_image_is_built(services: Mapping[str, Model]) -> None:
+def test_the_exporters_image_is_built(services: Mapping[str, Model]) -> None:
     assert services["exporter"]["build"]["dockerfile"] == "Dockerfile"
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_service_is_locked_up_and_reached_from_this_machine_alone(
+def test_every_service_is_restricted_and_listens_on_loopback(
     services: Mapping[str, Model], name: str
 ) -> None:
     service = services[name]
@@ -85,7 +85,7 @@ def test_every_service_is_locked_up_and_reached_from_this_machine_alone(
     assert [port["host_ip"] for port in service["ports"]] == ["127.0.0.1"]
 
 
-def test_what_is_mounted_exists_and_cannot_be_written(services: Mapping[str, Model]) -> None:
+def test_mounted_files_exist_and_are_read_only(services: Mapping[str, Model]) -> None:
     binds = [
         mount
         for service in services.values()
@@ -99,13 +99,13 @@ def test_what_is_mounted_exists_and_cannot_be_written(services: Mapping[str, Mod
 
 
 def mounted(service: Model) -> dict[str, str]:
-    """Return the names of the files mounted into a service by the paths where it sees them."""
+    """Return the names of the files mounted into a service, by their paths in the container."""
     return {
         mount["target"]: Path(mount["source"]).name for mount in service["volumes"] if mount["type"] == "bind"
     }
 
 
-def test_prometheus_finds_configuration_and_rules(services: Mapping[str, Model]) -> None:
+def test_prometheus_finds_its_configuration_and_the_rules(services: Mapping[str, Model]) -> None:
     (configuration,) = (
         word.partition("=")[2]
         for word in services["prometheus"]["command"]
@@ -117,7 +117,9 @@ def test_prometheus_finds_configuration_and_rules(services: Mapping[str, Model])
         assert files[f"{Path(configuration).parent}/{name}"] == "rules.yml"
 
 
-def test_each_names_the_next_by_service_and_port(services: Mapping[str, Model]) -> None:
+def test_prometheus_and_grafana_use_the_names_and_ports_of_the_services(
+    services: Mapping[str, Model],
+) -> None:
     (scrape,) = read("compose/prometheus.yml")["scrape_configs"]
     (target,) = scrape["static_configs"][0]["targets"]
     assert target == "exporter" + services["exporter"]["environment"]["PIN_EXPORTER_WEB_LISTEN_ADDRESS"]
@@ -128,7 +130,7 @@ def test_each_names_the_next_by_service_and_port(services: Mapping[str, Model]) 
     assert source["jsonData"]["timeInterval"] == interval
 
 
-def test_grafana_opens_with_the_dashboard_where_its_provider_looks_for_it(
+def test_the_dashboard_is_provisioned_and_grafanas_home_page(
     services: Mapping[str, Model],
 ) -> None:
     grafana = services["grafana"]
@@ -138,14 +140,14 @@ def test_grafana_opens_with_the_dashboard_where_its_provider_looks_for_it(
     assert grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] == path
 
 
-def test_nobody_gets_in_with_a_default_password(services: Mapping[str, Model]) -> None:
+def test_there_is_no_default_password(services: Mapping[str, Model]) -> None:
     environment = services["grafana"]["environment"]
     assert environment["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
     assert environment["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
     assert not [name for name in environment if "PASSWORD" in name]
 
 
-def test_keys_in_dotenv_reach_the_exporter_and_nobody_else(tmp_path: Path) -> None:
+def test_only_the_exporter_gets_the_keys_in_dotenv(tmp_path: Path) -> None:
     shutil.copy(ROOT / "compose.yaml", tmp_path)
     (tmp_path / ".env").write_text(f"PIN_EXPORTER_API_KEY={SECRET}\n")
     found = load(tmp_path)["services"]
@@ -164,23 +166,23 @@ def test_keys_in_dotenv_reach_the_exporter_and_nobody_else(tmp_path: Path) -> No
         ("PIN_EXPORTER_CONFIG_FILE", "--log.level=debug"),
     ],
 )
-def test_the_simulator_runs_until_there_are_keys(
+def test_the_demo_runs_unless_keys_are_configured(
     services: Mapping[str, Model], tmp_path: Path, variable: str | None, started: str
 ) -> None:
     stand_in = tmp_path / "pin-exporter"
     stand_in.write_text('#!/bin/sh\necho "$@"\n')
     stand_in.chmod(0o755)
-    ended = subprocess.run(
+    ran = subprocess.run(
         [*services["exporter"]["entrypoint"], "--log.level=debug"],
         env={"PATH": f"{tmp_path}:/usr/bin:/bin", **({variable: "x"} if variable else {})},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert (ended.stdout, ended.stderr) == (f"{started}\n", "")
+    assert (ran.stdout, ran.stderr) == (f"{started}\n", "")
 
 
-def test_prometheus_scrapes_an_exporter_with_this_configuration_and_works_out_the_rules(
+def test_prometheus_scrapes_the_exporter_and_evaluates_the_rules_with_this_configuration(
     tmp_path: Path,
 ) -> None:
     binary = require_tool("prometheus", "prometheus")
@@ -191,7 +193,7 @@ def test_prometheus_scrapes_an_exporter_with_this_configuration_and_works_out_th
         target = exported.url.removeprefix("http://")
         configuration = (ROOT / "compose/prometheus.yml").read_text()
         assert configuration.count("exporter:10242") == 1
-        # Only the name of the host, and how long to wait, are not those of compose.
+        # Only target and intervals differ from compose.
         configuration = configuration.replace("exporter:10242", target).replace(": 15s", ": 1s")
         (tmp_path / "prometheus.yml").write_text(configuration)
         command = [binary, f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data"]
@@ -199,9 +201,9 @@ def test_prometheus_scrapes_an_exporter_with_this_configuration_and_works_out_th
             process.wait_for_line("Server is ready")
 
             def ask(expression: str) -> list[Model]:
-                answer = httpx.get(f"{url}/api/v1/query", params={"query": expression})
-                answer.raise_for_status()
-                found: list[Model] = answer.json()["data"]["result"]
+                response = httpx.get(f"{url}/api/v1/query", params={"query": expression})
+                response.raise_for_status()
+                found: list[Model] = response.json()["data"]["result"]
                 return found
 
             wait_for(lambda: ask('aiozpin_files{job="aioz-pin",account="default"} == 100'), "a scrape")

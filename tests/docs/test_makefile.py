@@ -23,7 +23,7 @@ MAKEFILE = Path(__file__).parents[2] / "Makefile"
         (None, {"PIN_EXPORTER_CONFIG_FILE": "c.yml"}, "serve"),
     ],
 )
-def test_make_run_takes_the_simulator_unless_an_account_is_set(
+def test_make_run_starts_the_demo_unless_an_account_is_configured(
     file: str | None,
     variables: dict[str, str],
     command: str,
@@ -43,9 +43,9 @@ def test_make_run_takes_the_simulator_unless_an_account_is_set(
     if file is not None:
         (tmp_path / ".env").write_text(file)
 
-    # Not what the make that runs these tests was told, such as another VENV.
+    # Without the variables of the make that runs these tests, such as another VENV.
     own = {name: value for name, value in os.environ.items() if not re.match("M(AKE|FLAGS)", name)}
-    told = subprocess.run(
+    ran = subprocess.run(
         [make, "--no-print-directory", "-f", MAKEFILE, "run"],
         cwd=tmp_path,
         env={**own, **variables},
@@ -54,4 +54,4 @@ def test_make_run_takes_the_simulator_unless_an_account_is_set(
         check=True,
     )
 
-    assert told.stdout == f"-m pin_exporter {command}\n"
+    assert ran.stdout == f"-m pin_exporter {command}\n"

@@ -21,7 +21,7 @@ def test_accounts_are_listed_without_their_keys() -> None:
     assert account.secret_key not in response.text
 
 
-def test_the_truth_is_told() -> None:
+def test_the_truth_is_an_exact_count() -> None:
     simulator, account, _ = build()
     plain = with_client(simulator, lambda client: client.get("/control/accounts/a/truth")).json()
     with_ids = with_client(simulator, lambda client: client.get("/control/accounts/a/truth?ids=true")).json()

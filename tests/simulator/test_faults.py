@@ -112,15 +112,15 @@ def test_faults_come_at_their_rates_and_the_same_for_a_seed() -> None:
     assert 20 < runs[0].count(403) < 60
 
 
-@pytest.mark.parametrize(("form", "expected"), [("seconds", "5"), ("none", None)])
-def test_a_429_says_how_long_to_wait_or_not(form: str, expected: str | None) -> None:
+@pytest.mark.parametrize(("retry_after", "expected"), [("seconds", "5"), ("none", None)])
+def test_a_429_has_retry_after_in_seconds_or_not_at_all(retry_after: str, expected: str | None) -> None:
     simulator, account, _ = one_account()
-    account.set_faults(retry_after=form)
+    account.set_faults(retry_after=retry_after)
     simulator.fail_next("a", Fault.TOO_MANY_REQUESTS)
     assert get(simulator, account).headers.get("retry-after") == expected
 
 
-def test_a_429_may_say_until_when_to_wait() -> None:
+def test_a_429_can_have_retry_after_as_a_date() -> None:
     simulator, account, _ = one_account(faults=Faults(retry_after="date", retry_after_seconds=90))
     simulator.fail_next("a", Fault.TOO_MANY_REQUESTS)
     text = get(simulator, account).headers["retry-after"]
