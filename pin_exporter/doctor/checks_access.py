@@ -21,7 +21,7 @@ _SKEW_PROBLEM_SECONDS: Final = 60
 _SLOW_SECONDS: Final = 1.0
 _SHORT_ROWS: Final = 100
 _SOMETIMES_REJECTED: Final = (
-    "other requests with these keys succeed: look for a proxy that drops headers, or ask AIOZ Pin"
+    "other requests with these keys succeed: look for a proxy that drops headers, or contact AIOZ Pin"
 )
 _OFTEN: Final = 0.1
 """The share of failed requests from which they are a problem."""
