@@ -67,8 +67,6 @@ def _name(path: NetworkPath) -> Iterator[Finding]:
 
 
 def _tls(path: NetworkPath, *, has_response: bool) -> Iterator[Finding]:
-    if path.scheme != "https" or path.proxy is not None:
-        return
     if path.tls_error is not None:
         message = f"the TLS handshake with {path.host} failed: {path.tls_error}"
         if has_response:

@@ -73,6 +73,7 @@ def _datetime(at: float) -> str:
 
 _environment.filters |= {
     "bar_widths": bar_widths,
+    "counted": units.counted,
     "date": units.format_date,
     "datetime": _datetime,
     "duration": units.format_duration,

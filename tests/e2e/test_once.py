@@ -69,6 +69,7 @@ def config(path: Path, simulated: RunningSimulator) -> Path:
     accounts = [simulated.account(name) for name in simulated.keys]
     accounts.append({"name": "rejected", "api_key": API_KEY, "secret_key": SECRET_KEY})
     path.write_text(simulated.config(accounts=accounts))
+    path.chmod(0o600)
     return path
 
 
