@@ -386,12 +386,6 @@ async def over_tls(certificate: Path, tell: Callable[[Talk], Coroutine[Any, Any,
         return await tell(Talk(clients, server.base_url("https"), 5.0))
 
 
-def test_a_certificate_that_nobody_vouches_for_is_a_tls_failure(certificate: Path) -> None:
-    error = asyncio.run(over_tls(certificate, lambda talk: talk.failure()))
-    assert error.reason == "tls"
-    assert "certificate" in str(error)
-
-
 @LOOPS
 def test_a_certificate_that_the_machine_trusts_is_good(
     certificate: Path, new_loop: Callable[[], asyncio.AbstractEventLoop], monkeypatch: pytest.MonkeyPatch
