@@ -19,7 +19,7 @@ SCHEMA: Final = ROOT / "docs" / "config.schema.json"
 
 
 def documents() -> Mapping[Path, str]:
-    """Return the content of each document that holds something generated."""
+    """Return the content of each document with something generated."""
     return {
         EXAMPLE: example(),
         SCHEMA: json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",

@@ -15,7 +15,7 @@ _log = EventLogger(__name__)
 
 
 class ConfigReloader:
-    """Loads the accounts again and has the manager poll them, one reload at a time.
+    """Loads the accounts again and applies them to the manager, one reload at a time.
 
     `load_accounts` raises SettingsError, and runs on another thread: there may be thousands of key files. A
     reload that fails keeps the previous configuration. Metrics and log show how the last one went.
@@ -34,10 +34,10 @@ class ConfigReloader:
         self._clock = clock
         self._requested = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
-        metrics.config_loaded(succeeded=True, at=clock.wall())  # at the start
+        metrics.config_loaded(succeeded=True, at=clock.wall())  # the first load, at the start
 
     def request(self) -> None:
-        """Have `run` reload soon; all that a signal handler may do."""
+        """Request a reload, which `run` then does. A signal handler may call this."""
         self._requested.set()
 
     async def run(self) -> None:

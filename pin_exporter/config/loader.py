@@ -29,7 +29,7 @@ _MESSAGES: Final = {
 
 
 def load_settings(flags: Mapping[str, object], *, again: bool = False) -> Settings:
-    """Return the checked settings; `flags` holds those given as flags, by the settings' names.
+    """Return the checked settings; `flags` are those given as flags, by the settings' names.
 
     Flags take precedence over the environment, the environment over the config file. `again` says that the
     file was read before. Raises SettingsError with a line for each problem, those of the file in the order of

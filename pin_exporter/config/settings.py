@@ -59,13 +59,13 @@ class KeySettings(BaseModel):
     )
     api_key_file: Path | None = Field(
         default=None,
-        description="File that contains the API key; read again when it changes.",
+        description="File that contains the API key; reloaded when it changes.",
         examples=["/run/secrets/api-key"],
     )
     secret_key: Key | None = Field(default=None, description="Secret key.", examples=["the-secret-key"])
     secret_key_file: Path | None = Field(
         default=None,
-        description="File that contains the secret key; read again when it changes.",
+        description="File that contains the secret key; reloaded when it changes.",
         examples=["/run/secrets/secret-key"],
     )
 
@@ -100,13 +100,13 @@ class AccountSettings(BaseModel):
     )
     ca_file: Path | None = Field(
         default=None,
-        description="PEM file of the CA certificates to trust instead of the default ones; read again when "
+        description="PEM file of the CA certificates to trust instead of the default ones; reloaded when "
         "it changes.",
         examples=["/run/secrets/ca.pem"],
     )
     client_cert_file: Path | None = Field(
         default=None,
-        description="PEM file of the client certificate; read again when it changes.",
+        description="PEM file of the client certificate; reloaded when it changes.",
         examples=["/run/secrets/client.pem"],
     )
     client_key_file: Path | None = Field(
@@ -156,7 +156,7 @@ class Settings(AccountSettings, KeySettings, BaseSettings):
         "config file.",
     )
     config_file: Annotated[Path | None, Flag("--config.file", "FILE")] = Field(
-        default=None, description="YAML file with any of these settings; read again on SIGHUP."
+        default=None, description="YAML file with any of these settings; reloaded on SIGHUP."
     )
     shard: Annotated[ShardNumber | None, Flag("--shard", "INDEX")] = Field(
         default=None,
@@ -172,7 +172,7 @@ class Settings(AccountSettings, KeySettings, BaseSettings):
     )
     web_config_file: Annotated[Path | None, Flag("--web.config.file", "FILE")] = Field(
         default=None,
-        description="YAML file that enables TLS or basic auth for the exporter; read again when it changes.",
+        description="YAML file that enables TLS or basic auth for the exporter; reloaded when it changes.",
         examples=["/etc/pin-exporter/web.yml"],
     )
     web_enable_lifecycle: Annotated[bool, Flag("--web.enable-lifecycle")] = Field(

@@ -21,7 +21,7 @@ _SKEW_PROBLEM_SECONDS: Final = 60
 _SLOW_SECONDS: Final = 1.0
 _SHORT_ROWS: Final = 100
 _SOMETIMES_REJECTED: Final = (
-    "other requests with these keys succeed: look for a proxy that drops headers, or ask AIOZ Pin"
+    "other requests with these keys succeed: look for a proxy that drops headers, or contact AIOZ Pin"
 )
 _OFTEN: Final = 0.1
 """The share of failed requests from which they are a problem."""
@@ -67,8 +67,6 @@ def _name(path: NetworkPath) -> Iterator[Finding]:
 
 
 def _tls(path: NetworkPath, *, has_response: bool) -> Iterator[Finding]:
-    if path.scheme != "https" or path.proxy is not None:
-        return
     if path.tls_error is not None:
         message = f"the TLS handshake with {path.host} failed: {path.tls_error}"
         if has_response:

@@ -12,7 +12,7 @@ from pin_exporter.doctor.reply import Purpose, Reply
 from pin_exporter.toolkit.display_text import one_line
 from pin_exporter.toolkit.units import counted, format_number, format_size
 
-_COMPARE: Final = "compare with the AIOZ Pin dashboard, and ask AIOZ Pin"
+_COMPARE: Final = "compare with the AIOZ Pin dashboard, and contact AIOZ Pin"
 _TOP_UP: Final = "top up the account: AIOZ Pin removes the pins of an account without balance"
 _MAX_STATUSES: Final = 12
 _MAX_STATUS_LENGTH: Final = 64
@@ -42,7 +42,7 @@ def _totals(evidence: Evidence) -> Iterator[Finding]:
         yield ok(Check.TOTALS, "the totals are the same on all pages")
     elif evidence.totals_count_page():
         message = "totals.files is the number of rows on the page, not in the list"
-        yield problem(Check.TOTALS, message, "ask AIOZ Pin: aiozpin_files is wrong")
+        yield problem(Check.TOTALS, message, "contact AIOZ Pin: aiozpin_files is wrong")
     else:
         yield ok(Check.TOTALS, "the totals changed during the diagnosis")
 
@@ -119,14 +119,14 @@ def _rows(evidence: Evidence) -> Iterator[Finding]:
             Check.MALFORMED_ROWS,
             f"{worst.malformed} of {counted(len(worst.page.rows), 'row')} could not be parsed: null, no id, "
             "or no valid size",
-            "ask AIOZ Pin; aiozpin_inventory_malformed_pins counts such rows",
+            "contact AIOZ Pin; aiozpin_inventory_malformed_pins counts such rows",
             count=worst.malformed,
         )
     undated = sum(pin.date_pinned is None for pin in evidence.pins().values())
     if undated:
         message = f"{counted(undated, 'row')} without a readable date_pinned"
         yield warning(
-            Check.DATES, message, "ask AIOZ Pin; metrics on ages leave out such pins", count=undated
+            Check.DATES, message, "contact AIOZ Pin; metrics on ages leave out such pins", count=undated
         )
 
 
@@ -208,7 +208,7 @@ def _changes(evidence: Evidence) -> Iterator[Finding]:
     # The totals of a list that changes hardly ever become what they were before.
     returns = sum(totals[n] != now and now in totals[:n] for n, now in enumerate(totals[1:]))
     if returns >= _OFTEN and not evidence.totals_count_page():
-        action = "ask AIOZ Pin: several servers or caches behind this host disagree"
+        action = "contact AIOZ Pin: several servers or caches behind this host disagree"
         yield problem(Check.CHANGES, f"totals go back and forth: {message}", action, totals=steps)
     else:
         yield ok(

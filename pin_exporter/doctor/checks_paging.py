@@ -15,7 +15,7 @@ _OFTEN_BACK: Final = 0.1
 _ENOUGH_DATES: Final = 10
 """With fewer dates, a few pins that were finished in another order than they were created decide."""
 _SLACK: Final = timedelta(hours=1)
-_NO_INVENTORY: Final = "ask AIOZ Pin: inventories cannot be taken"
+_NO_INVENTORY: Final = "contact AIOZ Pin: inventories cannot be taken"
 
 
 def check_paging(evidence: Evidence) -> Iterator[Finding]:
@@ -40,7 +40,7 @@ def _page_size(evidence: Evidence) -> Iterator[Finding]:
         yield problem(
             Check.PAGE_SIZE,
             f"the API ignores limit: a limit of {over.query.limit} returned {counted(over.rows, 'row')}",
-            "ask AIOZ Pin; inventories may read rows twice",
+            "contact AIOZ Pin; inventories may read rows twice",
             limit=over.query.limit,
             rows=over.rows,
         )
@@ -84,7 +84,7 @@ def _rejected_offset(evidence: Evidence) -> Iterator[Finding]:
     first = min(within or rejected, key=lambda reply: reply.query.offset)
     message = f"the API rejects offset {format_number(first.query.offset)} ({first.detail_and_hint[0]})"
     if within:
-        action = "ask AIOZ Pin: inventories cannot read the whole list"
+        action = "contact AIOZ Pin: inventories cannot read the whole list"
         yield problem(Check.OFFSET, message, action, rejected=first.query.offset)
     else:
         yield ok(Check.LIST_END, f"{message}, which is beyond the end of the list")
@@ -97,7 +97,7 @@ def _offset(first: Reply, second: Reply, again: Reply | None) -> Finding:
         return problem(
             Check.OFFSET,
             f"the API ignores offset: offset {format_number(second.query.offset)} starts with the first row",
-            "look for a cache in between, or ask AIOZ Pin: inventories cannot be taken",
+            "look for a cache in between, or contact AIOZ Pin: inventories cannot be taken",
             ignored=True,
         )
     if got[: len(expected)] == expected:
@@ -110,7 +110,7 @@ def _offset(first: Reply, second: Reply, again: Reply | None) -> Finding:
     return problem(
         Check.OFFSET,
         f"the second page does not overlap the first one: none of its last {len(expected)} rows is there",
-        "ask AIOZ Pin: inventories will be inconsistent",
+        "contact AIOZ Pin: inventories will be inconsistent",
     )
 
 
@@ -124,7 +124,7 @@ def _stability(first: Reply, again: Reply) -> Finding:
     return warning(
         Check.STABILITY,
         f"repeating a request returns {counted(moved, 'row')} in another order",
-        "the exporter reads such a list twice; if inventories are inconsistent, ask AIOZ Pin",
+        "the exporter reads such a list twice; if inventories are inconsistent, contact AIOZ Pin",
         moved=moved,
     )
 
@@ -144,9 +144,11 @@ def _order(first: Reply) -> Finding:
         f"the oldest rows do not come first: {back:.0%} of the rows are older than those half a page before"
     )
     if back > _MOSTLY_BACK and len(steps) >= _ENOUGH_DATES:
-        action = "ask AIOZ Pin: expect repaired or inconsistent inventories"
+        action = "contact AIOZ Pin: expect repaired or inconsistent inventories"
         return problem(Check.ORDER, message, action, back=round(back, 3))
-    action = "date_pinned also changes when a pin is finished; if inventories are inconsistent, ask AIOZ Pin"
+    action = (
+        "date_pinned also changes when a pin is finished; if inventories are inconsistent, contact AIOZ Pin"
+    )
     return warning(Check.ORDER, message, action, back=round(back, 3))
 
 
@@ -158,7 +160,7 @@ def _list_end(evidence: Evidence) -> Iterator[Finding]:
         yield problem(
             Check.LIST_END,
             f"there are rows beyond the end of the list, at offset {format_number(beyond.query.offset)}",
-            "ask AIOZ Pin: the exporter cannot detect where the list ends",
+            "contact AIOZ Pin: the exporter cannot detect where the list ends",
         )
     else:
         yield ok(Check.LIST_END, "the page beyond the end of the list is empty")

@@ -20,7 +20,6 @@ class NetworkPath:
     """
 
     host: str
-    scheme: str
     proxy: str | None = None
     addresses: tuple[str, ...] = ()
     resolve_error: str | None = None

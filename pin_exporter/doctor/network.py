@@ -33,7 +33,7 @@ async def look_at_path(
     host, scheme = parts.hostname or "", parts.scheme
     port = parts.port or _DEFAULT_PORTS[scheme]
     if proxy is not None:
-        return NetworkPath(host, scheme, proxy=without_password(proxy), looked_at=clock.wall())
+        return NetworkPath(host, proxy=without_password(proxy), looked_at=clock.wall())
     facts: dict[str, Any] = {}
     try:
         async with asyncio.timeout(timeout_seconds):
@@ -48,7 +48,7 @@ async def look_at_path(
         # A refused connection is reported by the requests.
         if "addresses" not in facts:
             facts["resolve_error"] = _message(error)
-    return NetworkPath(host, scheme, looked_at=clock.wall(), **facts)
+    return NetworkPath(host, looked_at=clock.wall(), **facts)
 
 
 def without_password(proxy: str) -> str:

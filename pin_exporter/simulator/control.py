@@ -39,7 +39,7 @@ _Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 _Key = Annotated[str, msgspec.Meta(min_length=1)]
 
 
-class _Some(msgspec.Struct, forbid_unknown_fields=True):
+class _Selection(msgspec.Struct, forbid_unknown_fields=True):
     n: _Count
     where: Where | None = None
 
@@ -62,10 +62,10 @@ class _Change(msgspec.Struct, forbid_unknown_fields=True):
     next: list[_Next] = []
     clear_next: bool = False
     insert: _Count = 0
-    complete: _Count | _Some = 0
-    fail: _Count | _Some = 0
-    unpin: _Count | _Some = 0
-    exhaust_balance: _Count | _Some = 0
+    complete: _Count | _Selection = 0
+    fail: _Count | _Selection = 0
+    unpin: _Count | _Selection = 0
+    exhaust_balance: _Count | _Selection = 0
     paused: bool | None = None
     revoked: bool | None = None
     keys: _Keys | None = None
@@ -123,18 +123,18 @@ def _apply(simulator: Simulator, account: SimulatedAccount, wanted: _Change) -> 
     account.set_churn(**wanted.churn)
     account.set_faults(**wanted.faults)
     account.insert(wanted.insert)
-    for act, some in (
+    for change, selected in (
         (account.complete, wanted.complete),
         (account.fail, wanted.fail),
         (account.unpin, wanted.unpin),
         (account.exhaust_balance, wanted.exhaust_balance),
     ):
-        if isinstance(some, int):
-            act(some)
-        elif some.where is None:
-            act(some.n)
+        if isinstance(selected, int):
+            change(selected)
+        elif selected.where is None:
+            change(selected.n)
         else:
-            act(some.n, some.where)
+            change(selected.n, selected.where)
     if wanted.paused is not None:
         (account.pause if wanted.paused else account.resume)()
     if wanted.keys:
@@ -143,8 +143,8 @@ def _apply(simulator: Simulator, account: SimulatedAccount, wanted: _Change) -> 
         account.revoked = wanted.revoked
     if wanted.clear_next:
         simulator.clear_faults(account.name)
-    for order in wanted.next:
-        simulator.fail_next(account.name, order.fault, order.count, skip=order.skip)
+    for failing in wanted.next:
+        simulator.fail_next(account.name, failing.fault, failing.count, skip=failing.skip)
 
 
 def _state(account: SimulatedAccount) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, TypeVar
 
 import msgspec
 
+Word = TypeVar("Word", bound=str)
 SortBy = Literal["created_at", "size", "name"]
+_SORT_BY: tuple[SortBy, ...] = ("created_at", "size", "name")
 _PINNED = {"all": None, "true": True, "false": False}
 
 
@@ -27,15 +29,11 @@ def parse_query(parameters: Mapping[str, str]) -> Query:
     Raises ValueError, in one line, for an undocumented value.
     """
     _check_metadata(parameters.get("metadata", ""))
-    sort_by: SortBy = "created_at"
-    for word in get_args(SortBy):
-        if word == _choice(parameters, "sortBy", get_args(SortBy)):
-            sort_by = word
     return Query(
         offset=_number(parameters, "offset", 0),
         limit=_number(parameters, "limit", 1),
         pinned=_PINNED[_choice(parameters, "pinned", tuple(_PINNED))],
-        sort_by=sort_by,
+        sort_by=_choice(parameters, "sortBy", _SORT_BY),
         descending=_choice(parameters, "sortOrder", ("DESC", "ASC")) == "DESC",
     )
 
@@ -49,11 +47,12 @@ def _number(parameters: Mapping[str, str], name: str, minimum: int) -> int:
     return int(text)
 
 
-def _choice(parameters: Mapping[str, str], name: str, words: tuple[str, ...]) -> str:
-    word = parameters.get(name) or words[0]
-    if word not in words:
-        raise ValueError(f"{name} must be one of {', '.join(words)}")
-    return word
+def _choice(parameters: Mapping[str, str], name: str, words: tuple[Word, ...]) -> Word:
+    given = parameters.get(name) or words[0]
+    for word in words:
+        if word == given:
+            return word
+    raise ValueError(f"{name} must be one of {', '.join(words)}")
 
 
 def _check_metadata(text: str) -> None:

@@ -300,7 +300,7 @@ def test_a_page_need_not_say_success_but_may(status: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "message"),
     [
         ('{"status":"error","message":"no such\\nkey"}', "no such key (status 'error')"),
         ('{"data":null,"status":"success"}', "no message (status 'success')"),
@@ -312,11 +312,11 @@ def test_a_page_need_not_say_success_but_may(status: str | None) -> None:
         ('{"data":{"totals":{"files":1,"size":1},"pins":[{"id":5}]},"status":"no"}', "(status 'no')"),
     ],
 )
-def test_an_error_envelope_in_a_200_is_malformed_and_quoted(body: str, told: str) -> None:
+def test_an_error_envelope_in_a_200_is_malformed_and_quoted(body: str, message: str) -> None:
     with pytest.raises(MalformedError) as caught:
         decode_page(body.encode())
     assert str(caught.value).startswith("the API responded 200 with an error: ")
-    assert str(caught.value).endswith(told)
+    assert str(caught.value).endswith(message)
 
 
 @pytest.mark.parametrize(

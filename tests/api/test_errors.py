@@ -39,7 +39,7 @@ def test_the_tree_in_the_docstring_shows_every_class_below_its_base() -> None:
     assert PollError.__bases__ == (ExporterError,)
 
 
-def test_the_tree_in_the_docstring_tells_every_reason() -> None:
+def test_the_tree_in_the_docstring_shows_every_reason() -> None:
     reasons = {
         name: error.__dict__["reason"] for name, error in POLL_ERRORS.items() if "reason" in vars(error)
     }
@@ -90,7 +90,7 @@ def test_settings_errors_by_the_thousand_fit_into_a_line_of_the_log() -> None:
     assert str(error).endswith("accounts[8]: wrong; accounts[9]: wrong; and 3990 more")
 
 
-def test_settings_errors_that_are_few_are_all_told() -> None:
+def test_a_few_settings_problems_are_all_shown() -> None:
     assert str(SettingsError(["x"] * 10)) == "; ".join(["x"] * 10)
 
 

@@ -13,7 +13,7 @@ ARRIVALS = st.lists(st.tuples(GAPS, st.booleans()), min_size=1, max_size=40)
 
 
 class Grants:
-    """Asks a budget for leave, and writes down who was let through when, and what was said of the wait."""
+    """Acquires from a budget; records who was granted a request when, and the returned waits."""
 
     def __init__(self, per_minute: int) -> None:
         self.clock = FakeClock()
@@ -92,7 +92,7 @@ def test_the_budget_is_used_in_full_when_there_is_always_something_to_do() -> No
     assert grants.at == [1_000.0] * 4 + [1_060.0] * 4 + [1_120.0] * 4
 
 
-def test_everyone_who_waits_is_told_how_long_even_behind_others() -> None:
+def test_the_time_waited_is_returned_even_behind_others() -> None:
     grants = Grants(2)
     grants.run(lambda: asyncio.gather(*(grants.ask(number) for number in range(6))))
     assert grants.waited == pytest.approx({0: 0, 1: 0, 2: 60, 3: 60, 4: 120, 5: 120})
@@ -215,6 +215,6 @@ def test_a_budget_that_someone_waits_for_is_kept() -> None:
     asyncio.run(work())
 
 
-def test_whoever_uses_a_key_the_smallest_limit_holds() -> None:
+def test_the_smallest_limit_of_a_key_applies() -> None:
     budgets = Budgets(FakeClock())
     assert [budgets.of("key", limit).per_minute for limit in (5, 3, 9)] == [5, 3, 3]

@@ -107,7 +107,7 @@ def test_a_failure_that_will_not_pass_is_not_tried_again(answer: int | httpx.Res
     assert not any(asking.stats.retries.values())
 
 
-def test_the_last_of_four_attempts_tells_why_it_failed() -> None:
+def test_the_error_is_that_of_the_last_of_four_attempts() -> None:
     asking = Asking(500, 500, httpx.ConnectError("refused"), 429)
     assert asking.failure() == "rate_limited"
     assert asking.stats.retries["server_error"] == 2

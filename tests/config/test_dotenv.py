@@ -34,8 +34,8 @@ def test_lines_that_are_not_variables_are_printed_by_number_and_the_others_are_s
     path = tmp_path / ".env"
     path.write_text("PIN_EXPORTER_ACCOUNT=mine\n= s3cr3t\n'PIN_EXPORTER_API_KEY\nPIN_EXPORTER_PAGE_SIZE=7\n")
     load_env_file(path)
-    told = "".join(f"pin-exporter: {path}:{line}: has no effect: write NAME=value\n" for line in (2, 3))
-    assert capsys.readouterr().err == told
+    expected = "".join(f"pin-exporter: {path}:{line}: has no effect: write NAME=value\n" for line in (2, 3))
+    assert capsys.readouterr().err == expected
     assert [os.environ[f"PIN_EXPORTER_{name}"] for name in ("ACCOUNT", "PAGE_SIZE")] == ["mine", "7"]
 
 

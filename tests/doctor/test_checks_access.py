@@ -66,7 +66,7 @@ def test_a_service_as_documented_has_nothing_to_report() -> None:
 def test_keys_that_others_can_read_are_a_problem(
     base_url: str, proxy: str | None, severity: Severity | None
 ) -> None:
-    path = NetworkPath("host", "http", proxy=proxy)
+    path = NetworkPath("host", proxy=proxy)
 
     assert diagnosed(listing(), base_url=base_url, path=path).severity(Check.ENCRYPTION) is severity
 
@@ -212,7 +212,7 @@ def test_a_rejected_query_that_is_not_about_size_or_offset_is_an_error() -> None
 
 @pytest.mark.parametrize(("days", "severity"), [(30, OK), (29, WARNING), (7, WARNING), (6, PROBLEM)])
 def test_a_certificate_that_expires_soon_is_reported(days: int, severity: Severity) -> None:
-    path = NetworkPath("api.test", "https", tls="TLSv1.3", issuer="Some CA", expires_at=DAY_SECONDS * days)
+    path = NetworkPath("api.test", tls="TLSv1.3", issuer="Some CA", expires_at=DAY_SECONDS * days)
     found = diagnosed(listing(), path=path)
 
     assert (found.severity(Check.TLS), found.fields(Check.TLS)["days"]) == (severity, days)
@@ -232,13 +232,13 @@ def test_a_certificate_that_expires_soon_is_reported(days: int, severity: Severi
     ],
 )
 def test_the_network_path_is_reported(facts: dict[str, Any], expected: dict[Check, Severity | None]) -> None:
-    found = diagnosed(listing(), path=NetworkPath("api.test", "https", **facts))
+    found = diagnosed(listing(), path=NetworkPath("api.test", **facts))
 
     assert {check: found.severity(check) for check in expected} == expected
 
 
 def test_a_failed_handshake_is_a_problem_if_no_request_succeeds() -> None:
-    path = NetworkPath("api.test", "https", tls_error="self-signed certificate")
+    path = NetworkPath("api.test", tls_error="self-signed certificate")
     found = diagnosed(in_turn(lambda _: httpx.ConnectError("")), path=path)
 
     assert found.severity(Check.TLS) is PROBLEM

@@ -196,7 +196,7 @@ def test_a_finished_word_on_a_row_that_is_not_pinned_is_a_removed_pin() -> None:
     assert shown == {("DONE", Phase.PINNED): 1, ("DONE", Phase.REMOVED): 1, ("pinned", Phase.REMOVED): 1}
 
 
-def test_phases_are_told_in_any_case_and_the_word_is_shown_as_it_came() -> None:
+def test_phases_ignore_case_and_the_word_is_shown_as_received() -> None:
     inventory = tallied(*with_status("UNPINOUTOFMONEY", "Retrieval"))
     assert inventory.by_status["UNPINOUTOFMONEY", Phase.REMOVED].pins == 1
     assert inventory.by_status["Retrieval", Phase.IN_PROGRESS].pins == 1

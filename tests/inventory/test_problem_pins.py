@@ -70,7 +70,7 @@ def test_of_pins_of_the_same_moment_those_seen_first_are_kept_in_the_order_of_th
     assert noted(pins) == noted(pins, oldest=True) == [f"id-{number}" for number in range(50)]
 
 
-def test_dates_are_compared_as_moments_whatever_zone_they_are_told_in() -> None:
+def test_dates_are_compared_across_time_zones() -> None:
     east = timezone(timedelta(hours=14))
     assert noted([pin(1, START), pin(2, (START - timedelta(minutes=1)).astimezone(east))]) == ["id-1", "id-2"]
 

@@ -157,7 +157,7 @@ def test_a_large_account_that_never_rests_is_counted_without_a_gap(in_flight: in
     assert len(pins.living) <= counted.inventory.pins <= pins.created
 
 
-def test_pages_that_were_sent_for_too_early_are_asked_for_again_after_a_shift() -> None:
+def test_pages_in_flight_are_requested_again_after_a_shift() -> None:
     pins = PinList(list(range(60)), changes={2: [removed(0, 12)]})
     counted = count(pins.fetch, in_flight=4)
     assert numbers_of(counted) >= set(range(12, 60))
@@ -244,7 +244,7 @@ def test_a_page_size_that_fails_only_deep_in_the_list_is_halved_there(in_flight:
 
 
 @pytest.mark.parametrize("in_flight", [1, 4])
-def test_one_page_that_times_out_halves_the_page_size_once_and_the_pages_behind_it_are_asked_for_again(
+def test_a_timeout_halves_the_page_size_once_and_later_pages_are_requested_again(
     in_flight: int,
 ) -> None:
     pins = PinList(list(range(300)))
@@ -367,7 +367,7 @@ def test_words_shown_before_are_shown_again() -> None:
 
 
 @pytest.mark.parametrize("in_flight", [1, 4])
-def test_a_bug_in_a_page_that_was_asked_for_in_vain_is_raised_all_the_same(in_flight: int) -> None:
+def test_a_bug_in_a_discarded_page_is_raised_all_the_same(in_flight: int) -> None:
     pins = PinList(list(range(200)), changes={1: [removed(0, 60)]})
 
     async def fetch(offset: int, limit: int) -> Page:

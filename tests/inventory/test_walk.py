@@ -98,7 +98,7 @@ def test_pages_overlap_by_ten_rows_and_a_full_last_page_is_checked() -> None:
 
 
 @pytest.mark.parametrize("files", [1, 10, 99])
-def test_a_page_that_holds_all_files_that_another_request_told_of_ends_the_walk_at_once(files: int) -> None:
+def test_a_page_with_all_files_that_another_request_reported_ends_the_walk_at_once(files: int) -> None:
     pins = PinList(list(range(files)))
     walk_over(pins.page, 100, totals_files=files)
     assert pins.requests == [(0, 100)]
@@ -198,7 +198,7 @@ def test_an_ignored_offset_is_not_hidden_by_totals_that_happen_to_fit() -> None:
 
 
 @pytest.mark.parametrize("duplicated", [1, 2, 4])
-def test_a_page_that_comes_twice_is_asked_for_again_and_the_walk_counts_as_repaired(duplicated: int) -> None:
+def test_a_repeated_page_is_requested_again_and_the_walk_counts_as_repaired(duplicated: int) -> None:
     pins = PinList(list(range(50)))
     pages: list[Page] = []
 

@@ -12,7 +12,7 @@ from tests.support.logged import event
 HOUR = 3_600
 
 
-class Told:
+class FailingPolls:
     """The log of an account that fails once a minute."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
@@ -34,74 +34,74 @@ class Told:
         return [(event(record), vars(record).get("times")) for record in self.caplog.records]
 
 
-def test_what_goes_on_failing_is_told_of_as_it_begins_and_then_hourly_with_a_count(
+def test_a_continuing_failure_is_logged_at_once_and_then_hourly_with_a_count(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    told = Told(caplog)
-    assert told.fail(ConnectionFailedError("down"), minutes=60) == [("poll_failed", None)]
-    assert told.fail(ConnectionFailedError("down"), minutes=60) == [("poll_still_failing", 60)]
-    assert told.fail(ConnectionFailedError("down"), minutes=61) == [
+    polls = FailingPolls(caplog)
+    assert polls.fail(ConnectionFailedError("down"), minutes=60) == [("poll_failed", None)]
+    assert polls.fail(ConnectionFailedError("down"), minutes=60) == [("poll_still_failing", 60)]
+    assert polls.fail(ConnectionFailedError("down"), minutes=61) == [
         ("poll_still_failing", 60),
         ("poll_still_failing", 60),
     ]
 
 
-def test_another_reason_is_told_of_at_once_and_begins_the_hour_anew(caplog: pytest.LogCaptureFixture) -> None:
-    told = Told(caplog)
-    told.fail(ConnectionFailedError("down"), minutes=30)
-    assert told.fail(TlsError("slow down"), minutes=60) == [("poll_failed", None)]
-    assert told.fail(TlsError("slow down")) == [("poll_still_failing", 60)]
+def test_another_reason_is_logged_at_once_and_restarts_the_hour(caplog: pytest.LogCaptureFixture) -> None:
+    polls = FailingPolls(caplog)
+    polls.fail(ConnectionFailedError("down"), minutes=30)
+    assert polls.fail(TlsError("slow down"), minutes=60) == [("poll_failed", None)]
+    assert polls.fail(TlsError("slow down")) == [("poll_still_failing", 60)]
 
 
-def test_reasons_that_take_turns_are_told_of_once_each_and_then_hourly(
+def test_alternating_reasons_are_logged_once_each_and_then_hourly(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    told = Told(caplog)
+    polls = FailingPolls(caplog)
     messages = []
     for _ in range(60):
-        messages += told.fail(ConnectionFailedError("down")) + told.fail(TlsError("broken"))
+        messages += polls.fail(ConnectionFailedError("down")) + polls.fail(TlsError("broken"))
     assert messages == [("poll_failed", None)] * 2 + [("poll_still_failing", 30)] * 2
-    told.health[Collector.TOTALS] = Health(60, 240)
-    assert told.fail(TlsError("broken")) == [("poll_failed", None)], "a success lies in between"
+    polls.health[Collector.TOTALS] = Health(60, 240)
+    assert polls.fail(TlsError("broken")) == [("poll_failed", None)], "a success lies in between"
 
 
 def test_collectors_are_counted_each_for_itself(caplog: pytest.LogCaptureFixture) -> None:
-    told = Told(caplog)
-    told.fail(ConnectionFailedError("down"), minutes=30)
-    assert told.fail(ConnectionFailedError("down"), Collector.INVENTORY, minutes=30) == [
+    polls = FailingPolls(caplog)
+    polls.fail(ConnectionFailedError("down"), minutes=30)
+    assert polls.fail(ConnectionFailedError("down"), Collector.INVENTORY, minutes=30) == [
         ("poll_failed", None)
     ]
-    assert told.fail(ConnectionFailedError("down")) == [("poll_still_failing", 30)]
+    assert polls.fail(ConnectionFailedError("down")) == [("poll_still_failing", 30)]
 
 
 def test_a_reminder_says_what_the_first_line_said(caplog: pytest.LogCaptureFixture) -> None:
-    told = Told(caplog)
-    told.fail(ConnectionFailedError("down"), minutes=61)
-    told.fail(ConnectionFailedError("still down"))
-    told.caplog.clear()
-    told.now += HOUR
-    told.fail(ConnectionFailedError("for long"))
+    polls = FailingPolls(caplog)
+    polls.fail(ConnectionFailedError("down"), minutes=61)
+    polls.fail(ConnectionFailedError("still down"))
+    polls.caplog.clear()
+    polls.now += HOUR
+    polls.fail(ConnectionFailedError("for long"))
     (record,) = caplog.records
     said = {name: vars(record)[name] for name in ("account", "collector", "reason", "error")}
     assert said == {"account": "a", "collector": "totals", "reason": "connection", "error": "for long"}
 
 
-def test_a_failure_from_before_a_reload_is_told_of_after_an_hour_too(
+def test_a_failure_from_before_a_reload_is_logged_after_an_hour_too(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    told = Told(caplog)
+    polls = FailingPolls(caplog)
     error = TlsError("expired")
-    told.health[Collector.TOTALS] = replace(told.health[Collector.TOTALS], reason=error.reason)
-    assert told.fail(error, minutes=61) == [("poll_still_failing", 61)]
+    polls.health[Collector.TOTALS] = replace(polls.health[Collector.TOTALS], reason=error.reason)
+    assert polls.fail(error, minutes=61) == [("poll_still_failing", 61)]
 
 
-def test_inventories_without_proof_are_told_of_as_they_begin_and_then_hourly_with_a_count(
+def test_inventories_without_proof_are_logged_at_once_and_then_hourly_with_a_count(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    told = Told(caplog)
+    polls = FailingPolls(caplog)
     for minute in range(125):
-        told.log.published_without_proof(again=minute > 0)
-        told.now += 60
-    told.log.published_without_proof(again=False)
+        polls.log.published_without_proof(again=minute > 0)
+        polls.now += 60
+    polls.log.published_without_proof(again=False)
     assert [vars(record)["times"] for record in caplog.records] == [1, 60, 60, 1]
     assert {event(record) for record in caplog.records} == {"inventory_unproven"}

@@ -373,12 +373,6 @@ def test_each_collectors_data_grow_old_by_themselves_and_come_back() -> None:
     assert polled.shown() == set(DATA)
 
 
-@pytest.mark.parametrize(("requests", "interval"), [(1, 60), (60, 60), (61, 61), (120, 120), (1_010, 1_010)])
-def test_the_inventory_takes_no_more_than_half_the_budget(requests: int, interval: float) -> None:
-    cadence = PollSchedule(60.0, None, inventory_requests_per_minute=60.0)
-    assert cadence.inventory_interval(requests, 0.0) == interval
-
-
 def test_the_interval_of_the_inventory_stretches_with_its_size_and_shrinks_again() -> None:
     polled = Polled(pins=500, per_minute=4)
     polled.poll(Collector.INVENTORY)
@@ -452,20 +446,6 @@ def test_a_jump_of_the_wall_clock_changes_exported_timestamps_and_nothing_else(j
     assert set(moved.values()) == {jump}
 
 
-def test_accounts_fail_independently() -> None:
-    clock = FakeClock()
-    broken, good = Polled(clock=clock), Polled(clock=clock)
-    broken.fail_with(500)
-
-    async def both() -> None:
-        await asyncio.gather(broken.poller.run(), good.poller.run())
-
-    asyncio.run(clock.run_until(1_300.0, both))
-    assert broken.failures() == {"server_error": 5}
-    assert good.failures() == {}
-    assert good.service.asked(1) == [1_000.0 + 60 * beat for beat in range(5)]
-
-
 @pytest.mark.parametrize("limit", [1, PAGE_SIZE])
 def test_a_bug_ends_the_polling_with_its_own_exception(limit: int) -> None:
     polled = Polled()
@@ -482,7 +462,7 @@ def test_a_bug_ends_the_polling_with_its_own_exception(limit: int) -> None:
     assert polled.clock.elapsed() < 1_600
 
 
-def test_the_log_tells_of_changes_only(caplog: pytest.LogCaptureFixture) -> None:
+def test_only_changes_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="pin_exporter")
     polled = Polled()
     act: list[tuple[Callable[[], None], list[tuple[str, str]]]] = [
@@ -499,8 +479,8 @@ def test_the_log_tells_of_changes_only(caplog: pytest.LogCaptureFixture) -> None
         caplog.clear()
         prepare()
         polled.poll(Collector.TOTALS)
-        told = [(record.levelname, event(record)) for record in caplog.records]
-        assert [event for event in told if event != ("DEBUG", "poll_completed")] == expected
+        message = [(record.levelname, event(record)) for record in caplog.records]
+        assert [event for event in message if event != ("DEBUG", "poll_completed")] == expected
 
 
 def test_a_failure_is_logged_with_account_collector_reason_and_what_to_do(
@@ -510,12 +490,12 @@ def test_a_failure_is_logged_with_account_collector_reason_and_what_to_do(
     polled.fail_with(401)
     polled.poll(Collector.INVENTORY)
     (record,) = caplog.records
-    told = vars(record)
-    assert (told["account"], told["collector"], told["reason"]) == ("a", "inventory", "unauthorized")
-    assert "proxy" in told["error"]
+    message = vars(record)
+    assert (message["account"], message["collector"], message["reason"]) == ("a", "inventory", "unauthorized")
+    assert "proxy" in message["error"]
 
 
-def test_a_page_that_takes_too_long_is_asked_for_in_a_smaller_size() -> None:
+def test_a_page_that_times_out_is_requested_in_a_smaller_size() -> None:
     polled = Polled(pins=100)
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -575,14 +555,14 @@ def test_each_publication_is_a_new_snapshot_and_leaves_the_old_one_as_it_was() -
     polled = Polled(pins=3)
     polled.poll()
     before = polled.poller.snapshot
-    told = repr(before)
+    message = repr(before)
     polled.fail_with(500)
     polled.poll()
     assert polled.poller.snapshot is not before
-    assert repr(before) == told
+    assert repr(before) == message
 
 
-def test_polling_stops_when_it_is_told_to_even_in_the_middle_of_a_walk() -> None:
+def test_polling_stops_when_cancelled_even_in_the_middle_of_an_inventory() -> None:
     polled = Polled(pins=500)
 
     async def never(_: httpx.Request) -> httpx.Response:
@@ -686,7 +666,7 @@ def test_an_inventory_that_is_shown_unproven_is_on_record_as_inconsistent_withou
     assert (shown.verdict, shown.reason, shown.error) == (Verdict.INCONSISTENT, None, None)
 
 
-def test_inventories_that_go_on_without_proof_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_continuing_inventories_without_proof_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     polled = Polled(pins=500)
     polled.service.answer = restless(polled)
     for _ in range(6):
@@ -715,7 +695,7 @@ def test_who_takes_over_an_account_keeps_the_record() -> None:
     assert heir.snapshot.records == polled.poller.snapshot.records
 
 
-def test_an_inventory_that_ended_as_inconsistent_is_begun_anew() -> None:
+def test_an_inventory_that_ended_as_inconsistent_starts_over() -> None:
     polled = Polled(pins=300)
     polled.service.answer = _same_page_for_ever
     polled.poll(Collector.INVENTORY)

@@ -87,7 +87,7 @@ def test_an_account_is_up_when_the_newest_totals_poll_succeeded() -> None:
     assert snapshot(succeeded(bad, at=5_000.0, elapsed=70.0)).up
 
 
-def test_an_account_is_tried_once_its_totals_were_polled_even_in_vain() -> None:
+def test_an_account_was_polled_once_its_totals_were_even_unsuccessfully() -> None:
     bad = failed(HEALTH, "timeout")
     assert not snapshot(inventory=bad).was_polled
     assert snapshot(bad).was_polled

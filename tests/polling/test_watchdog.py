@@ -59,7 +59,7 @@ def test_an_account_whose_key_is_refused_is_alive_though_its_inventory_waits() -
 
 
 @pytest.mark.parametrize(("limit", "collector"), [(1, "totals"), (100, "inventory")])
-def test_a_poll_that_hangs_is_told_of_after_an_hour_and_three_intervals(limit: int, collector: str) -> None:
+def test_a_poll_that_hangs_is_reported_after_an_hour_and_three_intervals(limit: int, collector: str) -> None:
     assert hung(limit, HOUR + 150) == []
     (told,) = hung(limit, HOUR + 270)
     assert told.startswith(f"account a: {collector}: no request and no result for ")

@@ -14,7 +14,7 @@ _log = EventLogger(__name__)
 
 
 class WebConfigWatcher:
-    """Holds the web config in force, and looks for changes of its files once a second.
+    """Holds the current web config, and looks for changes of its files once a second.
 
     A change that cannot be loaded keeps the previous configuration. Without a path nothing is watched.
     Signatures follow symbolic links, so a Kubernetes Secret that is swapped by a link is noticed, too.

@@ -84,7 +84,7 @@ class Connections:
     def make_room(self) -> None:
         """Cut off the connections that have waited longest, until there is room for one more.
 
-        Thereby a limit on connections limits only the requests that are really being answered.
+        So the limit on connections never interrupts a request that is being answered.
         """
         excess = len(self.handshakes) + len(self.open) + 1 - self.limits.connections
         for _ in range(excess):

@@ -64,7 +64,7 @@ def local_url(listening: socket.socket, scheme: str = "http") -> str:
 
 
 class Acceptor:
-    """Accepts connections, and hands each to a protocol of its own, with the TLS settings in force then."""
+    """Accepts connections and gives each a protocol of its own, with the current TLS settings."""
 
     def __init__(self, new_protocol: NewProtocol, connections: Connections) -> None:
         self._new_protocol = new_protocol

@@ -1,7 +1,7 @@
 """uvicorn's HTTP protocol with limits on the time that a client may take.
 
-uvicorn waits for ever for a client that sends no more, or reads no more. Here, such a connection is closed
-after a while, and at once if others need the room.
+uvicorn waits forever for a client that stops sending or reading. Here, such a connection is closed after some
+seconds, or at once if other connections need the room.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ class BoundedProtocol(H11Protocol):
             self._update_timers()
 
     def eof_received(self) -> bool:  # type: ignore[override] # as asyncio has it
-        """Keep the connection open for the responses still owed. Event loops cannot do that with TLS."""
+        """Keep the connection open until every request is answered. Event loops cannot do that with TLS."""
         self._has_ended = True
         return self._tls is None and self._owes_response()
 
@@ -117,7 +117,7 @@ class BoundedProtocol(H11Protocol):
             await self._application(scope, receive, send)
         except asyncio.CancelledError:
             if self.cycle.response_started or self.flow.write_paused:
-                self.cycle.disconnected = True  # or uvicorn would log an incomplete response as an error
+                self.cycle.disconnected = True  # otherwise uvicorn logs an error
                 self.transport.abort()
             else:
                 headers = dict(self._shared.web_config.config.headers)

@@ -42,7 +42,7 @@ async def serve(
     _handle_signals(stop.set, on_hangup)
     _raise_limit_of_open_files()
     server = _uvicorn(middleware.wrap(app, connections, realm=realm))
-    await server.on_tick(0)  # or the first responses would have no Date header
+    await server.on_tick(0)  # otherwise the first responses have no Date header
     new_protocol = partial(
         BoundedProtocol, connections, config=server.config, server_state=server.server_state, app_state={}
     )
@@ -54,7 +54,7 @@ async def serve(
         tasks.append(group.create_task(stop.wait(), name="stop"))
         serving = group.create_task(server.serve(sockets=[]), name="serve")
         await asyncio.wait([serving, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        server.should_exit = True  # lets requests in progress end
+        server.should_exit = True  # uvicorn then lets requests in progress end
         for task in tasks:
             task.cancel()
 

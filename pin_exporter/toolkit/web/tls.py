@@ -58,7 +58,7 @@ class HandshakeError(ssl.SSLError):
 def new_context() -> ssl.SSLContext:
     """Return a context for a server, still without a certificate."""
     context = _AlertingContext(ssl.PROTOCOL_TLS_SERVER)
-    # Renegotiation lets a client keep the server computing for ever.
+    # Renegotiation lets a client keep the server busy.
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
     return context

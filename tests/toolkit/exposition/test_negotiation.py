@@ -50,6 +50,7 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
         ("text/*;q=0.5,*/*;q=0.8", OPENMETRICS),
         (f"{OM};q=2", TEXT),
         (f"{OM};q=-1", TEXT),
+        (f"text/plain;q=-1,{OM};q=0", TEXT),
         (f"{OM};q=nan", TEXT),
         (f"{OM};q=high", TEXT),
         (f",;,;q=1,{OM}", OPENMETRICS),

@@ -132,7 +132,7 @@ def test_a_ca_file_is_trusted_instead_of_the_usual_ones(authority: Authority, se
         (None, "it is expired or not yet valid"),
     ],
 )
-def test_a_certificate_of_another_host_or_out_of_date_is_told_as_what_it_is(
+def test_a_certificate_for_another_host_or_an_expired_one_has_its_own_hint(
     authority: Authority, subject: str | None, hint: str
 ) -> None:
     wrong = authority.issue("wrong", subject) if subject else authority.issue_expired("wrong")
@@ -199,7 +199,7 @@ def test_a_client_certificate_is_shown_to_a_server_that_wants_one(
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_a_client_certificate_that_is_wanted_and_missing_or_not_trusted_is_told(
+def test_a_required_client_certificate_that_is_missing_or_untrusted_is_named(
     authority: Authority, server_pair: Pair, tmp_path: Path, version: ssl.TLSVersion
 ) -> None:
     context = server_context(server_pair, authority)
@@ -263,13 +263,13 @@ def test_a_certificate_file_is_taken_anew_when_it_changes_and_requests_under_way
     run(work())
 
 
-def test_a_certificate_file_that_cannot_be_read_again_leaves_the_last_in_force_and_is_counted_and_told_hourly(
+def test_while_a_certificate_file_is_unreadable_the_previous_one_is_used_counted_and_logged_hourly(
     authority: Authority, server_pair: Pair, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     trusted = tmp_path / "ca.pem"
     shutil.copy(authority.path, trusted)
     clock = FakeClock()
-    told = "certificates_unusable"
+    message = "certificates_unusable"
 
     async def work() -> None:
         clients = HttpClients(elapsed=clock.elapsed)
@@ -284,7 +284,7 @@ def test_a_certificate_file_that_cannot_be_read_again_leaves_the_last_in_force_a
             assert not await is_stale()
             trusted.write_text("no certificate any more")
             assert all([await is_stale() for _ in range(3)])
-            assert [(event(r), vars(r)["times"]) for r in caplog.records] == [(told, 1)]
+            assert [(event(r), vars(r)["times"]) for r in caplog.records] == [(message, 1)]
             clock.now += 3_600
             assert await is_stale()
             trusted.unlink()
@@ -294,7 +294,7 @@ def test_a_certificate_file_that_cannot_be_read_again_leaves_the_last_in_force_a
             assert not await is_stale()
             trusted.unlink()
             assert await is_stale()
-            assert [event(r) for r in caplog.records][2:] == ["certificates_changed", told]
+            assert [event(r) for r in caplog.records][2:] == ["certificates_changed", message]
             assert "No such file" in vars(caplog.records[-1])["error"]
 
     caplog.set_level(logging.INFO, logger="pin_exporter")
@@ -399,8 +399,8 @@ def test_requests_go_through_the_proxy_that_is_set_and_an_https_account_shows_it
     assert files == 2
     assert proxy.asked == [f"CONNECT {url.split('/')[2]}"]
     assert not any(key in proxy.heads[0] for key in (API_KEY, SECRET_KEY))
-    told = base64.b64encode(f"user:{PASSWORD}".encode()).decode()
-    assert f"Proxy-Authorization: Basic {told}" in proxy.heads[0]
+    message = base64.b64encode(f"user:{PASSWORD}".encode()).decode()
+    assert f"Proxy-Authorization: Basic {message}" in proxy.heads[0]
 
 
 def test_a_proxy_may_be_spoken_to_by_tls_and_then_its_certificate_is_checked_too(
@@ -423,7 +423,7 @@ def test_a_proxy_may_be_spoken_to_by_tls_and_then_its_certificate_is_checked_too
     assert "base_url" not in str(error)
 
 
-def test_a_plain_url_is_asked_for_at_the_proxy_itself() -> None:
+def test_a_plain_url_is_requested_from_the_proxy_itself() -> None:
     async def work() -> tuple[int | None, list[str], str]:
         async with served() as url, Proxy().listening() as proxy:
             return await files_of(url, route(proxy=f"http://127.0.0.1:{proxy.port}")), proxy.asked, url
@@ -524,7 +524,7 @@ def test_what_a_proxy_says_that_is_no_http_is_not_quoted(url: str) -> None:
     assert "its response is not HTTP" in str(error)
 
 
-def test_a_proxy_that_wants_a_password_for_a_plain_url_is_told_as_a_proxy() -> None:
+def test_a_proxy_that_requires_a_password_for_a_plain_url_is_named_as_a_proxy() -> None:
     async def work() -> PollError:
         async with Proxy(wanted="Basic x").listening() as proxy:
             return await failure_of("http://api.test/api", route(proxy=f"http://127.0.0.1:{proxy.port}"))
@@ -534,7 +534,7 @@ def test_a_proxy_that_wants_a_password_for_a_plain_url_is_told_as_a_proxy() -> N
     assert "a proxy requires a user and password" in str(error)
 
 
-def test_what_a_proxy_is_told_is_secret_also_when_the_environment_names_it() -> None:
+def test_a_proxys_credentials_are_secret_also_if_they_come_from_the_environment() -> None:
     def secrets(way: Route) -> set[str]:
         return {secret.get_secret_value() for secret in way.secrets()}
 
@@ -548,14 +548,14 @@ def test_what_a_proxy_is_told_is_secret_also_when_the_environment_names_it() -> 
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_cannot_be_reached_is_told_as_a_proxy(scheme: str) -> None:
+def test_an_unreachable_proxy_is_named_as_a_proxy(scheme: str) -> None:
     error = run(failure_of("https://api.test/api", route(proxy=f"{scheme}://u:{PASSWORD}@127.0.0.1:9")))
     assert error.reason == "connection"
     assert "connection to the proxy 127.0.0.1:9 failed" in str(error)
     assert "check proxy_url" in str(error)
 
 
-def test_what_fails_behind_a_proxy_is_told_as_what_it_is(server_pair: Pair) -> None:
+def test_a_failure_behind_a_proxy_has_its_own_reason(server_pair: Pair) -> None:
     async def work() -> PollError:
         async with served(server_context(server_pair)) as url, Proxy().listening() as proxy:
             return await failure_of(url, route(proxy=f"http://127.0.0.1:{proxy.port}"))
@@ -592,9 +592,9 @@ def test_an_answer_that_pauses_for_too_long_is_left_after_the_read_timeout() -> 
 
 
 @pytest.mark.parametrize("timeouts", [Timeouts(60.0, read=0.1), Timeouts(0.1)])
-@pytest.mark.parametrize(("limit", "told"), [(1, False), (1_000, True)])
-def test_a_smaller_page_is_advised_where_a_page_was_asked_for(
-    timeouts: Timeouts, limit: int, told: bool
+@pytest.mark.parametrize(("limit", "message"), [(1, False), (1_000, True)])
+def test_a_smaller_page_is_advised_if_a_page_was_requested(
+    timeouts: Timeouts, limit: int, message: bool
 ) -> None:
     async def work() -> PollError:
         async with StrangeServer(silence).listening() as server, HttpClients() as clients:
@@ -604,14 +604,14 @@ def test_a_smaller_page_is_advised_where_a_page_was_asked_for(
                 await api.list_pins(Collector.INVENTORY, offset=0, limit=limit)
             return caught.value
 
-    assert ("lower page_size" in str(run(work()))) == told
+    assert ("lower page_size" in str(run(work()))) == message
 
 
 # What cannot be used
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "told"),
+    ("variable", "value", "message"),
     [
         ("ALL_PROXY", f"socks5://u:{PASSWORD}@127.0.0.1:9", "ALL_PROXY must be"),
         ("HTTPS_PROXY", f"http://u:{PASSWORD}/x@127.0.0.1:9", "HTTPS_PROXY must be"),
@@ -620,17 +620,17 @@ def test_a_smaller_page_is_advised_where_a_page_was_asked_for(
     ],
 )
 def test_a_variable_that_cannot_be_used_is_named_in_one_line_without_its_value(
-    variable: str, value: str, told: str
+    variable: str, value: str, message: str
 ) -> None:
     values = {"HTTPS_PROXY": "http://127.0.0.1:9", variable: value}
     with variables(**values), pytest.raises(SettingsError) as caught:
         HttpClients().check("https://api.test/api")
     (problem,) = caught.value.problems
-    assert told in problem
+    assert message in problem
     assert PASSWORD not in problem
 
 
-def test_a_proxy_url_that_only_the_http_library_refuses_is_told_without_its_password() -> None:
+def test_a_proxy_url_that_only_the_http_library_rejects_is_reported_without_its_password() -> None:
     with pytest.raises(SettingsError) as caught:
         HttpClients().check("https://api.test/api", route(proxy=f"http://u:{PASSWORD}@999.1.1.1:9"))
     (problem,) = caught.value.problems
@@ -666,19 +666,17 @@ def broken_files(folder: Path, pair: Pair, other: Pair) -> dict[str, TlsFiles]:
     }
 
 
-def test_each_way_in_which_a_file_cannot_be_used_is_told_for_what_it_is(
-    authority: Authority, tmp_path: Path
-) -> None:
+def test_each_problem_of_a_certificate_file_has_its_own_message(authority: Authority, tmp_path: Path) -> None:
     pair, other = authority.issue("one"), authority.issue("two")
-    for told, files in broken_files(tmp_path, pair, other).items():
-        assert [f"{setting}: {problem}" for setting, problem in files.problems()] == [told]
-        with pytest.raises(SettingsError, match=told):
+    for message, files in broken_files(tmp_path, pair, other).items():
+        assert [f"{setting}: {problem}" for setting, problem in files.problems()] == [message]
+        with pytest.raises(SettingsError, match=message):
             HttpClients().check("https://api.test/api", Route(files))
     assert not list(TlsFiles(authority.path, pair.certificate, pair.key).problems())
     assert not list(TlsFiles(client_cert_file=pair.both).problems())
 
 
-def test_a_file_that_is_lost_just_after_it_was_looked_at_is_told_as_any_other(
+def test_a_file_that_disappears_after_the_check_is_reported_like_any_other(
     authority: Authority, tmp_path: Path
 ) -> None:
     lost = Path(shutil.copy(authority.issue("lost").both, tmp_path))
