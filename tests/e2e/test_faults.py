@@ -47,7 +47,8 @@ from tests.support.servers import (
 from tests.support.service import API_KEY, SECRET_KEY, page, row
 from tests.test_secrets import leaks
 
-SLOWEST_SECONDS = 2.0
+SLOWEST_SECONDS = 20.0
+"""A scrape that waits for the API would take as long as a request to a hanging account: 30 s."""
 RESIDENT_BYTES = 160 * 2**20
 KERNEL_BYTES = 24 * 2**20
 """What socket buffers on both sides hold of a response, beyond what the client has read."""
@@ -56,7 +57,7 @@ KEYS = {"api_key": API_KEY, "secret_key": SECRET_KEY}
 QUICK = {
     "PIN_EXPORTER_POLL_INTERVAL": "1s",
     "PIN_EXPORTER_REQUESTS_PER_MINUTE": "6000",
-    "PIN_EXPORTER_REQUEST_TIMEOUT": "1s",
+    "PIN_EXPORTER_REQUEST_TIMEOUT": "3s",
     "PIN_EXPORTER_STALE_AFTER": "1h",
     "PIN_EXPORTER_LOG_LEVEL": "debug",
 }

@@ -1,4 +1,4 @@
-"""A short `make fuzz` with every run of the tests; a failure says how to repeat it."""
+"""A short `make fuzz`; a failure says how to repeat it."""
 
 import random
 
@@ -10,6 +10,7 @@ from tests.fuzz.targets import TARGETS, Target, check_line
 TOTAL_SECONDS = 28.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_external_input_causes_only_our_own_exceptions(target: Target) -> None:
     fuzzing = Fuzzing(target, random.SystemRandom().randrange(10**9))

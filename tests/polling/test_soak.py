@@ -30,6 +30,8 @@ from pin_exporter.toolkit.exposition.encoder import Format
 from tests.support.clocks import FakeClock
 from tests.support.service import Service, page, retrying_client, row
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3_600.0
 INTERVAL = 600.0
 STALE_AFTER = 3 * INTERVAL + 60
