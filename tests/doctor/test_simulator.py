@@ -53,13 +53,9 @@ def failing(reason: str, status: int | None = None, *, on_sockets: bool = False)
 LIMITED = {"too_many_requests_rate": 1.0}
 QUIRKS: dict[str, Quirk] = {
     # what the pins are like
-    "in_progress_share": Quirk(0.2, Check.COMPOSITION, OK, lambda f: f["in_progress"] > 0),
     "failed_share": Quirk(0.2, Check.FAILED_PINS, WARNING, lambda f: f["count"] == 60),
-    "removed_share": Quirk(0.2, Check.COMPOSITION, OK, lambda f: f["removed"] == 60),
+    "removed_share": Quirk(0.2, Check.BALANCE_EXHAUSTED, WARNING, lambda f: f["count"] == 20),
     "unknown_share": Quirk(0.1, Check.UNKNOWN_STATUSES, WARNING),
-    "by_cid_share": Quirk(0.5, Check.COMPOSITION, OK, lambda f: f["by_cid"] > 0),
-    "directory_share": Quirk(0.5, Check.COMPOSITION, OK, lambda f: f["directories"] > 0),
-    "duplicate_share": Quirk(0.3, Check.COMPOSITION, OK, lambda f: f["duplicates"] > 0),
     # how they are listed
     "max_limit": Quirk(40, Check.PAGE_SIZE, WARNING, lambda f: f["works"] == 40),
     "files_offset": Quirk(5, Check.FILES, PROBLEM, lambda f: f["missing"] == 5),
@@ -107,6 +103,10 @@ QUIRKS: dict[str, Quirk] = {
 }
 HARMLESS: dict[str, Any] = {
     "names": "hostile",
+    "in_progress_share": 0.2,
+    "by_cid_share": 0.5,
+    "directory_share": 0.5,
+    "duplicate_share": 0.3,
     "tie_share": 0.5,
     "vocabulary": "2023",
     "unknown_word": "teleported",

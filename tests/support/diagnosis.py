@@ -159,9 +159,9 @@ async def _collect(
 
     other = other_base_url(account.base_url)
     senders = Senders(
-        sender(client(account.base_url, lambda: keys), lambda: keys, clock),
-        sender(client(account.base_url, swapped(lambda: keys)), lambda: keys, clock),
-        sender(client(other, lambda: keys), lambda: keys, clock) if other else None,
+        sender(client(account.base_url, lambda: keys), clock),
+        sender(client(account.base_url, swapped(lambda: keys)), clock),
+        sender(client(other, lambda: keys), clock) if other else None,
     )
     return await collect(senders, account, clock, fingerprint=keys.fingerprint, path=path)
 
