@@ -28,9 +28,6 @@ def check_content(evidence: Evidence) -> Iterator[Finding]:
     pins = list(evidence.pins().values())
     if pins:
         yield from _statuses(pins)
-        yield _composition(pins)
-    elif evidence.pages:
-        yield ok(Check.COMPOSITION, "the account has no pins", pins=0)
     yield from _changes(evidence)
 
 
@@ -160,25 +157,6 @@ def _listed(statuses: Mapping[str, int]) -> str:
     )
     left = len(statuses) - len(most)
     return f"{shown}, and {left} more" if left else shown
-
-
-def _composition(pins: Sequence[Pin]) -> Finding:
-    phases = Counter(map(_phase, pins))
-    by_phase = ", ".join(f"{format_number(phases[one])} {one.replace('_', ' ')}" for one in Phase)
-    by_cid = sum(pin.is_pin_by_hash is True for pin in pins)
-    directories = sum(pin.is_dir is True for pin in pins)
-    cids = [pin.cid for pin in pins if pin.cid]
-    duplicates = len(cids) - len(set(cids))
-    return ok(
-        Check.COMPOSITION,
-        f"{counted(len(pins), 'pin')} read: {by_phase}; {format_number(by_cid)} added by CID, "
-        f"{format_number(directories)} directories, {format_number(duplicates)} duplicates by CID",
-        pins=len(pins),
-        **{str(phase): phases[phase] for phase in Phase},
-        by_cid=by_cid,
-        directories=directories,
-        duplicates=duplicates,
-    )
 
 
 def _phase(pin: Pin) -> Phase:

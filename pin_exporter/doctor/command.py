@@ -125,9 +125,9 @@ async def diagnose_account(
 
     other = other_base_url(account.base_url)
     senders = Senders(
-        sender(client(account.base_url), credentials, clock),
-        sender(client(account.base_url, swapped(credentials)), credentials, clock),
-        sender(client(other), credentials, clock) if other else None,
+        sender(client(account.base_url), clock),
+        sender(client(account.base_url, swapped(credentials)), clock),
+        sender(client(other), clock) if other else None,
     )
     path = await look_at_path(
         account.base_url,

@@ -103,5 +103,4 @@ def _object(diagnosis: Diagnosis) -> dict[str, Any]:
         "problems": diagnosis.problems,
         "findings": [asdict(finding) for finding in diagnosis.findings],
         "suggested": {one.setting: one.value for one in diagnosis.suggested},
-        "suggested_yaml": as_yaml(diagnosis.suggested),
     }

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from pin_exporter.config.loader import load_settings
 from pin_exporter.doctor.diagnosis import Diagnosis
@@ -114,7 +113,7 @@ def test_the_json_is_complete() -> None:
         "action": "lower it",
         "fields": {"works": 500},
     }
-    assert yaml.safe_load(account["suggested_yaml"]) == account["suggested"]
+    assert account["suggested"] == {one.setting: one.value for one in DIAGNOSIS.suggested}
 
 
 def test_every_setting_that_may_be_suggested_can_be_loaded(
