@@ -103,22 +103,6 @@ def test_rejected_keys_and_a_wrong_base_url_end_with_1() -> None:
     assert account["suggested"] == {"base_url": simulated.base_url}
 
 
-def test_an_unreachable_host_is_a_problem_and_ends_with_1() -> None:
-    ended = doctor({**KEYS, "PIN_EXPORTER_BASE_URL": f"http://127.0.0.1:{free_port()}/api"})
-
-    assert (ended.returncode, problems(ended), ended.stderr) == (1, ["errors"], "")
-
-
-def test_wrong_settings_end_with_2() -> None:
-    ended = doctor({})
-
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.startswith("pin-exporter: no account: set PIN_EXPORTER_API_KEY")
-    misspelt = doctor({**KEYS, "PIN_EXPORTER_PAGESIZE": "5", "PIN_EXPORTER_PAGE_SIZE": "none"})
-    assert misspelt.returncode == 2
-    assert misspelt.stderr.count("PIN_EXPORTER_PAGESIZE: is not a setting") == 1
-
-
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
 def test_it_can_be_interrupted_without_a_traceback(number: signal.Signals) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
