@@ -130,9 +130,9 @@ class SimulatedAccount:
         """Yield every listed row, oldest first, as the API would send it."""
         return (self._listing.row(serial, self.behaviour) for serial in self._states.order)
 
-    def truth(self, *, with_ids: bool = False) -> Truth:
+    def truth(self) -> Truth:
         """Return the exact totals of the list, counted row by row."""
-        return count(self.rows(), with_ids=with_ids)
+        return count(self.rows())
 
     def page(self, query: Query) -> dict[str, Any]:
         """Return the `data` of the response to `query`, from the current state."""
@@ -154,10 +154,6 @@ class SimulatedAccount:
             },
             "pins": pins or (None if behaviour.empty_as_null else []),
         }
-
-    def stored_bytes(self) -> int:
-        """Return the memory held for the pins, in bytes: about 29 per pin that the account ever had."""
-        return self._states.stored_bytes()
 
     @property
     def _now_ns(self) -> int:

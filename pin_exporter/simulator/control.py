@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CONTROL_HELP = """\
 A running simulator is controlled over HTTP, without keys:
   GET  /control/accounts               names, totals and options of all accounts
-  GET  /control/accounts/NAME/truth    exact totals of the list, counted row by row; ?ids=true adds all IDs
+  GET  /control/accounts/NAME/truth    exact totals of the list, counted row by row
   POST /control/accounts/NAME          change the account; the body is a JSON object with any of
     "behaviour", "churn", "faults"     objects with the options above, spelled with underscores
     "next"                             faults of the next requests, after `skip` good responses:
@@ -72,7 +72,7 @@ def control_routes(simulator: Simulator) -> list[Route]:
     async def truth(request: Request) -> Response:
         account = _account(simulator, request)
         account.advance()
-        return JSON(account.truth(with_ids=request.query_params.get("ids") == "true").as_json())
+        return JSON(account.truth().as_json())
 
     async def change(request: Request) -> Response:
         account = _account(simulator, request)

@@ -63,14 +63,7 @@ QUIRKS: dict[str, Quirk] = {
     "ignore_offset": Quirk(True, Check.OFFSET, PROBLEM, lambda f: f["ignored"]),
     "null_share": Quirk(0.2, Check.MALFORMED_ROWS, PROBLEM, lambda f: f["count"] > 0),
     # how they change
-    "insert_rate": Quirk(BUSY, Check.CHANGES, OK, lambda f: f["files"] > 0),
-    "complete_rate": Quirk(BUSY, Check.CHANGES, OK, lambda f: f["statuses"] > 0, {"in_progress_share": 0.5}),
-    "fail_rate": Quirk(BUSY, Check.CHANGES, OK, lambda f: f["statuses"] > 0, {"in_progress_share": 0.5}),
-    "unpin_rate": Quirk(BUSY, Check.CHANGES, OK, lambda f: f["statuses"] > 0),
-    "bulk_unpin_rate": Quirk(BUSY / 10, Check.CHANGES, OK, lambda f: f["statuses"] > 0),
-    "bulk_unpin_size": Quirk(
-        50, Check.CHANGES, OK, lambda f: f["statuses"] > 90, {"bulk_unpin_rate": 20.0, "pins": 1_000}
-    ),
+    "insert_rate": Quirk(BUSY, Check.CHANGES, OK, lambda f: f["totals"] > 0),
     "balance_exhausted_rate": Quirk(BUSY, Check.BALANCE_EXHAUSTED, PROBLEM, lambda f: f["count"] > 0),
     "max_pins": Quirk(300, Check.CHANGES, OK, lambda f: f["totals"] == 0, {"insert_rate": BUSY}),
     # what goes wrong
@@ -110,6 +103,11 @@ HARMLESS: dict[str, Any] = {
     "unknown_word": "teleported",
     "unpinned_rows": "drop",
     "empty_as_null": True,
+    "complete_rate": BUSY,
+    "fail_rate": BUSY,
+    "unpin_rate": BUSY,
+    "bulk_unpin_rate": BUSY / 10,
+    "bulk_unpin_size": 50,
     "totals_follow_filter": False,
 }
 """What makes no difference to the exporter."""
