@@ -17,7 +17,7 @@ RETRIED: Final = frozenset({"connection", "timeout", "rate_limited", "server_err
 _ATTEMPTS: Final = 4
 _FIRST_DELAY_SECONDS: Final = 0.5
 _FIRST_DELAY_SECONDS_AFTER_429: Final = 5.0
-_LONGEST_DELAY_SECONDS: Final = 20.0
+_MAX_DELAY_SECONDS: Final = 20.0
 
 
 class RetryingClient:
@@ -89,5 +89,5 @@ class RetryingClient:
             return error.retry_after_seconds
         is_429 = isinstance(error, RateLimitedError)
         first = _FIRST_DELAY_SECONDS_AFTER_429 if is_429 else _FIRST_DELAY_SECONDS
-        longest = min(_LONGEST_DELAY_SECONDS, first * 2 ** (attempt - 1))
+        longest = min(_MAX_DELAY_SECONDS, first * 2 ** (attempt - 1))
         return self._rng.uniform(longest / 2, longest)
