@@ -77,7 +77,7 @@ test-core: $(VENV)/dev ## Run the tests of the package only
 
 .PHONY: test-lowest
 test-lowest: .venv-lowest/ready ## Run the tests of the package with the oldest allowed dependencies
-	.venv-lowest/bin/python -m $(PYTEST) $(CORE) $(ARGS)
+	.venv-lowest/bin/python -m $(PYTEST) $(CORE) --ignore=tests/docs $(ARGS)
 
 .PHONY: coverage
 coverage: $(VENV)/dev ## Check the branch coverage of the tests of the package

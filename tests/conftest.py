@@ -3,7 +3,10 @@
 import os
 import signal
 
+import pytest
 from hypothesis import settings
+
+from tests.support.certificates import Authority
 
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
@@ -16,3 +19,8 @@ _LEAKING = {"ARGS", "COLUMNS", "LINES", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "SSL
 for name in list(os.environ):
     if name.upper().endswith("_PROXY") or name.upper().startswith("PIN_EXPORTER_") or name in _LEAKING:
         del os.environ[name]
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))

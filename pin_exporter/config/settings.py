@@ -156,7 +156,7 @@ class Settings(AccountSettings, KeySettings, BaseSettings):
         "config file.",
     )
     config_file: Annotated[Path | None, Flag("--config.file", "FILE")] = Field(
-        default=None, description="YAML file with any of these settings; `serve` reloads it on SIGHUP."
+        default=None, description="YAML file with any settings; `serve` reloads it on SIGHUP."
     )
     shard: Annotated[ShardNumber | None, Flag("--shard", "INDEX")] = Field(
         default=None,

@@ -11,8 +11,6 @@ from pin_exporter.doctor.findings import Check, Field, Finding, ok, problem, ski
 from pin_exporter.doctor.reply import Reply
 from pin_exporter.toolkit.units import counted
 
-_SERVER_HEADERS: Final = ("via", "server")
-_MAX_SERVERS: Final = 6
 _DAY_SECONDS: Final = 86_400
 _EXPIRES_SOON_DAYS: Final = 30
 _EXPIRES_NOW_DAYS: Final = 7
@@ -39,13 +37,6 @@ def check_access(evidence: Evidence) -> Iterator[Finding]:
         yield problem(Check.ENCRYPTION, message, "use https in base_url")
     if has_response:
         yield _clock(evidence)
-    servers = {
-        reply.headers[name] for reply in evidence.replies for name in _SERVER_HEADERS if name in reply.headers
-    }
-    if servers:
-        yield ok(
-            Check.SERVER, f"the responses name these servers: {', '.join(sorted(servers)[:_MAX_SERVERS])}"
-        )
     yield from _base_url(evidence)
     yield from _credentials(evidence)
     yield from _errors(evidence)
@@ -115,7 +106,7 @@ def _clock(evidence: Evidence) -> Finding:
 
 def _skew_seconds(reply: Reply) -> float | None:
     """Return how far the API's clock is ahead. The header has whole seconds, rounded down."""
-    date = http_date(reply.headers.get("date", ""))
+    date = http_date(reply.date)
     return None if date is None else date.timestamp() + 0.5 - (reply.received_at - reply.seconds / 2)
 
 
@@ -215,12 +206,6 @@ def _rate_limit(evidence: Evidence) -> Iterator[Finding]:
         )
     elif evidence.pages:
         yield ok(Check.RATE_LIMIT, f"{counted(len(evidence.replies), 'request')} stayed below the rate limit")
-    # Responses of proxies have none.
-    headers = next(filter(None, (reply.rate_limit_headers for reply in reversed(evidence.replies))), "")
-    if headers:
-        yield ok(Check.RATE_LIMIT_HEADERS, f"the API announces its rate limit: {headers}", headers=headers)
-    elif evidence.pages:
-        yield ok(Check.RATE_LIMIT_HEADERS, "the API sends no rate limit headers")
 
 
 def _speed(evidence: Evidence) -> Iterator[Finding]:

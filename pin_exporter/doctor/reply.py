@@ -1,8 +1,7 @@
 """One query to the list endpoint, and the page or the error that came back; pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final
 
 from pin_exporter.api.errors import (
@@ -17,22 +16,21 @@ from pin_exporter.api.errors import (
 from pin_exporter.api.model import Page
 
 _NOT_A_PAGE: Final = "check that base_url is the API's own address, and look for proxies in between"
-_RATE_LIMIT_PREFIXES: Final = ("x-ratelimit-", "x-rate-limit-", "ratelimit")
 
 
-class Purpose(StrEnum):
-    """Why a query is sent; the values stand in the report if there is no page."""
+class Purpose(Enum):
+    """Why a query is sent."""
 
-    TOTALS = "totals"
-    FIRST = "first page"
-    AGAIN = "first page, repeated"
-    SECOND = "second page"
-    LAST = "last page"
-    BEYOND = "page beyond the end"
-    LARGE = "very large page"
-    REST = "rest of the list"
-    WATCH = "single rows"
-    FIRST_LATER = "first page at the end of the diagnosis"
+    TOTALS = auto()
+    FIRST = auto()
+    AGAIN = auto()
+    SECOND = auto()
+    LAST = auto()
+    BEYOND = auto()
+    LARGE = auto()
+    REST = auto()
+    WATCH = auto()
+    FIRST_LATER = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +57,14 @@ class Reply:
     """The outcome of a query: `page`, or else `error`.
 
     `began` and `seconds` are by the clock that durations are measured with; `received_at` is Unix seconds.
-    `headers` are those the doctor uses, by lower-case name. `ids` are those of the parsed rows, in order.
+    `date` is the header of the response. `ids` are those of the parsed rows, in order.
     """
 
     query: Query
     began: float
     seconds: float
     received_at: float
-    headers: Mapping[str, str] = field(default_factory=dict)
+    date: str = ""
     page: Page | None = None
     ids: tuple[str, ...] = ()
     error: PollError | None = None
@@ -137,15 +135,3 @@ class Reply:
         if self.query.purpose is Purpose.LARGE:
             return self.may_be_too_much
         return self.is_query_rejected and (self.query.purpose is Purpose.FIRST or self.query.offset > 0)
-
-    @property
-    def rate_limit_headers(self) -> str:
-        """Return the headers about the rate limit, as `name: value, name: value`."""
-        return ", ".join(
-            f"{name}: {value}" for name, value in sorted(self.headers.items()) if is_rate_limit_header(name)
-        )
-
-
-def is_rate_limit_header(name: str) -> bool:
-    """Return whether a header, by its lower-case name, is about the rate limit."""
-    return name.startswith(_RATE_LIMIT_PREFIXES)

@@ -8,18 +8,15 @@ from pin_exporter.api.client import PinClient
 from pin_exporter.api.credentials import Credentials
 from pin_exporter.api.errors import PollError
 from pin_exporter.api.status_errors import ApiResponse
-from pin_exporter.doctor.reply import Query, Reply, is_rate_limit_header
+from pin_exporter.doctor.reply import Query, Reply
 from pin_exporter.toolkit.clock import Clock
-from pin_exporter.toolkit.display_text import one_line
 
 MAX_TIMEOUT_SECONDS: Final = 10.0
-_USED_HEADERS: Final = frozenset({"date", "server", "via"})
-_MAX_HEADERS: Final = 16
 
 Send = Callable[[Query], Awaitable[Reply]]
 
 
-def sender(client: PinClient, credentials: Callable[[], Credentials], clock: Clock) -> Send:
+def sender(client: PinClient, clock: Clock) -> Send:
     """Return a function that sends a query. It never raises: each failure is a reply."""
 
     async def send(query: Query) -> Reply:
@@ -35,7 +32,7 @@ def sender(client: PinClient, credentials: Callable[[], Credentials], clock: Clo
             began,
             clock.elapsed() - began,
             clock.wall(),
-            headers=_headers(response, credentials().redact),
+            date=response.headers.get("date", ""),
             page=page,
             ids=tuple(row.id for row in page.rows if row) if page else (),
             error=error,
@@ -52,9 +49,3 @@ def swapped(credentials: Callable[[], Credentials]) -> Callable[[], Credentials]
         return replace(pair, api_key=pair.secret_key, secret_key=pair.api_key)
 
     return source
-
-
-def _headers(response: ApiResponse, redact: Callable[[str], str]) -> dict[str, str]:
-    """Return the headers in use, without keys that the server may have repeated."""
-    used = [name for name in response.headers if name in _USED_HEADERS or is_rate_limit_header(name)]
-    return {one_line(redact(name)): one_line(redact(response.headers[name])) for name in used[:_MAX_HEADERS]}

@@ -15,7 +15,7 @@ MAX_TEXT_LENGTH: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class ProblemPin:
-    """A pin as it is shown. `date_pinned` in Unix seconds, `size` in bytes.
+    """A pin as it is shown. `date_pinned` in Unix seconds.
 
     A date before 1970, such as the zero time of Go, counts as no date.
     """
@@ -25,7 +25,7 @@ class ProblemPin:
     cid: str | None
     status: str | None
     date_pinned: float | None
-    size: int | None
+    size_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,5 +93,5 @@ def _problem_pin(pin: Pin) -> ProblemPin:
         cid=pin.cid and shortened(pin.cid, MAX_TEXT_LENGTH),
         status=pin.status and shortened(pin.status, MAX_TEXT_LENGTH),
         date_pinned=_dated(pin),
-        size=pin.size,
+        size_bytes=pin.size,
     )

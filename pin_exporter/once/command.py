@@ -10,7 +10,7 @@ from pin_exporter.api.transport import HttpClients
 from pin_exporter.config.accounts import shard_of, usable_accounts, warn_of_exposed_keys
 from pin_exporter.config.loader import load_settings
 from pin_exporter.config.names import add_setting_flags, flags_given, unknown_variable_problems
-from pin_exporter.once.output import FORMATS, failures, remarks, result
+from pin_exporter.once.output import FORMATS, failures, result
 from pin_exporter.once.polling import poll_all
 from pin_exporter.polling.poll_log import POLL_LOG
 from pin_exporter.status.report import Now
@@ -87,7 +87,7 @@ def run_once(flags: Mapping[str, object], *, output_format: str, output: Path | 
     clock = SystemClock()
     polled = run_until_stopped(poll_all(accounts, clients, clock, ProgressLine()))
     failed = list(failures(polled))
-    for line in (*failed, *remarks(polled)):
+    for line in failed:
         print_error(PROGRAM, line)
     content = result(polled, output_format, Now(clock.elapsed(), clock.wall()))
     if output:

@@ -33,15 +33,6 @@ def failures(polled: Sequence[PolledAccount]) -> Iterator[str]:
             yield escaped(f"account {each.snapshot.account}: {text}")
 
 
-def remarks(polled: Sequence[PolledAccount]) -> Iterator[str]:
-    """Yield a line about each account that lists more than it reports, which is odd but lacks nothing."""
-    for each in polled:
-        extra = _mismatch(account_report(each.snapshot, each.ended)).extra
-        if extra:
-            text = f"the API lists {counted(extra, 'row')} more than totals.files: {_COMPARE}"
-            yield escaped(f"account {each.snapshot.account}: inventory: mismatch: {text}")
-
-
 def _failures(polled: PolledAccount) -> Iterator[str]:
     snapshot, fresh = polled.snapshot, polled.fresh
     failed: dict[str, list[str]] = {}
@@ -59,38 +50,36 @@ def _failures(polled: PolledAccount) -> Iterator[str]:
         pins = counted(taken.inventory.pins, "pin")
         action = "raise requests_per_minute or page_size"
         yield f"inventory: inconsistent: the list changed too fast to prove its {pins} complete: {action}"
-    mismatch = _mismatch(account_report(snapshot, polled.ended))
+    lacking = _lacks(account_report(snapshot, polled.ended))
     lacks = []
-    if mismatch.missing:
-        lacks.append(f"the API lists {counted(mismatch.missing, 'row')} fewer than totals.files")
-    if mismatch.malformed:
-        lacks.append(f"{counted(mismatch.malformed, 'row')} could not be parsed")
+    if lacking.missing:
+        lacks.append(f"the API lists {counted(lacking.missing, 'row')} fewer than totals.files")
+    if lacking.malformed:
+        lacks.append(f"{counted(lacking.malformed, 'row')} could not be parsed")
     if lacks:
         yield f"inventory: incomplete: {', '.join(lacks)}: {_COMPARE}"
 
 
-class _Mismatch(NamedTuple):
-    """Files that are reported but not listed, rows that could not be parsed, rows beyond those reported."""
+class _Lacks(NamedTuple):
+    """Files that are reported but not listed, and rows that could not be parsed."""
 
     missing: int = 0
     malformed: int = 0
-    extra: int = 0
 
 
-def _mismatch(account: AccountReport) -> _Mismatch:
-    """Return how the list and `totals.files` differ; not at all without a consistent inventory.
+def _lacks(account: AccountReport) -> _Lacks:
+    """Return what the list lacks; nothing without a consistent inventory.
 
-    What comes and goes while the list is read is no difference: only what is beyond both numbers that the API
-    reports, with the totals and at the end of the list, is missing or extra.
+    What comes and goes while the list is read is not missing: only what is listed less than both numbers say
+    that the API reports, with the totals and at the end of the list.
     """
     inventory = account.inventory
     if inventory is None or inventory.verdict is Verdict.INCONSISTENT:
-        return _Mismatch()
+        return _Lacks()
     reported = inventory.pins + inventory.unaccounted_files
     files = reported if account.files is None else account.files
     listed = inventory.pins + inventory.malformed_pins
-    missing, extra = min(reported, files) - listed, listed - max(reported, files)
-    return _Mismatch(max(0, missing), inventory.malformed_pins, max(0, extra))
+    return _Lacks(max(0, min(reported, files) - listed), inventory.malformed_pins)
 
 
 def _prometheus(polled: Sequence[PolledAccount], _: Now) -> bytes:
@@ -149,11 +138,11 @@ def _verdict(account: AccountReport) -> str:
     if account.inventory is None:
         reasons = {each.collector: each.reason for each in account.collectors}
         return f"no data: {reasons[Collector.INVENTORY] or reasons[Collector.TOTALS] or 'stale'}"
-    mismatch = _mismatch(account)
-    if mismatch.missing:
-        return f"{format_number(mismatch.missing)} missing"
-    if mismatch.malformed:
-        return f"{format_number(mismatch.malformed)} malformed"
+    lacking = _lacks(account)
+    if lacking.missing:
+        return f"{format_number(lacking.missing)} missing"
+    if lacking.malformed:
+        return f"{format_number(lacking.malformed)} malformed"
     return account.inventory.verdict
 
 

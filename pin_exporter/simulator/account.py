@@ -17,13 +17,20 @@ from pin_exporter.simulator.state import PinStates, State, Totals, Where
 from pin_exporter.simulator.truth import Truth, count
 
 Event = Literal["insert", "complete", "fail", "unpin", "bulk_unpin", "balance_exhausted"]
+_CHANGES: dict[Event, tuple[State, State, Where]] = {
+    "complete": (State.IN_PROGRESS, State.DONE, "newest"),
+    "fail": (State.IN_PROGRESS, State.FAILED, "newest"),
+    "unpin": (State.DONE, State.UNPINNED, "random"),
+    "bulk_unpin": (State.DONE, State.UNPINNED, "oldest"),
+    "balance_exhausted": (State.DONE, State.BALANCE_EXHAUSTED, "oldest"),
+}
 
 
 class SimulatedAccount:
     """An account with `pins` pins, determined by its name, seed, population and clock.
 
     The default keys are derived from name and seed. `clock` returns Unix seconds. With the default `churn` an
-    account changes only by its methods: `where` selects the pins, and the number of changed pins is returned.
+    account changes only by its methods, which return the number of changed pins.
     """
 
     def __init__(  # noqa: PLR0913  # every one is a keyword with a default
@@ -57,7 +64,6 @@ class SimulatedAccount:
         self._churn_rng = random.Random(f"{identity}/churn")
         self._rng = random.Random(f"{identity}/changes")
         self._schedule = _Schedule(self.churn, self._churn_rng, self._now)
-        self._paused = False
         self._pages = 0
         self._forget_removed()
 
@@ -69,28 +75,10 @@ class SimulatedAccount:
         now = self._clock() if now is None else now
         if now <= self._now:
             return
-        if self._paused:
-            self._schedule.postpone(now - self._now)
-        else:
-            for moment, event in self._schedule.due(now):
-                self._now = moment
-                self._apply(event)
+        for moment, event in self._schedule.due(now):
+            self._now = moment
+            self._apply(event)
         self._now = now
-
-    def pause(self) -> None:
-        """Stop churn at the clock's time."""
-        self.advance()
-        self._paused = True
-
-    def resume(self) -> None:
-        """Resume churn from the clock's time."""
-        self.advance()
-        self._paused = False
-
-    @property
-    def paused(self) -> bool:
-        """Return whether churn is paused."""
-        return self._paused
 
     def insert(self, n: int = 1) -> int:
         """Add new pins, in progress."""
@@ -98,21 +86,21 @@ class SimulatedAccount:
             self._states.append(self._pins.append(self._now_ns))
         return n
 
-    def complete(self, n: int = 1, where: Where = "newest") -> int:
-        """Finish pins in progress."""
-        return self._change(n, where, State.IN_PROGRESS, State.DONE, self._rng)
+    def complete(self, n: int = 1) -> int:
+        """Finish pins in progress, newest first."""
+        return self._change("complete", n, self._rng)
 
-    def fail(self, n: int = 1, where: Where = "newest") -> int:
-        """Make pins in progress fail."""
-        return self._change(n, where, State.IN_PROGRESS, State.FAILED, self._rng)
+    def fail(self, n: int = 1) -> int:
+        """Make pins in progress fail, newest first."""
+        return self._change("fail", n, self._rng)
 
-    def unpin(self, n: int = 1, where: Where = "random") -> int:
-        """Unpin finished pins; `unpinned_rows` decides whether they stay in the list."""
-        return self._change(n, where, State.DONE, State.UNPINNED, self._rng)
+    def unpin(self, n: int = 1) -> int:
+        """Unpin random finished pins; `unpinned_rows` decides whether they stay in the list."""
+        return self._change("unpin", n, self._rng)
 
-    def exhaust_balance(self, n: int = 1, where: Where = "oldest") -> int:
-        """Remove finished pins because the balance is exhausted."""
-        return self._change(n, where, State.DONE, State.BALANCE_EXHAUSTED, self._rng)
+    def exhaust_balance(self, n: int = 1) -> int:
+        """Remove the oldest finished pins because the balance is exhausted."""
+        return self._change("balance_exhausted", n, self._rng)
 
     def set_behaviour(self, **changes: Any) -> None:
         """Change fields of `behaviour`; ValueError for an unknown name or a bad value."""
@@ -142,17 +130,16 @@ class SimulatedAccount:
         """Yield every listed row, oldest first, as the API would send it."""
         return (self._listing.row(serial, self.behaviour) for serial in self._states.order)
 
-    def truth(self, *, with_ids: bool = False) -> Truth:
+    def truth(self) -> Truth:
         """Return the exact totals of the list, counted row by row."""
-        return count(self.rows(), with_ids=with_ids)
+        return count(self.rows())
 
     def page(self, query: Query) -> dict[str, Any]:
         """Return the `data` of the response to `query`, from the current state."""
         behaviour = self.behaviour
         self._pages += 1
-        limit = query.limit or behaviour.default_limit
         offset = 0 if behaviour.ignore_offset else query.offset
-        query = replace(query, offset=offset, limit=min(limit, behaviour.max_limit or limit))
+        query = replace(query, offset=offset, limit=min(query.limit, behaviour.max_limit or query.limit))
         nulls = round(behaviour.null_share * 256)
         pins: list[dict[str, Any] | None] = []
         for serial in self._listing.page(query, swap_ties=behaviour.ties_swap and self._pages % 2 == 0):
@@ -168,30 +155,18 @@ class SimulatedAccount:
             "pins": pins or (None if behaviour.empty_as_null else []),
         }
 
-    def stored_bytes(self) -> int:
-        """Return the memory held for the pins, in bytes: about 29 per pin that the account ever had."""
-        return self._states.stored_bytes()
-
     @property
     def _now_ns(self) -> int:
         return round(self._now * NANOSECONDS)
 
     def _apply(self, event: Event) -> None:
-        rng = self._churn_rng
         if event == "insert":
             self.insert(int(not 0 < self.churn.max_pins <= len(self)))
-        elif event == "complete":
-            self._change(1, "newest", State.IN_PROGRESS, State.DONE, rng)
-        elif event == "fail":
-            self._change(1, "newest", State.IN_PROGRESS, State.FAILED, rng)
-        elif event == "unpin":
-            self._change(1, "random", State.DONE, State.UNPINNED, rng)
-        elif event == "bulk_unpin":
-            self._change(self.churn.bulk_unpin_size, "oldest", State.DONE, State.UNPINNED, rng)
         else:
-            self._change(1, "oldest", State.DONE, State.BALANCE_EXHAUSTED, rng)
+            self._change(event, self.churn.bulk_unpin_size if event == "bulk_unpin" else 1, self._churn_rng)
 
-    def _change(self, n: int, where: Where, old: State, new: State, rng: random.Random) -> int:
+    def _change(self, event: Event, n: int, rng: random.Random) -> int:
+        old, new, where = _CHANGES[event]
         serials = []
         times = self._states.pinned_ns if new is State.DONE else self._states.unpinned_ns
         for _ in range(n):
@@ -236,11 +211,6 @@ class _Schedule:
                 return
             self._next[event] = moment + self._gap(self._per_second[event])
             yield moment, event
-
-    def postpone(self, seconds: float) -> None:
-        """Postpone every event, after a pause."""
-        for event in self._next:
-            self._next[event] += seconds
 
     def _gap(self, per_second: float) -> float:
         return self._rng.expovariate(per_second) if per_second else math.inf

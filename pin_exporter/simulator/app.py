@@ -36,6 +36,7 @@ from pin_exporter.simulator.query import Query, parse_query
 
 PATH = "/api/pinning/pins/"
 _WINDOW_SECONDS = 60
+_MAX_REQUESTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,9 @@ class Simulator:
         seed: int = 1,
         clock: Callable[[], float] = time.time,
         sleep: Sleep = asyncio.sleep,
-        log_size: int = 10_000,
     ) -> None:
         self.accounts = {account.name: account for account in accounts}
-        self.requests: deque[RequestRecord] = deque(maxlen=log_size)
+        self.requests: deque[RequestRecord] = deque(maxlen=_MAX_REQUESTS)
         self._clock = clock
         self._sleep = sleep
         self._rng = random.Random(seed)
@@ -96,21 +96,15 @@ class Simulator:
         queue.extend(repeat(None, skip))
         queue.extend(repeat(Fault(fault), count))
 
-    def clear_faults(self, account: str) -> None:
-        """Discard the queued faults."""
-        self._next[account].clear()
-
     async def _list(self, request: Request) -> Response:
         if request.method != "GET":
             raise HTTPException(405)
         account = self._authenticate(request)
         if account is None:
-            self._log(None, None, None, 401)
-            return envelope(401, "invalid api key or secret key")
+            return self._logged(envelope(401, "invalid api key or secret key"))
         limited = self._limit_rate(account)
         if limited is not None:
-            self._log(account, None, None, limited.status_code)
-            return limited
+            return self._logged(limited, account)
         fault = self._draw(account)
         faults = account.faults
         await self._sleep(faults.latency_seconds + self._rng.random() * faults.latency_jitter_seconds)
@@ -120,8 +114,7 @@ class Simulator:
             response = self._respond(account, query, fault)
         except ValueError as error:
             response = envelope(400, str(error))
-        self._log(account, query, fault, response.status_code)
-        return response
+        return self._logged(response, account, query, fault)
 
     def _respond(self, account: SimulatedAccount, query: Query, fault: Fault | None) -> Response:
         now = self._clock()
@@ -169,14 +162,17 @@ class Simulator:
                 return Fault(name)
         return None
 
-    def _log(
-        self, account: SimulatedAccount | None, query: Query | None, fault: Fault | None, status: int
-    ) -> None:
+    def _logged(
+        self,
+        response: Response,
+        account: SimulatedAccount | None = None,
+        query: Query | None = None,
+        fault: Fault | None = None,
+    ) -> Response:
         name = account.name if account else None
-        offset, limit = None, None
-        if account and query:
-            offset, limit = query.offset, query.limit or account.behaviour.default_limit
-        self.requests.append(RequestRecord(self._clock(), name, offset, limit, status, fault))
+        offset, limit = (query.offset, query.limit) if query else (None, None)
+        self.requests.append(RequestRecord(self._clock(), name, offset, limit, response.status_code, fault))
+        return response
 
 
 async def _redirect(request: Request) -> Response:

@@ -7,17 +7,28 @@ import os
 import signal
 import socket
 import sys
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import uvloop
 
 from pin_exporter.simulator.account import SimulatedAccount
 from pin_exporter.simulator.app import Simulator, base_url, open_socket, serve
 from pin_exporter.simulator.control import CONTROL_HELP
-from pin_exporter.simulator.options import Behaviour, Churn, Faults, Option, Population, options_of, parse
+from pin_exporter.simulator.options import Behaviour, Churn, Count, Faults, Population, help_texts, read
 from pin_exporter.simulator.presets import demo_accounts
 
-_RECORDS: dict[str, type] = {
+
+class _Own(msgspec.Struct, forbid_unknown_fields=True):
+    """The options of an account that have no record."""
+
+    pins: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+    seed: Count
+    api_key: str = ""
+    secret_key: str = ""
+
+
+_RECORDS: dict[str, type[msgspec.Struct]] = {
     "population": Population,
     "behaviour": Behaviour,
     "churn": Churn,
@@ -29,20 +40,9 @@ _HEADINGS = {
     "churn": "changes over time",
     "faults": "faults (rates are probabilities per request)",
 }
-_RECORD_OF = {name: kind for kind, record in _RECORDS.items() for name in options_of(record)}
+_RECORD_OF = {name: kind for kind, record in _RECORDS.items() for name in record.__struct_fields__}
 _COMMAND_DEFAULTS: dict[str, Any] = {"requests_per_minute": 180}
 """Where the command differs from the in-process defaults: the documented limit applies."""
-
-_MAX_PINS = 1_000_000
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run as a program of its own and return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pin_exporter.simulator", description="Simulate the AIOZ Pin list API."
-    )
-    add_arguments(parser)
-    return run(parser.parse_args(argv))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -93,8 +93,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--demo", action="store_true", help="simulate the three accounts of the demo")
     for kind, record in _RECORDS.items():
         group = parser.add_argument_group(_HEADINGS[kind])
-        for name, option in options_of(record).items():
-            _add_option(group, name, option)
+        for name, text in help_texts(record).items():
+            default = _COMMAND_DEFAULTS.get(name, getattr(record(), name))
+            _add_option(group, name, text, default)
 
 
 def build_accounts(args: argparse.Namespace) -> list[SimulatedAccount]:
@@ -103,68 +104,49 @@ def build_accounts(args: argparse.Namespace) -> list[SimulatedAccount]:
     if args.demo:
         if args.account or given:
             raise ValueError("--demo takes no other option than --listen-address and --seed")
-        return demo_accounts(_parse("seed", args.seed))
-    common = _COMMAND_DEFAULTS | {"pins": _parse("pins", args.pins), "seed": _parse("seed", args.seed)}
-    common |= {
-        name: value if isinstance(value, bool) else _parse(name, value) for name, value in given.items()
-    }
+        return demo_accounts(read(_Own, {"pins": 0, "seed": args.seed}).seed)
+    common = _COMMAND_DEFAULTS | {"pins": args.pins, "seed": args.seed} | given
     names_and_options = [_split(text) for text in args.account or ["default"]]
     names = [name for name, _ in names_and_options]
     if len(set(names)) < len(names):
         raise ValueError("--account: two accounts have the same name")
-    return [_build(name, common | options) for name, options in names_and_options]
+    _read(common)  # so that a bad flag is not reported as an option of an account
+    try:
+        records = [_read(common | options) for _, options in names_and_options]
+    except ValueError as error:
+        raise ValueError(f"--account: {error}") from None
+    return [SimulatedAccount(name, **record) for name, record in zip(names, records, strict=True)]
 
 
-def _add_option(group: "argparse._ArgumentGroup", name: str, option: Option) -> None:
-    flag, default = f"--{name.replace('_', '-')}", _COMMAND_DEFAULTS.get(name, option.default)
+def _add_option(group: "argparse._ArgumentGroup", name: str, text: str, default: object) -> None:
+    flag, dest = f"--{name.replace('_', '-')}", f"sim_{name}"
     shown = str(default).lower() if isinstance(default, bool) else default
-    text = f"{option.text} (default: {shown})".replace("%", "%%")
+    text = f"{text} (default: {shown})"
     if isinstance(default, bool):
-        group.add_argument(
-            flag, dest=f"sim_{name}", action=argparse.BooleanOptionalAction, default=None, help=text
-        )
-        return
-    metavar = "|".join(option.choices) or ("TEXT" if isinstance(default, str) else "N")
-    group.add_argument(flag, dest=f"sim_{name}", metavar=metavar, help=text)
+        group.add_argument(flag, dest=dest, action=argparse.BooleanOptionalAction, default=None, help=text)
+    else:
+        group.add_argument(flag, dest=dest, metavar="TEXT" if isinstance(default, str) else "N", help=text)
 
 
-def _split(text: str) -> tuple[str, dict[str, Any]]:
+def _split(text: str) -> tuple[str, dict[str, str]]:
     name, _, rest = text.partition(":")
     if not name or not name.replace("-", "").replace("_", "").isalnum():
         raise ValueError(f"--account: a name consists of letters, digits, - and _, not {name!r}")
-    options: dict[str, Any] = {}
+    options: dict[str, str] = {}
     for pair in filter(None, rest.split(",")):
         key, equals, value = pair.partition("=")
-        key = key.strip().replace("-", "_")
-        try:
-            options[key] = _parse(key, value.strip() if equals else "true")
-        except ValueError as error:
-            raise ValueError(f"--account {name}: {error}") from None
+        options[key.strip().replace("-", "_")] = value.strip() if equals else "true"
     return name, options
 
 
-def _build(name: str, options: dict[str, Any]) -> SimulatedAccount:
-    records: dict[str, dict[str, Any]] = {kind: {} for kind in _RECORDS}
+def _read(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of an account."""
+    values: dict[str, dict[str, Any]] = {kind: {} for kind in _RECORDS}
     own: dict[str, Any] = {}
     for option, value in options.items():
-        (records[_RECORD_OF[option]] if option in _RECORD_OF else own)[option] = value
-    return SimulatedAccount(
-        name, **own, **{kind: _RECORDS[kind](**values) for kind, values in records.items()}
-    )
-
-
-def _parse(name: str, text: str) -> Any:
-    if name in _RECORD_OF:
-        return parse(_RECORDS[_RECORD_OF[name]], name, text)
-    if name in ("api_key", "secret_key"):
-        return text
-    if name not in ("pins", "seed"):
-        raise ValueError(f"unknown option {name!r}")
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise ValueError(f"{name} must be a whole number of at least 0, not {text!r}")
-    if name == "pins" and int(text) > _MAX_PINS:
-        raise ValueError(f"pins must be at most {_MAX_PINS}, not {text}")
-    return int(text)
+        (values[_RECORD_OF[option]] if option in _RECORD_OF else own)[option] = value
+    records = {kind: read(_RECORDS[kind], given) for kind, given in values.items()}
+    return msgspec.structs.asdict(read(_Own, own)) | records
 
 
 async def _serve_until_signal(simulator: Simulator, sock: socket.socket) -> None:

@@ -12,7 +12,6 @@ from starlette.routing import Route
 
 from pin_exporter.simulator.faults import JSON, Fault, envelope
 from pin_exporter.simulator.options import changed
-from pin_exporter.simulator.state import Where
 
 if TYPE_CHECKING:
     from pin_exporter.simulator.account import SimulatedAccount
@@ -21,15 +20,13 @@ if TYPE_CHECKING:
 CONTROL_HELP = """\
 A running simulator is controlled over HTTP, without keys:
   GET  /control/accounts               names, totals and options of all accounts
-  GET  /control/accounts/NAME/truth    exact totals of the list, counted row by row; ?ids=true adds all IDs
+  GET  /control/accounts/NAME/truth    exact totals of the list, counted row by row
   POST /control/accounts/NAME          change the account; the body is a JSON object with any of
     "behaviour", "churn", "faults"     objects with the options above, spelled with underscores
     "next"                             faults of the next requests, after `skip` good responses:
                                        [{"fault": NAME, "count": 1, "skip": 0}, ...]
-    "clear_next"                       true discards the queued faults
     "insert", "complete", "fail", "unpin", "exhaust_balance"
-                                       a number of pins, or {"n": 5, "where": "oldest"|"newest"|"random"}
-    "paused"                           true pauses churn, false resumes it
+                                       a number of pins
     "revoked"                          true revokes the keys, false restores them
     "keys"                             {"api_key": ..., "secret_key": ...} replaces the keys
 The response is the account's new state, or a 400 if nothing was changed because the request is invalid.
@@ -37,11 +34,6 @@ The response is the account's new state, or a 400 if nothing was changed because
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 _Key = Annotated[str, msgspec.Meta(min_length=1)]
-
-
-class _Selection(msgspec.Struct, forbid_unknown_fields=True):
-    n: _Count
-    where: Where | None = None
 
 
 class _Next(msgspec.Struct, forbid_unknown_fields=True):
@@ -60,13 +52,11 @@ class _Change(msgspec.Struct, forbid_unknown_fields=True):
     churn: dict[str, Any] = {}
     faults: dict[str, Any] = {}
     next: list[_Next] = []
-    clear_next: bool = False
     insert: _Count = 0
-    complete: _Count | _Selection = 0
-    fail: _Count | _Selection = 0
-    unpin: _Count | _Selection = 0
-    exhaust_balance: _Count | _Selection = 0
-    paused: bool | None = None
+    complete: _Count = 0
+    fail: _Count = 0
+    unpin: _Count = 0
+    exhaust_balance: _Count = 0
     revoked: bool | None = None
     keys: _Keys | None = None
 
@@ -82,15 +72,16 @@ def control_routes(simulator: Simulator) -> list[Route]:
     async def truth(request: Request) -> Response:
         account = _account(simulator, request)
         account.advance()
-        return JSON(account.truth(with_ids=request.query_params.get("ids") == "true").as_json())
+        return JSON(account.truth().as_json())
 
     async def change(request: Request) -> Response:
         account = _account(simulator, request)
         try:
             wanted = msgspec.json.decode(await request.body(), type=_Change)
-            for record, changes in _settings(account, wanted):
-                changed(record, changes)
-        except (ValueError, msgspec.MsgspecError) as error:
+            changed(account.behaviour, wanted.behaviour)
+            changed(account.churn, wanted.churn)
+            changed(account.faults, wanted.faults)
+        except ValueError as error:
             return envelope(400, str(error))
         account.advance()
         _apply(simulator, account, wanted)
@@ -110,39 +101,19 @@ def _account(simulator: Simulator, request: Request) -> SimulatedAccount:
     return account
 
 
-def _settings(account: SimulatedAccount, wanted: _Change) -> list[tuple[Any, dict[str, Any]]]:
-    return [
-        (account.behaviour, wanted.behaviour),
-        (account.churn, wanted.churn),
-        (account.faults, wanted.faults),
-    ]
-
-
 def _apply(simulator: Simulator, account: SimulatedAccount, wanted: _Change) -> None:
     account.set_behaviour(**wanted.behaviour)
     account.set_churn(**wanted.churn)
     account.set_faults(**wanted.faults)
     account.insert(wanted.insert)
-    for change, selected in (
-        (account.complete, wanted.complete),
-        (account.fail, wanted.fail),
-        (account.unpin, wanted.unpin),
-        (account.exhaust_balance, wanted.exhaust_balance),
-    ):
-        if isinstance(selected, int):
-            change(selected)
-        elif selected.where is None:
-            change(selected.n)
-        else:
-            change(selected.n, selected.where)
-    if wanted.paused is not None:
-        (account.pause if wanted.paused else account.resume)()
+    account.complete(wanted.complete)
+    account.fail(wanted.fail)
+    account.unpin(wanted.unpin)
+    account.exhaust_balance(wanted.exhaust_balance)
     if wanted.keys:
         account.rotate_keys(wanted.keys.api_key, wanted.keys.secret_key)
     if wanted.revoked is not None:
         account.revoked = wanted.revoked
-    if wanted.clear_next:
-        simulator.clear_faults(account.name)
     for failing in wanted.next:
         simulator.fail_next(account.name, failing.fault, failing.count, skip=failing.skip)
 
@@ -153,7 +124,6 @@ def _state(account: SimulatedAccount) -> dict[str, Any]:
         "name": account.name,
         "files": totals.files,
         "size_bytes": totals.size_bytes,
-        "paused": account.paused,
         "revoked": account.revoked,
         "behaviour": account.behaviour,
         "churn": account.churn,

@@ -13,6 +13,7 @@ from pin_exporter.simulator.options import Faults
 
 Sleep = Callable[[float], Awaitable[None]]
 
+_ELSEWHERE = "http://elsewhere.invalid/api/pinning/pins/"
 _HTML = "<html><head><title>{title}</title></head><body><center><h1>{title}</h1></center></body></html>\n"
 
 
@@ -25,7 +26,6 @@ class Fault(StrEnum):
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
-    CONFLICT = "conflict"
     REDIRECT = "redirect"
     ERROR_ENVELOPE = "error_envelope"
     TRUNCATED_JSON = "truncated_json"
@@ -42,7 +42,6 @@ _ENVELOPES = {
     Fault.UNAUTHORIZED: (401, "invalid api key or secret key"),
     Fault.FORBIDDEN: (403, "the key lacks the scope data.pin_list"),
     Fault.NOT_FOUND: (404, "not found"),
-    Fault.CONFLICT: (409, "conflict"),
     Fault.ERROR_ENVELOPE: (200, "something went wrong"),
 }
 
@@ -120,7 +119,7 @@ def failed_page(fault: Fault, faults: Faults, now: float) -> Response | None:
         return too_many_requests(faults, faults.retry_after_seconds, now)
     if fault is Fault.REDIRECT:
         page = _HTML.format(title="301 Moved Permanently")
-        return HTMLResponse(page, 301, {"Location": faults.redirect_location})
+        return HTMLResponse(page, 301, {"Location": _ELSEWHERE})
     plain: dict[Fault, Callable[[], Response]] = {
         Fault.BAD_GATEWAY: lambda: HTMLResponse(_HTML.format(title="502 Bad Gateway"), 502),
         Fault.NOT_JSON: lambda: HTMLResponse(_HTML.format(title="Down for maintenance")),

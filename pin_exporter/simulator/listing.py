@@ -1,4 +1,4 @@
-"""The list as the API sends it: the documented orders, pages, and rows with their status words."""
+"""The list as the API sends it: order, filter, pages, and rows with their status words."""
 
 from array import array
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pin_exporter.simulator.options import Behaviour
 from pin_exporter.simulator.pins import NANOSECONDS, TIE_GROUP, Pins
-from pin_exporter.simulator.query import Query, SortBy
+from pin_exporter.simulator.query import Query
 from pin_exporter.simulator.state import PINNED, REMOVED, SIZED, PinStates, State
 
 NEVER = "0001-01-01T00:00:00Z"
@@ -64,31 +64,30 @@ _FINAL: dict[Vocabulary, dict[State, tuple[str, str]]] = {
 
 
 class Listing:
-    """The list of one account, in any order.
+    """The list of one account by creation time, in either direction.
 
-    The default order, every row by creation time, is maintained by the states and costs nothing. Any other
-    order is sorted on demand and kept until the states change.
+    The order of all rows is maintained by the states and costs nothing. The rows that a filter leaves are
+    collected on demand and kept until the states change.
     """
 
     def __init__(self, pins: Pins, states: PinStates) -> None:
         self._pins = pins
         self._states = states
         self._version = states.version
-        self._sorted: dict[tuple[bool | None, SortBy], array[int]] = {}
+        self._filtered: dict[bool, array[int]] = {}
 
     def page(self, query: Query, *, swap_ties: bool) -> Sequence[int]:
         """Return the serial numbers of the rows that the query asks for.
 
-        `swap_ties` reverses every run of rows with the same creation time when sorted by `created_at`.
+        `swap_ties` reverses every run of rows with the same creation time.
         """
-        order = self._order(query.pinned, query.sort_by)
+        order = self._order(query.pinned)
         first, last = query.offset, min(query.offset + query.limit, len(order))
         if query.descending:
             first, last = max(0, len(order) - last), len(order) - first
         if first >= last:
             return ()
-        swapped = swap_ties and query.sort_by == "created_at"
-        page = self._swapped(order, first, last) if swapped else order[first:last]
+        page = self._swapped(order, first, last) if swap_ties else order[first:last]
         return page[::-1] if query.descending else page
 
     def row(self, serial: int, behaviour: Behaviour) -> dict[str, Any]:
@@ -102,7 +101,6 @@ class Listing:
             vocabulary = "2023" if pins.trait(serial, 1) & 1 else "2024"
         directory = pins.is_directory(serial)
         cid = pins.cid(serial)
-        size = pins.size_bytes(serial)
         metadata = pins.metadata(serial, directory=directory)
         if behaviour.names == "hostile":
             metadata["name"] = HOSTILE_NAMES[serial % len(HOSTILE_NAMES)]
@@ -111,7 +109,7 @@ class Listing:
             "file_record_id": pins.record_id(serial) if has_size else NIL_UUID,
             "root_hash": cid,
             "cid": cid,
-            "size": str(size) if behaviour.size_as_string else size,
+            "size": pins.size_bytes(serial),
             "user_id": pins.user_id,
             "date_pinned": self._date_pinned(serial, has_size),
             "date_unpinned": self._date_unpinned(serial, state),
@@ -131,32 +129,19 @@ class Listing:
         if state is not State.UNKNOWN:
             started = bool(pins.trait(serial, 2) & 1)
             row["status"] = _status_word(state, vocabulary, by_cid=by_cid, started=started)
-        if behaviour.include_created_at:
-            row["created_at"] = _rfc3339(pins.created_ns(serial), digits=6)
-            row["updated_at"] = row["date_pinned"] if row["date_unpinned"] == NEVER else row["date_unpinned"]
         return row
 
-    def _order(self, pinned: bool | None, sort_by: SortBy) -> "array[int]":
-        if pinned is None and sort_by == "created_at":
+    def _order(self, pinned: bool | None) -> "array[int]":
+        if pinned is None:
             return self._states.order
         if self._version != self._states.version:
-            self._sorted.clear()
+            self._filtered.clear()
             self._version = self._states.version
-        if (pinned, sort_by) not in self._sorted:
-            self._sorted[pinned, sort_by] = self._sort(pinned, sort_by)
-        return self._sorted[pinned, sort_by]
-
-    def _sort(self, pinned: bool | None, sort_by: SortBy) -> "array[int]":
-        states = self._states.states
-        serials = [s for s in self._states.order if pinned is None or (states[s] in PINNED) is pinned]
-        if sort_by == "size":
-            serials.sort(key=self._pins.size_bytes)
-        elif sort_by == "name":
-            serials.sort(key=self._name)
-        return array("I", serials)
-
-    def _name(self, serial: int) -> str:
-        return str(self._pins.metadata(serial, directory=self._pins.is_directory(serial))["name"])
+        if pinned not in self._filtered:
+            states = self._states.states
+            rows = (serial for serial in self._states.order if (states[serial] in PINNED) is pinned)
+            self._filtered[pinned] = array("I", rows)
+        return self._filtered[pinned]
 
     def _swapped(self, order: "array[int]", first: int, last: int) -> list[int]:
         # A run of ties can cross the page's edge: include as many rows around the page as a run can have.

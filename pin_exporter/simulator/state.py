@@ -120,13 +120,6 @@ class PinStates:
             return Totals(sum(self._files.values()), sum(self._size.values()))
         return Totals(self._files[pinned], self._size[pinned])
 
-    def stored_bytes(self) -> int:
-        """Return the memory held for the pins, in bytes."""
-        arrays = (self.order, self.pinned_ns, self.unpinned_ns)
-        return (
-            len(self.states) + sum(len(values) * values.itemsize for values in arrays) + 8 * len(self._pins)
-        )
-
     def _in_state(self, state: State) -> Iterator[int]:
         found = self.states.find(state)
         while found >= 0:

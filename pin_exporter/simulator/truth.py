@@ -10,7 +10,7 @@ from pin_exporter.simulator.state import Totals
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """The exact totals of all listed rows; `ids` only on request.
+    """The exact totals of all listed rows.
 
     The keys are the API's words; an absent `sub_hash_status` counts as `none`.
     """
@@ -25,7 +25,6 @@ class Truth:
     by_cid: int
     directories: int
     distinct_cids: int
-    ids: frozenset[str] | None = None
 
     def statuses(self) -> dict[str, Totals]:
         """Return the totals by status alone."""
@@ -36,23 +35,19 @@ class Truth:
 
     def as_json(self) -> dict[str, Any]:
         """Return the totals for the control API."""
-        fields = asdict(self) | {
-            "by_status": [
-                {"status": word, "pinned": pinned, **asdict(totals)}
-                for (word, pinned), totals in sorted(self.by_status.items())
-            ],
-            "ids": sorted(self.ids or ()),
-        }
-        return {name: value for name, value in fields.items() if name != "ids" or self.ids is not None}
+        by_status = [
+            {"status": word, "pinned": pinned, **asdict(totals)}
+            for (word, pinned), totals in sorted(self.by_status.items())
+        ]
+        return asdict(self) | {"by_status": by_status}
 
 
-def count(rows: Iterable[dict[str, Any]], *, with_ids: bool = False) -> Truth:
+def count(rows: Iterable[dict[str, Any]]) -> Truth:
     """Return the totals of rows as the API sends them."""
     counts: Counter[tuple[str, bool]] = Counter()
     sizes: Counter[tuple[str, bool]] = Counter()
     sub_hashes: Counter[str] = Counter()
     cids: set[bytes] = set()
-    ids: set[str] = set()
     by_cid = directories = 0
     for row in rows:
         key = (row["status"], row["pinned"])
@@ -63,8 +58,6 @@ def count(rows: Iterable[dict[str, Any]], *, with_ids: bool = False) -> Truth:
         directories += row["is_dir"]
         # The last twelve characters have 58 random bits: they distinguish a million CIDs in half the memory.
         cids.add(row["cid"][-12:].encode())
-        if with_ids:
-            ids.add(row["id"])
     by_status = {key: Totals(counts[key], sizes[key]) for key in counts}
     return Truth(
         files=counts.total(),
@@ -76,7 +69,6 @@ def count(rows: Iterable[dict[str, Any]], *, with_ids: bool = False) -> Truth:
         by_cid=by_cid,
         directories=directories,
         distinct_cids=len(cids),
-        ids=frozenset(ids) if with_ids else None,
     )
 
 

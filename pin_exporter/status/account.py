@@ -2,24 +2,11 @@
 
 from dataclasses import dataclass
 
-from pin_exporter.api.model import Collector, Phase, Verdict
+from pin_exporter.api.model import Collector, Phase
 from pin_exporter.inventory.problem_pins import ProblemPin
-from pin_exporter.polling.snapshot import AccountSnapshot
+from pin_exporter.polling.snapshot import AccountSnapshot, PollRecord
 from pin_exporter.status.report import AccountReport, Now, account_report
 from pin_exporter.status.runbooks import BALANCE_EXHAUSTED, PINS_FAILED, PINS_STUCK, runbook_url
-
-
-@dataclass(frozen=True, slots=True)
-class PinReport:
-    """One pin. `date_pinned` in Unix seconds, `age_seconds` since then; a size is only known once pinned."""
-
-    name: str | None
-    cid: str | None
-    id: str
-    status: str | None
-    date_pinned: float | None
-    age_seconds: float | None
-    size_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +15,7 @@ class PinList:
 
     total: int
     runbook_url: str
-    pins: tuple[PinReport, ...]
+    pins: tuple[ProblemPin, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +28,11 @@ class ProblemPinsReport:
 
 
 @dataclass(frozen=True, slots=True)
-class PollReport:
-    """One finished poll; `began_at` in Unix seconds."""
-
-    began_at: float
-    duration_seconds: float
-    requests: int
-    verdict: Verdict | None
-    reason: str | None
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class PollsReport:
     """The last polls of one collector, at most 50, newest first."""
 
     collector: Collector
-    polls: tuple[PollReport, ...]
+    polls: tuple[PollRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +49,10 @@ class AccountDetails:
 def account_details(snapshot: AccountSnapshot, now: Now, version: str) -> AccountDetails:
     """Report on one account in full."""
     account = account_report(snapshot, now)
-    return AccountDetails(version, now.wall, account, _problem_pins(snapshot, account, now), _polls(snapshot))
+    return AccountDetails(version, now.wall, account, _problem_pins(snapshot, account), _polls(snapshot))
 
 
-def _problem_pins(snapshot: AccountSnapshot, account: AccountReport, now: Now) -> ProblemPinsReport | None:
+def _problem_pins(snapshot: AccountSnapshot, account: AccountReport) -> ProblemPinsReport | None:
     inventory = account.inventory
     if inventory is None or snapshot.counted is None:
         return None
@@ -85,7 +60,7 @@ def _problem_pins(snapshot: AccountSnapshot, account: AccountReport, now: Now) -
 
     def listed(total: int, alert: str, pins: tuple[ProblemPin, ...]) -> PinList:
         # With too many different statuses, some of these pins are counted as `other`.
-        return PinList(max(total, len(pins)), runbook_url(alert), tuple(_pin(pin, now) for pin in pins))
+        return PinList(max(total, len(pins)), runbook_url(alert), pins)
 
     return ProblemPinsReport(
         failed=listed(inventory.pins_in(Phase.FAILED), PINS_FAILED, pins.failed),
@@ -94,26 +69,6 @@ def _problem_pins(snapshot: AccountSnapshot, account: AccountReport, now: Now) -
     )
 
 
-def _pin(pin: ProblemPin, now: Now) -> PinReport:
-    return PinReport(
-        name=pin.name,
-        cid=pin.cid,
-        id=pin.id,
-        status=pin.status,
-        date_pinned=pin.date_pinned,
-        age_seconds=None if pin.date_pinned is None else max(0.0, now.wall - pin.date_pinned),
-        size_bytes=pin.size,
-    )
-
-
 def _polls(snapshot: AccountSnapshot) -> tuple[PollsReport, ...]:
-    return tuple(
-        PollsReport(
-            collector,
-            tuple(
-                PollReport(p.began_at, p.duration_seconds, p.requests, p.verdict, p.reason, p.error)
-                for p in reversed(snapshot.records.get(collector, ()))
-            ),
-        )
-        for collector in Collector
-    )
+    newest_first = {each: tuple(reversed(snapshot.records.get(each, ()))) for each in Collector}
+    return tuple(PollsReport(collector, polls) for collector, polls in newest_first.items())

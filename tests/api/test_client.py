@@ -301,14 +301,6 @@ def test_the_size_counted_is_that_after_decompression() -> None:
     assert asking.api.counter.stats.response_bytes == len(GOOD)
 
 
-def test_a_redirect_is_an_error_that_names_its_target_and_is_not_followed() -> None:
-    asking = Asking(httpx.Response(302, headers={"Location": "https://elsewhere.test:8443/x?a=b"}))
-    error = asking.failure()
-    assert error.reason == "redirect"
-    assert "elsewhere.test" in str(error)
-    assert len(asking.requests) == 1
-
-
 def test_a_redirect_is_not_followed_even_by_a_client_that_follows_them() -> None:
     requests: list[httpx.Request] = []
 
@@ -355,24 +347,15 @@ def test_gzip_is_understood_however_it_is_written(encoding: str) -> None:
         ("br", b"\x0b\x02\x80"),
         ("zstd", b"\x28\xb5\x2f\xfd"),
         ("deflate", zlib.compress(GOOD)),
-        ("gzip, gzip", gzip.compress(gzip.compress(GOOD))),
+        ("gzip, gzip", gzip.compress(gzip.compress(GOOD, mtime=0), mtime=0)),
         ("gzip", GOOD),
-        ("gzip", gzip.compress(GOOD)[:-20]),
+        ("gzip", gzip.compress(GOOD, mtime=0)[:-20]),
         ("nonsense", b"\x00\xff"),
     ],
 )
 def test_an_unexpected_or_broken_encoding_is_malformed(encoding: str, body: bytes) -> None:
     asking = Asking(ok(body, {"Content-Encoding": encoding}))
     assert asking.failure().reason == "malformed"
-
-
-def test_a_body_above_the_limit_is_not_read_to_its_end() -> None:
-    body = Chunks(*[bytes(2**20)] * 100)
-    error = Asking(httpx.Response(200, stream=body)).failure()
-    assert error.reason == "malformed"
-    assert "page_size" in str(error)
-    assert body.taken == MAX_BODY_BYTES // 2**20 + 1
-    assert body.closed
 
 
 def test_a_body_of_just_the_limit_is_read() -> None:

@@ -279,16 +279,6 @@ def test_an_answer_leaves_nothing_to_the_collector_of_garbage(case: str) -> None
         gc.enable()
 
 
-def test_a_port_where_nobody_listens_is_a_failed_connection() -> None:
-    async def work() -> None:
-        async with StrangeServer(GOOD).listening() as server:
-            base_url = server.base_url()
-        async with HttpClients() as clients:
-            assert (await Talk(clients, base_url, 5.0).failure()).reason == "connection"
-
-    asyncio.run(work())
-
-
 def test_a_host_that_does_not_resolve_is_a_failed_connection() -> None:
     async def work() -> None:
         async with HttpClients() as clients:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.chart.helm import CI_VALUES, SECRET, read_yaml
 from tests.cluster.conftest import restricted_namespace
-from tests.cluster.release import RefusedError, Release
+from tests.cluster.release import Release
 from tests.support.processes import wait_for
 
 pytestmark = pytest.mark.cluster
@@ -183,11 +183,3 @@ def test_all_shards_are_replaced_at_once_even_if_one_never_becomes_ready(release
     missing = {"extraVolumes": [{"name": "a", "secret": {"secretName": "missing"}}]}
     release.upgrade({**SECRET, **missing, "shards": 4}, wait=False)
     wait_for(lambda: shards_of(release) == all_shards(4), "all to be replaced while none is ready")
-
-
-def test_two_monitors_are_refused_before_anything_is_created(release: Release) -> None:
-    before = release.everything()
-    both = {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}
-    with pytest.raises(RefusedError, match=r"[Mm]onitor"):
-        release.install({**SECRET, **both})
-    assert release.everything() == before

@@ -107,10 +107,6 @@ def test_no_flag_takes_a_secret(command: str) -> None:
         assert run(command, f"--{name.replace('_', '.', 1)}={SECRET}").status == 2
 
 
-def test_the_version_is_shown() -> None:
-    assert run("--version") == Ended(0, f"pin-exporter {__version__}\n", "")
-
-
 def test_without_a_command_it_serves() -> None:
     without_keys = run()
     assert (without_keys.status, without_keys.out) == (2, "")

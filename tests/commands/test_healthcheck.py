@@ -9,7 +9,6 @@ from contextlib import contextmanager
 import pytest
 
 from pin_exporter.commands import healthcheck
-from pin_exporter.commands.cli import main as command_line
 from pin_exporter.config.settings import Settings
 from tests.support.processes import exporter
 
@@ -108,11 +107,6 @@ def test_invalid_arguments_give_2_and_are_not_repeated(
     with pytest.raises(SystemExit, match="2"):
         healthcheck.main([argument])
     assert SECRET not in capsys.readouterr().err
-
-
-def test_the_whole_command_line_has_the_command_too() -> None:
-    with answering(OK) as (url, _):
-        assert command_line(["healthcheck", url]) == 0
 
 
 PROBE = """\

@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,17 +16,10 @@ from pin_exporter.config.accounts import (
 from pin_exporter.config.settings import Settings
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard
-from tests.support.environment import clean, set_variables
+from tests.support.environment import set_variables
 from tests.support.logged import events
 
 KEYS = {"api_key": "k", "secret_key": "s"}
-
-
-@pytest.fixture(autouse=True)
-def environment() -> Iterator[pytest.MonkeyPatch]:
-    with pytest.MonkeyPatch.context() as patch:
-        clean(patch)
-        yield patch
 
 
 def accounts(*entries: Mapping[str, object], **top_level: object) -> list[Account]:
@@ -76,13 +69,13 @@ def test_a_key_file_that_is_gone_since_the_settings_were_checked_is_a_problem_of
 
 
 def test_keys_that_a_proxy_can_read_are_warned_of(
-    environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = Settings.model_validate({**KEYS, "base_url": "http://localhost:1/api"})
     polled = list(accounts_of(settings))
     warn_of_exposed_keys(settings, polled)
     assert not caplog.records
-    environment.setenv("HTTP_PROXY", "http://proxy.test:3128")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
     warn_of_exposed_keys(settings, polled)
     assert events(caplog) == ["keys_sent_unencrypted"]
 
@@ -116,7 +109,7 @@ def test_keys_in_a_config_file_that_all_users_can_read_are_warned_of(
     mode: int,
     events_: list[str],
     tmp_path: Path,
-    environment: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     path = tmp_path / "config.yml"
@@ -125,5 +118,5 @@ def test_keys_in_a_config_file_that_all_users_can_read_are_warned_of(
     settings = Settings.model_validate({**values, "config_file": path})
     warn_of_exposed_keys(settings, [])
     assert events(caplog) == events_
-    set_variables(environment, api_key="k", secret_key="s")  # then those of the top level are from there
+    set_variables(monkeypatch, api_key="k", secret_key="s")  # then those of the top level are from there
     assert is_config_file_exposed(settings) is bool(events_ and settings.accounts)

@@ -1,5 +1,4 @@
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,6 @@ from tests.support.environment import clean, set_variables
 
 KEYS = {"api_key": "k3y", "secret_key": "s3cr3t"}
 GOOD = "api_key: k\nsecret_key: s\n"
-
-
-@pytest.fixture(autouse=True)
-def environment() -> Iterator[pytest.MonkeyPatch]:
-    with pytest.MonkeyPatch.context() as patch:
-        clean(patch)
-        yield patch
 
 
 @pytest.fixture
@@ -50,28 +42,28 @@ def places(lines: list[str]) -> list[str]:
 
 
 def test_flags_take_precedence_over_the_environment_the_file_and_the_defaults(
-    path: Path, environment: pytest.MonkeyPatch
+    path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = f"{GOOD}log_level: error\nlog_format: json\nweb_telemetry_path: /file\n"
-    set_variables(environment, log_level="warning", log_format="logfmt")
+    set_variables(monkeypatch, log_level="warning", log_format="logfmt")
     settings = load(path, content, log_level="debug")
     assert (settings.log_level, settings.log_format) == ("debug", "logfmt")
     assert (settings.web_telemetry_path, settings.poll_interval) == ("/file", 60)
 
 
 def test_a_flag_names_another_file_than_the_environment(
-    path: Path, tmp_path: Path, environment: pytest.MonkeyPatch
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = tmp_path / "other.yml"
     path.write_text(f"{GOOD}account: one\n")
     other.write_text(f"{GOOD}account: other\n")
-    set_variables(environment, config_file=str(path))
+    set_variables(monkeypatch, config_file=str(path))
     assert load_settings({}).account == "one"
     assert load_settings({"config_file": str(other)}).account == "other"
 
 
-def test_an_empty_value_is_none(path: Path, environment: pytest.MonkeyPatch) -> None:
-    set_variables(environment, poll_interval="", api_key="", config_file="")
+def test_an_empty_value_is_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_variables(monkeypatch, poll_interval="", api_key="", config_file="")
     settings = load(
         path, f"{GOOD}poll_interval: 2m\nrequest_timeout:\nsize_limit: ~\nstale_after: 1h\naccounts:\n"
     )
@@ -82,26 +74,26 @@ def test_an_empty_value_is_none(path: Path, environment: pytest.MonkeyPatch) -> 
 
 
 def test_an_account_of_the_environment_joins_those_of_the_file(
-    path: Path, environment: pytest.MonkeyPatch
+    path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    set_variables(environment, account="from-environment", **KEYS)
+    set_variables(monkeypatch, account="from-environment", **KEYS)
     settings = load(path, "accounts:\n  - {name: from-file, api_key: k, secret_key: s}\n")
     assert [account.name for account in accounts_of(settings)] == ["from-environment", "from-file"]
 
 
 def test_paths_in_the_file_are_relative_to_its_folder_and_others_to_the_working_directory(
-    tmp_path: Path, environment: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    environment.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)
     for name in ("folder/in-file", "in-variable"):
         (tmp_path / name).write_text("k3y")
     (folder / "config.yml").write_text(
         "secret_key_file: in-file\nweb_config_file: web.yml\naccounts:\n"
         f"- {{name: a, api_key_file: in-file, secret_key_file: {tmp_path}/in-variable}}\n"
     )
-    set_variables(environment, api_key_file="in-variable")
+    set_variables(monkeypatch, api_key_file="in-variable")
     settings = load_settings({"config_file": "folder/config.yml"})
     assert (settings.api_key_file, settings.secret_key_file) == (Path("in-variable"), Path("folder/in-file"))
     assert settings.web_config_file == Path("folder/web.yml")
@@ -110,9 +102,9 @@ def test_paths_in_the_file_are_relative_to_its_folder_and_others_to_the_working_
 
 
 def test_all_problems_are_reported_at_once_in_the_order_of_lines(
-    path: Path, environment: pytest.MonkeyPatch
+    path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    set_variables(environment, poll_interval="soon", secret_key="two words")
+    set_variables(monkeypatch, poll_interval="soon", secret_key="two words")
     content = """\
 page_size: 5
 polling_interval: 5m
@@ -146,8 +138,8 @@ accounts:
     assert "did you mean page_size?" in lines[8]
 
 
-def test_a_value_that_a_flag_overrides_is_not_checked(path: Path, environment: pytest.MonkeyPatch) -> None:
-    set_variables(environment, log_level="loud", **KEYS)
+def test_a_value_that_a_flag_overrides_is_not_checked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_variables(monkeypatch, log_level="loud", **KEYS)
     assert load(path, "log_level: louder\n", log_level="info").log_level == "info"
 
 
@@ -189,12 +181,12 @@ def test_without_an_account_the_ways_to_configure_one_are_named(path: Path) -> N
     ],
 )
 def test_a_file_without_an_account_is_told_what_to_add(
-    path: Path, content: str, start: str, environment: pytest.MonkeyPatch
+    path: Path, content: str, start: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (line,) = problems(path, content)
     assert line.startswith(start)
     assert "--config.file" not in line
-    set_variables(environment, **KEYS)
+    set_variables(monkeypatch, **KEYS)
     assert load(path, content).account == "default"
 
 
@@ -204,16 +196,16 @@ def test_accounts_must_be_a_list(path: Path, content: str) -> None:
     assert line.startswith("config.yml:1: accounts: must be a list")
 
 
-def test_some_settings_have_one_place_only(path: Path, environment: pytest.MonkeyPatch) -> None:
+def test_some_settings_have_one_place_only(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert places(problems(path, f"{GOOD}config_file: other.yml\n")) == ["config.yml:3: config_file"]
-    set_variables(environment, accounts=json.dumps([{"name": "a", **KEYS}]), **KEYS)
+    set_variables(monkeypatch, accounts=json.dumps([{"name": "a", **KEYS}]), **KEYS)
     assert set(places(problems())) == {"PIN_EXPORTER_ACCOUNTS"}
 
 
-def test_problems_of_shards_are_where_the_values_are(path: Path, environment: pytest.MonkeyPatch) -> None:
+def test_problems_of_shards_are_where_the_values_are(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert places(problems(path, GOOD, shard="5", total_shards="3")) == ["--shard"]
     assert places(problems(path, f"{GOOD}total_shards: 3\n")) == ["config.yml:3: total_shards"]
-    set_variables(environment, shard="pin-exporter-6c7b9-x2x2x")
+    set_variables(monkeypatch, shard="pin-exporter-6c7b9-x2x2x")
     assert places(problems(path, GOOD, total_shards="0")) == ["PIN_EXPORTER_SHARD", "--total-shards"]
 
 
@@ -270,25 +262,25 @@ def test_the_error_does_not_lead_to_the_librarys_own(path: Path) -> None:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def test_web_settings_need_no_account(environment: pytest.MonkeyPatch) -> None:
-    set_variables(environment, log_format="json", log_level="error", api_key="k", poll_interval="nonsense")
+def test_web_settings_need_no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_variables(monkeypatch, log_format="json", log_level="error", api_key="k", poll_interval="nonsense")
     settings = load_web_settings({"log_level": "debug"})
     assert (settings.log_format, settings.log_level, settings.api_key) == ("json", "debug", None)
 
 
-def test_wrong_web_settings_are_reported_with_their_place(environment: pytest.MonkeyPatch) -> None:
-    set_variables(environment, log_format="xml")
+def test_wrong_web_settings_are_reported_with_their_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_variables(monkeypatch, log_format="xml")
     with pytest.raises(SettingsError) as caught:
         load_web_settings({"web_telemetry_path": "metrics"})
     assert sorted(places(list(caught.value.problems))) == ["--web.telemetry-path", "PIN_EXPORTER_LOG_FORMAT"]
 
 
-def test_keys_of_the_environment_are_enough(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    set_variables(environment, **KEYS)
+def test_keys_of_the_environment_are_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    set_variables(monkeypatch, **KEYS)
     (account,) = accounts_of(load_settings({}))
     assert account.name == "default"
     assert account.credentials.current() == Credentials(SecretStr("k3y"), SecretStr("s3cr3t"))
-    clean(environment)
+    clean(monkeypatch)
     (tmp_path / "key").write_text("k3y\n")
-    set_variables(environment, **{f"{name}_file": str(tmp_path / "key") for name in KEYS})
+    set_variables(monkeypatch, **{f"{name}_file": str(tmp_path / "key") for name in KEYS})
     assert [account.name for account in accounts_of(load_settings({}))] == ["default"]

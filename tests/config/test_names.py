@@ -1,5 +1,4 @@
 from argparse import ArgumentParser
-from collections.abc import Iterator
 
 import pytest
 
@@ -8,20 +7,11 @@ from pin_exporter.config.names import (
     add_setting_flags,
     default_of,
     flags_given,
-    unknown_flag,
     unknown_variable_problems,
     unknown_variables,
     variable_of,
 )
-from pin_exporter.toolkit.errors import SettingsError
-from tests.support.environment import clean, set_variables
-
-
-@pytest.fixture(autouse=True)
-def environment() -> Iterator[pytest.MonkeyPatch]:
-    with pytest.MonkeyPatch.context() as patch:
-        clean(patch)
-        yield patch
+from tests.support.environment import set_variables
 
 
 def parser() -> ArgumentParser:
@@ -70,28 +60,8 @@ def test_flags_are_given_by_the_names_of_settings() -> None:
     assert given == {"web_listen_address": ":1,:2,:3", "web_enable_lifecycle": True, "shard": "1"}
 
 
-@pytest.mark.parametrize("flag", ["--config.file", "--web.config.file"])
-def test_a_flag_for_a_file_is_not_empty(flag: str) -> None:
-    with pytest.raises(SettingsError, match=f"^{flag}: is empty"):
-        flags_given(parser().parse_args([f"{flag}="]))
-
-
-@pytest.mark.parametrize(
-    ("flag", "hint"),
-    [
-        ("--log.leve", "did you mean --log.level?"),
-        ("--log-level", "did you mean --log.level?"),
-        ("--poll.interval", "PIN_EXPORTER_POLL_INTERVAL"),
-        ("--shard", "PIN_EXPORTER_SHARD"),
-        ("--nonsense", "environment variables"),
-    ],
-)
-def test_an_unknown_flag_has_a_hint(flag: str, hint: str) -> None:
-    assert hint in unknown_flag(flag, ["--log.level", "--log.format"])
-
-
-def test_misspelt_variables_are_found_with_what_may_be_meant(environment: pytest.MonkeyPatch) -> None:
-    set_variables(environment, build_revision="abc", pol_interval="5s", web_port="8080", web_ports="1")
+def test_misspelt_variables_are_found_with_what_may_be_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_variables(monkeypatch, build_revision="abc", pol_interval="5s", web_port="8080", web_ports="1")
     assert unknown_variables() == [
         f"PIN_EXPORTER_{name}" for name in ("POL_INTERVAL", "WEB_PORT", "WEB_PORTS")
     ]
@@ -101,7 +71,7 @@ def test_misspelt_variables_are_found_with_what_may_be_meant(environment: pytest
 
 @pytest.mark.parametrize("service", ["", "metrics_"])
 def test_variables_that_kubernetes_sets_for_a_service_are_not_misspelt(
-    service: str, environment: pytest.MonkeyPatch
+    service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variables = {
         "service_host": "10.0.0.1",
@@ -114,5 +84,5 @@ def test_variables_that_kubernetes_sets_for_a_service_are_not_misspelt(
         "port_10242_tcp_addr": "10.0.0.1",
         "port_53_udp": "udp://10.0.0.1:53",
     }
-    set_variables(environment, **{f"{service}{name}": value for name, value in variables.items()})
+    set_variables(monkeypatch, **{f"{service}{name}": value for name, value in variables.items()})
     assert unknown_variables() == []

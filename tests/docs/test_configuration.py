@@ -31,11 +31,6 @@ SHAPE: dict[str, Any] = json.loads(SCHEMA.read_text(encoding="utf-8"))
 VALIDATOR = Draft7Validator(SHAPE)
 
 
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    clean(monkeypatch)
-
-
 @pytest.fixture(scope="module")
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a directory with every file that the example names."""

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from dev.project import ROOT
+from pin_exporter.inventory.problem_pins import ProblemPin
+from pin_exporter.polling.snapshot import PollRecord
 from pin_exporter.status import account, report
 
 PAGE = (ROOT / "docs" / "status-page.md").read_text(encoding="utf-8")
@@ -21,9 +23,9 @@ RECORDS: dict[str, Any] = {
     "Sub hash status": report.SubHashReport,
     "Problem pins": account.ProblemPinsReport,
     "List": account.PinList,
-    "Pin": account.PinReport,
+    "Pin": ProblemPin,
     "Polls": account.PollsReport,
-    "Poll": account.PollReport,
+    "Poll": PollRecord,
 }
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from pin_exporter.config.loader import load_settings
 from pin_exporter.doctor.diagnosis import Diagnosis
@@ -49,7 +48,7 @@ Suggested settings for this account:
 
 
 def text(diagnosis: Diagnosis = DIAGNOSIS, **options: Any) -> str:
-    return as_text(diagnosis, **{"verbose": False, "colour": False, **options})
+    return as_text(diagnosis, **{"verbose": False, **options})
 
 
 def test_only_what_needs_attention_is_listed_by_default() -> None:
@@ -81,13 +80,6 @@ def test_names_are_not_broken_at_hyphens() -> None:
     assert text(replace(DIAGNOSIS, findings=findings), width=80).count(url) == 2
 
 
-def test_only_severities_are_coloured() -> None:
-    coloured = text(verbose=True, colour=True)
-
-    assert "  \x1b[31mproblem\x1b[0m files " in coloured
-    assert "  \x1b[32mok     \x1b[0m credentials " in coloured
-
-
 @pytest.mark.parametrize(("problems", "says_so"), [(0, True), (1, False)])
 def test_settings_that_need_no_change_are_confirmed_unless_there_is_a_problem(
     problems: int, says_so: bool
@@ -114,7 +106,7 @@ def test_the_json_is_complete() -> None:
         "action": "lower it",
         "fields": {"works": 500},
     }
-    assert yaml.safe_load(account["suggested_yaml"]) == account["suggested"]
+    assert account["suggested"] == {one.setting: one.value for one in DIAGNOSIS.suggested}
 
 
 def test_every_setting_that_may_be_suggested_can_be_loaded(

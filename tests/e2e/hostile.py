@@ -4,10 +4,8 @@ import asyncio
 import gzip
 import re
 import socket
-import ssl
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,17 +20,14 @@ Series = Mapping[str, float]
 """The values of one scrape by name and labels, written as in the exposition."""
 
 _WANTED = re.compile(rb"offset=(\d+)&limit=(\d+)")
-_STEP_BYTES = 2**20
 
 
 class HostileServer(StrangeServer):
     """A server on its own thread, whose address stays reserved while it does not listen."""
 
-    def __init__(self, behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, behaviour: Behaviour) -> None:
         super().__init__(behaviour)
-        self._tls = tls
         self._loop = asyncio.new_event_loop()
-        self._loop.set_exception_handler(lambda *_: None)  # a client may reject the certificate
         self._listener: asyncio.Server | None = None
         self.is_listening = False
         self._reserved = socket.socket()
@@ -59,9 +54,7 @@ class HostileServer(StrangeServer):
         """Accept connections, always at the same address."""
 
         async def begin() -> None:
-            self._listener = await asyncio.start_server(
-                self._accept, "127.0.0.1", self.port, ssl=self._tls, reuse_port=True
-            )
+            self._listener = await asyncio.start_server(self._accept, "127.0.0.1", self.port, reuse_port=True)
 
         asyncio.run_coroutine_threadsafe(begin(), self._loop).result(PATIENCE_SECONDS)
         self.is_listening = True
@@ -158,7 +151,6 @@ class Watched:
     exported: RunningExporter
     account: str
     server: HostileServer
-    leave: bool = False
     files: int = 100
 
     def now(self) -> Series:
@@ -183,7 +175,7 @@ class Watched:
     def repair(self) -> None:
         """Make the server work again, with other data than before."""
         self.files += 1
-        self.server.behaviour = good(self.files, leave=self.leave)
+        self.server.behaviour = good(self.files)
         if not self.server.is_listening:
             self.server.listen()
 
@@ -230,21 +222,19 @@ def wanted_rows(call: Call) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def good(files: int, *, leave: bool = False) -> Behaviour:
-    """List `files` pins; with `leave`, close the connection after each response."""
-    return listing([row(number) for number in range(files)], leave=leave)
+def good(files: int) -> Behaviour:
+    """List `files` pins."""
+    return listing([row(number) for number in range(files)])
 
 
-def listing(rows: list[dict[str, object]], *, leave: bool = False) -> Behaviour:
+def listing(rows: list[dict[str, object]]) -> Behaviour:
     """List these rows."""
     size = sum(held for each in rows if isinstance(held := each.get("size"), int))
 
     async def behave(call: Call) -> None:
         offset, limit = wanted_rows(call)
         body = page(rows[offset : offset + limit], len(rows), min(max(size, 0), 2**62))
-        await call.send(message("200 OK", body, *(["Connection: close"] if leave else [])))
-        if leave:
-            call.writer.close()
+        await call.send(message("200 OK", body))
 
     return behave
 
@@ -254,27 +244,6 @@ async def list_without_end(call: Call) -> None:
     offset, limit = wanted_rows(call)
     rows = [row(number) for number in range(offset, offset + limit)]
     await call.send(message("200 OK", page(rows, 2, 200)))
-
-
-class Flood:
-    """A chunked response of 1 GiB; `most_sent_bytes` is the most that a client has read of it."""
-
-    def __init__(self) -> None:
-        self.most_sent_bytes = 0
-
-    async def __call__(self, call: Call) -> None:
-        await call.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        chunk = b"10000\r\n" + b" " * 2**16 + b"\r\n"
-        for number in range(2**30 // 2**16):
-            await call.send(chunk)
-            self.most_sent_bytes = max(self.most_sent_bytes, (number + 1) * 2**16)
-
-
-def bomb(of_bytes: int = 2**30) -> bytes:
-    """Return a response whose body is a thousand times larger when decompressed."""
-    deflater = zlib.compressobj(9, wbits=31)
-    first, again = (deflater.compress(bytes(_STEP_BYTES)) + deflater.flush(zlib.Z_FULL_FLUSH) for _ in "12")
-    return message("200 OK", first + again * (of_bytes // _STEP_BYTES - 1), "Content-Encoding: gzip")
 
 
 def many_rows(one: bytes, body_bytes: int) -> bytes:

@@ -36,6 +36,7 @@ ACCOUNTS: Mapping[str, str] = {
     "classic": f"pins=500,vocabulary=2023,unknown-share=0.02,{SHARES},{FREE}",
     "modern": f"pins=700,vocabulary=2024,unknown-share=0.01,{SHARES},{FREE}",
 }
+QUIET = {"insert_rate": 0, "complete_rate": 0, "unpin_rate": 0}
 LIMIT = 10**15
 PANELS = panels_of(DASHBOARD)
 # Queries without a result: those that need more history (see test_dashboard_history.py), and the limit, which
@@ -69,7 +70,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
         wait_for(lambda: len(scraping.query("aiozpin_inventory_consistent")) == 6, "the first inventories")
         make_trouble(simulated, scraping)
         for name in ACCOUNTS:
-            simulated.change(name, paused=True)
+            simulated.change(name, churn=QUIET)
         truth = {name: count(simulated, name) for name in ACCOUNTS}
         wait_for(lambda: is_counted(scraping, truth), "the exact counts")
         yield Stand(simulated, scraping, [url.removeprefix("http://") for url in urls], truth)

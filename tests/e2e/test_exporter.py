@@ -40,16 +40,6 @@ def test_a_signal_in_the_middle_of_an_inventory_ends_the_process_with_0(number: 
         assert not any("Traceback" in line for line in exported.process.lines)
 
 
-def test_a_port_in_use_is_reported_in_one_line() -> None:
-    with exporter(NOWHERE) as exported:
-        address = exported.url.removeprefix("http://")
-        with running([*EXPORTER, f"--web.listen-address={address}"], NOWHERE) as second:
-            assert second.popen.wait(timeout=60) == 3
-            second.stop()
-            assert len(second.lines) == 1
-            assert address in second.lines[0]
-
-
 def test_an_account_that_never_responds_has_no_data_and_is_ready_once_it_was_polled() -> None:
     with exporter(NOWHERE) as exported:
         failures = 'aiozpin_poll_failures_total{account="default",collector="totals",reason="connection"}'

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.support.certificates import Authority
-from tests.support.processes import RunningExporter, exporter, prometheus, running, wait_for
+from tests.support.processes import RunningExporter, exporter, prometheus, wait_for
 from tests.support.tools import require_tool
 
 PAGE = (Path(__file__).parents[2] / "docs" / "web-config.md").read_text(encoding="utf-8")
@@ -154,24 +154,6 @@ def test_a_bad_change_is_logged_and_changes_nothing_until_it_is_repaired(tmp_pat
         log = "\n".join(exported.process.lines)
         assert PASSWORD not in log
         assert HASH not in log
-
-
-def test_serve_and_config_check_report_an_unreadable_key_in_one_line(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / "server.key").mkdir()
-    (tmp_path / "server.crt").write_text("-----BEGIN CERTIFICATE-----\n")
-    path = write(
-        tmp_path / "web.yml", tls="tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
-    )
-    for options in ([], ["--config.check"]):
-        with running([*EXPORTER, f"--web.config.file={path}", *options], NOWHERE) as process:
-            assert process.popen.wait(timeout=60) == 2
-            process.stop()
-            (line,) = process.lines
-            assert line.startswith(
-                f"pin-exporter: {path}:2: tls_server_config.key_file: cannot read the file: Is a"
-            )
 
 
 def test_all_addresses_are_protected_alike(tmp_path: Path, authority: Authority) -> None:

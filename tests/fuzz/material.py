@@ -131,7 +131,12 @@ def responses(draw: st.DrawFn) -> tuple[int, list[tuple[str, str]], bytes]:
     if encoding and draw(st.booleans()):
         body = gzip.compress(body) if "gzip" in encoding else zlib.compress(body)
         body = draw(_damaged(body)) if draw(st.booleans()) else body
-    names = st.sampled_from(["Retry-After", "Location", "Content-Type", "Set-Cookie", "Server", "X-A"])
+    names = st.sampled_from(
+        [
+            *("Retry-After", "Location", "Content-Type", "Set-Cookie", "Server", "X-A"),
+            *("Date", "X-RateLimit-Limit", "RateLimit-Policy"),
+        ]
+    )
     headers = draw(
         st.lists(st.tuples(names, texts | st.sampled_from([API_KEY, "1e9", "-1", "9" * 400])), max_size=4)
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import re
 import tempfile
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from pin_exporter.api.transport import HttpClients
 from pin_exporter.config.accounts import accounts_of
 from pin_exporter.config.loader import load_settings
 from pin_exporter.doctor.probe import MAX_REQUESTS
+from pin_exporter.doctor.report import as_json, as_text
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.web.config import cost_of, read_web_config
 from tests.fuzz import material
@@ -160,6 +162,8 @@ def _check_diagnosis(responses: list[tuple[int, list[tuple[str, str]], bytes]]) 
 
     diagnosis = diagnosed(service).diagnosis
     assert diagnosis.requests <= MAX_REQUESTS
+    assert as_text(diagnosis, verbose=True)
+    assert json.loads(as_json([diagnosis]))["accounts"]
     for finding in diagnosis.findings:
         check_line(finding.message)
         check_line(finding.action or "nothing")

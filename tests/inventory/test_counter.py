@@ -1,4 +1,3 @@
-import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
@@ -141,19 +140,6 @@ def test_a_tally_equals_a_plain_count_however_the_rows_are_split(
     assert inventory.age_sum_seconds == pytest.approx(sum(ages))
 
 
-@given(ROWS, st.randoms(use_true_random=False))
-def test_the_order_of_rows_matters_to_nothing_but_the_duplicates(
-    rows: list[Pin | None], rng: random.Random
-) -> None:
-    mixed = list(rows)
-    rng.shuffle(mixed)
-    one, other = tallied(*rows), tallied(*mixed)
-    for name in ("pins", "size", "by_status", "by_sub_hash_status", "by_kind", "unique_cids", "size_counts"):
-        assert getattr(one, name) == getattr(other, name)
-    for name in ("age_counts", "oldest_unfinished_at", "newest_at", "malformed"):
-        assert getattr(one, name) == getattr(other, name)
-
-
 @given(
     st.lists(st.tuples(st.text(max_size=70), st.text(max_size=70)), max_size=120),
     st.lists(st.sampled_from(sorted(VOCABULARIES[0].keys() | VOCABULARIES[1].keys())), max_size=5),
@@ -171,12 +157,6 @@ def test_made_up_words_are_bounded_and_no_pin_is_lost_to_them(
     assert set(known) <= {word for word, _ in inventory.by_status}
 
 
-def test_a_known_word_is_shown_however_many_others_came_first() -> None:
-    inventory = tallied(*with_status(*(f"w{number}" for number in range(100)), "unpinOutOfMoney"))
-    assert inventory.by_status["unpinOutOfMoney", Phase.REMOVED] == PinTotals(1, 0)
-    assert inventory.by_status["other", Phase.UNKNOWN] == PinTotals(100 - (32 - len(VOCABULARIES[1])), 0)
-
-
 def test_a_word_too_many_keeps_its_phase() -> None:
     crowd = with_status(*(f"w{number}" for number in range(40)))
     spelled = with_status("FAILed", "PENDing", "Done")
@@ -190,26 +170,6 @@ def test_a_word_too_many_keeps_its_phase() -> None:
     }
 
 
-def test_a_finished_word_on_a_row_that_is_not_pinned_is_a_removed_pin() -> None:
-    inventory = tallied(*with_status("DONE", pinned=True), *with_status("DONE", "pinned", pinned=False))
-    shown = {status: held.pins for status, held in inventory.by_status.items() if held.pins}
-    assert shown == {("DONE", Phase.PINNED): 1, ("DONE", Phase.REMOVED): 1, ("pinned", Phase.REMOVED): 1}
-
-
-def test_phases_ignore_case_and_the_word_is_shown_as_received() -> None:
-    inventory = tallied(*with_status("UNPINOUTOFMONEY", "Retrieval"))
-    assert inventory.by_status["UNPINOUTOFMONEY", Phase.REMOVED].pins == 1
-    assert inventory.by_status["Retrieval", Phase.IN_PROGRESS].pins == 1
-
-
-def test_the_other_words_of_the_vocabulary_are_shown_as_zero() -> None:
-    inventory = tallied(*with_status("DONE", pinned=True))
-    shown = {
-        word: held.pins for (word, phase), held in inventory.by_status.items() if phase is not Phase.REMOVED
-    }
-    assert shown == dict.fromkeys(VOCABULARIES[0], 0) | {"DONE": 1}
-
-
 @settings(max_examples=200)
 @given(st.lists(ROWS, min_size=2, max_size=4))
 def test_words_shown_once_stay_shown(walks: list[list[Pin | None]]) -> None:
@@ -221,14 +181,6 @@ def test_words_shown_once_stay_shown(walks: list[list[Pin | None]]) -> None:
         shown = inventory.shown
 
 
-def test_words_stay_admitted_when_others_come_first_the_next_time() -> None:
-    first = tallied(*with_status(*(f"w{number}" for number in range(40)))).shown
-    second = tallied(*with_status(*(f"new{number}" for number in range(40)), "w3"), shown=first)
-    assert second.by_status["w3", Phase.UNKNOWN] == PinTotals(1, 0)
-    assert second.by_status["other", Phase.UNKNOWN] == PinTotals(40, 0)
-    assert second.shown == first
-
-
 @pytest.mark.parametrize("number", range(len(SIZE_BOUNDS)))
 def test_a_size_on_the_bound_is_in_its_bucket_and_one_more_byte_is_not(number: int) -> None:
     bound = SIZE_BOUNDS[number]
@@ -236,12 +188,6 @@ def test_a_size_on_the_bound_is_in_its_bucket_and_one_more_byte_is_not(number: i
     assert counts[number] == 2
     assert counts[number + 1] == 1
     assert sum(counts) == 3
-
-
-def test_the_size_bounds_are_powers_of_4_from_1_kib_to_256_gib() -> None:
-    assert SIZE_BOUNDS[0] == 1_024
-    assert SIZE_BOUNDS[-1] == 256 * 1_024**3
-    assert all(larger == 4 * smaller for smaller, larger in pairwise(SIZE_BOUNDS))
 
 
 def test_sizes_at_both_ends_are_counted() -> None:
@@ -255,15 +201,6 @@ def test_an_age_on_the_bound_is_in_its_bucket_and_one_more_second_is_not(number:
     pins = [in_progress(now - timedelta(seconds=AGE_BOUNDS[number] + more)) for more in (-1, 0, 1)]
     counts = tallied(*pins).age_counts
     assert (counts[number], counts[number + 1], sum(counts)) == (2, 1, 3)
-
-
-def test_the_age_bounds_are_those_of_the_metric_contract() -> None:
-    assert [timedelta(seconds=bound) for bound in AGE_BOUNDS] == [
-        timedelta(minutes=10),
-        timedelta(hours=1),
-        timedelta(hours=6),
-        *(timedelta(days=days) for days in (1, 7, 30)),
-    ]
 
 
 def test_a_pin_from_the_future_is_of_age_zero() -> None:
@@ -295,13 +232,6 @@ def test_dates_at_the_ends_of_time_in_any_zone_are_counted(date: datetime, hours
         inventory = tallied(*pins)
         assert inventory.pins == len(pins)
         assert inventory.newest_at is None or inventory.newest_at > 0
-
-
-def test_an_empty_account_shows_zeros_of_the_newest_vocabulary() -> None:
-    inventory = tallied()
-    assert {word for word, _ in inventory.by_status} == VOCABULARIES[1].keys()
-    assert set(inventory.by_status.values()) == {PinTotals(0, 0)}
-    assert (inventory.newest_at, inventory.oldest_unfinished_at) == (None, None)
 
 
 def test_more_kinds_of_rows_than_are_remembered_are_all_counted() -> None:

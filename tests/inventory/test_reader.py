@@ -176,11 +176,6 @@ def test_a_first_page_that_came_from_elsewhere_in_the_list_counts_for_nothing(in
     assert numbers_of(counted) == set(range(60))
 
 
-def test_a_first_page_that_is_gone_when_the_walk_looks_for_it_is_read_again() -> None:
-    pins = PinList(list(range(60)), changes={1: [removed(0, 20)]})
-    assert numbers_of(count(pins.fetch)) == set(range(20, 60))
-
-
 def test_a_list_that_begins_otherwise_each_time_is_not_called_proven() -> None:
     pins = PinList(list(range(60)))
 
@@ -191,23 +186,6 @@ def test_a_list_that_begins_otherwise_each_time_is_not_called_proven() -> None:
     with pytest.raises(InconsistentError):
         count(fetch, 5)
     assert pins.answered < 100
-
-
-def test_never_more_pages_are_in_flight_than_allowed() -> None:
-    pins = PinList(list(range(600)))
-    flying = 0
-    most = 0
-
-    async def fetch(offset: int, limit: int) -> Page:
-        nonlocal flying, most
-        flying += 1
-        most = max(most, flying)
-        await asyncio.sleep(0)
-        flying -= 1
-        return pins.page(offset, limit)
-
-    count(fetch, 50, in_flight=3)
-    assert most == 3
 
 
 @pytest.mark.parametrize(

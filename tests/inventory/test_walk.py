@@ -167,14 +167,6 @@ def test_an_empty_account_takes_one_request() -> None:
     assert (walked.rows, walked.walk.pages, walked.walk.verdict) == ([], 1, Verdict.CONSISTENT)
 
 
-def test_a_limit_that_the_server_lowers_silently_leaves_no_gap() -> None:
-    pins = PinList(list(range(250)), largest_page=40)
-    walked = walk_over(pins.page, 1_000)
-    assert walked.numbers == list(range(250))
-    assert [offset for offset, _ in pins.requests] == [*range(0, 241, 30)]
-    assert walked.walk.verdict is Verdict.CONSISTENT
-
-
 def test_a_limit_that_the_server_ignores_does_no_harm() -> None:
     pins = PinList(list(range(50)))
     walked = walk_over(lambda offset, _: pins.page(offset, 1_000), 10)
@@ -292,13 +284,6 @@ def test_rows_added_at_the_end_are_found_and_the_walk_counts_as_repaired() -> No
     assert walked.walk.reported.files == 75
 
 
-def test_rows_removed_ahead_of_the_walk_are_not_missed_by_anybody() -> None:
-    pins = PinList(list(range(60)), changes={1: [removed(30, 10)]})
-    walked = walk_over(pins.page, 20)
-    assert walked.numbers == [*range(30), *range(40, 60)]
-    assert walked.walk.verdict is Verdict.REPAIRED
-
-
 def test_a_list_that_is_emptied_in_mid_walk_ends_the_walk() -> None:
     pins = PinList(list(range(60)), changes={2: [removed(0, 60)]})
     walked = walk_over(pins.page, 20)
@@ -331,13 +316,6 @@ def test_a_list_of_which_no_row_can_be_read_ends_the_walk(
         assume(False)
     assert walked.rows == [None] * len(walked.rows)
     assert len(walked.rows) >= len(pins.survivors)
-
-
-def test_a_list_of_which_no_row_can_be_read_may_shrink_under_the_walk() -> None:
-    pins = PinList(list(range(60)), range(60), changes={1: [removed(0, 20)]})
-    walked = walk_over(pins.page, 20)
-    assert (walked.numbers, walked.walk.verdict) == ([], Verdict.REPAIRED)
-    assert len(walked.rows) >= 40
 
 
 def test_a_smaller_limit_in_mid_walk_is_given_the_requests_it_needs() -> None:
@@ -442,22 +420,6 @@ def test_rows_lost_to_swaps_that_moved_the_page_too_are_noticed_while_the_totals
     assert set(walked.numbers) == set(range(30)) or walked.walk.verdict is Verdict.INCONSISTENT
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_no_walk_over_a_list_of_ties_is_called_repaired_that_missed_a_row(seed: int) -> None:
-    rng = Random(seed)
-
-    def swap(pins: PinList) -> None:
-        for start in range(0, len(pins.rows), 10):
-            equal = pins.rows[start : start + 10]
-            rng.shuffle(equal)
-            pins.rows[start : start + 10] = equal
-
-    pins = PinList(list(range(300)), changes=every_request(swap))
-    with suppress(InconsistentError):
-        walked = walk_over(pins.page, 50)
-        assert set(walked.numbers) == set(range(300)) or walked.walk.verdict is Verdict.INCONSISTENT
-
-
 @pytest.mark.parametrize(
     ("group", "seed"),
     [(2, 0), (2, 1), (2, 2), (8, 0), (12, 0), (30, 11), (30, 18), (30, 19), (30, 29), (30, 31)],
@@ -510,12 +472,6 @@ def test_an_unreadable_row_is_counted_once_even_where_rows_have_moved() -> None:
     pins = PinList(list(range(60)), unreadable=range(3, 60, 4), changes={1: [removed(0)]})
     walked = walk_over(pins.page, 30)
     assert walked.rows.count(None) == len(range(3, 60, 4))
-
-
-@pytest.mark.parametrize("largest_page", [64, 128, 256])
-def test_a_first_page_as_long_as_too_small_totals_say_does_not_end_the_walk(largest_page: int) -> None:
-    pins = PinList(list(range(400)), largest_page=largest_page, extra_files=largest_page - 400)
-    assert walk_over(pins.page, 1_000).numbers == list(range(400))
 
 
 def test_a_list_that_loses_and_gains_rows_at_every_request_is_read_to_its_end_without_proof() -> None:

@@ -22,11 +22,6 @@ from tests.support.tools import require_tool
 
 FAMILIES = {family.name.removeprefix(PREFIX): family for family in ACCOUNT_FAMILIES}
 FORMATS = pytest.mark.parametrize("fmt", Format)
-REASONS = (
-    *("timeout", "connection", "tls", "unauthorized", "forbidden", "rate_limited", "client_error"),
-    *("server_error", "redirect", "malformed", "inconsistent"),
-)
-
 Row = tuple[tuple[str, ...], float]
 Samples = set[tuple[str, frozenset[tuple[str, str]], float]]
 
@@ -42,11 +37,6 @@ def rows(name: str, snapshot: AccountSnapshot = FULL) -> list[Row]:
         (tuple(sample.labels[label] for label in family.labels), sample.value)
         for sample in metric(family, target(snapshot)).samples
     ]
-
-
-def buckets(name: str) -> list[tuple[str, float]]:
-    samples = metric(FAMILIES[name], target(FULL)).samples
-    return [(sample.labels["le"], sample.value) for sample in samples if sample.name.endswith("_bucket")]
 
 
 def counting(counted: Counted) -> AccountSnapshot:
@@ -124,113 +114,6 @@ def test_a_textfile_has_the_metrics_of_accounts_and_what_is_running() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("files", [((), 10)]),
-        ("size_bytes", [((), 400_005_120)]),
-        ("size_limit_bytes", [((), 1_000_000_000)]),
-        ("unique_cids", [((), 6)]),
-        ("duplicate_cid_size_bytes", [((), 1_024)]),
-        ("oldest_unfinished_pin_timestamp_seconds", [((), 1_749_900_000.25)]),
-        ("newest_pin_timestamp_seconds", [((), 1_749_999_990.123456)]),
-        ("inventory_requests", [((), 3)]),
-        ("inventory_unaccounted_files", [((), 3)]),
-        ("inventory_malformed_pins", [((), 2)]),
-        ("up", [((), 1)]),
-        ("api_throttled_seconds_total", [((), 12.5)]),
-        ("api_response_bytes_total", [((), 123_456)]),
-        (
-            "last_success_timestamp_seconds",
-            [(("totals",), 1_750_000_000.5), (("inventory",), 1_749_999_870.25)],
-        ),
-        (
-            "last_attempt_timestamp_seconds",
-            [(("totals",), 1_750_000_000.5), (("inventory",), 1_749_999_990.75)],
-        ),
-        ("poll_interval_seconds", [(("totals",), 60), (("inventory",), 120)]),
-        ("poll_duration_seconds", [(("totals",), 0.125), (("inventory",), 2.5)]),
-        ("polls_total", [(("totals",), 9), (("inventory",), 5)]),
-        ("api_requests_total", [(("totals", "200"), 9), (("list", "200"), 12), (("list", "error"), 3)]),
-        ("sub_hash_pins", [(("none",), 5), (("DONE",), 2)]),
-        (
-            "pins_by_kind",
-            [
-                (("true", "upload", "file"), 3),
-                (("true", "cid", "directory"), 1),
-                (("false", "cid", "file"), 3),
-            ],
-        ),
-        (
-            "pins",
-            [
-                (("DONE", "pinned"), 4),
-                (("DONE", "removed"), 0),
-                (("PENDING", "in_progress"), 2),
-                ((HOSTILE_WORD, "unknown"), 1),
-            ],
-        ),
-        (
-            "stored_bytes",
-            [
-                (("DONE", "pinned"), 400_001_024),
-                (("DONE", "removed"), 0),
-                (("PENDING", "in_progress"), 0),
-                ((HOSTILE_WORD, "unknown"), 4_096),
-            ],
-        ),
-    ],
-)
-def test_each_metric_of_a_full_account(name: str, expected: list[Row]) -> None:
-    assert rows(name) == expected
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("up", [((), 0)]),
-        ("size_limit_bytes", []),
-        ("poll_duration_seconds", []),
-        ("last_success_timestamp_seconds", [(("totals",), 0), (("inventory",), 0)]),
-        ("last_attempt_timestamp_seconds", [(("totals",), 0), (("inventory",), 0)]),
-        ("polls_total", [(("totals",), 0), (("inventory",), 0)]),
-        ("api_retries_total", [((reason,), 0) for reason in REASONS]),
-        (
-            "poll_failures_total",
-            [((collector, reason), 0) for collector in ("totals", "inventory") for reason in REASONS],
-        ),
-        ("api_request_duration_seconds", []),
-        *((name, []) for name, family in FAMILIES.items() if family.source),
-    ],
-)
-def test_each_metric_of_an_account_that_was_never_polled(name: str, expected: list[Row]) -> None:
-    assert rows(name, UNTRIED) == expected
-
-
-def test_failures_and_retries_are_counted_by_reason() -> None:
-    assert [row for row in rows("poll_failures_total") if row[1]] == [(("inventory", "timeout"), 1)]
-    assert [row for row in rows("api_retries_total") if row[1]] == [(("timeout",), 2)]
-
-
-def test_pin_sizes_fall_into_powers_of_four_from_1_kib_to_256_gib() -> None:
-    shown = buckets("pin_size_bytes")
-    assert [float(edge) for edge, _ in shown[:-1]] == [float(1024 << 2 * power) for power in range(15)]
-    assert [count for _, count in shown] == [3, *[5] * 8, *[6] * 6, 7]
-
-
-def test_ages_fall_into_buckets_from_10_minutes_to_30_days() -> None:
-    edges = ("600.0", "3600.0", "21600.0", "86400.0", "604800.0", "2.592e+06", "+Inf")
-    assert buckets("unfinished_pin_age_seconds") == list(zip(edges, (1, 1, 1, 2, 2, 2, 2), strict=True))
-
-
-def test_request_durations_have_one_histogram_for_each_operation() -> None:
-    samples = metric(FAMILIES["api_request_duration_seconds"], target(FULL)).samples
-    ends = [(s.labels["operation"], s.value) for s in samples if s.labels.get("le") == "+Inf"]
-    sums = [(s.labels["operation"], s.value) for s in samples if s.name.endswith("_sum")]
-    assert ends == [("totals", 9), ("list", 15)]
-    assert sums == [("totals", 0.875), ("list", 103.5)]
-
-
-@pytest.mark.parametrize(
     ("verdict", "value"), [(Verdict.CONSISTENT, 1), (Verdict.REPAIRED, 0), (Verdict.INCONSISTENT, 0)]
 )
 def test_only_an_inventory_during_which_nothing_changed_is_consistent(verdict: Verdict, value: float) -> None:
@@ -249,11 +132,6 @@ def test_a_failed_poll_of_the_totals_takes_the_account_down_and_leaves_its_data(
     assert rows("up", failed) == [((), 0)]
     assert rows("files", failed) == [((), 10)]
     assert rows("last_success_timestamp_seconds", failed)[0] == (("totals",), 1_750_000_000.5)
-
-
-def test_a_failed_inventory_does_not_take_the_account_down() -> None:
-    assert FULL.health[Collector.INVENTORY].reason == "timeout"
-    assert rows("up") == [((), 1)]
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -85,25 +85,6 @@ def test_every_account_is_polled_under_its_own_name_and_with_its_own_keys() -> N
     assert len(running.requests_by("key")) == len(running.requests_by("other")) == 3
 
 
-def test_keys_in_files_are_read(tmp_path: Path) -> None:
-    (tmp_path / "key").write_text("from-a-file\n")
-    running = Running(account("one", tmp_path / "key"))
-    assert running.requests_by("from-a-file")
-
-
-def test_accounts_of_one_origin_share_a_client_and_others_do_not() -> None:
-    running = Running(
-        account("one"),
-        account("two", "other"),
-        account("three", base_url="https://api.test/other"),
-        account("four", base_url="http://api.test/api"),
-        seconds=0,
-    )
-    clients = running.clients.handed_out
-    assert clients["https://api.test/api"] is clients["https://api.test/other"]
-    assert clients["https://api.test/api"] is not clients["http://api.test/api"]
-
-
 def test_accounts_with_the_same_key_and_url_share_the_smallest_of_their_budgets() -> None:
     running = Running(
         *(account(name, requests_per_minute=rpm) for name, rpm in [("a", 5), ("b", 3), ("c", 99)])
@@ -152,27 +133,6 @@ def test_accounts_are_unready_until_their_totals_were_polled() -> None:
     running = Running(account("one"), account("two"))
     assert running.unready_at_first == ["one", "two"]
     assert running.exporter.unready() == []
-
-
-def test_an_account_that_cannot_be_polled_holds_up_no_other() -> None:
-    class _Broken(Service):
-        def list_pins(self, request: httpx.Request) -> httpx.Response:
-            broken = request.headers["pinning_api_key"] == "broken"
-            return httpx.Response(401) if broken else super().list_pins(request)
-
-    clock = FakeClock(elapsed=START)
-    clients = _Clients(_Broken(clock, 3))
-    accounts = [account("bad", "broken"), account("good")]
-    exporter = PollerManager(accounts, clients, clock, random.Random(1))
-
-    async def work() -> None:
-        await exporter.run()
-
-    asyncio.run(clock.run_until(START + 90, work))
-    assert {snapshot.account: snapshot.up for snapshot in exporter.snapshots()} == {
-        "bad": False,
-        "good": True,
-    }
 
 
 class Changed:
@@ -246,17 +206,6 @@ def test_an_account_that_joins_a_budget_gets_a_part_of_it_and_the_others_keep_th
     assert changed.before["a"].health[Collector.INVENTORY].interval_seconds == 60 * counted.requests / 10
     after = [snapshot.health[Collector.INVENTORY] for snapshot in changed.exporter.snapshots()]
     assert [health.interval_seconds for health in after] == [60 * counted.requests / 5] * 2
-
-
-@pytest.mark.parametrize("after", [[("a", 9)], [("a", None), ("b", None)]])
-def test_an_update_lets_no_more_requests_through_in_a_minute_than_before(
-    after: list[tuple[str, int | None]],
-) -> None:
-    budget: dict[str, Any] = {"requests_per_minute": 3}
-    changed = Changed([account("a", **budget)], [account(n, size_limit=s, **budget) for n, s in after])
-    at = changed.asked_for("key")
-    assert len(at) > 5
-    assert all(later - earlier > 59.999 for earlier, later in zip(at, at[3:], strict=False))
 
 
 ONE_ELSEWHERE = [account("z", "other")]

@@ -72,7 +72,8 @@ def one_account(
 
 
 def created(row: dict[str, str]) -> str:
-    return row["created_at"]
+    """Return when a pin in progress was created."""
+    return row["date_pinned"]
 
 
 def simulate(*accounts: SimulatedAccount, clock: Clock) -> Simulator:

@@ -47,18 +47,6 @@ def test_growth_stops_at_the_maximum() -> None:
     assert len(a) == 50
 
 
-def test_a_pause_costs_no_events_and_brings_none_later() -> None:
-    clock = Clock()
-    a = account(10, churn=Churn(insert_rate=60), clock=clock)
-    a.pause()
-    clock.now += 3600
-    a.resume()
-    assert len(a) == 10
-    clock.now += 60
-    a.advance()
-    assert 30 < len(a) - 10 < 90
-
-
 def test_time_never_goes_back() -> None:
     a = account(10, churn=Churn(insert_rate=60))
     a.advance(START + 60)

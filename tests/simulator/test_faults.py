@@ -18,7 +18,6 @@ from .harness import LIST, START, get, keys, one_account, pins, with_client
         (Fault.UNAUTHORIZED, 401),
         (Fault.FORBIDDEN, 403),
         (Fault.NOT_FOUND, 404),
-        (Fault.CONFLICT, 409),
         (Fault.ERROR_ENVELOPE, 200),
     ],
 )
@@ -35,13 +34,13 @@ def test_a_fault_on_demand_with_an_error_envelope(fault: Fault, status: int) -> 
     ("fault", "status"), [(Fault.BAD_GATEWAY, 502), (Fault.NOT_JSON, 200), (Fault.REDIRECT, 301)]
 )
 def test_a_fault_on_demand_with_html(fault: Fault, status: int) -> None:
-    simulator, account, _ = one_account(faults=Faults(redirect_location="https://evil.invalid/x"))
+    simulator, account, _ = one_account()
     simulator.fail_next("a", fault)
     response = get(simulator, account)
     assert response.status_code == status
     assert response.headers["content-type"].startswith("text/html")
     assert response.text.startswith("<html>")
-    assert response.headers.get("location") == ("https://evil.invalid/x" if status == 301 else None)
+    assert ("location" in response.headers) is (status == 301)
 
 
 def test_a_body_may_be_empty_or_cut() -> None:
@@ -92,13 +91,6 @@ def test_a_black_hole_never_answers() -> None:
     assert with_client(simulator, talk) == 200
     assert [record.status for record in simulator.requests] == [0, 200]
     assert clock.now == START
-
-
-def test_faults_on_demand_can_be_forgotten() -> None:
-    simulator, account, _ = one_account()
-    simulator.fail_next("a", Fault.SERVER_ERROR, 5)
-    simulator.clear_faults("a")
-    assert get(simulator, account).status_code == 200
 
 
 def test_faults_come_at_their_rates_and_the_same_for_a_seed() -> None:

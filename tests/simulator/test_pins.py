@@ -3,13 +3,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
 
-from pin_exporter.simulator import Behaviour, Population
+from pin_exporter.simulator import Population
 
 from .harness import START, account, created
 
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
-WITH_TIMES = Behaviour(include_created_at=True)
 
 
 def decoded(digits: str, alphabet: str) -> int:
@@ -46,16 +45,15 @@ def test_cids_decode_to_a_sha256_multihash() -> None:
 
 
 def test_creation_times_ascend_over_the_last_two_years() -> None:
-    times = [created(row) for row in account(behaviour=WITH_TIMES, population=Population()).rows()]
+    times = [created(row) for row in account(population=Population(in_progress_share=1)).rows()]
     start = datetime.fromtimestamp(START, UTC)
     assert all(before < after for before, after in pairwise(times))
     assert (start - timedelta(days=730)).isoformat() <= times[0] < times[-1] <= start.isoformat()
 
 
 def test_a_share_of_rows_ties_on_the_creation_time() -> None:
-    times = [
-        created(row) for row in account(behaviour=WITH_TIMES, population=Population(tie_share=0.3)).rows()
-    ]
+    population = Population(in_progress_share=1, tie_share=0.3)
+    times = [created(row) for row in account(population=population).rows()]
     assert 100 < sum(before == after for before, after in pairwise(times)) < 200
     assert times == sorted(times)
 

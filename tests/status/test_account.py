@@ -44,19 +44,13 @@ def test_each_list_has_a_total_its_pins_and_a_runbook() -> None:
     alerts = ("AIOZPinPinsFailed", "AIOZPinBalanceExhausted", "AIOZPinPinsStuck")
     assert [each.runbook_url for each in lists] == [runbook_url(alert) for alert in alerts]
     (failed,), (queued,) = found.failed.pins, found.in_progress.pins
-    assert dataclasses.astuple(failed) == ("name", "bafy", "id-f", "failed", NOW.wall - 60, 60.0, 7)
-    assert dataclasses.astuple(queued) == (None, None, "id-q", None, None, None, None)
+    assert (failed, queued) == (FAILED, QUEUED)
 
 
 def test_a_list_whose_pins_are_counted_as_other_is_not_empty() -> None:
     removed = replace(FAILED, status="UNPINOUTOFMONEY")
     found = problem_pins(holding(ProblemPins((), (removed,)), {("other", Phase.REMOVED): PinTotals(1, 0)}))
     assert (found.balance_exhausted.total, len(found.balance_exhausted.pins)) == (1, 1)
-
-
-def test_a_pin_from_the_future_has_no_negative_age() -> None:
-    future = replace(FAILED, date_pinned=NOW.wall + 1e6)
-    assert problem_pins(holding(ProblemPins((future,)))).failed.pins[0].age_seconds == 0.0
 
 
 def test_pins_are_not_shown_without_a_fresh_inventory() -> None:
@@ -71,10 +65,7 @@ def test_the_last_polls_of_each_collector_come_newest_first() -> None:
     snapshot = FULL.with_record(Collector.INVENTORY, good).with_record(Collector.INVENTORY, bad)
     totals, inventory = account_details(snapshot, NOW, "").polls
     assert (totals.collector, totals.polls) == (Collector.TOTALS, ())
-    assert [dataclasses.astuple(poll) for poll in inventory.polls] == [
-        (2.0, 0.25, 3, None, "tls", "the certificate"),
-        (1.0, 0.5, 2, Verdict.CONSISTENT, None, None),
-    ]
+    assert inventory.polls == (bad, good)
 
 
 def test_details_can_be_written_as_json_whatever_the_names_of_pins() -> None:

@@ -30,14 +30,13 @@ from pin_exporter.simulator import (
     open_socket,
     serve,
 )
-from pin_exporter.simulator.options import options_of
 from tests.simulator.harness import Clock
 from tests.support.samples import account_at, varied
 from tests.support.service import Answering, credentials, page, pool_over, row
 
 Rows = list[dict[str, object]]
 Service = Callable[[httpx.Request], httpx.Response]
-RECORDS: dict[str, type] = {
+RECORDS: dict[str, Any] = {
     "population": Population,
     "behaviour": Behaviour,
     "churn": Churn,
@@ -120,7 +119,7 @@ def diagnosed_simulator(
     """Diagnose a simulated account with these options. On sockets its own time is real."""
     clock = DoctorClock()
     records = {
-        kind: record(**{name: value for name, value in options.items() if name in options_of(record)})
+        kind: record(**{name: value for name, value in options.items() if name in record.__struct_fields__})
         for kind, record in RECORDS.items()
     }
     simulated = SimulatedAccount("a", pins=pins, clock=clock.clock, **records)
@@ -159,9 +158,9 @@ async def _collect(
 
     other = other_base_url(account.base_url)
     senders = Senders(
-        sender(client(account.base_url, lambda: keys), lambda: keys, clock),
-        sender(client(account.base_url, swapped(lambda: keys)), lambda: keys, clock),
-        sender(client(other, lambda: keys), lambda: keys, clock) if other else None,
+        sender(client(account.base_url, lambda: keys), clock),
+        sender(client(account.base_url, swapped(lambda: keys)), clock),
+        sender(client(other, lambda: keys), clock) if other else None,
     )
     return await collect(senders, account, clock, fingerprint=keys.fingerprint, path=path)
 

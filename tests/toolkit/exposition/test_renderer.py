@@ -62,12 +62,6 @@ def test_the_samples_of_a_family_stand_together_whatever_each_target_shows(fmt: 
     assert 'disk="c"' in text
 
 
-def test_openmetrics_ends_with_its_end_mark_and_only_there() -> None:
-    text = render(renderer([target("a"), target("b")]), Format.OPENMETRICS)
-    assert text.endswith("\n# EOF\n")
-    assert text.count("# EOF") == 1
-
-
 @pytest.mark.parametrize(
     ("name", "text_families", "openmetrics_families"),
     [

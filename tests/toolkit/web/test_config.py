@@ -1,4 +1,5 @@
 import errno
+import json
 import os
 import ssl
 from collections.abc import Callable
@@ -7,22 +8,17 @@ from pathlib import Path
 import bcrypt
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.web.config import read_web_config
 from tests.support.certificates import Authority, Pair
+from tests.support.web_config_files import web_config_files
 from tests.toolkit.test_yaml_file import nobody
 
 HASH = bcrypt.hashpw(b"x", b"$2b$04$" + b"abcdefghijklmnopqrstuu").decode()
 TLS = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
 MUTUAL = TLS + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: "
 Written = Callable[[str], Path]
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="module")
@@ -114,16 +110,6 @@ def test_client_certificates_can_be_verified(written: Written, mode: str, meant:
     assert path.parent / "clients.crt" in read_web_config(path).files
 
 
-def test_a_ca_bundle_may_contain_comments_in_any_language(written: Written) -> None:
-    path = written(MUTUAL + "clients.crt\n")
-    clients = path.parent / "clients.crt"
-    clients.write_bytes("# Főtanúsítvány\n".encode() + clients.read_bytes())
-    assert len(context_of(path).get_ca_certs()) == 1
-    clients.write_bytes(clients.read_bytes().replace(b"\nMII", "\nMIIő".encode()))
-    (problem,) = problems(path)
-    assert problem.startswith("5: tls_server_config.client_ca_file: OpenSSL rejects it: ")
-
-
 def test_cipher_suites_are_chosen_by_their_names_in_go(written: Written) -> None:
     named = "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"
     context = context_of(
@@ -158,14 +144,7 @@ def test_headers_and_users_are_read(written: Written) -> None:
         ("tls_server_config:\n  cert_file: server.crt\n", "1: tls_server_config.key_file", "missing"),
         ("tls_server_config:\n  key_file: server.key\n", "1: tls_server_config.cert_file", "missing"),
         (TLS.replace("server.key", "other.key"), "2: tls_server_config.cert_file", "does not belong"),
-        (TLS.replace("server.crt", "server.key"), "2: tls_server_config.cert_file", "no certificate"),
-        (TLS.replace("server.key", "server.crt"), "2: tls_server_config.cert_file", "key is not in PEM"),
         (TLS.replace("server.key", "none.key"), "3: tls_server_config.key_file", "folder of web.yml"),
-        (
-            TLS.replace("server.key", "/none.key"),
-            "3: tls_server_config.key_file",
-            "No such file or directory",
-        ),
         (TLS + "  key: x\n", "3: tls_server_config.key_file", "both set"),
         (TLS + "  min_version: TLS10\n", "4: tls_server_config.min_version", "set TLS12 or TLS13"),
         (TLS + "  min_version: '1.2'\n", "4: tls_server_config.min_version", "one of TLS12, TLS13"),
@@ -206,11 +185,6 @@ def test_headers_and_users_are_read(written: Written) -> None:
             TLS + "  curve_preferences: [X25519, CurveP256]\n",
             "4: tls_server_config.curve_preferences",
             "only one curve",
-        ),
-        (
-            TLS + "  curve_preferences: [P256]\n",
-            "4: tls_server_config.curve_preferences",
-            "one of CurveP256, CurveP384, CurveP521, X25519",
         ),
         (
             TLS + "  cipher_suites: [TLS_AES_128_GCM_SHA256]\n",
@@ -295,14 +269,6 @@ def test_all_problems_are_reported_at_once(written: Written) -> None:
     assert len(problems(written(content + "tls_server_config: {cert_file: none, key_file: none}\n"))) == 6
 
 
-def test_an_encrypted_key_is_refused_without_asking_for_a_password(written: Written) -> None:
-    path = written(TLS)
-    key = path.parent / "server.key"
-    key.write_text(key.read_text().replace("PRIVATE", "ENCRYPTED PRIVATE"))
-    (problem,) = problems(path)
-    assert "key is encrypted" in problem
-
-
 def test_a_file_that_cannot_be_read_is_reported(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(TLS)
     key = path.parent / "server.key"
@@ -373,42 +339,12 @@ def test_the_fingerprint_changes_with_the_file_and_the_files_it_names(
     assert read_web_config(path).fingerprint != first
 
 
-KEYS = st.sampled_from(
-    [
-        *(
-            "tls_server_config",
-            "http_server_config",
-            "basic_auth_users",
-            "rate_limit",
-            "headers",
-            "http2",
-            "x",
-        ),
-        *("cert", "key", "cert_file", "key_file", "client_ca", "client_auth_type", "client_allowed_sans"),
-        *("cipher_suites", "curve_preferences", "min_version"),
-    ]
-)
-VALUES = st.recursive(
-    st.sampled_from(
-        ["", "x", "true", "TLS13", "server.crt", "NoClientCert", HASH, '"\\ud800"', '"a\\0b"', "~"]
-    ),
-    lambda inner: st.dictionaries(KEYS, inner, max_size=4) | st.lists(inner, max_size=2),
-    max_leaves=8,
-)
-
-
-def flow(value: object) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {flow(inner)}" for key, inner in value.items()) + "}"
-    return "[" + ", ".join(map(flow, value)) + "]" if isinstance(value, list) else str(value)
-
-
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.dictionaries(KEYS, VALUES, max_size=4))
+@given(web_config_files())
 def test_any_file_is_accepted_or_has_problems_of_one_line_each(
     written: Written, content: dict[str, object]
 ) -> None:
-    path = written(flow(content))
+    path = written(json.dumps(content))
     reported: tuple[str, ...] = ("",)
     try:
         read_web_config(path)

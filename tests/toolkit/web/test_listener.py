@@ -93,11 +93,6 @@ def test_an_address_that_cannot_be_listened_on_is_reported_in_one_line(opened: O
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
 def server(authority: Authority) -> Pair:
     return authority.issue("server")
 
