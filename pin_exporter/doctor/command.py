@@ -1,10 +1,8 @@
 """Run `pin-exporter doctor`: diagnose the configured accounts and print a report."""
 
 import argparse
-import os
 import shutil
 import ssl
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -30,7 +28,6 @@ from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.output import (
     ProgressLine,
     check_standard_output,
-    is_terminal,
     print_error,
     write_standard_output,
 )
@@ -78,12 +75,11 @@ def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool, ver
     if not chosen:
         names = ", ".join(account.name for account in accounts)
         raise SettingsError([f"--account: unknown account: use one of {names}"])
-    colour = is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
     width = shutil.get_terminal_size((WIDEST, 0)).columns
 
     def write(diagnosis: Diagnosis) -> None:
         if not json:
-            write_standard_output(as_text(diagnosis, verbose=verbose, colour=colour, width=width))
+            write_standard_output(as_text(diagnosis, verbose=verbose, width=width))
 
     try:
         diagnoses = run_until_stopped(_diagnose_all(chosen, write))

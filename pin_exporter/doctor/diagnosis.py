@@ -38,7 +38,11 @@ class Diagnosis:
 def diagnose(evidence: Evidence) -> Diagnosis:
     """Return the findings in the order of the checks, and the settings to change."""
     findings = [finding for check in _CHECKS for finding in check(evidence)]
-    findings += _incomplete(evidence)
+    if evidence.stopped:
+        message = f"the diagnosis ended early: {evidence.stopped}"
+        findings.append(
+            warning(Check.INCOMPLETE, message, "fix the problems above, then run the doctor again")
+        )
     return Diagnosis(
         account=evidence.account.name,
         base_url=evidence.account.base_url,
@@ -46,11 +50,3 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         findings=tuple(findings),
         suggested=tuple(suggestions(evidence)),
     )
-
-
-def _incomplete(evidence: Evidence) -> Iterator[Finding]:
-    unanswered = ", ".join(evidence.unanswered) if evidence.pages else ""
-    reasons = [evidence.stopped or "", f"no response for: {unanswered}" if unanswered else ""]
-    if any(reasons):
-        message = f"the diagnosis is incomplete: {'; '.join(filter(None, reasons))}"
-        yield warning(Check.INCOMPLETE, message, "fix the problems above, then run the doctor again")

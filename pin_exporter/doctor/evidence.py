@@ -51,8 +51,7 @@ class IgnoredLimit:
 class Evidence:
     """Everything that was collected.
 
-    `fingerprint` is that of the API key. `stopped` says why the requests ended early, None if they did not;
-    `unanswered` are the queries whose results are missing.
+    `fingerprint` is that of the API key. `stopped` says why the requests ended early, None if they did not.
     """
 
     account: Account
@@ -61,7 +60,6 @@ class Evidence:
     path: NetworkPath | None
     trial: Trial = Trial()
     stopped: str | None = None
-    unanswered: tuple[Purpose, ...] = ()
 
     @property
     def pages(self) -> list[Reply]:

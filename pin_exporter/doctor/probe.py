@@ -28,8 +28,6 @@ _ENOUGH: Final = 24
 """This many requests show most errors that happen to every tenth request."""
 _MAX_REST: Final = 6
 _RESERVED: Final = 1
-_OPTIONAL: Final = frozenset({Purpose.LARGE, Purpose.REST, Purpose.WATCH})
-"""What is not always asked for."""
 
 
 class Stop(StrEnum):
@@ -235,15 +233,8 @@ async def collect(
         plan.answers[query.purpose] = reply
         if query.purpose is Purpose.TOTALS and reply is None:
             probe.stopped = probe.stopped or Stop.FIRST_UNANSWERED
-    expected = {reply.query.purpose for reply in probe.replies if reply.is_expected_failure}
     trial = await probe.trial()
-    unanswered = tuple(
-        purpose
-        for purpose in Purpose
-        if plan.answers.get(purpose) is None and purpose not in expected
-        if purpose in plan.answers or purpose not in _OPTIONAL
-    )
-    return Evidence(account, fingerprint, tuple(probe.replies), path, trial, probe.stopped, unanswered)
+    return Evidence(account, fingerprint, tuple(probe.replies), path, trial, probe.stopped)
 
 
 def _is_another_service(reply: Reply) -> bool:

@@ -1,7 +1,7 @@
 """One query to the list endpoint, and the page or the error that came back; pure."""
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, auto
 from typing import Final
 
 from pin_exporter.api.errors import (
@@ -18,19 +18,19 @@ from pin_exporter.api.model import Page
 _NOT_A_PAGE: Final = "check that base_url is the API's own address, and look for proxies in between"
 
 
-class Purpose(StrEnum):
-    """Why a query is sent; the values stand in the report if there is no page."""
+class Purpose(Enum):
+    """Why a query is sent."""
 
-    TOTALS = "totals"
-    FIRST = "first page"
-    AGAIN = "first page, repeated"
-    SECOND = "second page"
-    LAST = "last page"
-    BEYOND = "page beyond the end"
-    LARGE = "very large page"
-    REST = "rest of the list"
-    WATCH = "single rows"
-    FIRST_LATER = "first page at the end of the diagnosis"
+    TOTALS = auto()
+    FIRST = auto()
+    AGAIN = auto()
+    SECOND = auto()
+    LAST = auto()
+    BEYOND = auto()
+    LARGE = auto()
+    REST = auto()
+    WATCH = auto()
+    FIRST_LATER = auto()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Write diagnoses: as text, with colour on a terminal, or as JSON."""
+"""Write diagnoses: as text or as JSON."""
 
 import json
 import textwrap
@@ -10,12 +10,6 @@ from pin_exporter.doctor.diagnosis import Diagnosis
 from pin_exporter.doctor.findings import Check, Finding, Severity, Suggestion
 from pin_exporter.toolkit.units import counted
 
-_COLOURS: Final = {
-    Severity.OK: "32",
-    Severity.SKIPPED: "36",
-    Severity.WARNING: "33",
-    Severity.PROBLEM: "31",
-}
 _SHORT_FORM: Final = (Severity.PROBLEM, Severity.WARNING)
 _SEVERITY_WIDTH: Final = max(map(len, Severity))
 _CHECK_WIDTH: Final = max(map(len, Check))
@@ -24,12 +18,12 @@ _NARROWEST: Final = 60
 WIDEST: Final = 110
 
 
-def as_text(diagnosis: Diagnosis, *, verbose: bool, colour: bool, width: int = WIDEST) -> str:
+def as_text(diagnosis: Diagnosis, *, verbose: bool, width: int = WIDEST) -> str:
     """Return the report for people, with an empty line at the end. `width` is that of the terminal.
 
     Unless `verbose`, only problems and warnings are listed, and the other checks counted.
     """
-    lines = _account(diagnosis, verbose=verbose, colour=colour, width=max(_NARROWEST, min(width, WIDEST)))
+    lines = _account(diagnosis, verbose=verbose, width=max(_NARROWEST, min(width, WIDEST)))
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -49,11 +43,11 @@ def as_yaml(suggested: Sequence[Suggestion], width: int = WIDEST) -> str:
     return "\n".join(lines)
 
 
-def _account(diagnosis: Diagnosis, *, verbose: bool, colour: bool, width: int) -> Iterator[str]:
+def _account(diagnosis: Diagnosis, *, verbose: bool, width: int) -> Iterator[str]:
     yield f"account {diagnosis.account} at {diagnosis.base_url}"
     for finding in diagnosis.findings:
         if verbose or finding.severity in _SHORT_FORM:
-            yield from _finding(finding, colour=colour, width=width)
+            yield from _finding(finding, width)
     yield ""
     yield from _wrapped(_summary(diagnosis, verbose=verbose), width)
     if diagnosis.suggested:
@@ -65,13 +59,10 @@ def _account(diagnosis: Diagnosis, *, verbose: bool, colour: bool, width: int) -
     yield ""
 
 
-def _finding(finding: Finding, *, colour: bool, width: int) -> Iterator[str]:
-    severity = f"{finding.severity:<{_SEVERITY_WIDTH}}"
-    if colour:
-        severity = f"\x1b[{_COLOURS[finding.severity]}m{severity}\x1b[0m"
+def _finding(finding: Finding, width: int) -> Iterator[str]:
     indent = " " * (_SEVERITY_WIDTH + _CHECK_WIDTH + 4)
     first, *rest = _wrapped(finding.message, width - len(indent)) or [""]
-    yield f"  {severity} {finding.check:<{_CHECK_WIDTH}} {first}"
+    yield f"  {finding.severity:<{_SEVERITY_WIDTH}} {finding.check:<{_CHECK_WIDTH}} {first}"
     yield from (indent + line for line in rest)
     if finding.action:
         yield from (indent + line for line in _wrapped(f"-> {finding.action}", width - len(indent)))

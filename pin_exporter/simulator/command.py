@@ -45,15 +45,6 @@ _COMMAND_DEFAULTS: dict[str, Any] = {"requests_per_minute": 180}
 """Where the command differs from the in-process defaults: the documented limit applies."""
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run as a program of its own and return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pin_exporter.simulator", description="Simulate the AIOZ Pin list API."
-    )
-    add_arguments(parser)
-    return run(parser.parse_args(argv))
-
-
 def run(args: argparse.Namespace) -> int:
     """Simulate until SIGTERM or SIGINT; return 0, 2 for a bad option, 3 if listening fails."""
     try:

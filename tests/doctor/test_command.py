@@ -62,7 +62,7 @@ async def _diagnose(account: Account) -> Diagnosis:
 
 
 def check(diagnosis: Diagnosis) -> None:
-    text = as_text(diagnosis, verbose=True, colour=False)
+    text = as_text(diagnosis, verbose=True)
     assert all(line.isprintable() for line in text.splitlines())
     assert leaks(text) == []
     assert leaks(as_json([diagnosis])) == []

@@ -48,7 +48,7 @@ Suggested settings for this account:
 
 
 def text(diagnosis: Diagnosis = DIAGNOSIS, **options: Any) -> str:
-    return as_text(diagnosis, **{"verbose": False, "colour": False, **options})
+    return as_text(diagnosis, **{"verbose": False, **options})
 
 
 def test_only_what_needs_attention_is_listed_by_default() -> None:
@@ -78,13 +78,6 @@ def test_names_are_not_broken_at_hyphens() -> None:
     findings = (warning(Check.BASE_URL, f"{'a' * 20} {url}", f"{'a' * 20} {url}"),)
 
     assert text(replace(DIAGNOSIS, findings=findings), width=80).count(url) == 2
-
-
-def test_only_severities_are_coloured() -> None:
-    coloured = text(verbose=True, colour=True)
-
-    assert "  \x1b[31mproblem\x1b[0m files " in coloured
-    assert "  \x1b[32mok     \x1b[0m credentials " in coloured
 
 
 @pytest.mark.parametrize(("problems", "says_so"), [(0, True), (1, False)])

@@ -90,7 +90,7 @@ def test_stale_data_vanish_from_prometheus_and_come_back(tmp_path: Path) -> None
 def test_the_demo_shows_three_made_up_accounts() -> None:
     with running([*EXPORTER, "demo", "--web.listen-address=127.0.0.1:0"]) as process:
         url = process.wait_for_line(r"^metrics +(\S+)$")[1]
-        assert "three made-up accounts" in process.lines[0]
+        assert "three demo accounts" in process.lines[0]
 
         def inventories() -> list[str]:
             found = re.findall(

@@ -162,7 +162,7 @@ def _check_diagnosis(responses: list[tuple[int, list[tuple[str, str]], bytes]]) 
 
     diagnosis = diagnosed(service).diagnosis
     assert diagnosis.requests <= MAX_REQUESTS
-    assert as_text(diagnosis, verbose=True, colour=False)
+    assert as_text(diagnosis, verbose=True)
     assert json.loads(as_json([diagnosis]))["accounts"]
     for finding in diagnosis.findings:
         check_line(finding.message)

@@ -17,7 +17,7 @@ import pytest
 from dotenv import dotenv_values
 
 from pin_exporter.simulator import Behaviour, Churn, Faults, Population, SimulatedAccount
-from pin_exporter.simulator.command import add_arguments, build_accounts, main, run
+from pin_exporter.simulator.command import add_arguments, build_accounts, run
 from tests.support.processes import PATIENCE_SECONDS
 
 
@@ -42,7 +42,7 @@ class Running:
 
 @contextmanager
 def simulator(*options: str) -> Iterator[Running]:
-    command = [sys.executable, "-m", "pin_exporter.simulator", "--listen-address", "127.0.0.1:0", *options]
+    command = [sys.executable, "-m", "pin_exporter", "simulate", "--listen-address", "127.0.0.1:0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             assert process.stdout
@@ -152,9 +152,9 @@ def test_a_bad_option_is_status_2(
 ) -> None:
     if not message:
         with pytest.raises(SystemExit, match="2"):
-            main(options)
+            parse(*options)
         return
-    assert main(options) == 2
+    assert run(parse(*options)) == 2
     shown = capsys.readouterr().err
     assert message in shown
     assert shown.count("\n") == 1
@@ -162,7 +162,7 @@ def test_a_bad_option_is_status_2(
 
 def test_every_switch_is_an_option_with_its_help(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
-        main(["--help"])
+        parse("--help")
     shown = capsys.readouterr().out
     for record in (Population, Behaviour, Churn, Faults):
         for name in record.__struct_fields__:
