@@ -108,10 +108,6 @@ SECONDS ?= 600
 fuzz: $(VENV)/dev ## Feed generated files and responses to the parsers for ten minutes, or SECONDS
 	$(BIN)/python -m tests.fuzz --seconds=$(SECONDS) $(ARGS)
 
-.PHONY: soak
-soak: $(VENV)/dev ## Run real processes under faults for ten minutes and watch their memory
-	$(BIN)/python -m tests.bench.soak $(ARGS)
-
 .PHONY: bench
 bench: $(VENV)/dev ## Measure speed and memory
 	$(BIN)/python -m tests.bench $(ARGS)

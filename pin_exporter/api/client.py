@@ -137,7 +137,7 @@ class PinClient:
         request = httpx.Request(
             "GET", url, headers=client.headers, extensions={"timeout": timeout, "trace": trace}
         )
-        # The only place where the keys leave their SecretStr.
+        # The only place that sends the keys.
         request.headers["pinning_api_key"] = credentials.api_key.get_secret_value()
         request.headers["pinning_secret_key"] = credentials.secret_key.get_secret_value()
         return request

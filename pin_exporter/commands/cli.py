@@ -57,7 +57,7 @@ _COMMANDS: Final[Mapping[str, _Command]] = {
     "serve": _Command("commands.serve", "Poll accounts and serve their metrics."),
     "once": _Command("once.command", "Poll accounts once and print their metrics."),
     "simulate": _Command("simulator.command", "Simulate the AIOZ Pin API.", reads_settings=False),
-    "demo": _Command("commands.demo", "Serve metrics of made-up accounts, without any setup."),
+    "demo": _Command("commands.demo", "Serve metrics of simulated accounts, without any setup."),
     "doctor": _Command("doctor.command", "Diagnose accounts, using at most 30 API requests per account."),
     "healthcheck": _Command(
         "commands.healthcheck", "Check whether an exporter is healthy.", reads_settings=False

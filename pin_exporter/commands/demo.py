@@ -28,7 +28,7 @@ _SIMULATOR_HOST: Final = "127.0.0.1"
 _SIMULATOR_PORT: Final = 10243
 _POLL_INTERVAL_SECONDS: Final = 15.0
 _HEADROOM: Final = 1.25
-_NOTE: Final = "three made-up accounts on a simulated AIOZ Pin API; no other server is contacted"
+_NOTE: Final = "three demo accounts on a simulated AIOZ Pin API; no other server is contacted"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

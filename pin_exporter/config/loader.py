@@ -72,7 +72,7 @@ def load_web_settings(flags: Mapping[str, object]) -> Settings:
 
 
 def _values_of(file: YamlFile) -> dict[str, object]:
-    """Return the values of the file, without empty ones, and with paths relative to the file's folder."""
+    """Return the values of the file, without empty ones, and with paths relative to the file's directory."""
     values = _resolved(file.values, file.file_path.parent)
     entries = values.get("accounts")
     if isinstance(entries, list):

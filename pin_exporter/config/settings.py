@@ -116,14 +116,14 @@ class AccountSettings(BaseModel):
         examples=["/run/secrets/client-key.pem"],
     )
     page_size: PageRows = Field(
-        default=1_000, description="Pins to request per page; lowered automatically if the API refuses it."
+        default=1_000, description="Pins to request per page; lowered automatically if the API rejects it."
     )
     pages_in_flight: PagesInFlight = Field(
         default=4, description="Maximum pages of an account to request at the same time."
     )
     stale_after: StaleAfter | None = Field(
         default=None,
-        description="Age from which data are no longer shown. If unset, three poll intervals and 60 seconds.",
+        description="Age from which data is no longer shown. If unset, three poll intervals and 60 seconds.",
         examples=["1h"],
     )
     size_limit: Size | None = Field(
@@ -156,7 +156,7 @@ class Settings(AccountSettings, KeySettings, BaseSettings):
         "config file.",
     )
     config_file: Annotated[Path | None, Flag("--config.file", "FILE")] = Field(
-        default=None, description="YAML file with any of these settings; reloaded on SIGHUP."
+        default=None, description="YAML file with any settings; `serve` reloads it on SIGHUP."
     )
     shard: Annotated[ShardNumber | None, Flag("--shard", "INDEX")] = Field(
         default=None,

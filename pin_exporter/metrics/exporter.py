@@ -1,4 +1,4 @@
-"""The metrics of the exporter itself, which belong to no account."""
+"""The metrics of the exporter itself, and the ids of the warnings and errors that they count."""
 
 import os
 import platform

@@ -126,12 +126,6 @@ def test_the_keys_are_read_before_each_request() -> None:
     assert [request.headers["pinning_api_key"] for request in requests] == ["first", "second"]
 
 
-def test_a_page_comes_back_typed() -> None:
-    answered = Asking(ok()).page()
-    assert (answered.totals.files, answered.totals.size) == (2, 200)
-    assert [pin and pin.id for pin in answered.rows] == [row(1)["id"], row(2)["id"]]
-
-
 def ask(answer: httpx.Response | Answering, query: Mapping[str, str | int]) -> ApiResponse:
     return asyncio.run(Asking(answer).api.send(query))
 
@@ -143,16 +137,6 @@ def test_any_query_can_be_asked_and_any_answer_seen() -> None:
     assert (answered.status, bytes(answered.body)) == (418, b"tea")
     assert answered.headers == {"x-proxy": "a", "retry-after": "3", "content-length": "3"}
     assert 0 < answered.seconds < 60
-
-
-def test_a_query_without_a_complete_answer_fails_for_its_reason() -> None:
-    with pytest.raises(PollError) as caught:
-        ask(httpx.Response(200, stream=Chunks(then=_broken)), {})
-    assert caught.value.reason == "connection"
-
-
-async def _broken() -> None:
-    raise httpx.ReadError("cut off")
 
 
 REASONS = {

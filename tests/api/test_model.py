@@ -45,11 +45,6 @@ def test_a_word_never_seen_before_is_of_unknown_phase(word: str, pinned: bool | 
         assert phase_of(word, pinned=pinned) is Phase.UNKNOWN
 
 
-@pytest.mark.parametrize("size", [None, 0, 1, MAX_INTEGER])
-def test_a_pin_may_have_any_size_that_a_go_integer_holds_or_none(size: int | None) -> None:
-    assert Pin("a", size=size).size == size
-
-
 def test_the_largest_integer_is_that_of_a_signed_64_bit_number() -> None:
     assert MAX_INTEGER == 9_223_372_036_854_775_807
 
@@ -75,7 +70,3 @@ def test_a_date_without_a_time_zone_is_refused() -> None:
 def test_impossible_totals_are_refused(files: int, size: int) -> None:
     with pytest.raises(ValueError, match="out of range"):
         Totals(files, size)
-
-
-def test_totals_may_be_as_large_as_a_go_integer() -> None:
-    assert Totals(MAX_INTEGER, MAX_INTEGER) == Totals(files=MAX_INTEGER, size=MAX_INTEGER)

@@ -18,7 +18,6 @@ from tests.support.processes import free_port, running, wait_for
 from tests.support.tools import require_tool
 
 CONFIG = read_yaml(CHART / "ci" / "web-config-values.yaml")
-EXISTING = read_yaml(CHART / "ci" / "web-secret-values.yaml")
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 USERS = {"basic_auth_users": CONFIG["web"]["config"]["basic_auth_users"]}
 INLINE = {"tls_server_config": {"cert_file": "server.crt", "key_file": "server.key"}}

@@ -5,14 +5,12 @@ import pytest
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
-from pin_exporter.api.credentials import Credentials
 from pin_exporter.config.accounts import accounts_of
 from pin_exporter.config.loader import load_settings, load_web_settings
 from pin_exporter.config.settings import Settings
 from pin_exporter.toolkit.errors import SettingsError
-from tests.support.environment import clean, set_variables
+from tests.support.environment import set_variables
 
 KEYS = {"api_key": "k3y", "secret_key": "s3cr3t"}
 GOOD = "api_key: k\nsecret_key: s\n"
@@ -209,12 +207,6 @@ def test_problems_of_shards_are_where_the_values_are(path: Path, monkeypatch: py
     assert places(problems(path, GOOD, total_shards="0")) == ["PIN_EXPORTER_SHARD", "--total-shards"]
 
 
-def test_a_proxy_is_refused_without_showing_its_password(path: Path) -> None:
-    (line,) = problems(path, f"{GOOD}proxy_url: http://u:pr0xyPassw0rd/x@127.0.0.1:9\n")
-    assert line.startswith("config.yml:3: proxy_url: is not a proxy: ")
-    assert "Passw0rd" not in line
-
-
 SECRET = "Zq7Wm4XkPd9"
 WRONG = st.sampled_from(
     ["", " ", "\n", "\x00", "é", "\u2028", "#", ": ", "'", '"', "x" * 4_097, "/", "%", "*", "[", "{"]
@@ -273,14 +265,3 @@ def test_wrong_web_settings_are_reported_with_their_place(monkeypatch: pytest.Mo
     with pytest.raises(SettingsError) as caught:
         load_web_settings({"web_telemetry_path": "metrics"})
     assert sorted(places(list(caught.value.problems))) == ["--web.telemetry-path", "PIN_EXPORTER_LOG_FORMAT"]
-
-
-def test_keys_of_the_environment_are_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    set_variables(monkeypatch, **KEYS)
-    (account,) = accounts_of(load_settings({}))
-    assert account.name == "default"
-    assert account.credentials.current() == Credentials(SecretStr("k3y"), SecretStr("s3cr3t"))
-    clean(monkeypatch)
-    (tmp_path / "key").write_text("k3y\n")
-    set_variables(monkeypatch, **{f"{name}_file": str(tmp_path / "key") for name in KEYS})
-    assert [account.name for account in accounts_of(load_settings({}))] == ["default"]

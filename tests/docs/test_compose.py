@@ -60,17 +60,9 @@ def read(name: str) -> Any:
     return yaml.safe_load((ROOT / name).read_text())
 
 
-def test_the_services_are_exporter_prometheus_and_grafana(services: Mapping[str, Model]) -> None:
-    assert set(services) == set(SERVICES)
-
-
 @pytest.mark.parametrize("name", ["prometheus", "grafana"])
 def test_other_images_are_pinned_to_a_version(services: Mapping[str, Model], name: str) -> None:
     assert re.fullmatch(r"docker\.io/\w+/\w+:v?\d+\.\d+\.\d+", services[name]["image"])
-
-
-def test_the_exporters_image_is_built(services: Mapping[str, Model]) -> None:
-    assert services["exporter"]["build"]["dockerfile"] == "Dockerfile"
 
 
 @pytest.mark.parametrize("name", SERVICES)

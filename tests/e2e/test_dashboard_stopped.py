@@ -24,7 +24,6 @@ pytestmark = pytest.mark.slow
 PANELS = panels_of(DASHBOARD)
 STATS = [panel for panel in PANELS.values() if panel.kind == "stat"]
 JUDGED = [panel.title for panel in STATS if panel.model["options"]["colorMode"] != "none"]
-SINGLE = [panel for panel in PANELS.values() if panel.targets[0].is_instant]
 SHARES = "in-progress-share=0.1,failed-share=0.1,removed-share=0.1,duplicate-share=0.1,requests-per-minute=0"
 JOBS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "all-stopped": (("kept",), ("kept",)),
@@ -77,17 +76,6 @@ def _calm(stand: Stand) -> None:
     wait_for_calm(stand.prometheus, 2)
 
 
-@pytest.mark.parametrize("minutes", [5, 30, 24 * 60, 7 * 24 * 60])
-def test_nothing_is_returned_for_stopped_exporters(stand: Stand, minutes: int) -> None:
-    view = look(stand.prometheus, minutes).choose(job="all-stopped")
-    instances = view.options("instance")
-    assert len(instances) == 2
-    for chosen in ({}, {"account": "kept"}, {"instance": instances[0]}, {"instance": instances}):
-        for panel in SINGLE:
-            for answer in view.choose(**chosen).answers(panel):
-                assert answer.data["result"] == [], f"{panel.title} {answer.target.ref} for {chosen}"
-
-
 def test_lines_of_stopped_exporters_end(stand: Stand) -> None:
     view = look_at_graphs(stand.prometheus).choose(job="all-stopped")
     for panel in PANELS.values():
@@ -104,20 +92,6 @@ def test_each_stat_says_no_data_and_is_not_green_for_stopped_exporters(stand: St
     assert len(shown) == len(STATS)
     assert {shown[title].colour for title in JUDGED} == {NO_DATA}
     assert not {one.colour for one in shown.values()} & {GOOD, WARNING, BAD}
-
-
-def test_the_data_is_incomplete_if_one_of_two_exporters_is_stopped(stand: Stand) -> None:
-    view = look(stand.prometheus).choose(job="one-stopped")
-    both, here = (view.choose(account=accounts) for accounts in (["here", "gone"], "here"))
-    for seen in (view, both):
-        assert seen.stat("Data") == 2, "INCOMPLETE"
-    assert view.stat("Exporters up") == 0.5
-    assert here.stat("Data") == 0
-    assert view.stat("Files") == here.stat("Files") == 50
-    for panel in STATS:
-        assert panel.title in ("Growth per day", "Files per day") or view.stat(panel.title) is not None
-        assert view.choose(account="gone").stat(panel.title) is None or panel.title == "Exporters up"
-    assert set(view.table("Accounts", "account")) == {("here",)}
 
 
 def test_an_account_whose_data_is_too_old_has_no_data(stand: Stand) -> None:
@@ -167,10 +141,6 @@ def test_an_account_with_only_unknown_statuses_is_not_shown_as_empty(stand: Stan
     assert [stats[title] for title in ("Failed", "Removed", "In progress", "Pinned")] == [0, 0, 0, 0]
     row = view.table("Accounts", "account")["strange",]
     assert (row["Unknown"], row["Pinned"], row["Failed"]) == (20, 0, 0)
-
-
-def test_a_limit_that_is_reached_needs_no_history(stand: Stand) -> None:
-    assert look(stand.prometheus).choose(job="running", account="fine").stat("Days until the size limit") == 0
 
 
 def test_problems_have_texts_and_are_never_green(stand: Stand) -> None:

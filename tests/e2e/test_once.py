@@ -214,22 +214,13 @@ def test_a_signal_during_an_inventory_ends_it(tmp_path: Path, number: signal.Sig
     assert [path.read_text() for path in tmp_path.iterdir()] == ["before\n"]
 
 
-@pytest.mark.parametrize(
-    ("output", "problem"),
-    [
-        ("none/a.prom", "cannot be written: No such file or directory: choose a file in a directory"),
-        ("", "is not a file: choose a file, or standard output"),
-    ],
-)
-def test_an_output_that_cannot_be_written_is_reported_before_any_request(
-    tmp_path: Path, output: str, problem: str
-) -> None:
+def test_an_output_that_cannot_be_written_is_reported_before_any_request(tmp_path: Path) -> None:
     with HostileServer(good(10)).running() as server:
-        ended = once({**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url()}, f"--output={tmp_path / output}")
+        ended = once({**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url()}, f"--output={tmp_path}/none/a.prom")
         assert server.heads == []
 
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.startswith(f"pin-exporter: {tmp_path / output}: {problem}")
+    assert ended.stderr.startswith(f"pin-exporter: {tmp_path}/none/a.prom: cannot be written: ")
     assert ended.stderr.count("\n") == 1
 
 

@@ -5,7 +5,7 @@ and how. The reading is the real one; only the server is a model.
 """
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -17,13 +17,10 @@ from hypothesis import HealthCheck, Phase, event, example, given, settings
 from hypothesis import strategies as st
 
 from pin_exporter.api.errors import InconsistentError, MalformedError, PollError, ServerError
-from pin_exporter.api.model import Page, Pin, Totals, Verdict, phase_of
+from pin_exporter.api.model import Page, Pin, Totals, Verdict
 from pin_exporter.inventory.counter import (
-    AGE_BOUNDS,
     NOTHING_SHOWN,
-    SIZE_BOUNDS,
     Counted,
-    Inventory,
     PinCounter,
     ShownLabels,
 )
@@ -247,72 +244,6 @@ async def _play(
     raise AssertionError("the reading never came to an end")
 
 
-def counted_plainly(rows: Sequence[Pin]) -> dict[str, object]:
-    """Count as one would with nothing but dictionaries."""
-    pins: Counter[tuple[str, str]] = Counter()
-    sizes: Counter[tuple[str, str]] = Counter()
-    kinds: Counter[tuple[bool, bool, bool]] = Counter()
-    cids: set[str] = set()
-    duplicate_size = 0
-    ages = []
-    dates = []
-    for pin in rows:
-        assert pin.status is not None
-        assert pin.cid is not None
-        assert pin.date_pinned is not None
-        label = (pin.status, str(phase_of(pin.status, pinned=pin.pinned)))
-        size = pin.size or 0
-        pins[label] += 1
-        sizes[label] += size
-        kinds[bool(pin.pinned), bool(pin.is_pin_by_hash), bool(pin.is_dir)] += 1
-        duplicate_size += size if pin.cid in cids else 0
-        cids.add(pin.cid)
-        dates.append(pin.date_pinned.timestamp())
-        if label[1] == "in_progress":
-            ages.append(NOW - pin.date_pinned.timestamp())
-    return {
-        "pins": len(rows),
-        "size": sum(sizes.values()),
-        "by_status": {label: (count, sizes[label]) for label, count in pins.items()},
-        "by_sub_hash_status": {"none": len(rows)} if rows else {},
-        "by_kind": dict(kinds),
-        "unique_cids": len(cids),
-        "duplicate_size": duplicate_size,
-        "size_counts": [
-            sum(low < (pin.size or 0) <= high for pin in rows)
-            for low, high in zip((-1, *SIZE_BOUNDS), (*SIZE_BOUNDS, 2**64), strict=True)
-        ],
-        "age_counts": [
-            sum(low < age <= high for age in ages)
-            for low, high in zip((-1, *AGE_BOUNDS), (*AGE_BOUNDS, 2**64), strict=True)
-        ],
-        "age_sum": sum(ages),
-        "oldest_unfinished": NOW - max(ages) if ages else None,
-        "newest": max(dates, default=None),
-        "malformed": 0,
-    }
-
-
-def as_counted_plainly(counted: Inventory) -> dict[str, object]:
-    """Return an inventory in the form of a plain count: without the zeros that it is filled up with."""
-    by_status = {(word, str(phase)): tuple(held) for (word, phase), held in counted.by_status.items()}
-    return {
-        "pins": counted.pins,
-        "size": counted.size,
-        "by_status": {label: held for label, held in by_status.items() if held[0]},
-        "by_sub_hash_status": dict(counted.by_sub_hash_status),
-        "by_kind": {tuple(kind): pins for kind, pins in counted.by_kind.items() if pins},
-        "unique_cids": counted.unique_cids,
-        "duplicate_size": counted.duplicate_size_bytes,
-        "size_counts": list(counted.size_counts),
-        "age_counts": list(counted.age_counts),
-        "age_sum": counted.age_sum_seconds,
-        "oldest_unfinished": counted.oldest_unfinished_at,
-        "newest": counted.newest_at,
-        "malformed": counted.malformed,
-    }
-
-
 def assert_true(outcome: Read) -> None:
     """Hold a reading against the server: what is proven has to be so, and what is counted was there."""
     server, rows = outcome.server, outcome.rows
@@ -322,7 +253,9 @@ def assert_true(outcome: Read) -> None:
     assert all(pin in server.sent[pin.id] for pin in rows), "counted otherwise than it was sent"
     if outcome.counted.verdict is not Verdict.INCONSISTENT:
         assert server.must <= set(ids), "missed though it lived through the walk"
-    assert as_counted_plainly(outcome.counted.inventory) == counted_plainly(rows)
+    plain = PinCounter()
+    plain.add(rows)
+    assert outcome.counted.inventory == plain.inventory(NOW)
 
 
 def server_with(count: int, *, keeps_unpinned: bool = False, largest_page: int | None = None) -> Server:

@@ -2,12 +2,9 @@ import json
 from dataclasses import asdict, replace
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from pin_exporter import __version__
 from pin_exporter.api.model import Collector, Totals, Verdict
-from pin_exporter.metrics.account import account_textfile
-from pin_exporter.metrics.exporter import build_info_registry
 from pin_exporter.once.output import failures, result
 from pin_exporter.once.polling import PolledAccount
 from pin_exporter.polling.snapshot import AccountSnapshot
@@ -100,38 +97,6 @@ def test_an_error_reaches_the_terminal_escaped() -> None:
     (line,) = failures([polled(counting().snapshot.with_health(Collector.TOTALS, failed))])
 
     assert line == "account archive: totals: timeout: \\u001b[2J\\u202egone\\u000d\\u000aagain"
-
-
-def test_the_metrics_are_those_of_the_accounts_and_the_version() -> None:
-    text = result([polled(FULL), polled(UNTRIED)], "prometheus", NOW).decode()
-    families = {family.name: family for family in text_string_to_metric_families(text)}
-    others = {name for name, family in families.items() if "account" not in family.samples[0].labels}
-
-    assert others == {"aiozpin_exporter_build_info"}
-    (running,) = families["aiozpin_exporter_build_info"].samples
-    assert running.labels["version"] == __version__
-    ups = {sample.labels["account"]: sample.value for sample in families["aiozpin_up"].samples}
-    assert ups == {"archive": 1, "website": 0}
-    assert not [sample for family in families.values() for sample in family.samples if sample.timestamp]
-
-
-def test_histograms_have_a_count_and_a_sum_because_node_exporter_adds_zeros_otherwise() -> None:
-    text = account_textfile([(FULL, frozenset(Collector))], build_info_registry()).decode()
-    for name, count, total in (
-        ("aiozpin_pin_size_bytes", 7, 400_005_120),
-        ("aiozpin_unfinished_pin_age_seconds", 2, 36_300.5),
-    ):
-        values = {
-            line.partition("{")[0]: float(line.rpartition(" ")[2])
-            for line in text.splitlines()
-            if line.startswith(f"{name}_") and "_bucket" not in line
-        }
-        assert values == {
-            f"{name}_count": count,
-            f"{name}_gcount": count,
-            f"{name}_sum": total,
-            f"{name}_gsum": total,
-        }
 
 
 def test_the_json_is_the_report_of_the_status_page() -> None:

@@ -46,13 +46,6 @@ def test_a_continuing_failure_is_logged_at_once_and_then_hourly_with_a_count(
     ]
 
 
-def test_another_reason_is_logged_at_once_and_restarts_the_hour(caplog: pytest.LogCaptureFixture) -> None:
-    polls = FailingPolls(caplog)
-    polls.fail(ConnectionFailedError("down"), minutes=30)
-    assert polls.fail(TlsError("slow down"), minutes=60) == [("poll_failed", None)]
-    assert polls.fail(TlsError("slow down")) == [("poll_still_failing", 60)]
-
-
 def test_alternating_reasons_are_logged_once_each_and_then_hourly(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -16,7 +16,7 @@ from pin_exporter.simulator import (
     serve,
 )
 
-from .harness import LIST, START, Clock, get, keys, one_account, pins, simulate, walk, with_client
+from .harness import LIST, START, Clock, get, keys, one_account, simulate, walk, with_client
 
 
 def test_a_page_has_the_documented_envelope() -> None:
@@ -73,29 +73,6 @@ def test_an_empty_list_is_a_list_or_null(as_null: bool, expected: object) -> Non
     simulator, account, _ = one_account(0, Behaviour(empty_as_null=as_null))
     data = get(simulator, account).json()["data"]
     assert data == {"totals": {"files": 0, "size": 0}, "pins": expected}
-
-
-def test_the_page_is_clamped_silently() -> None:
-    simulator, account, _ = one_account(behaviour=Behaviour(max_limit=100))
-    assert len(pins(simulator, account, limit=1000)) == 100
-
-
-def test_totals_may_disagree_with_the_rows() -> None:
-    simulator, account, _ = one_account(behaviour=Behaviour(files_offset=3, size_offset=-1))
-    totals = get(simulator, account).json()["data"]["totals"]
-    assert totals == {"files": 253, "size": account.totals().size_bytes - 1}
-
-
-def test_the_offset_may_be_ignored() -> None:
-    simulator, account, _ = one_account(behaviour=Behaviour(ignore_offset=True))
-    assert pins(simulator, account, limit=5, offset=100) == pins(simulator, account, limit=5, offset=0)
-
-
-def test_null_elements_come_beside_the_rows() -> None:
-    simulator, account, _ = one_account(behaviour=Behaviour(null_share=0.2))
-    rows = pins(simulator, account)
-    assert 20 < rows.count(None) < 90
-    assert len([row for row in rows if row is not None]) == 250
 
 
 @pytest.mark.parametrize(
@@ -200,14 +177,6 @@ def test_requests_are_logged() -> None:
     ]
 
 
-def test_latency_and_jitter_come_before_the_answer() -> None:
-    simulator, account, clock = one_account(faults=Faults(latency_seconds=2, latency_jitter_seconds=1))
-    for _ in range(20):
-        get(simulator, account)
-    assert all(2 <= seconds <= 3 for seconds in clock.slept)
-    assert len(set(clock.slept)) == 20
-
-
 def test_the_rate_limit_is_a_sliding_minute_for_each_key() -> None:
     clock = Clock()
     one, two = (
@@ -225,14 +194,6 @@ def test_the_rate_limit_is_a_sliding_minute_for_each_key() -> None:
     clock.now += 10
     assert get(simulator, one).status_code == 200
     assert get(simulator, one).status_code == 429
-
-
-def test_churn_happens_between_requests_only_as_time_goes_by() -> None:
-    simulator, account, clock = one_account(100)
-    account.set_churn(insert_rate=60.0)
-    assert get(simulator, account).json()["data"]["totals"]["files"] == 100
-    clock.now += 60
-    assert get(simulator, account).json()["data"]["totals"]["files"] > 130
 
 
 def test_a_typed_client_can_read_every_row() -> None:

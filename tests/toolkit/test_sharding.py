@@ -1,5 +1,4 @@
 import hashlib
-from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -9,7 +8,6 @@ from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard, jump_hash, parse_
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", fullmatch=True)
 TOTALS = st.integers(1, 200)
-MANY = [f"account-{number}" for number in range(4_000)]
 
 
 def shard_for(name: str, total: int) -> int:
@@ -44,20 +42,6 @@ def test_with_one_more_shard_an_item_stays_or_goes_to_the_new_one(name: str, tot
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
 
     assert jump_hash(key, total + 1) in (jump_hash(key, total), total)
-
-
-def test_one_more_shard_moves_its_share_of_items() -> None:
-    moved = sum(shard_for(name, 4) != shard_for(name, 5) for name in MANY)
-
-    assert 0.17 < moved / len(MANY) < 0.23
-
-
-def test_shards_get_about_the_same_number_of_items() -> None:
-    items = Counter(shard_for(name, 8) for name in MANY)
-
-    assert sorted(items) == list(range(8))
-    assert min(items.values()) > 430
-    assert max(items.values()) < 570
 
 
 @given(NAMES)

@@ -26,7 +26,7 @@ def panels() -> list[Panel]:
         time_panel(
             "Poll duration and interval",
             "Duration of the last poll, including all waiting, and the current poll interval. The interval "
-            "of the inventory grows with the account, so that it uses at most half of the request budget.",
+            "of the inventory grows with the account, so that it uses at most half of requests_per_minute.",
             {
                 "{{account}} {{collector}}": per_account(
                     "max", selected("poll_duration_seconds"), "collector"
