@@ -8,6 +8,9 @@ from typing import Final
 _CHUNKS_PER_TURN: Final = 20
 """The HTTP library hands out chunks that have already arrived without yielding to other tasks."""
 
+_INFLATED_AT_A_TIME_BYTES: Final = 4_096
+"""The decompressor copies what follows each member: with little at a time, that is little."""
+
 
 async def read_body(chunks: AsyncIterator[bytes], encoding: str, body: bytearray, limit: int) -> bool:
     """Append chunks to the body, decompressed; return False if the response is larger than `limit` bytes.
@@ -48,7 +51,13 @@ class _Inflater:
     def inflate(self, data: bytes, body: bytearray, limit: int) -> int:
         """Append to the body, up to just above `limit` bytes, and return how many members began."""
         members = 0
-        while data and len(body) <= limit:
+        for start in range(0, len(data), _INFLATED_AT_A_TIME_BYTES):
+            members += self._inflate(data[start : start + _INFLATED_AT_A_TIME_BYTES], body, limit)
+        return members
+
+    def _inflate(self, data: bytes, body: bytearray, limit: int) -> int:
+        members = 0
+        while data and not self.has_ended and len(body) <= limit:
             if self._member.eof:
                 self.has_ended = not data.startswith(b"\x1f")
                 if self.has_ended:
