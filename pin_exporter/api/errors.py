@@ -48,11 +48,15 @@ class TlsError(PollError):
 
 
 class HttpStatusError(PollError):
-    """The API responded with a `status` other than 200."""
+    """The API responded with a `status` other than 200.
 
-    def __init__(self, text: str, *, status: int) -> None:
+    `retry_after_seconds` is None without a usable Retry-After header; only 429 and 5xx have it.
+    """
+
+    def __init__(self, text: str, *, status: int, retry_after_seconds: float | None = None) -> None:
         super().__init__(text)
         self.status = status
+        self.retry_after_seconds = retry_after_seconds
 
 
 class UnauthorizedError(HttpStatusError):
@@ -68,13 +72,9 @@ class ForbiddenError(HttpStatusError):
 
 
 class RateLimitedError(HttpStatusError):
-    """429; `retry_after_seconds` is None without a usable Retry-After header."""
+    """429: too many requests."""
 
     reason = "rate_limited"
-
-    def __init__(self, text: str, *, status: int, retry_after_seconds: float | None) -> None:
-        super().__init__(text, status=status)
-        self.retry_after_seconds = retry_after_seconds
 
 
 class ClientError(HttpStatusError):
@@ -88,13 +88,9 @@ PAGE_SIZE_REJECTIONS: Final = frozenset({400, 413, 414, 422})
 
 
 class ServerError(HttpStatusError):
-    """5xx; `retry_after_seconds` is None without a usable Retry-After header."""
+    """5xx."""
 
     reason = "server_error"
-
-    def __init__(self, text: str, *, status: int, retry_after_seconds: float | None = None) -> None:
-        super().__init__(text, status=status)
-        self.retry_after_seconds = retry_after_seconds
 
 
 class RedirectError(HttpStatusError):

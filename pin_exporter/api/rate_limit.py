@@ -8,7 +8,7 @@ from typing import Final
 from pin_exporter.toolkit.clock import Clock
 
 _WINDOW_SECONDS: Final = 60.0
-_SHORTEST_WAIT_SECONDS: Final = 0.001
+_MIN_WAIT_SECONDS: Final = 0.001
 
 
 class RequestBudget:
@@ -56,7 +56,7 @@ class RequestBudget:
         else:
             await self._acquire()
         waited = self._clock.elapsed() - began
-        return waited if waited >= _SHORTEST_WAIT_SECONDS else 0.0
+        return waited if waited >= _MIN_WAIT_SECONDS else 0.0
 
     async def _acquire(self) -> None:
         async with self._turn:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 from pin_exporter.api.client import PinClient
-from pin_exporter.api.errors import PollError, RateLimitedError, ServerError, TooLargeError
+from pin_exporter.api.errors import HttpStatusError, PollError, RateLimitedError, TooLargeError
 from pin_exporter.api.model import Collector, Page
 from pin_exporter.api.rate_limit import RequestBudget
 from pin_exporter.toolkit.clock import Clock
@@ -17,7 +17,7 @@ RETRIED: Final = frozenset({"connection", "timeout", "rate_limited", "server_err
 _ATTEMPTS: Final = 4
 _FIRST_DELAY_SECONDS: Final = 0.5
 _FIRST_DELAY_SECONDS_AFTER_429: Final = 5.0
-_LONGEST_DELAY_SECONDS: Final = 20.0
+_MAX_DELAY_SECONDS: Final = 20.0
 
 
 class RetryingClient:
@@ -80,14 +80,14 @@ class RetryingClient:
         if isinstance(error, RateLimitedError):
             return
         await self._clock.sleep(delay)
-        if isinstance(error, ServerError) and error.retry_after_seconds is not None:
+        if isinstance(error, HttpStatusError) and error.retry_after_seconds is not None:
             self.counter.count_wait(delay)
 
     def _delay_seconds(self, error: PollError, attempt: int) -> float:
         """Return the response's Retry-After, else an exponential backoff with jitter."""
-        is_429 = isinstance(error, RateLimitedError)
-        if isinstance(error, RateLimitedError | ServerError) and error.retry_after_seconds is not None:
+        if isinstance(error, HttpStatusError) and error.retry_after_seconds is not None:
             return error.retry_after_seconds
+        is_429 = isinstance(error, RateLimitedError)
         first = _FIRST_DELAY_SECONDS_AFTER_429 if is_429 else _FIRST_DELAY_SECONDS
-        longest = min(_LONGEST_DELAY_SECONDS, first * 2 ** (attempt - 1))
+        longest = min(_MAX_DELAY_SECONDS, first * 2 ** (attempt - 1))
         return self._rng.uniform(longest / 2, longest)

@@ -20,7 +20,7 @@ from pin_exporter.simulator import serve as serve_simulator
 from pin_exporter.toolkit.errors import ListenError
 from pin_exporter.toolkit.logs import configure_logging
 from pin_exporter.toolkit.output import write_standard_output
-from pin_exporter.toolkit.web.config import WebConfig, read_web_config
+from pin_exporter.toolkit.web.config import read_web_config
 from pin_exporter.toolkit.web.listener import listen, local_url
 from pin_exporter.toolkit.web.server import hangups_held
 
@@ -45,7 +45,7 @@ def run(parsed: argparse.Namespace) -> int:
     """
     settings = load_web_settings(flags_given(parsed))
     log_events = configure_logging("pin_exporter", LOG_EVENTS, settings.log_level, settings.log_format)
-    web_config = read_web_config(settings.web_config_file) if settings.web_config_file else WebConfig()
+    web_config = read_web_config(settings.web_config_file)
     sockets = [listen(address) for address in settings.web_listen_address]
     simulator_socket = _listen_for_simulator()
     simulator = Simulator(demo_accounts())

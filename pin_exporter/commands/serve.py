@@ -2,7 +2,7 @@
 
 import argparse
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -33,7 +33,7 @@ from pin_exporter.metrics.exporter import LOG_EVENTS
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.logs import EventLogger, configure_logging
 from pin_exporter.toolkit.output import print_error, write_standard_output
-from pin_exporter.toolkit.web.config import WebConfig, read_web_config
+from pin_exporter.toolkit.web.config import read_web_config
 from pin_exporter.toolkit.web.listener import listen, local_url
 from pin_exporter.toolkit.web.server import hangups_held
 
@@ -132,7 +132,7 @@ class Configuration:
         self.clients = HttpClients()
         self.shard = shard_of(self.settings)
         self.accounts = usable_accounts(self.settings, self.clients, self.shard)
-        self.web_config = _web_config(self.settings)
+        self.web_config = read_web_config(self.settings.web_config_file)
 
     @property
     def leaves_port_open(self) -> bool:
@@ -144,10 +144,10 @@ class Configuration:
         """Return the accounts as they are configured now. Raises SettingsError."""
         settings = load_settings(self._flags, again=True)
         accounts = usable_accounts(settings, self.clients, self.shard)
-        for name in _changed_beside_accounts(self.settings, settings):
-            _log.warning(
-                "setting_needs_restart", "a changed setting takes effect after a restart", setting=name
-            )
+        for name in sorted(FIXED_AT_START):
+            if getattr(settings, name) != getattr(self.settings, name):
+                message = "a changed setting takes effect after a restart"
+                _log.warning("setting_needs_restart", message, setting=name)
         self._log_accounts(settings, accounts)
         return accounts
 
@@ -231,18 +231,10 @@ def _identity(account: Account) -> tuple[str, str, str]:
     return account.name, account.base_url, account.credentials.last.fingerprint
 
 
-def _web_config(settings: Settings) -> WebConfig:
-    return read_web_config(settings.web_config_file) if settings.web_config_file else WebConfig()
-
-
 def _web_config_problems(flags: Mapping[str, object]) -> Sequence[str]:
     """Return the problems of a web config file that is named by a flag or the environment."""
     try:
-        _web_config(load_web_settings(flags))
+        read_web_config(load_web_settings(flags).web_config_file)
     except SettingsError as error:
         return error.problems
     return ()
-
-
-def _changed_beside_accounts(old: Settings, new: Settings) -> Iterator[str]:
-    return (name for name in sorted(FIXED_AT_START) if getattr(old, name) != getattr(new, name))

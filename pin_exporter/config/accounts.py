@@ -43,7 +43,7 @@ def shard_of(settings: Settings) -> Shard:
 
 
 def shard_of_values(values: Mapping[str, object]) -> Shard:
-    """Return the shard in settings that are not validated yet; the single one if they are invalid."""
+    """Return the shard in settings that are not validated yet; the only one if they are invalid."""
     try:
         return Shard(parse_shard_index(str(values["shard"])), int(str(values["total_shards"])))
     except (KeyError, ValueError):

@@ -12,7 +12,7 @@ from pin_exporter.config.settings import AccountEntry, KeySettings, Settings
 from pin_exporter.toolkit.yaml_file import YamlPath
 
 SpelledAs = Callable[[str, YamlPath], str]
-"""Returns the name of a setting, as a variable or in the file, like that of the setting at a path."""
+"""Returns a setting's name: in the config file if the setting at the path is set there, else its variable."""
 
 
 @dataclass(frozen=True, slots=True)

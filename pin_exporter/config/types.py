@@ -19,7 +19,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _ADDRESS: Final = r"(?:\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?\]|[A-Za-z0-9._-]*):([0-9]{1,5})"
 _LISTEN_ADDRESS: Final = re.compile(_ADDRESS)
 _URL: Final = r"[hH][tT][tT][pP][sS]?://\S+"
-_LARGEST_SIZE: Final = 2**63 - 1
+_MAX_SIZE: Final = 2**63 - 1
 _STATUS_PAGES: Final = ("/accounts/", "/style.css")
 _PATH: Final = "/(?:(?:[A-Za-z0-9._~/]|-[A-Za-z0-9._~-])[A-Za-z0-9._~/-]*)?"
 _TELEMETRY_PATH: Final = re.compile(_PATH)
@@ -102,7 +102,7 @@ def _check_telemetry_path(path: object) -> object:
 
 def _check_size(value: Any) -> int:
     size = parse_size(value)
-    if size > _LARGEST_SIZE:
+    if size > _MAX_SIZE:
         raise ValueError("must be less than 8 EiB")
     return size
 
@@ -134,7 +134,7 @@ Size = Annotated[
         r"\s*[0-9]+(\.[0-9]+)?\s*([kKMGTP]i?)?[bB]?\s*",
         type=["number", "string"],
         minimum=0,
-        maximum=_LARGEST_SIZE,
+        maximum=_MAX_SIZE,
     ),
 ]
 BaseUrl = Annotated[str, BeforeValidator(_check_base_url), _pattern(_URL)]

@@ -51,7 +51,7 @@ NOTHING_SHOWN: Final = ShownLabels()
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What was counted in one complete reading of the list. Sizes in bytes, dates in Unix seconds.
+    """What was counted in one complete walk over the list. Sizes in bytes, dates in Unix seconds.
 
     `size_counts` and `age_counts` hold one number per bound and one above the last.
     """
@@ -191,11 +191,12 @@ class PinCounter:
     def _by_status(self) -> dict[Status, PinTotals]:
         labels = [*self._shown.statuses, *(group.status for group in self._groups.values())]
         folded = status_labels(labels)
-        held = dict.fromkeys(folded.values(), PinTotals(0, 0))
+        totals = dict.fromkeys(folded.values(), PinTotals(0, 0))
         for group in self._groups.values():
             label = folded[group.status]
-            held[label] = PinTotals(held[label].pins + group.pins, held[label].size + group.size)
-        return held
+            before = totals[label]
+            totals[label] = PinTotals(before.pins + group.pins, before.size + group.size)
+        return totals
 
     def _by_sub_hash_status(self) -> dict[str, int]:
         counts = dict.fromkeys(self._shown.sub_hash_statuses, 0)

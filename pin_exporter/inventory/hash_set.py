@@ -7,8 +7,8 @@ from typing import Final
 
 _SHARDS: Final = 256
 _MASK: Final = (1 << 64) - 1
-_LARGEST_START: Final = 1 << 20
-_FEWEST_SLOTS: Final = 8
+_MAX_EXPECTED: Final = 1 << 20
+_MIN_SLOTS: Final = 8
 _EMPTY_TABLE: Final = array("Q", bytes(8))
 """Shared by all sets: a thousand accounts that wait for their first page have many empty tables."""
 
@@ -27,10 +27,10 @@ class HashSet:
 
     def __init__(self, expected: int = 0) -> None:
         slots = 1
-        while slots * _SHARDS < 2 * min(expected, _LARGEST_START):
+        while slots * _SHARDS < 2 * min(expected, _MAX_EXPECTED):
             slots *= 2
         self._tables = [_EMPTY_TABLE] * _SHARDS
-        if slots >= _FEWEST_SLOTS:
+        if slots >= _MIN_SLOTS:
             self._tables = [array("Q", bytes(8 * slots)) for _ in range(_SHARDS)]
         self._sizes = [0] * _SHARDS
         self._count = 0
@@ -70,7 +70,7 @@ class HashSet:
 
 
 def _grown(table: array[int], added: int) -> array[int]:
-    larger = array("Q", bytes(table.itemsize * max(_FEWEST_SLOTS, 2 * len(table))))
+    larger = array("Q", bytes(table.itemsize * max(_MIN_SLOTS, 2 * len(table))))
     mask = len(larger) - 1
     for hashed in (*table, added):
         if hashed:

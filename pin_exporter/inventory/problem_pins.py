@@ -8,7 +8,7 @@ from typing import Final
 from pin_exporter.api.model import Phase, Pin, is_balance_exhausted
 from pin_exporter.toolkit.display_text import shortened
 
-MOST_PINS: Final = 50
+MAX_PINS: Final = 50
 MAX_TEXT_LENGTH: Final = 200
 """Characters kept of a name, CID or status, which the owner can choose freely."""
 
@@ -52,7 +52,7 @@ class Shortlist:
         """Keep a pin if it is one of the 50."""
         date = _dated(pin)
         rank = -float("inf") if date is None else self._sign * date
-        if len(self._heap) < MOST_PINS:
+        if len(self._heap) < MAX_PINS:
             heapq.heappush(self._heap, (rank, next(self._order), _problem_pin(pin)))
         elif rank > self._heap[0][0]:
             heapq.heapreplace(self._heap, (rank, next(self._order), _problem_pin(pin)))

@@ -98,7 +98,7 @@ class InventoryReader:
     ) -> Counted:
         """Read the list to its end and return the count, with what is proven about it.
 
-        At most `pages_in_flight` pages are requested at a time. Raises the PollError that ended the reading.
+        At most `pages_in_flight` pages are requested at a time. Raises the PollError that interrupted it.
         """
         resuming = self._walk.pages > 0
         rows_at_first = page_size.rows

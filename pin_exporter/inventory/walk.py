@@ -137,7 +137,7 @@ class Walk:
         self._rows += len(page.rows)
         self._largest_page = max(min(self._largest_page, limit), len(page.rows))
         self._movement.add_totals(page.totals)
-        self._check_budget()
+        self._check_progress()
         ids: Ids = [None if pin is None else pin.id for pin in page.rows]
         known = self._known_rows(offset, ids)
         self.stepped_back = known is None
@@ -156,7 +156,7 @@ class Walk:
         self._empty_at = None
         return fresh
 
-    def _check_budget(self) -> None:
+    def _check_progress(self) -> None:
         self._farthest = max(self._farthest, self.frontier)
         rows = max(self._movement.most_files, self._farthest)
         length = self._rows // self.pages

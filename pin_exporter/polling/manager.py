@@ -19,7 +19,7 @@ from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.toolkit.clock import Clock
 
 _START_SPREAD_SECONDS: Final = 0.05
-_LONGEST_PATIENCE_SECONDS: Final = 300.0
+_MAX_PATIENCE_SECONDS: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class PollerManager:
             Timeouts(account.request_timeout, account.connect_timeout, account.read_timeout),
             old.counter if old else RequestCounter(),
         )
-        patience_seconds = min(account.poll_interval, _LONGEST_PATIENCE_SECONDS)
+        patience_seconds = min(account.poll_interval, _MAX_PATIENCE_SECONDS)
         return AccountPoller(
             account.name,
             RetryingClient(client, budget, self._clock, self._rng, patience_seconds),

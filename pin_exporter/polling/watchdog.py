@@ -9,7 +9,7 @@ from pin_exporter.polling.poller import AccountPoller
 from pin_exporter.toolkit.display_text import first_lines
 
 _LOOK_SECONDS: Final = 15.0
-_LONGEST_GAP_SECONDS: Final = 60.0
+_MAX_GAP_SECONDS: Final = 60.0
 """The most that counts of the time between two looks: nothing happens while the machine is suspended."""
 _SILENCE_SECONDS: Final = 3_600.0
 """As long as one request may take at most. A restart loses all data, so it is the last resort."""
@@ -44,7 +44,7 @@ class Watchdog:
     def look(self) -> None:
         """Record what each collector has done since the last look."""
         now = self._elapsed()
-        gap = min(now - self._looked_at, _LONGEST_GAP_SECONDS)
+        gap = min(now - self._looked_at, _MAX_GAP_SECONDS)
         self._looked_at = now
         self._activities = dict(self._observe(gap))
 

@@ -7,8 +7,8 @@ import pytest
 from pin_exporter.api.model import Metadata, Pin
 from pin_exporter.inventory.counter import PinCounter
 from pin_exporter.inventory.problem_pins import (
+    MAX_PINS,
     MAX_TEXT_LENGTH,
-    MOST_PINS,
     NO_PROBLEM_PINS,
     ProblemPin,
     ProblemPins,
@@ -59,10 +59,10 @@ def test_of_very_many_pins_the_50_looked_for_most_are_kept(step: int) -> None:
 def test_a_pin_without_a_date_comes_last_and_gives_way_to_any_with_one(
     undated: datetime | None, oldest: bool
 ) -> None:
-    without = [pin(number, undated) for number in range(MOST_PINS)]
+    without = [pin(number, undated) for number in range(MAX_PINS)]
     assert noted([*without, pin(999, START)], oldest=oldest)[0] == "id-999"
     assert noted([pin(999, START), *without], oldest=oldest)[0] == "id-999"
-    assert len(noted([*without, pin(999, START)], oldest=oldest)) == MOST_PINS
+    assert len(noted([*without, pin(999, START)], oldest=oldest)) == MAX_PINS
 
 
 def test_of_pins_of_the_same_moment_those_seen_first_are_kept_in_the_order_of_the_list() -> None:

@@ -51,11 +51,14 @@ class WebConfig:
         return "http" if self.tls is None else "https"
 
 
-def read_web_config(path: Path, *, again: bool = False) -> WebConfig:
+def read_web_config(path: Path | None, *, again: bool = False) -> WebConfig:
     """Read the web config file and the files that it names.
 
-    `again` says that this is a reload. Raises SettingsError with one line for each problem, without secrets.
+    Without a path, nothing is protected. `again` says that this is a reload. Raises SettingsError with one
+    line for each problem, without secrets.
     """
+    if path is None:
+        return WebConfig()
     file = read_yaml_file(path, example="basic_auth_users: {}", again=again)
     root = Section(file, (), file.values, [])
     root.refuse_unknown("tls_server_config", "http_server_config", "basic_auth_users", "rate_limit")
