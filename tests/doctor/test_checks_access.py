@@ -47,13 +47,6 @@ def status(code: int, **headers: str) -> Service:
     return lambda _: httpx.Response(code, headers=headers)
 
 
-def test_a_service_as_documented_has_nothing_to_report() -> None:
-    found = diagnosed(listing())
-
-    assert found.checks(PROBLEM) + found.checks(WARNING) == []
-    assert found.suggested == {}
-
-
 @pytest.mark.parametrize(
     ("base_url", "proxy", "severity"),
     [
