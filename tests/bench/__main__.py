@@ -7,6 +7,7 @@ from typing import Final
 
 from tests.bench import speed
 from tests.bench.accounts import accounts, hanging, scrapers
+from tests.bench.churn import churn
 from tests.bench.concurrency import concurrency, rate_limit
 from tests.bench.result import Result
 
@@ -14,6 +15,7 @@ _BENCHMARKS: Final[dict[str, Callable[[], Iterator[Result]]]] = {
     "start": speed.start,
     "cpu": speed.cpu_of_a_walk,
     "scrapes": speed.scrapes_during_a_long_walk,
+    "churn": churn,
     "concurrency": concurrency,
     "rate_limit": rate_limit,
     "accounts": accounts,
