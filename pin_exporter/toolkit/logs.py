@@ -112,6 +112,9 @@ class LogEvent(NamedTuple):
     event: str
 
 
+_DROPPED: Final = LogEvent("warning", RECORDS_DROPPED)
+
+
 class LogEventCounter(logging.Handler):
     """Counts the warnings and errors of a logger and its children, by event; listed events start at 0.
 
@@ -121,11 +124,8 @@ class LogEventCounter(logging.Handler):
     def __init__(self, logger: str, events: Iterable[LogEvent]) -> None:
         super().__init__(logging.WARNING)
         self._logger = logger
-        dropped, *others = (
-            LogEvent(level, event)
-            for level, event in (("warning", RECORDS_DROPPED), ("warning", OTHER), ("error", OTHER))
-        )
-        self._counts = Counter(dict.fromkeys((*events, dropped, *others), 0))
+        others = (LogEvent("warning", OTHER), LogEvent("error", OTHER))
+        self._counts = Counter(dict.fromkeys((*events, _DROPPED, *others), 0))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Count one event."""
@@ -136,7 +136,7 @@ class LogEventCounter(logging.Handler):
 
     def count_dropped(self) -> None:
         """Count a record that was dropped because the queue was full."""
-        self._counts[LogEvent("warning", RECORDS_DROPPED)] += 1
+        self._counts[_DROPPED] += 1
 
     @property
     def counts(self) -> Mapping[LogEvent, int]:
