@@ -20,17 +20,6 @@ DIRECT: Final = "direct"
 _MAX_FILE_BYTES: Final = 2**20
 
 
-def new_context() -> ssl.SSLContext:
-    """Return a context that verifies servers alike on every Python, and trusts no CA yet.
-
-    Chain, host name and dates are verified. Each trusted certificate ends a chain, also an intermediate one.
-    Unlike by default since Python 3.13, a certificate may lack extensions that RFC 5280 requires.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    return context
-
-
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
     """PEM files: the CAs to trust instead of the default ones, and the client certificate with its key.
@@ -67,7 +56,7 @@ class TlsFiles:
             raise ValueError(f"{setting}: {problem}")
         if not self.ca_file:
             return default()
-        context = new_context()
+        context = client_context(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         with _as_problem("ca_file"):
             self._trust_authorities(context)
         return context
@@ -86,7 +75,7 @@ class TlsFiles:
                 yield setting, path
 
     def _wrong_contents(self) -> Iterator[tuple[str, str]]:
-        context = new_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         for setting, use in (
             ("ca_file", self._trust_authorities),
             ("client_cert_file", self._load_certificate),
@@ -137,6 +126,18 @@ class Route:
             else [self.proxy_url.get_secret_value()]
         )
         return tuple(SecretStr(secret) for url in urls for secret in _secrets_in(url))
+
+
+def client_context(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Return a context, made for HTTP/1.1 and as strict on each version of Python.
+
+    A certificate without an Authority Key Identifier is accepted: many private CAs issue them. So is an
+    intermediate CA in ca_file without its root.
+    """
+    context.set_alpn_protocols(["http/1.1"])
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
 
 
 def _secrets_in(url: str) -> Iterator[str]:
