@@ -9,7 +9,7 @@ from typing import Final
 import uvloop
 
 from pin_exporter.api.credentials import CredentialSource, checked_key
-from pin_exporter.api.transport import HttpClients
+from pin_exporter.api.pool import HttpClients
 from pin_exporter.commands.app import WebOptions, run_app
 from pin_exporter.config.accounts import Account
 from pin_exporter.config.loader import load_web_settings

@@ -11,8 +11,7 @@ from pydantic import SecretStr
 
 from pin_exporter.api.client import PinClient
 from pin_exporter.api.credentials import Credentials
-from pin_exporter.api.pool import Pool
-from pin_exporter.api.transport import http_client
+from pin_exporter.api.pool import Pool, http_client
 from pin_exporter.config.accounts import Account
 from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
 from pin_exporter.doctor.evidence import Evidence, NetworkPath, other_base_url
