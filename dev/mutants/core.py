@@ -186,9 +186,13 @@ def _run_tests(tests: Sequence[str], mistake: Mistake | None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     if mistake is not None:
         _load(mistake)
-    # Failures need no smaller example, and every run tries the same examples.
     settings.register_profile(
-        "mutants", deadline=None, database=None, derandomize=True, phases=[Phase.explicit, Phase.generate]
+        "mutants",
+        deadline=None,
+        database=None,
+        derandomize=True,  # every run tries the same examples
+        max_examples=30,
+        phases=[Phase.explicit, Phase.generate],  # a failure needs no smaller example
     )
     flags = [
         "-x",
