@@ -18,7 +18,7 @@ from pin_exporter.api.model import Collector, Phase
 from pin_exporter.inventory.counter import PinTotals
 from pin_exporter.inventory.problem_pins import ProblemPin, ProblemPins
 from pin_exporter.polling.snapshot import AccountSnapshot, PollRecord
-from pin_exporter.simulator import HOSTILE_NAMES
+from pin_exporter.simulator.listing import HOSTILE_NAMES
 from pin_exporter.status.account import account_details
 from pin_exporter.status.pages import Pages, bar_widths, style_sheet
 from pin_exporter.status.report import Now, report
