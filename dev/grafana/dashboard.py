@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as model
 
-from dev.grafana.colours import BAD, NEUTRAL
+from dev.grafana.colors import BAD, NEUTRAL
 from dev.grafana.panels import SOURCE, UID
 from dev.grafana.promql import only_exporters, selected
 from dev.grafana.rows import api, exporter, growth, pins, trust

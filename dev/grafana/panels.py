@@ -1,7 +1,7 @@
 """The kinds of panels, and the rules that all panels of a kind follow.
 
 - Stats and tables use instant queries: a range query would keep showing the last value of a dead exporter.
-- A stat without data says NO DATA in a colour of its own: no data is not green.
+- A stat without data says NO DATA in a color of its own: no data is not green.
 - A rate covers four steps of its graph, and a step is at least a minute. By default, Grafana assumes a scrape
   interval of 15 seconds, and a rate over four of those is empty if the interval is really a minute.
 """
@@ -24,7 +24,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from prometheus_client.utils import floatToGoString
 
-from dev.grafana.colours import BAD, GOOD, NEUTRAL, NO_DATA, PHASE_COLOURS, WARNING
+from dev.grafana.colors import BAD, GOOD, NEUTRAL, NO_DATA, PHASE_COLORS, WARNING
 
 MIN_INTERVAL: Final = "1m"
 # `$__rate_interval` takes the minimum step for the scrape interval. A fixed duration would also become the
@@ -33,9 +33,9 @@ _MIN_STEP: Final = "$__interval"
 NO_DATA_TEXT: Final = "NO DATA"
 SOURCE: Final = common_model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 Thresholds = Sequence[tuple[float | None, str]]
-"""The lowest value of each colour, in ascending order; None for the first."""
+"""The lowest value of each color, in ascending order; None for the first."""
 Texts = Mapping[float, tuple[str, str]]
-"""Text and colour that replace a value."""
+"""Text and color that replace a value."""
 Property = model.DynamicConfigValue
 """One setting of an override."""
 
@@ -50,7 +50,7 @@ LINK_TO_ACCOUNT: Final = Property(
         }
     ],
 )
-_COLOURED_CELL: Final = Property(id_val="custom.cellOptions", value={"type": "color-text"})
+_COLORED_CELL: Final = Property(id_val="custom.cellOptions", value={"type": "color-text"})
 
 BAD_ABOVE_ZERO: Final[Thresholds] = ((None, GOOD), (1, BAD))
 WARNING_ABOVE_ZERO: Final[Thresholds] = ((None, GOOD), (1, WARNING))
@@ -73,7 +73,7 @@ def stat_panel(
 ) -> stat.Panel:
     """Return a single number or text.
 
-    The background is coloured only where there are thresholds, so that a colour always has a meaning.
+    The background is colored only where there are thresholds, so that a color always has a meaning.
     """
     panel = (
         _framed(stat.Panel(), title, description, width, height=4)
@@ -155,7 +155,7 @@ def state_panel(
             .show_legend(show_legend=True)
             .calcs([])
         )
-        # Not by thresholds: Grafana would use their colours instead of those of the texts.
+        # Not by thresholds: Grafana would use their colors instead of those of the texts.
         .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.FIXED).fixed_color(NO_DATA))
     )
 
@@ -231,20 +231,20 @@ def table_panel(
 
 
 def cell_thresholds(thresholds: Thresholds) -> list[Property]:
-    """Return the properties of a column whose cells change colour with their value."""
-    steps = [{"color": colour, "value": value} for value, colour in thresholds]
-    return [_COLOURED_CELL, Property(id_val="thresholds", value={"mode": "absolute", "steps": steps})]
+    """Return the properties of a column whose cells change color with their value."""
+    steps = [{"color": color, "value": value} for value, color in thresholds]
+    return [_COLORED_CELL, Property(id_val="thresholds", value={"mode": "absolute", "steps": steps})]
 
 
 def cell_texts(texts: Mapping[str, tuple[str, str]]) -> list[Property]:
-    """Return the properties of a column whose cells show a text and a colour for each value."""
-    options = {value: {"text": text, "color": colour} for value, (text, colour) in texts.items()}
-    return [_COLOURED_CELL, Property(id_val="mappings", value=[{"type": "value", "options": options}])]
+    """Return the properties of a column whose cells show a text and a color for each value."""
+    options = {value: {"text": text, "color": color} for value, (text, color) in texts.items()}
+    return [_COLORED_CELL, Property(id_val="mappings", value=[{"type": "value", "options": options}])]
 
 
 def phase_texts() -> list[Property]:
     """Return the properties of a column of phases."""
-    return cell_texts({phase.value: (phase.value, colour) for phase, colour in PHASE_COLOURS.items()})
+    return cell_texts({phase.value: (phase.value, color) for phase, color in PHASE_COLORS.items()})
 
 
 def column_unit(unit: str) -> Property:
@@ -257,18 +257,18 @@ def column_width(pixels: int) -> Property:
     return Property(id_val="custom.width", value=pixels)
 
 
-def dashed_line(colour: str) -> list[Property]:
+def dashed_line(color: str) -> list[Property]:
     """Return the properties of a series that is drawn as a dashed line."""
     return [
-        Property(id_val="color", value={"mode": "fixed", "fixedColor": colour}),
+        Property(id_val="color", value={"mode": "fixed", "fixedColor": color}),
         Property(id_val="custom.lineStyle", value={"fill": "dash", "dash": [10, 10]}),
     ]
 
 
-def coloured_by_phase(panel: timeseries.Panel, ending: str = "{phase}") -> timeseries.Panel:
-    """Colour each series by the phase at the end of its legend; series of the same phase get shades."""
-    for phase, colour in PHASE_COLOURS.items():
-        shades = Property(id_val="color", value={"mode": "shades", "fixedColor": colour})
+def colored_by_phase(panel: timeseries.Panel, ending: str = "{phase}") -> timeseries.Panel:
+    """Color each series by the phase at the end of its legend; series of the same phase get shades."""
+    for phase, color in PHASE_COLORS.items():
+        shades = Property(id_val="color", value={"mode": "shades", "fixedColor": color})
         panel = panel.override_by_regexp(f"/{ending.format(phase=phase)}$/", [shades])
     return panel
 
@@ -301,7 +301,7 @@ def _thresholds(thresholds: Thresholds) -> dashboard.ThresholdsConfig:
     return (
         dashboard.ThresholdsConfig()
         .mode(model.ThresholdsMode.ABSOLUTE)
-        .steps([model.Threshold(value=value, color=colour) for value, colour in thresholds])
+        .steps([model.Threshold(value=value, color=color) for value, color in thresholds])
     )
 
 
@@ -318,7 +318,7 @@ def _text_mappings(texts: Texts) -> list[model.ValueMap]:
     if not texts:
         return []
     results = {
-        f"{value:g}": model.ValueMappingResult(text=text, color=colour, index=index)
-        for index, (value, (text, colour)) in enumerate(texts.items(), start=1)
+        f"{value:g}": model.ValueMappingResult(text=text, color=color, index=index)
+        for index, (value, (text, color)) in enumerate(texts.items(), start=1)
     }
     return [model.ValueMap(options=results)]

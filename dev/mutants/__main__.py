@@ -21,7 +21,7 @@ MUTANTS: Final = (*DASHBOARD_MUTANTS, *RULE_MUTANTS)
 _STAGES: Final = (
     [
         "tests/grafana/test_dashboard.py",
-        "tests/grafana/test_colours.py",
+        "tests/grafana/test_colors.py",
         "tests/grafana/test_panel_answers.py",
     ],
     ["tests/grafana"],

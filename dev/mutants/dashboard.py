@@ -189,13 +189,13 @@ DASHBOARD_MUTANTS: Final = (
     ),
     Mutant(
         "red and green of the same lightness",
-        "colours.py",
+        "colors.py",
         'BAD: Final = "#c13140"',
         'BAD: Final = "#8a7a3a"',
     ),
     Mutant(
-        "a colour that is invisible on white",
-        "colours.py",
+        "a color that is invisible on white",
+        "colors.py",
         'WARNING: Final = "#d37812"',
         'WARNING: Final = "#f2cc0c"',
     ),

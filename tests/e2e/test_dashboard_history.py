@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from dev.grafana.colours import BAD, GOOD, NO_DATA, WARNING
+from dev.grafana.colors import BAD, GOOD, NO_DATA, WARNING
 from tests.grafana.support.display import Shown, stats_shown
 from tests.grafana.support.grafana import View, panels_of
 from tests.grafana.support.stand import DASHBOARD
@@ -230,11 +230,11 @@ def test_stats_have_texts_and_units(view: View) -> None:
         "Cost per month": "ENTER A PRICE",
         "Size": "10.0 TiB",
     }
-    assert shown["Days until the size limit"].colour == BAD
+    assert shown["Days until the size limit"].color == BAD
     assert priced["Cost per month"].text == "220.00"
 
 
-def test_the_days_until_the_limit_have_texts_and_colours(view: View) -> None:
+def test_the_days_until_the_limit_have_texts_and_colors(view: View) -> None:
     title = "Days until the size limit"
     expected = {
         "linear": Shown("12.2", WARNING),

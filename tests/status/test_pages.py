@@ -12,13 +12,13 @@ from coloraide import Color
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dev.grafana.colours import PHASE_COLOURS
+from dev.grafana.colors import PHASE_COLORS
 from dev.project import ROOT
 from pin_exporter.api.model import Collector, Phase
 from pin_exporter.inventory.counter import PinTotals
 from pin_exporter.inventory.problem_pins import ProblemPin, ProblemPins
 from pin_exporter.polling.snapshot import AccountSnapshot, PollRecord
-from pin_exporter.simulator import HOSTILE_NAMES
+from pin_exporter.simulator.listing import HOSTILE_NAMES
 from pin_exporter.status.account import account_details
 from pin_exporter.status.pages import Pages, bar_widths, style_sheet
 from pin_exporter.status.report import Now, report
@@ -185,8 +185,8 @@ def test_the_text_beside_the_bar_says_the_same() -> None:
     assert "pinned 4 57.1 %" in account(FULL).words
 
 
-def colours(scheme: str) -> dict[str, str]:
-    """Return the style sheet's colours in a scheme."""
+def colors(scheme: str) -> dict[str, str]:
+    """Return the style sheet's colors in a scheme."""
     blocks = re.findall(r"^ *:root \{(.*?)\}", style_sheet(), re.DOTALL | re.MULTILINE)
     light, dark, printed = (dict(re.findall(r"--(\w+): (#\w{6});", block)) for block in blocks)
     return {**light, **{"light": {}, "dark": dark, "print": printed}[scheme]}
@@ -195,23 +195,23 @@ def colours(scheme: str) -> dict[str, str]:
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("text", ["text", "quiet", "link", "critical", "warning", "info", "ok"])
 def test_text_has_enough_contrast_in_every_scheme(scheme: str, text: str) -> None:
-    found = colours(scheme)
+    found = colors(scheme)
     for ground in ("page", "raised"):
         assert Color(found[text]).contrast(found[ground]) >= 4.5
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("phase", Phase)
-def test_the_bar_has_the_colours_of_the_dashboard_and_enough_contrast(scheme: str, phase: Phase) -> None:
-    found = colours(scheme)
-    assert found[phase] == PHASE_COLOURS[phase]
+def test_the_bar_has_the_colors_of_the_dashboard_and_enough_contrast(scheme: str, phase: Phase) -> None:
+    found = colors(scheme)
+    assert found[phase] == PHASE_COLORS[phase]
     assert Color(found[phase]).contrast(found["page"]) >= 3
 
 
-def test_each_colour_is_defined_once_and_used() -> None:
+def test_each_color_is_defined_once_and_used() -> None:
     sheet = style_sheet()
     used = set(re.findall(r"var\(--(\w+)\)", sheet))
-    assert used == colours("light").keys()
+    assert used == colors("light").keys()
     assert not re.search(r"#\w{3,8}\b(?!;)|rgb|hsl|url\(|@import", sheet)
 
 

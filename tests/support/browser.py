@@ -47,7 +47,7 @@ class Browser:
     def open(
         self, url: str, *, width: int = 1280, height: int = 900, scheme: str = "light", print_: bool = False
     ) -> None:
-        """Show a page in a window of this size, with the preferred colour scheme."""
+        """Show a page in a window of this size, with the preferred color scheme."""
         self.ask(
             "Emulation.setDeviceMetricsOverride",
             width=width,

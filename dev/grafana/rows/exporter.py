@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dev.grafana.colours import BAD, GOOD
+from dev.grafana.colors import BAD, GOOD
 from dev.grafana.panels import Panel, cell_texts, column_unit, table_panel, time_panel
 from dev.grafana.promql import (
     EXPORTER,

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from dev.grafana.colours import BAD, GOOD, NEUTRAL, NO_DATA, WARNING
+from dev.grafana.colors import BAD, GOOD, NEUTRAL, NO_DATA, WARNING
 from dev.grafana.panels import (
     Panel,
     buckets_panel,
-    coloured_by_phase,
+    colored_by_phase,
     dashed_line,
     stat_panel,
     time_panel,
@@ -124,7 +124,7 @@ def panels() -> list[Panel]:
             unit="locale",
             width=8,
         ),
-        coloured_by_phase(
+        colored_by_phase(
             time_panel(
                 "Size by phase",
                 "Size of the pins in each phase. A pin has no size until it is finished.",

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dev.grafana.colours import BAD, GOOD, WARNING
+from dev.grafana.colors import BAD, GOOD, WARNING
 from dev.grafana.panels import (
     BAD_ABOVE_ZERO,
     LINK_TO_ACCOUNT,
@@ -11,7 +11,7 @@ from dev.grafana.panels import (
     buckets_panel,
     cell_texts,
     cell_thresholds,
-    coloured_by_phase,
+    colored_by_phase,
     column_unit,
     column_width,
     phase_texts,
@@ -107,7 +107,7 @@ def panels() -> list[Panel]:
             f"sum({per_account('max', selected('files'))})",
             unit="locale",
         ),
-        coloured_by_phase(
+        colored_by_phase(
             time_panel(
                 "Pins by phase",
                 "Pins by normalized phase: pinned, in_progress, failed, removed or unknown.",
@@ -116,7 +116,7 @@ def panels() -> list[Panel]:
                 stacked=True,
             )
         ),
-        coloured_by_phase(
+        colored_by_phase(
             time_panel(
                 "Pins by status",
                 "Pins by API status, each with its phase. A status that no pin has is not shown.",

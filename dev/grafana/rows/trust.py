@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dev.grafana.colours import BAD, GOOD, WARNING
+from dev.grafana.colors import BAD, GOOD, WARNING
 from dev.grafana.panels import WARNING_ABOVE_ZERO, Panel, stat_panel, state_panel, time_panel
 from dev.grafana.promql import EXPORTER, data_age, on, per_account, selected, time_since_success, while_up
 

@@ -1,7 +1,7 @@
 // The visible part of a table panel's frames.
 import { FieldType, formattedValueToString, getFieldDisplayName } from '@grafana/data';
 
-const COLOURED = ['color-text', 'color-background'];
+const COLORED = ['color-text', 'color-background'];
 
 /** Return `{ fields, order }`: the visible columns and the row numbers in the order of `options.sortBy`. */
 export function tableView(data, options) {
@@ -23,8 +23,8 @@ export function tableView(data, options) {
 /** Return a cell's `{ text, color }`; the color is null if the cell has none. */
 export function cell(field, row) {
     const display = field.display(field.values[row]);
-    const coloured = COLOURED.includes(field.config.custom?.cellOptions?.type);
-    return { text: formattedValueToString(display), color: coloured ? display.color : null };
+    const colored = COLORED.includes(field.config.custom?.cellOptions?.type);
+    return { text: formattedValueToString(display), color: colored ? display.color : null };
 }
 
 function compare({ type, values }, a, b) {

@@ -16,10 +16,10 @@ _RENDER = ROOT / "dev" / "render"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A text with its colour, as `#rrggbb`."""
+    """A text with its color, as `#rrggbb`."""
 
     text: str
-    colour: str
+    color: str
 
 
 Key = TypeVar("Key")

@@ -1,7 +1,7 @@
-"""The dashboard's colours, one per meaning.
+"""The dashboard's colors, one per meaning.
 
 Each is readable on the panels of both Grafana themes, and any two can be distinguished with each of the
-common colour-vision deficiencies (`tests/grafana/test_colours.py` measures both). Each state has a text, too.
+common color-vision deficiencies (`tests/grafana/test_colors.py` measures both). Each state has a text, too.
 """
 
 from typing import Final
@@ -14,7 +14,7 @@ BAD: Final = "#c13140"
 NEUTRAL: Final = "#4861d5"
 NO_DATA: Final = "#6b6d80"
 
-PHASE_COLOURS: Final = {
+PHASE_COLORS: Final = {
     Phase.PINNED: GOOD,
     Phase.IN_PROGRESS: NEUTRAL,
     Phase.FAILED: BAD,
