@@ -32,7 +32,7 @@ MAY_IMPORT = {
 IMPORTED_BY = {
     "bcrypt": "toolkit",
     "dotenv": "config",
-    "h11": "toolkit",
+    "h11": "api toolkit",
     "httpx": "api",
     "jinja2": "status",
     "msgspec": "api simulator",

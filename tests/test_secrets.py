@@ -19,8 +19,8 @@ from pin_exporter.api.client import PinClient
 from pin_exporter.api.credentials import CredentialSource
 from pin_exporter.api.errors import PollError
 from pin_exporter.api.model import Collector
+from pin_exporter.api.pool import HttpClients
 from pin_exporter.api.proxy_tls import Route
-from pin_exporter.api.transport import HttpClients
 from pin_exporter.commands.app import create_app
 from pin_exporter.config.accounts import Account
 from pin_exporter.metrics.account import account_renderer

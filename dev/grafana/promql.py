@@ -36,13 +36,14 @@ _LINUX_ONLY: Final = (
 )
 _HISTOGRAM_SUFFIXES: Final = {
     Type.HISTOGRAM: ("_bucket", "_count", "_sum"),
-    Type.GAUGE_HISTOGRAM: ("_bucket", "_gcount", "_gsum"),
+    # Count and sum have other names in the text format than in OpenMetrics. The buckets do for both.
+    Type.GAUGE_HISTOGRAM: ("_bucket",),
 }
 
 
 @cache
 def known_series() -> Mapping[str, tuple[str, ...]]:
-    """Return the labels of each series that can be scraped, by name, without those of the target."""
+    """Return the labels of each series that either format has, by name, without those of the scrape."""
     of_accounts = {name: labels for family in ACCOUNT_FAMILIES for name, labels in _series_of(family)}
     metrics = ExporterMetrics()
     metrics.config_loaded(succeeded=True, at=1.0)

@@ -15,7 +15,7 @@ from pin_exporter.api.credentials import Credentials
 from pin_exporter.api.decode import decode_page, redact_page
 from pin_exporter.api.errors import RequestTimeoutError, TooLargeError
 from pin_exporter.api.model import Collector, Page
-from pin_exporter.api.pool import Pool, close_response
+from pin_exporter.api.pool import Pool
 from pin_exporter.api.request_stats import RequestCounter
 from pin_exporter.api.status_errors import ApiResponse, bounded_headers, error_for_status
 from pin_exporter.api.transport_errors import RequestTrace, Timeouts, transport_error
@@ -104,10 +104,10 @@ class PinClient:
                 lease = closing.enter_context(self._pool.lease())
                 response.stale_files += ("certificates",) if lease.is_stale else ()
                 async with asyncio.timeout(self._timeouts.whole):
-                    await closing.enter_async_context(lease.slots)
+                    await closing.enter_async_context(lease.slot)
                     request = self._request(lease.client, query, credentials, trace)
                     received = await lease.client.send(request, stream=True)
-                    closing.push_async_callback(close_response, received)
+                    closing.push_async_callback(_close, received)
                     await _receive(received, response)
         except TimeoutError:
             timed_out = True
@@ -158,6 +158,12 @@ class PinClient:
         page = decode_page(response.body, credentials.redact)
         # Status words become labels, and names are shown: none may contain a key.
         return redact_page(page, credentials.redact_keys) if credentials.may_occur_in(response.body) else page
+
+
+async def _close(received: httpx.Response) -> None:
+    """Close a response, and free what it holds: its stream refers to it."""
+    await received.aclose()
+    received.stream = httpx.ByteStream(b"")
 
 
 async def _receive(received: httpx.Response, response: ApiResponse) -> None:

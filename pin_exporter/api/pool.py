@@ -1,37 +1,41 @@
-"""The HTTP client of one route, with its connections: leased to requests, replaced, and closed safely."""
+"""HTTP clients, shared by accounts: one pool per origin and route, its client replaced when files change."""
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Final, NamedTuple, Self
 
 import httpx
 
+from pin_exporter import __version__
 from pin_exporter.api.errors import ConnectionFailedError
-from pin_exporter.api.proxy_tls import TlsFiles
+from pin_exporter.api.proxy_tls import Route, TlsFiles
+from pin_exporter.api.transport import IdleConnections, RouteTransport, proxy_for
+from pin_exporter.toolkit.display_text import one_line
+from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.log_throttle import LogThrottle
 from pin_exporter.toolkit.logs import EventLogger
 
 _log = EventLogger(__name__)
 
 MAX_CONNECTIONS: Final = 100
+"""Most requests at the same time by one pool."""
+_MAX_IN_ALL: Final = 500
 _NO_FILES: Final = TlsFiles()
-_EMPTY: Final = httpx.ByteStream(b"")
-_h11_state_of: Final = attrgetter("stream._stream._httpcore_stream._stream._connection._h11_state")
-"""Returns h11's state of a response's connection: the one place that knows how the libraries nest it."""
+_DEFAULT_ROUTE: Final = Route()
+_Key = tuple[str, str, int | None, Route]
 
 
 class Lease(NamedTuple):
     """A client for one request. `is_stale` means that its files have changed and cannot be used now.
 
-    Enter `slots` before the request, and leave them after the response was closed.
+    Enter `slot` before the request, and leave it after the response was closed.
     """
 
     client: httpx.AsyncClient
-    slots: asyncio.Semaphore
+    slot: AbstractAsyncContextManager[None]
     is_stale: bool
 
 
@@ -41,9 +45,8 @@ class Pool:
     `make` returns a new client or raises ValueError. Requests that use a replaced client may finish; it is
     closed when no request uses it any more, by a task that is in `closing` until then.
 
-    There are as many slots as connections. Without them, requests would queue in the library, which compares
-    all of them with all connections at every step: with a thousand accounts and a server that no longer
-    responds, that blocked the loop for 20 seconds. `decoding` is held while a page is decoded.
+    A request needs a slot of the pool and one of `shared_slots`: neither a server that no longer responds nor
+    many of them take all the files that the process may open. `decoding` is held while a page is decoded.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Pool:
         elapsed: Callable[[], float] = time.monotonic,
         closing: set[asyncio.Task[None]] | None = None,
         decoding: asyncio.Lock | None = None,
+        shared_slots: asyncio.Semaphore | None = None,
     ) -> None:
         self.decoding = decoding or asyncio.Lock()
         self._make = make
@@ -62,6 +66,7 @@ class Pool:
         self._users: Counter[httpx.AsyncClient] = Counter()
         self._closing = set() if closing is None else closing
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._shared_slots = shared_slots or asyncio.Semaphore(MAX_CONNECTIONS)
         self._is_retired = False
         self._failures = LogThrottle(elapsed)
         self._problem = ""
@@ -78,11 +83,16 @@ class Pool:
         client = self._client
         self._users[client] += 1
         try:
-            yield Lease(client, self._slots, is_stale)
+            yield Lease(client, self._slot(), is_stale)
         finally:
             self._users[client] -= 1
             if client is not self._client or self._is_retired:
                 self._close_if_idle(client)
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        async with self._slots, self._shared_slots:
+            yield
 
     def retire(self) -> None:
         """Close the client as soon as no request uses it."""
@@ -125,36 +135,112 @@ class Pool:
             task.add_done_callback(self._closing.discard)
 
 
-async def close_response(response: httpx.Response) -> None:
-    """Close a response, and its connection too if more bytes arrived than belong to the response.
+class _Unparsed(httpx.AsyncBaseTransport):
+    """Removes the headers that the client would parse: cookies, and Location, kept in the extensions."""
 
-    The library would take them for the response to the next request, which may be another account's (RFC
-    9112, 6.3). Bytes that arrive later, while no request uses the connection, make the library drop it.
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._transport.handle_async_request(request)
+        response.headers.pop("Set-Cookie", None)
+        if location := response.headers.pop("Location", None):
+            response.extensions["location"] = location
+        return response
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
+def http_client(route: Route = _DEFAULT_ROUTE, idle: IdleConnections | None = None) -> httpx.AsyncClient:
+    """Return a client for a route. Raises ValueError as RouteTransport does."""
+    return client_over(RouteTransport(route, idle))
+
+
+def client_over(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
+    """Return a client with the exporter's headers that sends its requests through a transport."""
+    return httpx.AsyncClient(
+        headers={"User-Agent": f"pin-exporter/{__version__}", "Accept-Encoding": "gzip"},
+        transport=_Unparsed(transport),
+        trust_env=False,
+        timeout=None,  # noqa: S113 - each request sets its own
+        follow_redirects=False,
+    )
+
+
+class HttpClients:
+    """One pool per origin and route. Use it as a context manager.
+
+    `make` returns a client for a route. All pools together have at most `max_connections`, of which a fifth
+    may wait for another request.
     """
-    network: Any = response.extensions.get("network_stream")
+
+    def __init__(
+        self,
+        make: Callable[[Route], httpx.AsyncClient] | None = None,
+        elapsed: Callable[[], float] = time.monotonic,
+        max_connections: int = _MAX_IN_ALL,
+    ) -> None:
+        idle = IdleConnections(max_connections // 5)
+        self._slots = asyncio.Semaphore(max_connections - max_connections // 5)
+        self._make = make or (lambda route: http_client(route, idle))
+        self._elapsed = elapsed
+        self._pools: dict[_Key, Pool] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._decoding = asyncio.Lock()
+        self._checked: dict[Route, tuple[object, ...]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.keep(())
+        await asyncio.gather(*self._closing)
+
+    def check(self, url: str, route: Route = _DEFAULT_ROUTE) -> None:
+        """Raise SettingsError if no client can be made for a URL. May run on another thread.
+
+        Each route is tried once, and again if its files have changed: thousands of accounts may share one.
+        """
+        _key(url, route)
+        signature = route.files.signature()
+        try:
+            proxy_for(url, route)
+            if self._checked.get(route) != signature:
+                self._make(route)
+        except ValueError as error:
+            raise _cannot_connect(url, error) from None
+        self._checked[route] = signature
+
+    def for_url(self, url: str, route: Route = _DEFAULT_ROUTE) -> Pool:
+        """Return the pool for a URL's origin. Raises SettingsError as `check` does."""
+        key = _key(url, route)
+        if key not in self._pools:
+            try:
+                proxy_for(url, route)
+                shared = (self._closing, self._decoding, self._slots)
+                pool = Pool(lambda: self._make(route), route.files, self._elapsed, *shared)
+            except ValueError as error:
+                raise _cannot_connect(url, error) from None
+            self._pools[key] = pool
+        return self._pools[key]
+
+    def keep(self, wanted: Iterable[tuple[str, Route]]) -> None:
+        """Close all pools except those for these URLs and routes, each as soon as it is idle."""
+        kept = {_key(url, route) for url, route in wanted}
+        for key in self._pools.keys() - kept:
+            self._pools.pop(key).retire()
+        for route in self._checked.keys() - {route for *_, route in kept}:
+            del self._checked[route]
+
+
+def _key(url: str, route: Route) -> _Key:
     try:
-        if network is not None:
-            state = _h11_state_of(response)
-            if state.trailing_data[0] or _has_more(network.read(1)):
-                state.send_failed()
-    except Exception:  # noqa: BLE001 - unknown version of the library: use each connection only once
-        await network.aclose()
-    finally:
-        await response.aclose()
-        # The stream refers to the response. Breaking this cycle frees what the connection has read.
-        response.stream = _EMPTY
+        parsed = httpx.URL(url)
+        return parsed.scheme, parsed.host, parsed.port, route
+    except (httpx.InvalidURL, ValueError) as error:
+        raise SettingsError([f"base_url {url} is not valid: {one_line(str(error))}"]) from None
 
 
-def _has_more(reading: Coroutine[Any, Any, bytes]) -> bool:
-    """Return whether bytes, or the end, have already arrived, possibly in a layer below the library.
-
-    Stepped by hand: under the loop, bytes that arrive meanwhile would be read and lost.
-    """
-    try:
-        while reading.send(None) is None:
-            pass  # the coroutine only yields to other tasks
-    except Exception:  # noqa: BLE001 - a connection that cannot be read has ended
-        return True
-    finally:
-        reading.close()
-    return False
+def _cannot_connect(url: str, error: ValueError) -> SettingsError:
+    return SettingsError([f"cannot connect to {url}: {error}"])

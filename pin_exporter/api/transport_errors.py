@@ -1,12 +1,20 @@
 """Errors for failed connections and timeouts, each with the stage at which it failed and a hint."""
 
+import errno
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import httpx
 
-from pin_exporter.api.errors import ConnectionFailedError, PollError, RequestTimeoutError, TlsError
+from pin_exporter.api.errors import (
+    ConnectionFailedError,
+    MalformedError,
+    PollError,
+    RequestTimeoutError,
+    TlsError,
+)
+from pin_exporter.api.http1 import UnacceptableResponseError
 from pin_exporter.toolkit.display_text import one_line
 
 _CA: Final = "set ca_file to the certificate of the CA that signed it"
@@ -26,6 +34,7 @@ _HINTS_BY_REASON: Final[Mapping[str, str]] = {
     "ALERT_UNKNOWN_CA": "it does not trust the client certificate: check client_cert_file",
     "CERTIFICATE_EXPIRED": "the client certificate has expired: renew client_cert_file",
     "CERTIFICATE_REVOKED": "the client certificate was revoked: renew client_cert_file",
+    "NO_APPLICATION_PROTOCOL": "it does not offer HTTP/1.1: check base_url",
     "WRONG_VERSION_NUMBER": "it does not speak TLS: check scheme and port",
     "RECORD_LAYER_FAILURE": "it does not speak TLS: check scheme and port",
 }
@@ -35,6 +44,8 @@ _PROXY_HINTS: Final[Mapping[int, str]] = {
     407: "it requires a user and password: set proxy_url to http://user:password@host:port",
     **dict.fromkeys((502, 503, 504), "it cannot reach the host: check base_url and the proxy's log"),
 }
+_NO_FILES_LEFT: Final = (errno.EMFILE, errno.ENFILE)
+_RAISE_FILE_LIMIT: Final = "raise the limit of open files (ulimit -n, LimitNOFILE in systemd)"
 _CHECK_PROXY: Final = "check proxy_url, or the variables HTTPS_PROXY and NO_PROXY"
 
 
@@ -47,50 +58,34 @@ class Timeouts(NamedTuple):
 
 
 class RequestTrace:
-    """How far a request has got and which host it talks to, from the events of the library's trace extension.
+    """How far a request has got, as the transport notes it, and which host it talks to.
 
-    `rows` is the page size of the request.
+    `proxy_address` is host and port of the proxy that the connection goes through. `rows` is the page size.
     """
 
     def __init__(self, url: httpx.URL, rows: str | int | None = None) -> None:
         self.or_smaller_page = "" if rows == 1 else " or lower page_size"
         self.host = url.netloc.decode()
-        self._name = url.raw_host.decode()
-        self._port = url.port or {"http": 80, "https": 443}.get(url.scheme)
-        self._proxy: str | None = None
-        self._is_past_proxy = False
+        self.proxy_address: str | None = None
+        self.is_past_proxy = False
         self.has_new_tls = False
-
-    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        """Record an event."""
-        if event == "connection.connect_tcp.started":
-            host, port = info["host"], info["port"]
-            is_origin = (host, port) == (self._name, self._port)
-            self._proxy = None if is_origin else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            self._is_past_proxy = is_origin
-        elif event == "proxy.start_tls.started":  # TLS inside the tunnel; with the proxy it is `connection.…`
-            self._is_past_proxy = True
-        elif event.endswith("start_tls.complete"):
-            self.has_new_tls = not self.proxy
-        elif event == "http11.send_request_headers.started":
-            self._is_past_proxy |= info["request"].method != b"CONNECT"
 
     @property
     def proxy(self) -> str | None:
         """Return host and port of the proxy if the request has not passed it yet."""
-        return None if self._is_past_proxy else self._proxy
+        return None if self.is_past_proxy else self.proxy_address
 
     @property
     def may_be_proxy_text(self) -> bool:
         """Return whether bytes that arrive may come from the proxy itself."""
-        return self._proxy is not None and not self.has_new_tls
+        return self.proxy_address is not None and not self.has_new_tls
 
     @property
     def peer(self) -> str:
         """Return the host that the request talks to, and the proxy in between."""
         if self.proxy:
             return f"the proxy {self.proxy}"
-        return f"{self.host} through the proxy {self._proxy}" if self._proxy else self.host
+        return f"{self.host} through the proxy {self.proxy_address}" if self.proxy_address else self.host
 
 
 def transport_error(
@@ -101,6 +96,10 @@ def transport_error(
 ) -> PollError:
     """Return our error for one of the library's. `redact` removes keys from text from outside."""
     causes = list(_causes(error))
+    if isinstance(error, UnacceptableResponseError):
+        return MalformedError(
+            f"the response of {trace.peer} cannot be read: {error}: check base_url and proxies"
+        )
     if isinstance(error, httpx.ProxyError) and str(error)[:3].isdigit():
         return _proxy_error(int(str(error)[:3]), trace)
     if isinstance(error, httpx.TimeoutException):
@@ -115,6 +114,8 @@ def transport_error(
             hint = _tls_hint(cause) or "check base_url and ca_file"
             hint = hint.replace("base_url", "proxy_url") if trace.proxy else hint
             return TlsError(f"TLS with {trace.peer} failed: {problem}: {hint}")
+    if any(getattr(cause, "errno", None) in _NO_FILES_LEFT for cause in causes):
+        return ConnectionFailedError(f"no connection to {trace.peer}: {problem}: {_RAISE_FILE_LIMIT}")
     hint = _CHECK_PROXY if trace.proxy else "check base_url, DNS, firewalls and proxy variables"
     if trace.has_new_tls and isinstance(error, httpx.ReadError | httpx.RemoteProtocolError):
         hint = f"{hint}; {_CLIENT_CERTIFICATE}"

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from pin_exporter import PROGRAM
-from pin_exporter.api.transport import HttpClients
+from pin_exporter.api.pool import HttpClients
 from pin_exporter.commands.reloader import ConfigReloader
 from pin_exporter.config.accounts import Account
 from pin_exporter.metrics.account import account_renderer

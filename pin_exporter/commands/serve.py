@@ -10,7 +10,7 @@ from typing import Final
 import uvloop
 
 from pin_exporter import PROGRAM, __version__
-from pin_exporter.api.transport import HttpClients
+from pin_exporter.api.pool import HttpClients
 from pin_exporter.commands.app import WebOptions, run_app
 from pin_exporter.config.accounts import (
     READABLE_BY_ALL,

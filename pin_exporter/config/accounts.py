@@ -8,8 +8,8 @@ from typing import Final
 from pydantic import ConfigDict
 
 from pin_exporter.api.credentials import CredentialSource
+from pin_exporter.api.pool import HttpClients
 from pin_exporter.api.proxy_tls import Route, TlsFiles
-from pin_exporter.api.transport import HttpClients
 from pin_exporter.config.names import variable_of
 from pin_exporter.config.settings import AccountEntry, AccountSettings, Settings
 from pin_exporter.config.types import is_exposed

@@ -2,7 +2,6 @@
 
 import argparse
 import shutil
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -10,7 +9,8 @@ from typing import Final
 from pin_exporter import PROGRAM
 from pin_exporter.api.client import PinClient
 from pin_exporter.api.credentials import Credentials
-from pin_exporter.api.transport import HttpClients
+from pin_exporter.api.pool import HttpClients
+from pin_exporter.api.transport import default_context
 from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.config.accounts import Account, accounts_of
 from pin_exporter.config.loader import load_settings
@@ -130,7 +130,7 @@ async def diagnose_account(
         clock,
         timeout,
         proxy=account.route.proxy_for(account.base_url),
-        context=account.route.files.context(ssl.create_default_context),
+        context=account.route.files.context(default_context),
     )
     fingerprint = credentials().fingerprint
     evidence = await collect(senders, account, clock, fingerprint=fingerprint, path=path, progress=progress)

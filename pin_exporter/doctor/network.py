@@ -1,12 +1,12 @@
 """Look at the network path to the API's host: proxy, DNS, TLS and its certificate."""
 
 import asyncio
-import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from pin_exporter.api.transport import default_context, resolve
 from pin_exporter.doctor.evidence import NetworkPath
 from pin_exporter.toolkit.clock import Clock
 from pin_exporter.toolkit.display_text import one_line
@@ -27,7 +27,7 @@ async def look_at_path(
     """Return how the host is reached. Sends no request and no key; never raises for what it finds.
 
     Behind a `proxy`, DNS and TLS are not looked at, because the proxy resolves and connects. `context` has
-    the trusted CAs, by default the system's.
+    the trusted CAs, by default those that requests trust.
     """
     parts = urlsplit(base_url)
     host, scheme = parts.hostname or "", parts.scheme
@@ -37,14 +37,15 @@ async def look_at_path(
     facts: dict[str, Any] = {}
     try:
         async with asyncio.timeout(timeout_seconds):
-            facts["addresses"] = await _addresses(host, port)
+            addresses = await resolve(host)
+            facts["addresses"] = tuple(addresses[:_MAX_ADDRESSES])
             if scheme == "https":
-                facts |= await _tls(host, port, context or ssl.create_default_context())
+                facts |= await _tls(addresses, host, port, context or default_context())
     except TimeoutError:
         facts["tls_error" if "addresses" in facts else "resolve_error"] = _NO_ANSWER
     except ssl.SSLError as error:
         facts["tls_error"] = _message(error)
-    except (OSError, UnicodeError) as error:
+    except OSError as error:
         # A refused connection is reported by the requests.
         if "addresses" not in facts:
             facts["resolve_error"] = _message(error)
@@ -63,15 +64,15 @@ def without_password(proxy: str) -> str:
         return "with an invalid URL"
 
 
-async def _addresses(host: str, port: int) -> tuple[str, ...]:
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))[:_MAX_ADDRESSES]
-
-
-async def _tls(host: str, port: int, context: ssl.SSLContext) -> dict[str, Any]:
+async def _tls(addresses: Sequence[str], host: str, port: int, context: ssl.SSLContext) -> dict[str, Any]:
     """Make a handshake, hang up, and return version, issuer and expiry of the certificate."""
-    _, writer = await asyncio.open_connection(host, port, ssl=context)
+    for address in addresses:
+        try:
+            _, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=host)
+            break
+        except OSError as error:
+            if isinstance(error, ssl.SSLError) or address == addresses[-1]:
+                raise
     try:
         session = writer.get_extra_info("ssl_object")
         certificate = session.getpeercert() or {}
@@ -95,9 +96,7 @@ def _expiry(certificate: Mapping[str, Any]) -> float | None:
     return float(ssl.cert_time_to_seconds(until)) if isinstance(until, str) else None
 
 
-def _message(error: OSError | UnicodeError) -> str:
-    if isinstance(error, UnicodeError):
-        return "invalid host name"
+def _message(error: OSError) -> str:
     if isinstance(error, ssl.SSLError) and error.reason:
         return getattr(error, "verify_message", None) or error.reason.replace("_", " ").lower()
     return one_line(error.strerror or str(error))

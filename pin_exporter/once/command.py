@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pin_exporter import PROGRAM
-from pin_exporter.api.transport import HttpClients
+from pin_exporter.api.pool import HttpClients
 from pin_exporter.config.accounts import shard_of, usable_accounts, warn_of_exposed_keys
 from pin_exporter.config.loader import load_settings
 from pin_exporter.config.names import add_setting_flags, flags_given, unknown_variable_problems

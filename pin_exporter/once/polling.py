@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from pin_exporter.api.errors import InconsistentError
 from pin_exporter.api.model import Collector
-from pin_exporter.api.transport import HttpClients
+from pin_exporter.api.pool import HttpClients
 from pin_exporter.config.accounts import Account
 from pin_exporter.polling.manager import PollerManager
 from pin_exporter.polling.poller import UNPROVEN_IN_A_ROW, AccountPoller

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from pin_exporter.api.client import PinClient
+from pin_exporter.api.pool import HttpClients
 from pin_exporter.api.rate_limit import Budgets, RequestBudget
 from pin_exporter.api.request_stats import RequestCounter
 from pin_exporter.api.retry import RetryingClient
-from pin_exporter.api.transport import HttpClients
 from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.config.accounts import Account
 from pin_exporter.polling.poller import AccountPoller

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 async def run_in_thread(work: Callable[[], T]) -> T:
-    """Return the result of the work, or raise its error.
+    """Return the result of the work, or raise its error, or OSError if no thread can be started.
 
     Unlike with `asyncio.to_thread`, the process can end while the work is still running.
     """
@@ -29,5 +29,8 @@ async def run_in_thread(work: Callable[[], T]) -> T:
         else:
             hand_over(lambda: outcome.set_result(result))
 
-    threading.Thread(target=run, name="run_in_thread", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="run_in_thread", daemon=True).start()
+    except RuntimeError as error:
+        raise OSError(f"cannot start a thread: {error}") from None
     return await outcome

@@ -4,7 +4,7 @@ import ssl
 import threading
 import zlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,10 +15,10 @@ from pin_exporter import __version__
 from pin_exporter.api.client import MAX_BODY_BYTES, PinClient
 from pin_exporter.api.decode import decode_page
 from pin_exporter.api.errors import PollError, RateLimitedError, RequestTimeoutError, ServerError
+from pin_exporter.api.http1 import UnacceptableResponseError
 from pin_exporter.api.model import Collector, Page
-from pin_exporter.api.pool import MAX_CONNECTIONS, Pool
+from pin_exporter.api.pool import MAX_CONNECTIONS, HttpClients, Pool
 from pin_exporter.api.status_errors import ApiResponse
-from pin_exporter.api.transport import HttpClients
 from pin_exporter.toolkit.errors import SettingsError
 from tests.support.clocks import settle
 from tests.support.service import (
@@ -151,7 +151,7 @@ REASONS = {
     httpx.ProxyError: "connection",
     httpx.UnsupportedProtocol: "connection",
     httpx.LocalProtocolError: "connection",
-    httpx.RemoteProtocolError: "connection",
+    UnacceptableResponseError: "malformed",
 }
 
 
@@ -497,10 +497,11 @@ def test_no_more_requests_are_under_way_than_there_are_connections_and_each_gets
 def test_waiting_for_a_connection_counts_as_waiting_for_the_answer() -> None:
     async def ask_in_vain() -> None:
         pool = pool_over(lambda _: ok())
-        with pool.lease() as lease:
+        async with AsyncExitStack() as taken:
             for _ in range(MAX_CONNECTIONS):
-                await lease.slots.acquire()
-        await files(PinClient(pool, BASE_URL, credentials, 0.01))
+                lease = taken.enter_context(pool.lease())
+                await taken.enter_async_context(lease.slot)
+            await files(PinClient(pool, BASE_URL, credentials, 0.01))
 
     with pytest.raises(RequestTimeoutError):
         asyncio.run(ask_in_vain())

@@ -21,9 +21,8 @@ from pydantic import SecretStr
 from pin_exporter.api.client import PinClient
 from pin_exporter.api.errors import PollError
 from pin_exporter.api.model import Collector
-from pin_exporter.api.pool import Pool
+from pin_exporter.api.pool import HttpClients, Pool, http_client
 from pin_exporter.api.proxy_tls import Route, TlsFiles
-from pin_exporter.api.transport import HttpClients, http_client
 from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.toolkit.errors import SettingsError
 from tests.support.certificates import Authority, Pair
@@ -109,6 +108,16 @@ def test_a_ca_file_is_trusted_instead_of_the_usual_ones(authority: Authority, se
     assert files == 2
     assert error.reason == "tls"
     assert "set ca_file" in str(error)
+
+
+def test_each_python_trusts_a_private_ca_whose_certificate_lacks_a_key_usage(tmp_path: Path) -> None:
+    ca = Authority(tmp_path, has_key_usage=False)
+
+    async def work() -> int | None:
+        async with StrangeServer(GOOD).listening(server_context(ca.issue("server"))) as server:
+            return await files_of(server.base_url("https"), route(ca))
+
+    assert run(work()) == 2
 
 
 @pytest.mark.parametrize(
@@ -458,7 +467,7 @@ def test_the_proxy_of_the_environment_is_used_unless_no_proxy_names_the_host_or_
     ("no_proxy", "direct"),
     [
         ("example.com", {"example.com", "a.example.com", "example.com:8443"}),
-        (".example.com", {"a.example.com"}),
+        (".example.com", {"example.com", "a.example.com", "example.com:8443"}),
         ("*.example.com", set()),
         ("example.com:8443", {"example.com:8443"}),
         ("notexample.com", {"notexample.com"}),
@@ -599,19 +608,34 @@ def test_a_smaller_page_is_advised_if_a_page_was_requested(
     [
         ("ALL_PROXY", f"socks5://u:{PASSWORD}@127.0.0.1:9", "ALL_PROXY must be"),
         ("HTTPS_PROXY", f"http://u:{PASSWORD}/x@127.0.0.1:9", "HTTPS_PROXY must be"),
-        ("NO_PROXY", "[::1]", "NO_PROXY must list"),
+        ("HTTPS_PROXY", f"socks5://u:{PASSWORD}@127.0.0.1:9", "HTTPS_PROXY must be"),
         ("SSL_CERT_FILE", "/nowhere/ca.pem", "cannot use SSL_CERT_FILE or SSL_CERT_DIR: No such file"),
     ],
 )
 def test_a_variable_that_cannot_be_used_is_named_in_one_line_without_its_value(
     variable: str, value: str, message: str
 ) -> None:
-    values = {"HTTPS_PROXY": "http://127.0.0.1:9", variable: value}
-    with variables(**values), pytest.raises(SettingsError) as caught:
+    with variables(**{variable: value}), pytest.raises(SettingsError) as caught:
         HttpClients().check("https://api.test/api")
     (problem,) = caught.value.problems
     assert message in problem
     assert PASSWORD not in problem
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"NO_PROXY": "fe80::/10,127.0.0.1"},
+        {"NO_PROXY": "::1/128"},
+        {"NO_PROXY": "[::1]"},
+        {"HTTPS_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "socks5://127.0.0.1:9"},
+        {"HTTP_PROXY": "socks5://127.0.0.1:9"},
+        {"ALL_PROXY": "socks5://127.0.0.1:9", "NO_PROXY": "api.test"},
+    ],
+)
+def test_a_variable_that_would_not_be_used_stops_nothing(values: dict[str, str]) -> None:
+    with variables(**values):
+        HttpClients().check("https://api.test/api")
 
 
 def test_a_proxy_url_that_only_the_http_library_rejects_is_reported_without_its_password() -> None:
@@ -631,7 +655,7 @@ def broken_files(folder: Path, pair: Pair, other: Pair) -> dict[str, TlsFiles]:
         "ca_file: cannot read the file: No such file or directory": TlsFiles(folder / "missing"),
         "ca_file: cannot read the file: Is a directory": TlsFiles(directory),
         "ca_file: cannot read the file: the path is not valid": TlsFiles(Path("a\0b")),
-        "ca_file: the file contains no PEM certificates": TlsFiles(text),
+        "ca_file: contains no certificate in PEM format": TlsFiles(text),
         "ca_file: cannot read the file: it is a pipe or a device: use a regular file": TlsFiles(pipe),
         "client_key_file: requires client_cert_file": TlsFiles(client_key_file=pair.key),
         "client_key_file: cannot read the file: No such file or directory": TlsFiles(

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from pin_exporter.api.transport import HttpClients
+from pin_exporter.api.pool import HttpClients
 from pin_exporter.commands.app import WebOptions, create_app, run_app
 from pin_exporter.metrics.account import account_renderer
 from pin_exporter.polling.snapshot import AccountSnapshot

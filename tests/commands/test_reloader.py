@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from pin_exporter.api.transport import HttpClients
+from pin_exporter.api.pool import HttpClients
 from pin_exporter.commands.reloader import ConfigReloader
 from pin_exporter.config.accounts import Account
 from pin_exporter.metrics.exporter import ExporterMetrics

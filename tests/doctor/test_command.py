@@ -6,7 +6,7 @@ import json
 import pytest
 from pydantic import SecretStr
 
-from pin_exporter.api.transport import HttpClients
+from pin_exporter.api.pool import HttpClients
 from pin_exporter.config.accounts import Account
 from pin_exporter.doctor.command import diagnose_account
 from pin_exporter.doctor.diagnosis import Diagnosis

@@ -7,6 +7,12 @@ from typing import NamedTuple
 
 import pytest
 
+from pin_exporter.metrics.account import ACCOUNT_FAMILIES
+from pin_exporter.toolkit.exposition.encoder import Format
+from pin_exporter.toolkit.exposition.family import Type
+from tests.e2e.hostile import HostileServer
+from tests.grafana.support.grafana import panels_of, steps_of_buckets
+from tests.grafana.support.stand import DASHBOARD, look
 from tests.support.processes import (
     RunningExporter,
     RunningPrometheus,
@@ -16,8 +22,11 @@ from tests.support.processes import (
     simulator,
     wait_for,
 )
+from tests.support.servers import answer
 
 ACCOUNTS = ("old", "new", "empty")
+PANELS = panels_of(DASHBOARD)
+GAUGE_HISTOGRAMS = [family.name for family in ACCOUNT_FAMILIES if family.type is Type.GAUGE_HISTOGRAM]
 
 
 class Stand(NamedTuple):
@@ -115,6 +124,27 @@ def test_prometheus_has_kinds_cids_and_the_size_histogram(stand: Stand, account:
     assert ask(f'aiozpin_pin_size_bytes_bucket{{{match},le="+Inf"}}') == {(): truth["files"]}
     assert ask(f"aiozpin_pin_size_bytes_gsum{{{match}}}") == {(): truth["size_bytes"]}
     assert ask(f"aiozpin_inventory_unaccounted_files{{{match}}}") == {(): 0}
+
+
+def test_prometheus_has_the_same_histograms_from_either_format(stand: Stand, tmp_path: Path) -> None:
+    text = stand.exporter.metrics("text/plain").encode()
+    in_text = HostileServer(answer("200 OK", text, f"Content-Type: {Format.TEXT.value}"))
+    jobs = {"openmetrics": stand.exporter.url, "text": f"http://127.0.0.1:{in_text.port}"}
+    with in_text.running(), prometheus(tmp_path, {job: [url] for job, url in jobs.items()}) as scraping:
+        wait_for(lambda: len(scraping.query("aiozpin_up")) == 2 * len(ACCOUNTS), "both scrapes")
+
+        views = [look(scraping).choose(job=job) for job in jobs]
+        for panel in (PANELS["Pin sizes"], PANELS["Age of pins in progress"]):
+            bars, bars_of_text = (steps_of_buckets(view.answers(panel)[0].series) for view in views)
+            assert bars == bars_of_text
+            assert sum(bars.values()) > 0
+        for name in GAUGE_HISTOGRAMS:
+            for what in ("count", "sum"):
+                expected = scraping.values(f"{name}_g{what}", "job", "account")
+                assert {("openmetrics", account) for account in ACCOUNTS} == set(expected)
+                assert scraping.values(f"{name}_{what}", "job", "account") == {
+                    ("text", account): value for (_, account), value in expected.items()
+                }
 
 
 def test_prometheus_has_metadata_for_every_family(stand: Stand) -> None:

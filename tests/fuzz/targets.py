@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from pin_exporter.api.decode import decode_page
 from pin_exporter.api.errors import MalformedError, PollError, RateLimitedError, ServerError
 from pin_exporter.api.model import Collector, Page
+from pin_exporter.api.pool import HttpClients
 from pin_exporter.api.status_errors import ApiResponse, bounded_headers, error_for_status
-from pin_exporter.api.transport import HttpClients
 from pin_exporter.config.accounts import accounts_of
 from pin_exporter.config.loader import load_settings
 from pin_exporter.doctor.probe import MAX_REQUESTS

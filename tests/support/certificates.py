@@ -19,14 +19,15 @@ class Pair:
 
 @dataclass(frozen=True)
 class Authority:
-    """A CA that keeps its certificates in a directory."""
+    """A CA that keeps its certificates in a directory. Python 3.13 is by default strict about a key usage."""
 
     directory: Path
     name: str = "authority"
+    has_key_usage: bool = True
 
     @cached_property
     def pair(self) -> Pair:
-        usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")  # required by Python 3.13
+        usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign") if self.has_key_usage else ()
         return self._make(self.name, "-addext", "basicConstraints=critical,CA:TRUE", *usage)
 
     @property

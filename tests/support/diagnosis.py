@@ -11,25 +11,16 @@ from pydantic import SecretStr
 
 from pin_exporter.api.client import PinClient
 from pin_exporter.api.credentials import Credentials
-from pin_exporter.api.pool import Pool
-from pin_exporter.api.transport import http_client
+from pin_exporter.api.pool import Pool, http_client
 from pin_exporter.config.accounts import Account
 from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
 from pin_exporter.doctor.evidence import Evidence, NetworkPath, other_base_url
 from pin_exporter.doctor.findings import Check, Finding, Severity
 from pin_exporter.doctor.probe import Senders, collect
 from pin_exporter.doctor.requests import sender, swapped
-from pin_exporter.simulator import (
-    Behaviour,
-    Churn,
-    Faults,
-    Population,
-    SimulatedAccount,
-    Simulator,
-    base_url,
-    open_socket,
-    serve,
-)
+from pin_exporter.simulator.account import SimulatedAccount
+from pin_exporter.simulator.app import Simulator, base_url, open_socket, serve
+from pin_exporter.simulator.options import Behaviour, Churn, Faults, Population
 from tests.simulator.harness import Clock
 from tests.support.samples import account_at, varied
 from tests.support.service import Answering, credentials, page, pool_over, row

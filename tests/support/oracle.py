@@ -1,7 +1,10 @@
-"""Metric families converted to the client library's, whose encoders are the oracle for ours."""
+"""Metric families converted to the client library's, whose encoders are the oracle for ours.
+
+In the text format, gauge histograms become histograms: the library would leave out `_count` and `_sum`.
+"""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic
 
 from prometheus_client import exposition as text_format
@@ -54,8 +57,12 @@ def encoded(
     families: Iterable[Family[T]], target: Target[T], *, openmetrics: bool, label: str = "account"
 ) -> str:
     """Return the exposition of one target as the client library writes it, without an end mark."""
-    source = _Source(families, target, label)
     if openmetrics:
+        source = _Source(families, target, label)
         text: bytes = openmetrics_format.generate_latest(source)  # type: ignore[no-untyped-call]
         return text.decode().removesuffix("# EOF\n")
-    return text_format.generate_latest(source).decode()
+    complete = [
+        replace(family, type=Type.HISTOGRAM) if family.type is Type.GAUGE_HISTOGRAM else family
+        for family in families
+    ]
+    return text_format.generate_latest(_Source(complete, target, label)).decode()

@@ -10,10 +10,9 @@ from pydantic import SecretStr
 
 from pin_exporter.api.client import PinClient
 from pin_exporter.api.credentials import Credentials
-from pin_exporter.api.pool import Pool
+from pin_exporter.api.pool import Pool, client_over
 from pin_exporter.api.rate_limit import RequestBudget
 from pin_exporter.api.retry import RetryingClient
-from pin_exporter.api.transport import http_client
 from pin_exporter.toolkit.clock import Clock
 from tests.support.clocks import FakeClock
 
@@ -107,10 +106,7 @@ class InProcess(httpx.AsyncBaseTransport):
 
 def served_by(service: Answering) -> httpx.AsyncClient:
     """Return the real client with a transport that calls `service`."""
-    client = http_client()
-    client._transport = InProcess(service)
-    client._mounts.clear()  # or a proxy of the environment takes precedence
-    return client
+    return client_over(InProcess(service))
 
 
 def pool_over(service: Answering) -> Pool:

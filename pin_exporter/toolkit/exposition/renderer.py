@@ -13,8 +13,6 @@ from pin_exporter.toolkit.exposition.encoder import Encoder, Format, Row
 from pin_exporter.toolkit.exposition.family import Family, T, Target
 
 _EOF: Final = b"# EOF\n"
-_SUFFIX: Final = re.compile(r"_(?:total|gcount|gsum)$")
-"""Suffixes that belong to the family's name in one format and to the sample's in the other."""
 _JOIN_IN_THREAD_FROM_TARGETS: Final = 50
 _ENCODE_AHEAD_SECONDS: Final = 1.0
 _IN_USE_SECONDS: Final = 600.0
@@ -111,11 +109,8 @@ class Renderer(Generic[T]):
 def render_textfile(
     families: Sequence[Family[T]], label: str, targets: Iterable[Target[T]], registry: CollectorRegistry
 ) -> bytes:
-    """Return the exposition for node_exporter's textfile collector.
-
-    This is the text format, with `_count` and `_sum` for every histogram: node_exporter would add them as 0.
-    """
-    encoder = Encoder(families, label, Format.TEXT, whole_histograms=True)
+    """Return the exposition for node_exporter's textfile collector: in the text format, encoded once."""
+    encoder = Encoder(families, label, Format.TEXT)
     rows = [encoder.row(target) for target in targets]
     return _joined(Format.TEXT, encoder.headers, rows, _registry_blocks(Format.TEXT, registry), None)
 
@@ -158,6 +153,7 @@ def _registry_blocks(fmt: Format, registry: CollectorRegistry) -> Iterator[_Bloc
 def _is_wanted(block: _Block, names: frozenset[str]) -> bool:
     family = block.header.split(b" ", 3)[2].decode()
     samples = next(filter(None, block.samples)).decode()
-    return bool(names & {family, _SUFFIX.sub("", family)}) or any(
+    # In text, a counter's family is named like its samples; OpenMetrics leaves out `_total`.
+    return bool(names & {family, family.removesuffix("_total")}) or any(
         line.partition(" ")[0].partition("{")[0] in names for line in samples.split("\n")
     )

@@ -1,14 +1,15 @@
 """Bytes after a response are never taken for the next response, over real sockets."""
 
 import asyncio
+import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import httpx
 import pytest
 import uvloop
 from pydantic import SecretStr
@@ -16,9 +17,8 @@ from pydantic import SecretStr
 from pin_exporter.api.client import PinClient
 from pin_exporter.api.errors import PollError
 from pin_exporter.api.model import Collector
-from pin_exporter.api.pool import close_response
+from pin_exporter.api.pool import HttpClients
 from pin_exporter.api.proxy_tls import DIRECT, Route, TlsFiles
-from pin_exporter.api.transport import HttpClients
 from tests.support.certificates import Authority
 from tests.support.servers import Behaviour, Call, Proxy, StrangeServer, message, raw
 from tests.support.service import API_KEY, credentials, page, row
@@ -154,7 +154,7 @@ def test_two_accounts_of_a_server_that_responds_twice_to_each_request_see_only_t
 
 
 @EACH_WAY
-def test_a_connection_with_nothing_after_the_response_is_used_again(
+def test_a_connection_with_nothing_after_the_response_is_used_again_for_the_same_keys(
     way: str, authority: Authority, tls: ssl.SSLContext
 ) -> None:
     async def work() -> None:
@@ -162,7 +162,7 @@ def test_a_connection_with_nothing_after_the_response_is_used_again(
             for _ in range(5):
                 assert await two.my_files() == 7
                 assert await two.their_files() == 11
-            assert two.server.connections == 1
+            assert two.server.connections == 2, "one for each pair of keys"
 
     run(work())
 
@@ -194,19 +194,54 @@ def test_bytes_that_arrive_while_a_connection_is_idle_are_not_taken_for_a_respon
     run(work())
 
 
-class _Network:
-    """A connection of a library whose inner parts are not known."""
+def test_a_late_second_response_is_never_shown_as_that_of_another_account(
+    authority: Authority, tls: ssl.SSLContext
+) -> None:
+    async def twice(call: Call) -> None:
+        await call.send(MINE)
+        await asyncio.sleep(0.01)
+        await call.send(MINE)
 
-    def __init__(self) -> None:
-        self.is_closed = False
+    async def work() -> None:
+        async with accounts("plain", by_key(twice, raw(THEIRS)), authority, tls) as two:
+            for pause in (0.0, 0.005, 0.01, 0.02) * 5:
+                await asyncio.gather(two.my_files(), return_exceptions=True)
+                await asyncio.sleep(pause)
+                assert await two.their_files() == 11
 
-    async def aclose(self) -> None:
-        self.is_closed = True
+    run(work())
 
 
-def test_with_an_unknown_version_of_the_library_no_connection_is_used_again() -> None:
-    network = _Network()
-    response = httpx.Response(200, stream=httpx.ByteStream(b""), extensions={"network_stream": network})
-    asyncio.run(close_response(response))
-    assert network.is_closed
-    assert response.is_closed
+def test_names_are_looked_up_once_at_a_time_and_a_hanging_lookup_delays_no_other_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_up: list[str] = []
+    hangs = threading.Event()
+
+    def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
+        looked_up.append(host)
+        if host.startswith("hanging"):
+            hangs.wait()
+        return [(2, 1, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    async def failure(host: str) -> PollError:
+        async with HttpClients() as clients:
+            pool = clients.for_url(f"http://{host}:9/api", Route(proxy_url=SecretStr(DIRECT)))
+            api = PinClient(pool, f"http://{host}:9/api", partial(credentials, API_KEY), 0.2)
+            with pytest.raises(PollError) as caught:
+                await _files(api)
+            return caught.value
+
+    async def work() -> None:
+        hanging = [f"hanging{number % 8}.test" for number in range(40)]
+        errors = await asyncio.gather(*map(failure, [*hanging, "answering.test"]))
+        assert {error.reason for error in errors[:-1]} == {"timeout"}
+        assert errors[-1].reason == "connection"
+        assert sorted(looked_up) == ["answering.test", *sorted(set(hanging))]
+
+    try:
+        run(work())
+    finally:
+        hangs.set()
