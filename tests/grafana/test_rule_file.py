@@ -58,9 +58,9 @@ def test_mimir_and_cortex_accept_each_group() -> None:
 
 
 def test_each_group_first_makes_what_its_alerts_use_and_nothing_is_made_twice() -> None:
-    made_anywhere = []
+    made_anywhere: list[str] = []
     for group in GROUPS:
-        made = []
+        made: list[str] = []
         for rule in group["rules"]:
             used = {recorded(each) for each in selectors(rule["expr"])}
             assert used & {*RECORDINGS, *VALUES["threshold"]} <= {*made}, rule
