@@ -15,8 +15,9 @@ from pin_exporter.config.accounts import Account
 from pin_exporter.config.loader import load_web_settings
 from pin_exporter.config.names import add_setting_flags, flags_given
 from pin_exporter.metrics.exporter import LOG_EVENTS
-from pin_exporter.simulator import Simulator, base_url, demo_accounts
-from pin_exporter.simulator import serve as serve_simulator
+from pin_exporter.simulator.app import Simulator, base_url
+from pin_exporter.simulator.app import serve as serve_simulator
+from pin_exporter.simulator.presets import demo_accounts
 from pin_exporter.toolkit.errors import ListenError
 from pin_exporter.toolkit.logs import configure_logging
 from pin_exporter.toolkit.output import write_standard_output

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import html
 import json
 import math
 import random
@@ -9,7 +10,6 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import repeat
 from secrets import compare_digest
 from typing import Any
@@ -36,26 +36,10 @@ from pin_exporter.simulator.query import Query, parse_query
 
 PATH = "/api/pinning/pins/"
 _WINDOW_SECONDS = 60
-_MAX_REQUESTS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class RequestRecord:
-    """One request to the list.
-
-    `account` is None if the keys are wrong, `offset` and `limit` if not read; `status` 0 means no response.
-    """
-
-    time: float
-    account: str | None
-    offset: int | None
-    limit: int | None
-    status: int
-    fault: Fault | None = None
 
 
 class Simulator:
-    """The simulated API: an ASGI application, `app`, and a log of its latest requests, `requests`.
+    """The simulated API, an ASGI application in `app`.
 
     `clock` returns Unix seconds and must be the accounts' clock; `seed` decides which requests fail by rate.
     """
@@ -69,7 +53,6 @@ class Simulator:
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.accounts = {account.name: account for account in accounts}
-        self.requests: deque[RequestRecord] = deque(maxlen=_MAX_REQUESTS)
         self._clock = clock
         self._sleep = sleep
         self._rng = random.Random(seed)
@@ -101,27 +84,20 @@ class Simulator:
             raise HTTPException(405)
         account = self._authenticate(request)
         if account is None:
-            return self._logged(envelope(401, "invalid api key or secret key"))
+            return envelope(401, "invalid api key or secret key")
         limited = self._limit_rate(account)
         if limited is not None:
-            return self._logged(limited, account)
-        fault = self._draw(account)
-        faults = account.faults
+            return limited
+        fault, faults = self._draw(account), account.faults
         await self._sleep(faults.latency_seconds + self._rng.random() * faults.latency_jitter_seconds)
-        query: Query | None = None
         try:
             query = parse_query(request.query_params)
-            response = self._respond(account, query, fault)
         except ValueError as error:
-            response = envelope(400, str(error))
-        return self._logged(response, account, query, fault)
+            return envelope(400, str(error))
+        account.advance(self._clock())
+        return failed_page(fault, faults) or self._page(account, query, fault)
 
-    def _respond(self, account: SimulatedAccount, query: Query, fault: Fault | None) -> Response:
-        now = self._clock()
-        account.advance(now)
-        response = failed_page(fault, account.faults, now) if fault else None
-        if response is not None:
-            return response
+    def _page(self, account: SimulatedAccount, query: Query, fault: Fault | None) -> Response:
         data = account.page(query)
         if fault is Fault.DUPLICATE_PAGE:
             data["pins"] = self._last_pins.get(account.name, data["pins"])
@@ -147,7 +123,7 @@ class Simulator:
             recent.popleft()
         if allowed and len(recent) >= allowed:
             wait = recent[len(recent) - allowed] + _WINDOW_SECONDS - now
-            return too_many_requests(account.faults, max(1, math.ceil(wait)), now)
+            return too_many_requests(account.faults, max(1, math.ceil(wait)))
         recent.append(now)
         return None
 
@@ -162,23 +138,12 @@ class Simulator:
                 return Fault(name)
         return None
 
-    def _logged(
-        self,
-        response: Response,
-        account: SimulatedAccount | None = None,
-        query: Query | None = None,
-        fault: Fault | None = None,
-    ) -> Response:
-        name = account.name if account else None
-        offset, limit = (query.offset, query.limit) if query else (None, None)
-        self.requests.append(RequestRecord(self._clock(), name, offset, limit, response.status_code, fault))
-        return response
-
 
 async def _redirect(request: Request) -> Response:
     location = PATH + (f"?{request.url.query}" if request.url.query else "")
-    escaped = location.replace("&", "&amp;").replace('"', "&#34;").replace("<", "&lt;").replace(">", "&gt;")
-    return HTMLResponse(f'<a href="{escaped}">Moved Permanently</a>.\n\n', 301, {"Location": location})
+    return HTMLResponse(
+        f'<a href="{html.escape(location)}">Moved Permanently</a>.\n\n', 301, {"Location": location}
+    )
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

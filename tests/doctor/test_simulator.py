@@ -9,7 +9,8 @@ import pytest
 
 from pin_exporter.doctor.findings import Check, Severity
 from pin_exporter.doctor.probe import MAX_REQUESTS
-from pin_exporter.simulator import Fault, Simulator
+from pin_exporter.simulator.app import Simulator
+from pin_exporter.simulator.faults import Fault
 from tests.support.diagnosis import (
     OK,
     PROBLEM,
@@ -64,17 +65,14 @@ QUIRKS: dict[str, Quirk] = {
     "null_share": Quirk(0.2, Check.MALFORMED_ROWS, PROBLEM, lambda f: f["count"] > 0),
     # how they change
     "insert_rate": Quirk(BUSY, Check.CHANGES, OK, lambda f: f["totals"] > 0),
-    "balance_exhausted_rate": Quirk(BUSY, Check.BALANCE_EXHAUSTED, PROBLEM, lambda f: f["count"] > 0),
+    "exhaust_balance_rate": Quirk(BUSY, Check.BALANCE_EXHAUSTED, PROBLEM, lambda f: f["count"] > 0),
     "max_pins": Quirk(300, Check.CHANGES, OK, lambda f: f["totals"] == 0, {"insert_rate": BUSY}),
     # what goes wrong
     "latency_seconds": Quirk(1.5, Check.LATENCY, WARNING, lambda f: f["median_seconds"] == 1.5),
     "latency_jitter_seconds": Quirk(1.5, Check.LATENCY, OK, lambda f: f["max_seconds"] > 1.0),
     "requests_per_minute": Quirk(12, Check.RATE_LIMIT, PROBLEM, lambda f: f["before"] == 12),
     "retry_after": Quirk(
-        "none", Check.RATE_LIMIT, PROBLEM, lambda f: "retry_after_seconds" not in f, LIMITED
-    ),
-    "retry_after_seconds": Quirk(
-        11, Check.RATE_LIMIT, PROBLEM, lambda f: f.get("retry_after_seconds") == 11, LIMITED
+        True, Check.RATE_LIMIT, PROBLEM, lambda f: f.get("retry_after_seconds") == 5, LIMITED
     ),
     "too_many_requests_rate": Quirk(1.0, Check.RATE_LIMIT, PROBLEM, lambda f: f["count"] == 2),
     "unauthorized_rate": Quirk(1.0, Check.CREDENTIALS, PROBLEM),

@@ -18,17 +18,9 @@ from pin_exporter.doctor.evidence import Evidence, NetworkPath, other_base_url
 from pin_exporter.doctor.findings import Check, Finding, Severity
 from pin_exporter.doctor.probe import Senders, collect
 from pin_exporter.doctor.requests import sender, swapped
-from pin_exporter.simulator import (
-    Behaviour,
-    Churn,
-    Faults,
-    Population,
-    SimulatedAccount,
-    Simulator,
-    base_url,
-    open_socket,
-    serve,
-)
+from pin_exporter.simulator.account import SimulatedAccount
+from pin_exporter.simulator.app import Simulator, base_url, open_socket, serve
+from pin_exporter.simulator.options import Behaviour, Churn, Faults, Population
 from tests.simulator.harness import Clock
 from tests.support.samples import account_at, varied
 from tests.support.service import Answering, credentials, page, pool_over, row
