@@ -158,7 +158,8 @@ class PinClient:
             )
         page = decode_page(response.body, credentials.redact)
         # Status words become labels, and names are shown: none may contain a key.
-        return redact_page(page, credentials.redact_keys) if credentials.may_occur_in(response.body) else page
+        keys = credentials.keys()
+        return redact_page(page, keys) if keys.may_be_in(response.body) else page
 
 
 async def _close(received: httpx.Response) -> None:
