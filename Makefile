@@ -30,11 +30,7 @@ help: ## Show this help
 
 .PHONY: run
 run: $(VENV)/run ## Run the exporter: on your account if one is configured, else on the simulator
-	@if { env; cat .env 2>/dev/null; } | sed -nE "s/^[[:space:]]*(export[[:space:]]+)?'?(PIN_EXPORTER_)/\2/p" \
-			| grep -qvE '^PIN_EXPORTER_(WEB|LOG)_' \
-		|| [ -n "$(findstring --config,$(ARGS))" ]; \
-	then exec $(BIN)/python -m pin_exporter serve $(ARGS); \
-	else exec $(BIN)/python -m pin_exporter demo $(ARGS); fi
+	@exec $(BIN)/python -m pin_exporter serve --or-demo $(ARGS)
 
 # What the image says about itself. The time is the commit's, so that the same commit gives the same image.
 ENGINE ?= docker
