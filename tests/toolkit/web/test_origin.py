@@ -38,7 +38,8 @@ KNOWN = """
 """
 UNKNOWN = """
     :10242 evil.example exporter.example.evil.example a.exporter.example localhost.evil.example ::1 0x7f.1 *
-    127.0.0.1.evil.example evil.example:127.0.0.1 localhost:80@evil.example evil@localhost localhost.. localhost/
+    127.0.0.1.evil.example evil.example:127.0.0.1 localhost:80@evil.example evil@localhost
+    localhost.. localhost/
 """
 
 
