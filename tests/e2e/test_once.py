@@ -26,7 +26,7 @@ from tests.support.processes import (
     wait_for,
 )
 from tests.support.servers import Call, answer, silence
-from tests.support.service import API_KEY, SECRET_KEY
+from tests.support.service import API_KEY, SECRET_KEY, page, row
 from tests.support.streams import seen_on_a_terminal
 from tests.support.tools import require_tool
 
@@ -222,6 +222,35 @@ def test_an_output_that_cannot_be_written_is_reported_before_any_request(tmp_pat
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith(f"pin-exporter: {tmp_path}/none/a.prom: cannot be written: ")
     assert ended.stderr.count("\n") == 1
+
+
+RAW = "\x1b]0;x\x07\x9b2J\u202eabc\u2028aiozpin_up 0\u0085\x7f"
+"""What moves the cursor, reverses text, and ends lines for some readers of metrics."""
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [("once", 200), ("once --format=json", 200), ("doctor", 200), ("once --format=table", 404)],
+)
+def test_what_a_server_sends_reaches_neither_terminal_nor_metrics_as_it_is(command: str, status: int) -> None:
+    words: dict[str, object] = {"status": RAW, "sub_hash_status": RAW, "metadata": {"name": RAW}}
+    body = page([row(1, **words), row(2, **words, id=RAW, cid=RAW)])
+    failed = json.dumps({"status": RAW, "message": RAW}).encode()
+    behaviour = answer("200 OK", body) if status == 200 else answer(f"{status} \x1b[2J", failed)
+    with HostileServer(behaviour).running() as server:
+        env = {**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url()}
+        ended = subprocess.run(
+            [sys.executable, "-m", "pin_exporter", *command.split()],
+            env=environment(env),
+            capture_output=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+
+    for line in (ended.stdout + ended.stderr).decode().split("\n"):
+        assert line.isprintable(), repr(line)
+    if command == "once":
+        assert b'{account="default",phase="unknown",status="other"} 2.0\n' in ended.stdout
 
 
 def in_a_shell(env: Mapping[str, str], command: str) -> subprocess.CompletedProcess[str]:
