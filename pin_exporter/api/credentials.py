@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from pin_exporter.toolkit.files import open_regular
 from pin_exporter.toolkit.log_throttle import LogThrottle
 from pin_exporter.toolkit.logs import EventLogger
-from pin_exporter.toolkit.redaction import may_contain, redacted
+from pin_exporter.toolkit.redaction import SecretFinder
 
 _log = EventLogger(__name__)
 
@@ -39,18 +39,12 @@ class Credentials:
 
     def redact(self, text: str) -> str:
         """Return text from outside without any secret, in case the server echoes one."""
-        return redacted(text, [*self._keys(), *(other.get_secret_value() for other in self.others)])
+        secrets = (self.api_key, self.secret_key, *self.others)
+        return SecretFinder(secret.get_secret_value() for secret in secrets).redacted(text)
 
-    def redact_keys(self, text: str) -> str:
-        """Return text of a pin without either key. A proxy's password may be an ordinary word and stays."""
-        return redacted(text, self._keys())
-
-    def may_occur_in(self, body: bytes | bytearray) -> bool:
-        """Return whether either key may be in JSON from outside."""
-        return may_contain(body, self._keys())
-
-    def _keys(self) -> tuple[str, str]:
-        return self.api_key.get_secret_value(), self.secret_key.get_secret_value()
+    def keys(self) -> SecretFinder:
+        """Return what finds either key in text of a pin, where a proxy's password may be an ordinary word."""
+        return SecretFinder((self.api_key.get_secret_value(), self.secret_key.get_secret_value()))
 
 
 class CredentialSource:

@@ -52,10 +52,7 @@ def verdict_in_table(account: PolledAccount) -> str:
         (counting(files=10, reported=10, malformed=1), ["incomplete"], "2 missing"),
         (counting(files=5, reported=4), [], "repaired"),
         # what came or went while the list was read
-        (counting(files=7, reported=9), [], "repaired"),
         (counting(files=9, reported=7), [], "repaired"),
-        (counting(files=7, reported=4), [], "repaired"),
-        (counting(files=4, reported=7), [], "repaired"),
         (counting(files=4, reported=9), [], "repaired"),
         (
             counting(files=10, reported=10, malformed=1, verdict=Verdict.INCONSISTENT),

@@ -80,9 +80,8 @@ def _uvicorn(app: ASGIApp) -> uvicorn.Server:
         http="h11",
         ws="none",
         timeout_graceful_shutdown=_GRACE_SECONDS,
-        # Otherwise WEB_CONCURRENCY and FORWARDED_ALLOW_IPS of the environment would decide.
-        workers=1,
-        forwarded_allow_ips="127.0.0.1",
+        proxy_headers=False,  # anybody can send them
+        workers=1,  # otherwise WEB_CONCURRENCY of the environment would decide
     )
     config.load()
     return uvicorn.Server(config)
