@@ -19,7 +19,7 @@ _ATTEMPTS: Final = 3
 _ATTEMPTS_BEFORE_FIRST_PAGE: Final = 4
 _FAILURES_IN_A_ROW: Final = 6
 _LONGEST_WAIT_SECONDS: Final = 15.0
-_DEFAULT_WAIT_SECONDS: Final = 5.0
+_MIN_WAIT_SECONDS: Final = 5.0
 _LARGE_LIMITS: Final = (10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20)
 _SMALLEST_LIMIT: Final = 10
 _SAMPLE: Final = 100
@@ -173,8 +173,7 @@ class _Probe:
         if reply.status != 429:
             return
         self.rate_limited += 1
-        retry_after = reply.retry_after_seconds
-        wait = _DEFAULT_WAIT_SECONDS if retry_after is None else retry_after
+        wait = max(reply.retry_after_seconds or 0.0, _MIN_WAIT_SECONDS)
         if self.rate_limited > 1 or wait > _LONGEST_WAIT_SECONDS:
             self.stopped = Stop.RATE_LIMITED
         else:
