@@ -18,6 +18,7 @@ HELMS := $(TOOLS)/helm-v3.22.0/helm $(HELM)
 OPERATORS := $(TOOLS)/prometheus-operator-v0.60.1 $(TOOLS)/prometheus-operator-v0.85.0
 COMPOSE := $(TOOLS)/compose-go-v2.16.2/cmd
 ACTIONLINT := $(TOOLS)/actionlint-v1.7.12/actionlint
+VMAGENT := $(TOOLS)/vmagent-v1.148.9/vmagent
 
 ##@ Use
 
@@ -28,11 +29,7 @@ help: ## Show this help
 
 .PHONY: run
 run: $(VENV)/run ## Run the exporter: on your account if one is configured, else on the simulator
-	@if { env; cat .env 2>/dev/null; } | sed -nE "s/^[[:space:]]*(export[[:space:]]+)?'?(PIN_EXPORTER_)/\2/p" \
-			| grep -qvE '^PIN_EXPORTER_(WEB|LOG)_' \
-		|| [ -n "$(findstring --config,$(ARGS))" ]; \
-	then exec $(BIN)/python -m pin_exporter serve $(ARGS); \
-	else exec $(BIN)/python -m pin_exporter demo $(ARGS); fi
+	@exec $(BIN)/python -m pin_exporter serve --or-demo $(ARGS)
 
 # What the image says about itself. The time is the commit's, so that the same commit gives the same image.
 ENGINE ?= docker
@@ -66,7 +63,7 @@ test: $(VENV)/dev ## Run the tests (about 4 minutes); ARGS="-k walk" selects som
 test-all: lint test test-slow test-lowest coverage image-test ## Run all tests (about 20 minutes); CONTRIBUTING.md lists what they need
 
 .PHONY: test-slow
-test-slow: $(VENV)/dev chart-tools compose-tools render ## Run the slow tests: chart, compose, dashboard over time, long proofs
+test-slow: $(VENV)/dev chart-tools collector-tools compose-tools render ## Run the slow tests: chart, compose, dashboard over time, long proofs
 	$(BIN)/python -m $(PYTEST) -m slow $(ARGS)
 
 .PHONY: test-core
@@ -188,6 +185,9 @@ chart-tools: $(HELMS) $(OPERATORS) ## Build both Helms and fetch the Prometheus 
 .PHONY: compose-tools
 compose-tools: $(COMPOSE) ## Build the part of Docker Compose that reads compose.yaml; needs Go
 
+.PHONY: collector-tools
+collector-tools: $(VMAGENT) ## Build the other collectors of docs/collectors.md; needs Go
+
 .PHONY: render
 render: dev/render/node_modules/.package-lock.json ## Install Grafana's published components; needs npm
 
@@ -210,6 +210,9 @@ $(TOOLS)/compose-go-%/cmd:
 
 $(TOOLS)/actionlint-%/actionlint:
 	GOBIN=$(@D) go install github.com/rhysd/actionlint/cmd/actionlint@$*
+
+$(TOOLS)/vmagent-%/vmagent:
+	CGO_ENABLED=0 GOBIN=$(@D) go install github.com/VictoriaMetrics/VictoriaMetrics/app/vmagent@$*
 
 $(VENV)/python:
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11+ found; name one: make PYTHON=/usr/bin/python3.12" >&2; exit 1; }
