@@ -53,12 +53,17 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Literal["plain", "hostile"],
         "pin names: plain, or hostile with markup, bidirectional marks, control characters or 10 kB",
     ] = "plain"
-    unpinned_rows: Annotated[Literal["keep", "drop"], "keep removed pins in the list, or drop them"] = "keep"
+    unpinned_rows: Annotated[
+        Literal["keep", "drop"], "keep removed pins in the list, or drop them; unknown of AIOZ Pin"
+    ] = "keep"
     empty_as_null: Annotated[bool, "send an empty list as null instead of []"] = False
-    max_limit: Annotated[Count, "maximum rows per page, applied silently; 0 means no maximum"] = 0
+    max_limit: Annotated[
+        Count, "maximum rows per page, applied silently; 0 means none; unknown of AIOZ Pin"
+    ] = 0
     totals_follow_filter: Annotated[bool, "apply the pinned filter to the totals"] = True
     files_offset: Annotated[int, "added to totals.files, to make it disagree with the rows"] = 0
     size_offset: Annotated[int, "bytes added to totals.size, to make it disagree with the rows"] = 0
+    ignore_filter: Annotated[bool, "list all pins whatever the pinned filter"] = False
     ties_swap: Annotated[bool, "reverse the order of ties at every other request"] = False
     ignore_offset: Annotated[bool, "start every page at the first row"] = False
     null_share: Annotated[Share, "share of rows followed by a null element, in addition to the limit"] = 0.0
@@ -101,6 +106,8 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     black_hole_rate: Annotated[Share, "no response until the client disconnects"] = 0.0
     dropped_connection_rate: Annotated[Share, "200, then the connection drops in mid-body"] = 0.0
     duplicate_page_rate: Annotated[Share, "200 with the rows of the previous page"] = 0.0
+    null_page_rate: Annotated[Share, "200 with null instead of the rows"] = 0.0
+    short_page_rate: Annotated[Share, "200 with the first half of the rows"] = 0.0
 
     def __post_init__(self) -> None:
         if sum(self.rates().values()) > 1 + _TOLERANCE:

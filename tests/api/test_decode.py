@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pin_exporter.api.decode import decode_page, error_message
+from pin_exporter.api.decode import decode_page, error_message, redact_page
 from pin_exporter.api.errors import MalformedError, TooLargeError
-from pin_exporter.api.model import MAX_INTEGER, Page, Pin, Totals
+from pin_exporter.api.model import MAX_INTEGER, Metadata, Page, Pin, Totals
+from pin_exporter.toolkit.redaction import SecretFinder
 
 JSON = st.recursive(
     st.none()
@@ -345,3 +346,30 @@ def test_lone_surrogates_are_repaired_up_to_so_many_escapes() -> None:
     assert decode_page(body_of(row % (b"\\n" * (ESCAPES - 1)))).rows[0] is not None
     with pytest.raises(MalformedError):
         decode_page(body_of(row % (b"\\n" * ESCAPES)))
+
+
+def test_a_text_with_a_key_is_replaced_whole_and_a_row_whose_id_has_one_becomes_none() -> None:
+    key = "AKIDzzzzTESTKEY123456789"
+    pins = [
+        Pin("1", cid=f"x{key}", size=7, status="DONE", metadata=Metadata("n")),
+        Pin("2", cid="x", status=f"{key.lower()}y", sub_hash_status=key, metadata=Metadata(f"my {key}")),
+        Pin(f"3{key}", size=9),
+        None,
+    ]
+    kept, replaced, hidden, odd = redact_page(Page(Totals(4, 16), pins), SecretFinder([key])).rows
+    assert (kept, kept and kept.name) == (Pin("1", cid="[redacted]", size=7, status="DONE"), "n")
+    expected = Pin("2", cid="x", status="[redacted]", sub_hash_status="[redacted]")
+    assert (replaced, replaced and replaced.name) == (expected, "[redacted]")
+    assert (hidden, odd) == (None, None)
+
+
+def test_a_page_without_a_key_stays_the_same() -> None:
+    page = decode_page(body_of(json.dumps(DOCUMENTED).encode(), b"5"))
+    assert redact_page(page, SecretFinder(["AKIDzzzzTESTKEY123456789"])) is page
+
+
+def test_a_message_or_status_of_megabytes_is_described_and_not_quoted() -> None:
+    body = {"data": None, "message": "m" * 65_536, "status": "s" * 65_537}
+    with pytest.raises(MalformedError, match=r"error: m+… \(status 'a text of 65,537 characters'\)$"):
+        decode_page(json.dumps(body).encode())
+    assert error_message(json.dumps({"message": "m" * 65_537}).encode()) == "a text of 65,537 characters"

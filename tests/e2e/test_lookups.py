@@ -14,9 +14,9 @@ HANGING = """
 import socket, sys, threading
 real = socket.getaddrinfo
 def getaddrinfo(host, *others, **named):
-    if host.startswith("hanging"):
+    if "hanging" in str(host):
         threading.Event().wait()
-    return real("127.0.0.1" if host.endswith(".test") else host, *others, **named)
+    return real("127.0.0.1" if str(host).endswith(".test") else host, *others, **named)
 socket.getaddrinfo = getaddrinfo
 from pin_exporter.__main__ import main
 sys.exit(main())
@@ -28,7 +28,11 @@ KEYS = {"api_key": "made-up-api-key-00", "secret_key": "made-up-secret-key-00"}
 @contextmanager
 def with_hanging_names(folder: Path, *command: str, accounts: list[dict[str, object]]) -> Iterator[Process]:
     config = folder / "config.yml"
-    config.write_text(json.dumps({"request_timeout": "2s", "proxy_url": "direct", "accounts": accounts}))
+    config.write_text(
+        json.dumps(
+            {"poll_interval": "5s", "request_timeout": "1s", "proxy_url": "direct", "accounts": accounts}
+        )
+    )
     config.chmod(0o600)
     with running([sys.executable, "-c", HANGING, *command, f"--config.file={config}"]) as process:
         yield process
