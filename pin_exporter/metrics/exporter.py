@@ -32,7 +32,6 @@ _WARNINGS: Final = {
 }
 _ERRORS: Final = {
     "config_reload_failed": "Reloading the configuration failed; the previous one stays in use.",
-    "internal_error": "The exporter exits because of a bug.",
     "web_config_reload_failed": "Reloading the web config failed; the previous one stays in use.",
 }
 LOG_EVENTS: Final[Mapping[LogEvent, str]] = {
