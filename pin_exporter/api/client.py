@@ -31,7 +31,7 @@ class PinClient:
     """The list endpoint of one account. Its requests go through `pool` and are counted by `counter`.
 
     `credentials` returns the keys to use now and is called before each request. `timeouts` may be a single
-    number: the seconds for a whole request, from connecting to the last byte.
+    number: the seconds for a whole request, from connecting to the last byte. `path` is below `base_url`.
     """
 
     def __init__(
@@ -41,10 +41,11 @@ class PinClient:
         credentials: Callable[[], Credentials],
         timeouts: Timeouts | float,
         counter: RequestCounter | None = None,
+        path: str = "/pinning/pins/",
     ) -> None:
         self.counter = counter or RequestCounter()
         self._pool = pool
-        self._url = httpx.URL(base_url.rstrip("/") + "/pinning/pins/")
+        self._url = httpx.URL(base_url.rstrip("/") + path)
         self._host = self._url.netloc.decode()
         self._credentials = credentials
         self._timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(timeouts)

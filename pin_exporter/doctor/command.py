@@ -7,8 +7,6 @@ from dataclasses import replace
 from typing import Final
 
 from pin_exporter import PROGRAM
-from pin_exporter.api.client import PinClient
-from pin_exporter.api.credentials import Credentials
 from pin_exporter.api.pool import HttpClients
 from pin_exporter.api.transport import default_context
 from pin_exporter.api.transport_errors import Timeouts
@@ -16,12 +14,11 @@ from pin_exporter.config.accounts import Account, accounts_of
 from pin_exporter.config.loader import load_settings
 from pin_exporter.config.names import add_setting_flags, flags_given, unknown_variable_problems
 from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
-from pin_exporter.doctor.evidence import other_base_url
 from pin_exporter.doctor.findings import Finding
 from pin_exporter.doctor.network import look_at_path
-from pin_exporter.doctor.probe import MAX_REQUESTS, Senders, collect
+from pin_exporter.doctor.probe import MAX_REQUESTS, collect
 from pin_exporter.doctor.report import WIDEST, as_json, as_text
-from pin_exporter.doctor.requests import MAX_TIMEOUT_SECONDS, sender, swapped
+from pin_exporter.doctor.requests import MAX_TIMEOUT_SECONDS, senders_for
 from pin_exporter.toolkit.clock import Clock, SystemClock
 from pin_exporter.toolkit.display_text import one_line
 from pin_exporter.toolkit.errors import SettingsError
@@ -116,15 +113,7 @@ async def diagnose_account(
     timeouts = Timeouts(timeout, account.connect_timeout, account.read_timeout)
     pool = clients.for_url(account.base_url, account.route)
 
-    def client(base_url: str, source: Callable[[], Credentials] = credentials) -> PinClient:
-        return PinClient(pool, base_url, source, timeouts)
-
-    other = other_base_url(account.base_url)
-    senders = Senders(
-        sender(client(account.base_url), clock),
-        sender(client(account.base_url, swapped(credentials)), clock),
-        sender(client(other), clock) if other else None,
-    )
+    senders = senders_for(account.base_url, pool, credentials, timeouts, clock)
     path = await look_at_path(
         account.base_url,
         clock,

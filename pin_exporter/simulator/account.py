@@ -128,6 +128,11 @@ class SimulatedAccount:
         """Yield every listed row, oldest first, as the API would send it."""
         return (self._listing.row(serial, self.behaviour) for serial in self._states.order)
 
+    def row(self, row_id: str) -> dict[str, Any] | None:
+        """Return a listed row by its id, None if there is none."""
+        serial = self._listing.find(row_id)
+        return None if serial is None else self._listing.row(serial, self.behaviour)
+
     def truth(self) -> Truth:
         """Return the exact totals of the list, counted row by row."""
         return count(self.rows())
@@ -140,11 +145,12 @@ class SimulatedAccount:
         query = replace(query, offset=offset, limit=min(query.limit, behaviour.max_limit or query.limit))
         nulls = round(behaviour.null_share * 256)
         pins: list[dict[str, Any] | None] = []
-        for serial in self._listing.page(query, swap_ties=behaviour.ties_swap and self._pages % 2 == 0):
+        swap_ties = behaviour.ties_swap and self._pages % 2 == 0
+        for serial in self._listing.page(query, behaviour, swap_ties=swap_ties):
             pins.append(self._listing.row(serial, behaviour))
             if nulls and self._pins.trait(serial, 3) < nulls:
                 pins.append(None)
-        totals = self._states.totals(query.pinned if behaviour.totals_follow_filter else None)
+        totals = self._listing.totals(query) if behaviour.totals_follow_filter else self.totals()
         return {
             "totals": {
                 "files": totals.files + behaviour.files_offset,

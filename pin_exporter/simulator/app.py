@@ -8,7 +8,7 @@ import math
 import random
 import socket
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from secrets import compare_digest
@@ -32,10 +32,15 @@ from pin_exporter.simulator.faults import (
     page_response,
     too_many_requests,
 )
-from pin_exporter.simulator.query import Query, parse_query
+from pin_exporter.simulator.query import parse_query
 
 PATH = "/api/pinning/pins/"
+_TEST_PATH = "/api/apiKeys/testAuthentication"
+_TESTS_PER_MINUTE = 60
+_CONGRATULATIONS = "Congratulations! You are communicating with the Web3 IPFS API!"
 _WINDOW_SECONDS = 60
+
+_Respond = Callable[[Request, SimulatedAccount, Fault | None], Response]
 
 
 class Simulator:
@@ -57,12 +62,14 @@ class Simulator:
         self._sleep = sleep
         self._rng = random.Random(seed)
         self._next: dict[str, deque[Fault | None]] = {name: deque() for name in self.accounts}
-        self._recent: dict[str, deque[float]] = {name: deque() for name in self.accounts}
+        self._recent: defaultdict[tuple[str, bool], deque[float]] = defaultdict(deque)
         self._last_pins: dict[str, Any] = {}
         self.app = Starlette(
             routes=[
-                Route(PATH, self._list, methods=["GET"]),
+                self._get(PATH, self._list),
                 Route(PATH.rstrip("/"), _redirect, methods=["GET"]),
+                self._get("/api/pinning/{id}", self._one),
+                *(self._get(_TEST_PATH + end, self._test, is_test=True) for end in ("", "/")),
                 *control_routes(self),
             ],
             exception_handlers={HTTPException: _http_error},
@@ -79,29 +86,47 @@ class Simulator:
         queue.extend(repeat(None, skip))
         queue.extend(repeat(Fault(fault), count))
 
-    async def _list(self, request: Request) -> Response:
-        if request.method != "GET":
-            raise HTTPException(405)
-        account = self._authenticate(request)
-        if account is None:
-            return envelope(401, "invalid api key or secret key")
-        limited = self._limit_rate(account)
-        if limited is not None:
-            return limited
-        fault, faults = self._draw(account), account.faults
-        await self._sleep(faults.latency_seconds + self._rng.random() * faults.latency_jitter_seconds)
+    def _get(self, path: str, respond: _Respond, *, is_test: bool = False) -> Route:
+        """Return a route whose requests need keys and can fail."""
+
+        async def endpoint(request: Request) -> Response:
+            if request.method != "GET":
+                raise HTTPException(405)
+            account = self._authenticate(request)
+            if account is None:
+                return envelope(401, "invalid api key or secret key")
+            faults = account.faults
+            allowed = _TESTS_PER_MINUTE if is_test else faults.requests_per_minute
+            limited = self._limit_rate(account, allowed, is_test)
+            if limited is not None:
+                return limited
+            fault = self._draw(account)
+            await self._sleep(faults.latency_seconds + self._rng.random() * faults.latency_jitter_seconds)
+            account.advance(self._clock())
+            if is_test and fault is Fault.FORBIDDEN:
+                fault = None  # a key needs no scope for this
+            return failed_page(fault, faults) or respond(request, account, fault)
+
+        return Route(path, endpoint, methods=["GET"])
+
+    def _list(self, request: Request, account: SimulatedAccount, fault: Fault | None) -> Response:
         try:
-            query = parse_query(request.query_params)
+            data = account.page(parse_query(request.query_params))
         except ValueError as error:
             return envelope(400, str(error))
-        account.advance(self._clock())
-        return failed_page(fault, faults) or self._page(account, query, fault)
-
-    def _page(self, account: SimulatedAccount, query: Query, fault: Fault | None) -> Response:
-        data = account.page(query)
         if fault is Fault.DUPLICATE_PAGE:
             data["pins"] = self._last_pins.get(account.name, data["pins"])
         self._last_pins[account.name] = data["pins"]
+        return self._success(account, data, fault)
+
+    def _one(self, request: Request, account: SimulatedAccount, fault: Fault | None) -> Response:
+        row = account.row(request.path_params["id"])
+        return envelope(404, "pin not found") if row is None else self._success(account, row, fault)
+
+    def _test(self, request: Request, account: SimulatedAccount, fault: Fault | None) -> Response:
+        return page_response(fault, msgspec.json.encode({"message": _CONGRATULATIONS}), self._sleep)
+
+    def _success(self, account: SimulatedAccount, data: object, fault: Fault | None) -> Response:
         content = {"data": data, "status": "success"}
         # Only the slower encoder can send a lone surrogate.
         hostile = account.behaviour.names == "hostile"
@@ -117,8 +142,8 @@ class Simulator:
                 return account
         return None
 
-    def _limit_rate(self, account: SimulatedAccount) -> Response | None:
-        allowed, now, recent = account.faults.requests_per_minute, self._clock(), self._recent[account.name]
+    def _limit_rate(self, account: SimulatedAccount, allowed: int, is_test: bool) -> Response | None:
+        now, recent = self._clock(), self._recent[account.name, is_test]
         while recent and recent[0] <= now - _WINDOW_SECONDS:
             recent.popleft()
         if allowed and len(recent) >= allowed:

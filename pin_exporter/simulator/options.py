@@ -53,9 +53,13 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Literal["plain", "hostile"],
         "pin names: plain, or hostile with markup, bidirectional marks, control characters or 10 kB",
     ] = "plain"
-    unpinned_rows: Annotated[Literal["keep", "drop"], "keep removed pins in the list, or drop them"] = "keep"
+    unpinned_rows: Annotated[
+        Literal["keep", "drop"], "keep removed pins in the list, or drop them; unknown of AIOZ Pin"
+    ] = "keep"
     empty_as_null: Annotated[bool, "send an empty list as null instead of []"] = False
-    max_limit: Annotated[Count, "maximum rows per page, applied silently; 0 means no maximum"] = 0
+    max_limit: Annotated[
+        Count, "maximum rows per page, applied silently; 0 means none; unknown of AIOZ Pin"
+    ] = 0
     totals_follow_filter: Annotated[bool, "apply the pinned filter to the totals"] = True
     files_offset: Annotated[int, "added to totals.files, to make it disagree with the rows"] = 0
     size_offset: Annotated[int, "bytes added to totals.size, to make it disagree with the rows"] = 0

@@ -25,6 +25,7 @@ MIXED = Population(
 
 START = 1_750_000_000.0
 LIST = "/api/pinning/pins/"
+TEST = "/api/apiKeys/testAuthentication"
 
 
 class Clock:

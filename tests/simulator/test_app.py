@@ -9,7 +9,7 @@ import pytest
 from pin_exporter.simulator.app import Simulator, base_url, open_socket, serve
 from pin_exporter.simulator.options import Behaviour, Faults
 
-from .harness import LIST, Clock, Simulated, account, get, keys, simulate, with_client
+from .harness import LIST, TEST, Clock, Simulated, account, get, keys, simulate, with_client
 
 
 def test_a_page_has_the_documented_envelope_and_by_default_the_newest_ten() -> None:
@@ -71,6 +71,8 @@ def test_an_empty_list_is_a_list_or_null(as_null: bool, expected: object) -> Non
         "pinned=yes",
         "sortBy=cid",
         "sortOrder=up",
+        "metadata=clip",
+        'metadata={"batch":1}',
     ],
 )
 def test_a_bad_value_is_a_400_in_an_envelope(query: str) -> None:
@@ -111,6 +113,27 @@ def test_keys_open_their_own_account_only_and_have_their_own_rate_limit() -> Non
         assert get(simulator, LIST, keys(each)).status_code == 429
     mixed = {"pinning_api_key": one.api_key, "pinning_secret_key": two.secret_key}
     assert get(simulator, LIST, mixed).status_code == 401
+
+
+def test_one_pin_is_found_by_its_id() -> None:
+    simulated = Simulated()
+    row = list(simulated.account.rows())[7]
+    assert simulated.get(f"/api/pinning/{row['id']}").json() == {"data": row, "status": "success"}
+    missing = simulated.get("/api/pinning/00000000-0000-4000-8000-000000000000")
+    assert (missing.status_code, missing.json()["status"]) == (404, "error")
+
+
+@pytest.mark.parametrize("path", [TEST, f"{TEST}/"])
+def test_keys_are_tested_whatever_their_scopes_and_under_a_limit_of_their_own(path: str) -> None:
+    simulated = Simulated(1, faults=Faults(requests_per_minute=1, forbidden_rate=1))
+    assert [simulated.get().status_code for _ in range(2)] == [403, 429]
+    for _ in range(60):
+        response = simulated.get(path)
+        assert list(response.json()) == ["message"]
+        assert response.json()["message"].startswith("Congratulations!")
+    assert simulated.get(path).status_code == 429
+    simulated.account.revoked = True
+    assert simulated.get(path).status_code == 401
 
 
 def test_without_the_slash_html_points_to_the_right_path() -> None:

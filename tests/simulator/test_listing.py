@@ -1,11 +1,15 @@
+import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from pin_exporter.simulator.options import Behaviour, Population
 from pin_exporter.simulator.query import Query
 
-from .harness import account, created
+from .harness import Simulated, account, created
 
 ASCENDING = Query(0, 1000, descending=False)
 NIL = "00000000-0000-0000-0000-000000000000"
@@ -29,6 +33,7 @@ def test_fields_follow_the_state_in_the_documented_order() -> None:
         unfinished = row["status"] in IN_PROGRESS | FAILED
         assert ("size" not in row) is (row["file_record_id"] == NIL) is unfinished
         assert row["pinned"] is (row["status"] in PINNED)
+        assert re.fullmatch("1220[0-9a-f]{64}", row["root_hash"])
         assert re.fullmatch(DATE + (r"\d{9}Z" if unfinished else r"\d{6}Z"), row["date_pinned"])
         if row["status"] in REMOVED:
             assert row["date_pinned"] <= row["date_unpinned"] <= "2025-06-15T15:06:40.000000Z"
@@ -72,6 +77,33 @@ def test_a_filter_follows_changes() -> None:
     assert len(a.page(query)["pins"]) == 20
     a.apply("unpin", 5)
     assert len(a.page(query)["pins"]) == 15
+
+
+def test_rows_are_sorted_by_what_they_show() -> None:
+    a = account(behaviour=Behaviour(names="hostile"))
+    keys: dict[str, Callable[[Any], Any]] = {
+        "size": lambda row: row.get("size", 0),
+        "name": lambda row: row["metadata"]["name"],
+    }
+    for sort_by, key in keys.items():
+        up = a.page(replace(ASCENDING, sort_by=sort_by))["pins"]
+        assert up == sorted(a.rows(), key=key)
+        assert up[::-1] == a.page(Query(0, 1000, sort_by=sort_by))["pins"]
+    assert "size" not in a.page(replace(ASCENDING, sort_by="size"))["pins"][0]
+
+
+def test_the_metadata_filter_leaves_pins_with_these_key_values() -> None:
+    simulated = Simulated(1500)
+    rows = [row for row in simulated.account.rows() if "keyvalues" in row["metadata"]]
+    some = [row for row in rows if row["metadata"]["keyvalues"] == {"project": "clip", "batch": "1"}]
+    assert 0 < len(some) < len(rows) < 400
+    wanted = json.dumps({"batch": "1", "project": "clip"})
+    assert simulated.page(metadata=wanted) == some
+    data = simulated.get(metadata=wanted, limit=1).json()["data"]
+    assert data["totals"] == {"files": len(some), "size": sum(row.get("size", 0) for row in some)}
+    assert simulated.page(metadata=wanted, pinned="true") == [row for row in some if row["pinned"]]
+    assert simulated.page(metadata='{"project": "none"}') == []
+    assert simulated.page(metadata="{}") == simulated.page(metadata="null") == simulated.page()
 
 
 def test_ties_swap_between_requests_without_loss() -> None:
