@@ -135,26 +135,22 @@ def read_expected(lines: Iterable[str]) -> ExpectedCids:
 
     A text that is not a CID makes a bad line. Raises ValueError if an array is not valid.
     """
-    hashes, bad_lines, bad_line_count = array("Q"), list[BadLine](), 0
+    # Sorted in parts: a single sort of a million would hold up the event loop.
+    parts = [array("Q") for _ in range(_SORTED_PARTS)]
+    bad_lines, bad_line_count = list[BadLine](), 0
     for number, word in _words(lines):
         try:
-            hashes.append(cid_hash(word))
+            hashed = cid_hash(word)
         except InvalidCidError as error:
             bad_line_count += 1
             if len(bad_lines) < MAX_NAMED_LINES:
                 bad_lines.append(BadLine(number, str(error)))
-    return ExpectedCids(_sorted(hashes), tuple(bad_lines), bad_line_count)
-
-
-def _sorted(hashes: array[int]) -> array[int]:
-    """Return hashes sorted, each once. In parts: a single sort of a million would hold up the event loop."""
-    parts: list[list[int]] = [[] for _ in range(_SORTED_PARTS)]
-    for hashed in hashes:
-        parts[hashed >> 52].append(hashed)
-    result = array("Q")
+        else:
+            parts[hashed >> 52].append(hashed)
+    hashes = array("Q")
     for part in parts:
-        result.extend(sorted(set(part)))
-    return result
+        hashes.extend(sorted(set(part)))
+    return ExpectedCids(hashes, tuple(bad_lines), bad_line_count)
 
 
 def _words(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
