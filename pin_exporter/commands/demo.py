@@ -34,8 +34,8 @@ _NOTE: Final = "three demo accounts on a simulated AIOZ Pin API; no other server
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    names = ("web_listen_address", "web_config_file", "web_telemetry_path", "log_level", "log_format")
-    add_setting_flags(parser, names)
+    names = ("web_listen_address", "web_allowed_hosts", "web_config_file", "web_telemetry_path")
+    add_setting_flags(parser, (*names, "log_level", "log_format"))
 
 
 @hangups_held()
@@ -78,6 +78,7 @@ def run(parsed: argparse.Namespace) -> int:
         settings.web_telemetry_path,
         config_file=settings.web_config_file,
         config=web_config,
+        allowed_hosts=settings.web_allowed_hosts,
         note=f"Demo: {_NOTE}.",
     )
     uvloop.run(

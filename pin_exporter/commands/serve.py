@@ -92,6 +92,7 @@ def run_serve(flags: Mapping[str, object]) -> None:
         config_file=settings.web_config_file,
         config=configuration.web_config,
         enable_reload=settings.web_enable_lifecycle,
+        allowed_hosts=settings.web_allowed_hosts,
     )
     uvloop.run(
         run_app(

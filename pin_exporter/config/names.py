@@ -68,9 +68,8 @@ def flags_given(parsed: argparse.Namespace) -> dict[str, Any]:
     empty = [FLAGS[name].name for name, value in given.items() if name in FILE_SETTINGS and value == ""]
     if empty:
         raise SettingsError([f"{flag}: is empty: name a file, or leave the flag out" for flag in empty])
-    if addresses := given.get("web_listen_address"):
-        given["web_listen_address"] = ",".join(addresses)  # each of them may hold commas as well
-    return given
+    # Each value of a repeated flag may hold commas as well.
+    return {name: ",".join(value) if isinstance(value, list) else value for name, value in given.items()}
 
 
 def unknown_flag(flag: str, known: Collection[str]) -> str:

@@ -18,6 +18,7 @@ DEFAULT_BASE_URL: Final = "https://api.aiozpin.network/api"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _ADDRESS: Final = r"(?:\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?\]|[A-Za-z0-9._-]*):([0-9]{1,5})"
 _LISTEN_ADDRESS: Final = re.compile(_ADDRESS)
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?|\*")
 _URL: Final = r"[hH][tT][tT][pP][sS]?://\S+"
 _MAX_SIZE: Final = 2**63 - 1
 _STATUS_PAGES: Final = ("/accounts/", "/style.css")
@@ -78,9 +79,25 @@ def is_exposed(base_url: str, *, through_proxy: bool) -> bool:
     return parts.scheme == "http" and (through_proxy or not is_local)
 
 
-def _check_listen_addresses(addresses: object) -> object:
-    if isinstance(addresses, str):
-        addresses = [address.strip() for address in addresses.split(",")]
+def _parts(value: object) -> object:
+    """Return the parts of a text that are separated by commas."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def _check_host_names(value: object) -> object:
+    names = _parts(value)
+    if not isinstance(names, list | tuple):
+        raise ValueError("must be a list of host names")
+    for name in names:
+        if not isinstance(name, str) or not _HOST_NAME.fullmatch(name):
+            raise ValueError(
+                "must contain host names such as exporter.example, without scheme and port, or *"
+            )
+    return [name.lower() for name in names]
+
+
+def _check_listen_addresses(value: object) -> object:
+    addresses = _parts(value)
     for address in addresses if isinstance(addresses, list | tuple) else ():
         match = _LISTEN_ADDRESS.fullmatch(address) if isinstance(address, str) else None
         if match is None or int(match[1]) > 65_535:
@@ -151,6 +168,16 @@ ListenAddresses = Annotated[
         items={"type": "string", "pattern": f"^(?:{_ADDRESS})$"},
         minItems=1,
         uniqueItems=True,
+    ),
+]
+HostNames = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(_check_host_names),
+    _pattern(
+        rf"\s*({_HOST_NAME.pattern})\s*(,\s*({_HOST_NAME.pattern})\s*)*",
+        type=["string", "array"],
+        items={"type": "string", "pattern": f"^(?:{_HOST_NAME.pattern})$"},
     ),
 ]
 TelemetryPath = Annotated[str, BeforeValidator(_check_telemetry_path), _pattern(_PATH)]

@@ -85,7 +85,8 @@ def test_the_flags_of_serve_are_these_and_name_their_variables() -> None:
     text = run("serve", "--help").out
     expected = (
         "--help --config.file --config.check --web.config.file --shard --total-shards "
-        "--web.enable-lifecycle --web.listen-address --web.telemetry-path --log.level --log.format"
+        "--web.allowed-hosts --web.enable-lifecycle --web.listen-address --web.telemetry-path "
+        "--log.level --log.format"
     )
     assert flags_in(text) == set(expected.split())
     assert "PIN_EXPORTER_WEB_LISTEN_ADDRESS" in text

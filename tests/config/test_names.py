@@ -53,11 +53,14 @@ def test_flags_are_given_by_the_names_of_settings() -> None:
     arguments = [
         "--web.listen-address=:1,:2",
         "--web.listen-address=:3",
+        "--web.allowed-hosts=a",
+        "--web.allowed-hosts=b,c",
         "--web.enable-lifecycle",
         "--shard=1",
     ]
     given = flags_given(parser().parse_args(arguments))
-    assert given == {"web_listen_address": ":1,:2,:3", "web_enable_lifecycle": True, "shard": "1"}
+    lists = {"web_listen_address": ":1,:2,:3", "web_allowed_hosts": "a,b,c"}
+    assert given == {**lists, "web_enable_lifecycle": True, "shard": "1"}
 
 
 def test_misspelt_variables_are_found_with_what_may_be_meant(monkeypatch: pytest.MonkeyPatch) -> None:

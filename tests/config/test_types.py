@@ -31,6 +31,11 @@ ACCEPTED: Mapping[str, Mapping[object, object]] = {
         ("localhost:0", ":2"): ("localhost:0", ":2"),
         "[fe80::1%eth0]:80": ("[fe80::1%eth0]:80",),
     },
+    "web_allowed_hosts": {
+        "*": ("*",),
+        "Exporter.Example, pin_exporter.monitoring.svc": ("exporter.example", "pin_exporter.monitoring.svc"),
+        ("a", "xn--bcher-kva.example"): ("a", "xn--bcher-kva.example"),
+    },
     "web_telemetry_path": {path: path for path in ("/", "/metrics", "/a/b.c~d_e-f", "/-x", "/metrics/")},
 }
 REFUSED: Mapping[str, list[object]] = {
@@ -63,6 +68,7 @@ REFUSED: Mapping[str, list[object]] = {
         *["", "10242", ":", ":x", ":65536", "::1:80", "a b:80", ":1,", ":1,:1", "http://x:80"],
         *[[], [""], [80], {"a": 1}],
     ],
+    "web_allowed_hosts": ["", "a,", "a:80", "http://a", "*.a", "-a", "a b", "bücher.example", [""], [80], 80],
     "web_telemetry_path": [
         *["", "metrics", "/-/ready", "/-", "/-/", "/a?b", "/a b", "/{x}", "/ä", "/%2e", None],
         *["/accounts/a", "/style.css"],  # pages of the status page

@@ -99,7 +99,7 @@ def test_each_line_that_is_commented_out_can_be_put_in(secrets: Path, tmp_path: 
         assert not list(VALIDATOR.iter_errors(yaml.safe_load(changed))), name
         if name not in NEED_OTHERS:
             before, after = (load(tmp_path / "config.yml", each) for each in (text, changed))
-            assert getattr(before, name) is None, name
+            assert not getattr(before, name), name
             assert getattr(after, name) is not None, name
 
 

@@ -87,6 +87,7 @@ _SPECIAL: Final[dict[str, st.SearchStrategy[Any]]] = {
     "shard": st.none(),
     "total_shards": _whole(1, 1),
     "web_listen_address": _LISTS_OF_ADDRESSES | _LISTS_OF_ADDRESSES.map(", ".join),
+    "web_allowed_hosts": st.sampled_from(["*", "a.example", "a, b-c.d", []]),
     "web_telemetry_path": st.sampled_from(["/", "/metrics", "/a/b.c~d_e-f", "//"]),
 }
 
