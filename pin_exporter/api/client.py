@@ -200,7 +200,6 @@ async def _receive(received: httpx.Response, response: ApiResponse, max_bytes: i
     limit = max_bytes if received.status_code == 200 else _MAX_ERROR_BYTES
     response.headers = bounded_headers(received.headers.multi_items())
     response.location = received.extensions.get("location")
-    response.retry_after = received.headers.get("Retry-After")
     encoding = received.headers.get("Content-Encoding", "identity")
     # Not `aiter_raw`, which closes the response at its end, where the timeout may strike.
     assert isinstance(received.stream, httpx.AsyncByteStream)  # noqa: S101 - for the type
