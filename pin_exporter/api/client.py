@@ -88,6 +88,10 @@ class PinClient:
         await self._send(query, self._credentials(), response)
         return response
 
+    def raise_for_status(self, response: ApiResponse) -> None:
+        """Raise a PollError unless the response is complete and its status is 200."""
+        self._raise_for_status(response, self._credentials())
+
     def page_of(self, response: ApiResponse) -> Page:
         """Return the page in a complete response. Raises a PollError if there is none."""
         return self._page(response, self._credentials())
@@ -108,6 +112,13 @@ class PinClient:
         )
 
     def _page(self, response: ApiResponse, credentials: Credentials) -> Page:
+        self._raise_for_status(response, credentials)
+        page = decode_page(response.body, credentials.redact)
+        # Status words become labels, and names are shown: none may contain a key.
+        keys = credentials.keys()
+        return redact_page(page, keys) if keys.may_be_in(response.body) else page
+
+    def _raise_for_status(self, response: ApiResponse, credentials: Credentials) -> None:
         if response.status != 200:
             raise error_for_status(
                 response,
@@ -120,10 +131,6 @@ class PinClient:
             raise TooLargeError(
                 f"the API's response is larger than {MAX_BODY_BYTES // 2**20} MiB: lower page_size"
             )
-        page = decode_page(response.body, credentials.redact)
-        # Status words become labels, and names are shown: none may contain a key.
-        keys = credentials.keys()
-        return redact_page(page, keys) if keys.may_be_in(response.body) else page
 
 
 async def send_request(
