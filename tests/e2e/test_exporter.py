@@ -208,7 +208,9 @@ def test_a_log_that_nobody_reads_delays_neither_the_exporter_nor_its_end() -> No
     command = [*EXPORTER, f"--web.listen-address=127.0.0.1:{port}"]
     with (
         full_pipe() as pipe,
-        subprocess.Popen(command, env=os.environ | NOWHERE, stderr=pipe.writing) as process,
+        subprocess.Popen(
+            command, env=os.environ | NOWHERE | {"PYTHONWARNINGS": "error"}, stderr=pipe.writing
+        ) as process,
     ):
         try:
             first = wait_for(loaded_at, "the first answer")
