@@ -4,11 +4,11 @@ import os
 import signal
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from tests.support.certificates import Authority
 
-settings.register_profile("patient", deadline=None)
+settings.register_profile("patient", deadline=None, phases=set(Phase) - {Phase.explain})
 settings.load_profile("patient")
 
 # nohup and a shell's background jobs ignore these, and everything that a test starts would inherit that.

@@ -24,7 +24,7 @@ def _pins(phase: Phase, *matchers: str, by: tuple[str, ...] = ()) -> str:
     return per_account("sum", counted, *by)
 
 
-DATA_ALERTS: Final = (
+PIN_ALERTS: Final = (
     Alert(
         "AIOZPinBalanceExhausted",
         f"{_pins(Phase.REMOVED, _BALANCE_EXHAUSTED)} > {threshold('balance_exhausted_pins')}",
@@ -74,15 +74,6 @@ DATA_ALERTS: Final = (
         "them may have stopped.",
     ),
     Alert(
-        "AIOZPinSizeLimitNearing",
-        f"({_FORECAST} > {_LIMIT} and {_IS_NEAR_LIMIT} and {_HAS_A_DAY_OF_DATA}) or {SIZE} >= {_LIMIT}",
-        "1h",
-        Severity.WARNING,
-        "Account {{ $labels.account }} is about to reach its size limit, or has reached it",
-        "At the growth rate of the last 7 days, account {{ $labels.account }} will have {{ $value | "
-        "humanize1024 }}B, which is above its configured limit; or it has already reached the limit.",
-    ),
-    Alert(
         "AIOZPinUnknownStatus",
         f"{_pins(Phase.UNKNOWN, by=('status',))} > 0",
         "30m",
@@ -91,5 +82,16 @@ DATA_ALERTS: Final = (
         "$labels.status }}",
         "The API uses a status that this version of the exporter does not know. Panels and alerts count "
         "these pins as neither pinned nor failed.",
+    ),
+)
+SIZE_ALERTS: Final = (
+    Alert(
+        "AIOZPinSizeLimitNearing",
+        f"({_FORECAST} > {_LIMIT} and {_IS_NEAR_LIMIT} and {_HAS_A_DAY_OF_DATA}) or {SIZE} >= {_LIMIT}",
+        "1h",
+        Severity.WARNING,
+        "Account {{ $labels.account }} is about to reach its size limit, or has reached it",
+        "At the growth rate of the last 7 days, account {{ $labels.account }} will have {{ $value | "
+        "humanize1024 }}B, which is above its configured limit; or it has already reached the limit.",
     ),
 )

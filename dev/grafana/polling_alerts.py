@@ -65,16 +65,24 @@ def _reload_failed(metric: str, config: str) -> str:
 
 def _failing(window: str) -> str:
     failures = series("poll_failures_total", 'reason!="inconsistent"')
-    polls = series("polls_total")
-    ratio = f"sum without (reason) (increase({failures}[{window}])) / increase({polls}[{window}])"
-    return f"{per_account('max', ratio, 'collector')} > {threshold('poll_failure_ratio')}"
+    ratio = per_account("max", _ratio_of_polls(failures, series("polls_total"), window), "collector")
+    return f"{ratio} > {threshold('poll_failure_ratio')}"
 
 
 def _inconsistent(window: str) -> str:
     failures = series("poll_failures_total", _INVENTORY, 'reason="inconsistent"')
-    polls = series("polls_total", _INVENTORY)
-    ratio = f"sum without (reason) (increase({failures}[{window}])) / increase({polls}[{window}])"
-    return f"{per_account('max', ratio)} > {threshold('inconsistent_ratio')}"
+    ratio = per_account("max", _ratio_of_polls(failures, series("polls_total", _INVENTORY), window))
+    return f"{ratio} > {threshold('inconsistent_ratio')}"
+
+
+def _ratio_of_polls(failures: str, polls: str, window: str) -> str:
+    """Return failures as a ratio of the polls.
+
+    Limited to 1: `increase` detects a restart by a smaller value, in each series on its own. It can miss one
+    in the polls that it detects in the failures.
+    """
+    failed = f"sum without (reason) (increase({failures}[{window}]))"
+    return f"clamp_max({failed} / increase({polls}[{window}]), 1)"
 
 
 def _rate_limited(window: str) -> str:
@@ -84,7 +92,7 @@ def _rate_limited(window: str) -> str:
     return f"{ratio} > {threshold('rate_limited_ratio')}"
 
 
-POLLING_ALERTS: Final = (
+EXPORTER_ALERTS: Final = (
     Alert(
         "AIOZPinExporterDown",
         f"up == 0 and {on(EXPORTER)} {_SEEN_THIS_WEEK}",
@@ -128,6 +136,8 @@ POLLING_ALERTS: Final = (
         "$labels.config }}. A restart may fail. The log has the reason: look for config_reload_failed.",
         on_account=False,
     ),
+)
+POLLING_ALERTS: Final = (
     Alert(
         "AIOZPinNeverPolled",
         f"{per_account('max', series('last_success_timestamp_seconds'), 'collector')} == 0",
@@ -199,6 +209,18 @@ POLLING_ALERTS: Final = (
         "but is close to being stale. aiozpin_poll_failures_total has the reason.",
     ),
     Alert(
+        "AIOZPinThrottled",
+        _rate_limited(_OVER_AN_HOUR),
+        "15m",
+        Severity.WARNING,
+        "AIOZ Pin answers {{ $value | humanizePercentage }} of the requests of account {{ $labels.account "
+        "}} with 429",
+        "The key makes more requests than the API allows: something else uses it, too, or "
+        "requests_per_minute is too high. Other users of the key may be throttled as well.",
+    ),
+)
+COUNT_ALERTS: Final = (
+    Alert(
         "AIOZPinInventoryInconsistent",
         # A large account has an inventory every half hour, or even less often.
         _inconsistent("2h"),
@@ -218,15 +240,5 @@ POLLING_ALERTS: Final = (
         'printf "%.0f" }}',
         "For more than an hour, the number of files that the API reports was not the number of pins in its "
         "list, or some pins in the list could not be read.",
-    ),
-    Alert(
-        "AIOZPinThrottled",
-        _rate_limited(_OVER_AN_HOUR),
-        "15m",
-        Severity.WARNING,
-        "AIOZ Pin answers {{ $value | humanizePercentage }} of the requests of account {{ $labels.account "
-        "}} with 429",
-        "The key makes more requests than the API allows: something else uses it, too, or "
-        "requests_per_minute is too high. Other users of the key may be throttled as well.",
     ),
 )

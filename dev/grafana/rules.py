@@ -1,40 +1,69 @@
-"""Build the rule file: thresholds, recording rules and alerts, in one group and in this order.
+"""Build the rule file: groups of thresholds, recording rules and alerts.
 
-Prometheus evaluates the rules of a group in order, so each rule sees the results of those above it.
+Prometheus evaluates the rules of a group in order, but groups in any order: a group begins with all that its
+alerts use.
 """
 
-from typing import Any, Final
+import re
+from typing import Any, Final, NamedTuple
 
 import promql_parser
 
 from dev.grafana.alert import Alert
-from dev.grafana.data_alerts import DATA_ALERTS
+from dev.grafana.data_alerts import PIN_ALERTS, SIZE_ALERTS
 from dev.grafana.panels import UID
-from dev.grafana.polling_alerts import POLLING_ALERTS
-from dev.grafana.recordings import RECORDINGS
+from dev.grafana.polling_alerts import COUNT_ALERTS, EXPORTER_ALERTS, POLLING_ALERTS
+from dev.grafana.recordings import DATA_AGE, FILES, PINS, RECORDINGS, SIZE, STORED_BYTES
 from dev.grafana.thresholds import RECORD, THRESHOLDS, Threshold
 from dev.project import DOCUMENTS
 from dev.yaml_text import yaml_text
 
-ALERTS: Final = (*DATA_ALERTS, *POLLING_ALERTS)
-GROUP: Final = "aioz-pin"
+
+class RuleGroup(NamedTuple):
+    """A group of rules: the question that its alerts answer, and the series that it records."""
+
+    name: str
+    question: str
+    records: tuple[str, ...]
+    alerts: tuple[Alert, ...]
+
+    @property
+    def thresholds(self) -> list[Threshold]:
+        """Return the thresholds of its alerts."""
+        used = {name for alert in self.alerts for name in re.findall(r'threshold="(\w+)"', alert.expression)}
+        return [threshold for threshold in THRESHOLDS if threshold.name in used]
+
+
+GROUPS: Final = (
+    RuleGroup("aioz-pin-pins", "Is the data safely pinned?", (FILES, PINS), PIN_ALERTS),
+    RuleGroup("aioz-pin-size", "Does the data fit?", (SIZE, STORED_BYTES), SIZE_ALERTS),
+    RuleGroup("aioz-pin-exporter", "Are the exporters running?", (), EXPORTER_ALERTS),
+    RuleGroup("aioz-pin-polls", "Are the numbers current?", (DATA_AGE,), POLLING_ALERTS),
+    RuleGroup("aioz-pin-counts", "Is each pin counted exactly once?", (), COUNT_ALERTS),
+)
+ALERTS: Final = tuple(alert for group in GROUPS for alert in group.alerts)
 _HEAD: Final = """\
 # Recording and alerting rules for pin-exporter, for the `rule_files` of the Prometheus configuration.
 #
-# Change the thresholds below to your needs, and leave the rest alone. Each alert has a runbook.
-# `dashboard_url` is a path: prepend the URL of your Grafana.
+# Each group begins with the thresholds of its alerts: change them to your needs, and leave the rest alone.
+# Each alert has a runbook. `dashboard_url` is a path: prepend the URL of your Grafana.
 """
 
 
 def rules_yaml() -> str:
     """Return the rule file."""
-    rules = [*map(_constant, THRESHOLDS), *(_recording(*item) for item in RECORDINGS.items())]
-    rules += [_alert(alert) for alert in ALERTS]
-    written = yaml_text({"groups": [{"name": GROUP, "rules": rules}]})
+    written = yaml_text({"groups": [{"name": group.name, "rules": _rules(group)} for group in GROUPS]})
+    for group in GROUPS:
+        written = written.replace(f"- name: {group.name}\n", f"# {group.question}\n- name: {group.name}\n")
     for threshold in THRESHOLDS:
         line = f"      threshold: {threshold.name}\n"
         written = written.replace(line, f"      threshold: {threshold.name} # {threshold.meaning}\n")
     return _HEAD + written
+
+
+def _rules(group: RuleGroup) -> list[dict[str, Any]]:
+    recordings = [_recording(name, RECORDINGS[name]) for name in group.records]
+    return [*map(_constant, group.thresholds), *recordings, *map(_alert, group.alerts)]
 
 
 def _constant(threshold: Threshold) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The numbers in the alerts that an operator may want to change: the first rules of the file."""
+"""The numbers in the alerts that an operator may want to change: the first rules of each group."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -16,11 +16,6 @@ class Threshold:
 
 
 THRESHOLDS: Final = (
-    Threshold("stale_warning_intervals", "3", "poll intervals without a success until the warning"),
-    Threshold("stale_critical_intervals", "12", "poll intervals without a success until the critical alert"),
-    Threshold("poll_failure_ratio", "0.25", "tolerated ratio of failed polls"),
-    Threshold("inconsistent_ratio", "0.5", "tolerated ratio of inconsistent inventories"),
-    Threshold("rate_limited_ratio", "0.05", "tolerated ratio of API requests answered with 429"),
     Threshold("failed_pins", "0", "tolerated number of failed pins"),
     Threshold(
         "balance_exhausted_pins", "0", "tolerated number of pins removed because the balance is exhausted"
@@ -32,6 +27,11 @@ THRESHOLDS: Final = (
     Threshold("no_new_pins_seconds", "Inf", "tolerated age of the newest pin; Inf turns the alert off"),
     Threshold("size_limit_level_ratio", "0.8", "no forecast below this ratio of the size limit"),
     Threshold("size_limit_forecast_seconds", "1209600", "how far ahead the size is forecast (14 days)"),
+    Threshold("stale_warning_intervals", "3", "poll intervals without a success until the warning"),
+    Threshold("stale_critical_intervals", "12", "poll intervals without a success until the critical alert"),
+    Threshold("poll_failure_ratio", "0.25", "tolerated ratio of failed polls"),
+    Threshold("rate_limited_ratio", "0.05", "tolerated ratio of API requests answered with 429"),
+    Threshold("inconsistent_ratio", "0.5", "tolerated ratio of inconsistent inventories"),
     Threshold("count_mismatch_files", "0", "tolerated difference between reported and counted files"),
 )
 _NAMES: Final = frozenset(threshold.name for threshold in THRESHOLDS)

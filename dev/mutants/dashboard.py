@@ -127,6 +127,12 @@ DASHBOARD_MUTANTS: Final = (
         """f"abs({selected('inventory_unaccounted_files')})\"""",
         """selected("inventory_unaccounted_files")""",
     ),
+    Mutant(
+        "a ratio above 100 %",
+        "rows/trust.py",
+        "clamp_max(sum({_FAILURES}) / sum({_POLLS}), 1)",
+        "sum({_FAILURES}) / sum({_POLLS})",
+    ),
     Mutant("no minimal interval", "panels.py", "        .interval(MIN_INTERVAL)\n", ""),
     Mutant(
         "a panel that depends on one status", "rows/pins.py", "f'phase=\"{phase}\"'", "f'status=\"{phase}\"'"

@@ -85,8 +85,22 @@ RULE_MUTANTS: Final = (
     Mutant(
         "thresholds after the alerts",
         "rules.py",
-        '[{"name": GROUP, "rules": rules}]',
-        '[{"name": GROUP, "rules": rules[::-1]}]',
+        "[*map(_constant, group.thresholds), *recordings, *map(_alert, group.alerts)]",
+        "[*recordings, *map(_alert, group.alerts), *map(_constant, group.thresholds)]",
+    ),
+    Mutant("a group that uses another's recordings", "rules.py", "(SIZE, STORED_BYTES)", "(STORED_BYTES,)"),
+    Mutant(
+        "all alerts in one group",
+        "rules.py",
+        '    RuleGroup("aioz-pin-exporter"',
+        '    RuleGroup("all", "All?", (), EXPORTER_ALERTS + POLLING_ALERTS + COUNT_ALERTS + PIN_ALERTS),\n'
+        '    RuleGroup("aioz-pin-exporter"',
+    ),
+    Mutant(
+        "a ratio above 100 %",
+        "polling_alerts.py",
+        "clamp_max({failed} / increase({polls}[{window}]), 1)",
+        "{failed} / increase({polls}[{window}])",
     ),
     Mutant(
         "an alert for any process that is down",

@@ -60,10 +60,9 @@ class _Inflater:
         while data and not self.has_ended and len(body) <= limit:
             if self._member.eof:
                 self.has_ended = not data.startswith(b"\x1f")
-                if self.has_ended:
-                    break
                 self._member = zlib.decompressobj(wbits=31)
                 members += 1
-            body += self._member.decompress(data, limit + 1 - len(body))
-            data = self._member.unused_data
+            else:
+                body += self._member.decompress(data, limit + 1 - len(body))
+                data = self._member.unused_data
         return members

@@ -31,7 +31,7 @@ class PinClient:
     """The list endpoint of one account. Its requests go through `pool` and are counted by `counter`.
 
     `credentials` returns the keys to use now and is called before each request. `timeouts` may be a single
-    number: the seconds for a whole request, from connecting to the last byte.
+    number: the seconds for a whole request, from connecting to the last byte. `path` is below `base_url`.
     """
 
     def __init__(
@@ -41,10 +41,11 @@ class PinClient:
         credentials: Callable[[], Credentials],
         timeouts: Timeouts | float,
         counter: RequestCounter | None = None,
+        path: str = "/pinning/pins/",
     ) -> None:
         self.counter = counter or RequestCounter()
         self._pool = pool
-        self._url = httpx.URL(base_url.rstrip("/") + "/pinning/pins/")
+        self._url = httpx.URL(base_url.rstrip("/") + path)
         self._host = self._url.netloc.decode()
         self._credentials = credentials
         self._timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(timeouts)
@@ -157,7 +158,8 @@ class PinClient:
             )
         page = decode_page(response.body, credentials.redact)
         # Status words become labels, and names are shown: none may contain a key.
-        return redact_page(page, credentials.redact_keys) if credentials.may_occur_in(response.body) else page
+        keys = credentials.keys()
+        return redact_page(page, keys) if keys.may_be_in(response.body) else page
 
 
 async def _close(received: httpx.Response) -> None:
@@ -170,7 +172,6 @@ async def _receive(received: httpx.Response, response: ApiResponse) -> None:
     limit = MAX_BODY_BYTES if received.status_code == 200 else _MAX_ERROR_BYTES
     response.headers = bounded_headers(received.headers.multi_items())
     response.location = received.extensions.get("location")
-    response.retry_after = received.headers.get("Retry-After")
     encoding = received.headers.get("Content-Encoding", "identity")
     # Not `aiter_raw`, which closes the response at its end, where the timeout may strike.
     assert isinstance(received.stream, httpx.AsyncByteStream)  # noqa: S101 - for the type

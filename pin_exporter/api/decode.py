@@ -11,6 +11,7 @@ import msgspec
 from pin_exporter.api.errors import MalformedError, TooLargeError
 from pin_exporter.api.model import Metadata, Page, Pin, Totals
 from pin_exporter.toolkit.display_text import one_line
+from pin_exporter.toolkit.redaction import REDACTED, SecretFinder
 
 _Row = TypeVar("_Row")
 _MAX_ROWS: Final = 20_000
@@ -18,6 +19,7 @@ _MAX_ESCAPES: Final = 200_000
 _MAX_COMMAS: Final = 20 * _MAX_ROWS
 _MAX_BRACES: Final = 4 * _MAX_ROWS
 """A pin has about 13 commas and 2 braces. Counting them first keeps tiny elements from filling the memory."""
+_MAX_QUOTED_LENGTH: Final = 64 * 2**10
 _ESCAPE: Final = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
@@ -60,7 +62,7 @@ def decode_page(body: bytes | bytearray, redact: Callable[[str], str] = str) -> 
     status = decoded.status if isinstance(decoded.status, str) else None
     if decoded.data is None or (status or "success").lower() != "success":
         message = error_message(body, redact) or "no message"
-        status = "" if status is None else f" (status {one_line(redact(status))!r})"
+        status = "" if status is None else f" (status {_quoted(status, redact)!r})"
         raise MalformedError(f"the API responded 200 with an error: {message}{status}")
     return Page(decoded.data.totals, _checked_rows(decoded.data))
 
@@ -71,41 +73,39 @@ def error_message(body: bytes | bytearray, redact: Callable[[str], str] = str) -
         envelope = _envelope.decode(body)
     except _UNREADABLE:
         return None
-    return one_line(redact(envelope.message)) if isinstance(envelope.message, str) else None
+    return _quoted(envelope.message, redact) if isinstance(envelope.message, str) else None
 
 
-def redact_page(page: Page, redact: Callable[[str], str]) -> Page:
-    """Return a page with every text redacted, in case the server echoes a key.
+def _quoted(text: str, redact: Callable[[str], str]) -> str:
+    """Return a text of the API on one line. One that is too long to be redacted at once is only described."""
+    if len(text) > _MAX_QUOTED_LENGTH:
+        return f"a text of {len(text):,} characters"
+    return one_line(redact(text))
 
-    All texts are checked as one first: nearly always there is nothing to redact.
+
+def redact_page(page: Page, keys: SecretFinder) -> Page:
+    """Return a page without the texts that contain a key, in case the server echoes one.
+
+    Such a text becomes `[redacted]`, and a row whose id contains a key None. All texts are searched as one
+    first: nearly always there is nothing to redact.
     """
-    texts = (
-        text
-        for row in page.rows
-        if row
-        for text in (row.id, row.cid, row.status, row.sub_hash_status, row.name)
-        if text
-    )
-    joined = "\0".join(texts)
-    if redact(joined) == joined:
+    if not keys.is_in("\0".join(text for row in page.rows if row for text in _texts(row) if text)):
         return page
 
-    def clean(text: str | None) -> str | None:
-        return text and redact(text)
-
-    rows = [
-        row
-        and replace(
-            row,
-            id=redact(row.id),
-            cid=clean(row.cid),
-            status=clean(row.status),
-            sub_hash_status=clean(row.sub_hash_status),
-            metadata=Metadata(clean(row.name)),
+    def redacted(row: Pin) -> Pin | None:
+        id_, cid, status, sub_hash_status, name = (
+            REDACTED if text and keys.is_in(text) else text for text in _texts(row)
         )
-        for row in page.rows
-    ]
-    return Page(page.totals, rows)
+        if id_ != row.id:
+            return None
+        metadata = Metadata(name)
+        return replace(row, cid=cid, status=status, sub_hash_status=sub_hash_status, metadata=metadata)
+
+    return Page(page.totals, [row and redacted(row) for row in page.rows])
+
+
+def _texts(row: Pin) -> tuple[str | None, ...]:
+    return row.id, row.cid, row.status, row.sub_hash_status, row.name
 
 
 def _row_by_row(body: bytes | bytearray) -> _Body[Pin | None]:

@@ -13,7 +13,7 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 from pydantic import SecretStr
 
 from pin_exporter.toolkit.files import Signature, open_regular, signature
-from pin_exporter.toolkit.pem import load_certificate
+from pin_exporter.toolkit.pem import load_certificate, trust_authorities
 
 DIRECT: Final = "direct"
 """The value of proxy_url for no proxy, whatever the environment says."""
@@ -52,23 +52,21 @@ class TlsFiles:
 
     def trusting(self, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
         """Return a context that trusts the CAs of ca_file, or the default one. Raises ValueError."""
-        self._raise_problem()
+        for setting, problem in self.problems():
+            raise ValueError(f"{setting}: {problem}")
         if not self.ca_file:
             return default()
+        context = client_context(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         with _as_problem("ca_file"):
-            return client_context(ssl.create_default_context(cafile=self.ca_file))
+            self._trust_authorities(context)
+        return context
 
     def context(self, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
         """Return a context that also has the client certificate. Raises ValueError with one line to show."""
         context = self.trusting(default)
-        if self.client_cert_file:
-            with _as_problem("client_cert_file"):
-                _load_client_certificate(context, self.client_cert_file, self.client_key_file)
+        with _as_problem("client_cert_file"):
+            self._load_certificate(context)
         return context
-
-    def _raise_problem(self) -> None:
-        for setting, problem in self.problems():
-            raise ValueError(f"{setting}: {problem}")
 
     def _configured(self) -> Iterator[tuple[str, Path]]:
         for setting in ("ca_file", "client_cert_file", "client_key_file"):
@@ -78,16 +76,25 @@ class TlsFiles:
 
     def _wrong_contents(self) -> Iterator[tuple[str, str]]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        if self.ca_file:
+        for setting, use in (
+            ("ca_file", self._trust_authorities),
+            ("client_cert_file", self._load_certificate),
+        ):
             try:
-                context.load_verify_locations(self.ca_file)
-            except OSError:
-                yield "ca_file", "the file contains no PEM certificates"
-        if self.client_cert_file:
-            try:
-                _load_client_certificate(context, self.client_cert_file, self.client_key_file)
+                use(context)
             except (OSError, ValueError) as error:
-                yield "client_cert_file", _text_without_path(error)
+                yield setting, _text_without_path(error)
+
+    def _trust_authorities(self, context: ssl.SSLContext) -> None:
+        if self.ca_file:
+            trust_authorities(context, _read(self.ca_file))
+
+    def _load_certificate(self, context: ssl.SSLContext) -> None:
+        if self.client_cert_file:
+            content = _read(self.client_cert_file)
+            load_certificate(
+                context, content, _read(self.client_key_file) if self.client_key_file else content
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +164,6 @@ def _as_problem(setting: str) -> Iterator[None]:
 
 def _text_without_path(error: OSError | ValueError) -> str:
     return str(getattr(error, "strerror", None) or error)
-
-
-def _load_client_certificate(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
-    content = _read(certificate)
-    load_certificate(context, content, _read(key) if key else content)
 
 
 def _read(path: Path) -> bytes:

@@ -2,12 +2,13 @@
 
 import random
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -29,9 +30,11 @@ from pin_exporter.toolkit.exposition.renderer import Renderer
 from pin_exporter.toolkit.gc_tuning import keep_collections_short
 from pin_exporter.toolkit.logs import LogEventCounter
 from pin_exporter.toolkit.sharding import SINGLE_SHARD, Shard
+from pin_exporter.toolkit.web.auth import OPEN_PATHS
 from pin_exporter.toolkit.web.config import WebConfig
 from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
-from pin_exporter.toolkit.web.limits import Connections
+from pin_exporter.toolkit.web.limits import Connections, Refusals
+from pin_exporter.toolkit.web.origin import OriginCheck
 from pin_exporter.toolkit.web.server import Workers, serve
 
 
@@ -39,8 +42,8 @@ from pin_exporter.toolkit.web.server import Workers, serve
 class WebOptions:
     """Where and how to serve.
 
-    `config` was read from `config_file`, which is watched. `enable_reload` allows `POST /-/reload`. `note` is
-    shown on every status page.
+    `config` was read from `config_file`, which is watched. `enable_reload` allows `POST /-/reload`. Pages are
+    shown under the names of `allowed_hosts`. `note` is shown on every status page.
     """
 
     sockets: Sequence[socket.socket]
@@ -48,6 +51,7 @@ class WebOptions:
     config_file: Path | None = None
     config: WebConfig = field(default_factory=WebConfig)
     enable_reload: bool = False
+    allowed_hosts: Sequence[str] = ()
     note: str | None = None
 
 
@@ -56,15 +60,16 @@ async def run_app(
     clients: HttpClients,
     web: WebOptions,
     *,
-    load_accounts: Callable[[], Sequence[Account]],
+    load_accounts: Callable[[], Sequence[Account]] | None,
     log_events: LogEventCounter | None = None,
     shard: Shard = SINGLE_SHARD,
     workers: Workers | None = None,
 ) -> None:
     """Poll the accounts of a shard and serve their metrics until SIGTERM or SIGINT, then close the clients.
 
-    `load_accounts` returns the accounts as they are configured now, or raises SettingsError. `workers` run
-    beside the exporter's own. A bug in any of them ends everything and is raised in an exception group.
+    `load_accounts` returns the accounts as they are configured now, or raises SettingsError; without it,
+    SIGHUP stops as well instead of reloading. `workers` run beside the exporter's own. A bug in any of them
+    ends everything and is raised in an exception group.
     """
     clock = SystemClock()
     web_config = WebConfigWatcher(web.config_file, web.config, clock)
@@ -72,7 +77,7 @@ async def run_app(
     metrics = ExporterMetrics(shard, log_events, web_config, connections.refusals)
     async with clients:
         manager = PollerManager(accounts, clients, clock, random.Random())
-        reloader = ConfigReloader(load_accounts, manager, metrics, clock)
+        reloader = ConfigReloader(load_accounts or (lambda: accounts), manager, metrics, clock)
         watchdog = Watchdog(lambda: manager.pollers().values(), clock.elapsed)
         renderer = account_renderer(manager.snapshots, metrics.registry, clock.elapsed)
         app = create_app(
@@ -82,6 +87,8 @@ async def run_app(
             problems=watchdog.problems,
             reload=reloader.reload if web.enable_reload else None,
             pages=status_routes(manager.snapshots, clock, Pages(web.telemetry_path, web.note)),
+            allowed_hosts=web.allowed_hosts,
+            refusals=connections.refusals,
         )
         await serve(
             app,
@@ -97,7 +104,7 @@ async def run_app(
             },
             connections=connections,
             realm=PROGRAM,
-            on_hangup=reloader.request,
+            on_hangup=reloader.request if load_accounts else None,
         )
 
 
@@ -109,11 +116,14 @@ def create_app(
     problems: Callable[[], Sequence[str]],
     reload: Callable[[], Awaitable[Sequence[str]]] | None = None,
     pages: Sequence[BaseRoute] = (),
+    allowed_hosts: Collection[str] = (),
+    refusals: Refusals | None = None,
 ) -> Starlette:
     """Return the application: metrics, health, readiness, reload, and pages. It never calls the API.
 
     `unready` returns the accounts that were not polled yet, not even unsuccessfully. `problems` returns what
     is stuck. `reload` reloads the configuration and returns its problems; None if that is not enabled.
+    Everything but metrics, health and readiness is refused to other sites and under unknown host names.
     """
 
     async def healthy(_: Request) -> Response:
@@ -142,7 +152,13 @@ def create_app(
         Route("/-/reload", reload_config, methods=["POST", "PUT"]),
         *pages,
     ]
-    app = Starlette(routes=routes)
+    check = Middleware(
+        OriginCheck,
+        hosts=allowed_hosts,
+        open_paths={telemetry_path, *OPEN_PATHS},
+        refusals=Refusals() if refusals is None else refusals,
+    )
+    app = Starlette(routes=routes, middleware=[check])
     app.router.redirect_slashes = False
     return app
 

@@ -15,14 +15,14 @@ from pin_exporter.config.accounts import Account
 from pin_exporter.config.loader import load_web_settings
 from pin_exporter.config.names import add_setting_flags, flags_given
 from pin_exporter.metrics.exporter import LOG_EVENTS
-from pin_exporter.simulator import Simulator, base_url, demo_accounts
-from pin_exporter.simulator import serve as serve_simulator
+from pin_exporter.simulator.app import Simulator, base_url
+from pin_exporter.simulator.app import serve as serve_simulator
+from pin_exporter.simulator.presets import demo_accounts
 from pin_exporter.toolkit.errors import ListenError
 from pin_exporter.toolkit.logs import configure_logging
 from pin_exporter.toolkit.output import write_standard_output
 from pin_exporter.toolkit.web.config import read_web_config
 from pin_exporter.toolkit.web.listener import listen, local_url
-from pin_exporter.toolkit.web.server import hangups_held
 
 _SIMULATOR_HOST: Final = "127.0.0.1"
 _SIMULATOR_PORT: Final = 10243
@@ -33,17 +33,16 @@ _NOTE: Final = "three demo accounts on a simulated AIOZ Pin API; no other server
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    names = ("web_listen_address", "web_config_file", "web_telemetry_path", "log_level", "log_format")
-    add_setting_flags(parser, names)
+    names = ("web_listen_address", "web_allowed_hosts", "web_config_file", "web_telemetry_path")
+    add_setting_flags(parser, (*names, "log_level", "log_format"))
 
 
-@hangups_held()
 def run(parsed: argparse.Namespace) -> int:
-    """Run until SIGTERM or SIGINT and return the exit status.
+    """Run until a signal and return the exit status. SIGHUP, from a terminal that is closed, ends it as well.
 
     Raises SettingsError, ListenError, and an exception group for a bug.
     """
-    settings = load_web_settings(flags_given(parsed))
+    settings = load_web_settings(flags_given(parsed), reads_file=False)
     log_events = configure_logging("pin_exporter", LOG_EVENTS, settings.log_level, settings.log_format)
     web_config = read_web_config(settings.web_config_file)
     sockets = [listen(address) for address in settings.web_listen_address]
@@ -77,6 +76,7 @@ def run(parsed: argparse.Namespace) -> int:
         settings.web_telemetry_path,
         config_file=settings.web_config_file,
         config=web_config,
+        allowed_hosts=settings.web_allowed_hosts,
         note=f"Demo: {_NOTE}.",
     )
     uvloop.run(
@@ -84,7 +84,7 @@ def run(parsed: argparse.Namespace) -> int:
             accounts,
             HttpClients(),
             web,
-            load_accounts=lambda: accounts,
+            load_accounts=None,
             log_events=log_events,
             workers={"simulator": lambda: serve_simulator(simulator, simulator_socket, asyncio.Event())},
         )

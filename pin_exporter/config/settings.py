@@ -21,6 +21,7 @@ from pin_exporter.config.types import (
     DEFAULT_BASE_URL,
     AccountName,
     BaseUrl,
+    HostNames,
     Interval,
     Key,
     ListenAddresses,
@@ -169,6 +170,12 @@ class Settings(AccountSettings, KeySettings, BaseSettings):
     web_listen_address: Annotated[ListenAddresses, Flag("--web.listen-address", "ADDRESS")] = Field(
         default=(":10242",),
         description="Addresses to listen on, separated by commas. The flag can be repeated.",
+    )
+    web_allowed_hosts: Annotated[HostNames, Flag("--web.allowed-hosts", "NAMES")] = Field(
+        default=(),
+        description="Host names, separated by commas, under which the status pages and `/-/reload` are "
+        "served, besides localhost and IP addresses; `*` for any. The flag can be repeated.",
+        examples=["exporter.example"],
     )
     web_config_file: Annotated[Path | None, Flag("--web.config.file", "FILE")] = Field(
         default=None,

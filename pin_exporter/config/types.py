@@ -18,6 +18,7 @@ DEFAULT_BASE_URL: Final = "https://api.aiozpin.network/api"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _ADDRESS: Final = r"(?:\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?\]|[A-Za-z0-9._-]*):([0-9]{1,5})"
 _LISTEN_ADDRESS: Final = re.compile(_ADDRESS)
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?|\*")
 _URL: Final = r"[hH][tT][tT][pP][sS]?://\S+"
 _MAX_SIZE: Final = 2**63 - 1
 _STATUS_PAGES: Final = ("/accounts/", "/style.css")
@@ -78,9 +79,25 @@ def is_exposed(base_url: str, *, through_proxy: bool) -> bool:
     return parts.scheme == "http" and (through_proxy or not is_local)
 
 
-def _check_listen_addresses(addresses: object) -> object:
-    if isinstance(addresses, str):
-        addresses = [address.strip() for address in addresses.split(",")]
+def _parts(value: object) -> object:
+    """Return the parts of a text that are separated by commas."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def _check_host_names(value: object) -> object:
+    names = _parts(value)
+    if not isinstance(names, list | tuple):
+        raise ValueError("must be a list of host names")
+    for name in names:
+        if not isinstance(name, str) or not _HOST_NAME.fullmatch(name):
+            raise ValueError(
+                "must contain host names such as exporter.example, without scheme and port, or *"
+            )
+    return [name.lower() for name in names]
+
+
+def _check_listen_addresses(value: object) -> object:
+    addresses = _parts(value)
     for address in addresses if isinstance(addresses, list | tuple) else ():
         match = _LISTEN_ADDRESS.fullmatch(address) if isinstance(address, str) else None
         if match is None or int(match[1]) > 65_535:
@@ -102,6 +119,8 @@ def _check_telemetry_path(path: object) -> object:
 
 def _check_size(value: Any) -> int:
     size = parse_size(value)
+    if size < 1:
+        raise ValueError("must be at least one byte; without a limit, leave it out")
     if size > _MAX_SIZE:
         raise ValueError("must be less than 8 EiB")
     return size
@@ -113,6 +132,10 @@ def _check_shard(value: object) -> int:
 
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
+
+
+def _check_level(value: object) -> object:
+    return "warning" if _lower(value) == "warn" else _lower(value)
 
 
 def _pattern(pattern: str, **more: Any) -> WithJsonSchema:
@@ -133,7 +156,7 @@ Size = Annotated[
     _pattern(
         r"\s*[0-9]+(\.[0-9]+)?\s*([kKMGTP]i?)?[bB]?\s*",
         type=["number", "string"],
-        minimum=0,
+        exclusiveMinimum=0,
         maximum=_MAX_SIZE,
     ),
 ]
@@ -153,6 +176,16 @@ ListenAddresses = Annotated[
         uniqueItems=True,
     ),
 ]
+HostNames = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(_check_host_names),
+    _pattern(
+        rf"\s*({_HOST_NAME.pattern})\s*(,\s*({_HOST_NAME.pattern})\s*)*",
+        type=["string", "array"],
+        items={"type": "string", "pattern": f"^(?:{_HOST_NAME.pattern})$"},
+    ),
+]
 TelemetryPath = Annotated[str, BeforeValidator(_check_telemetry_path), _pattern(_PATH)]
 ShardNumber = Annotated[
     int,
@@ -160,5 +193,9 @@ ShardNumber = Annotated[
     _pattern(rf"\s*{SHARD_INDEX_PATTERN}\s*", type=["integer", "string"], minimum=0),
 ]
 TotalShards = Annotated[int, Field(ge=1, le=10_000)]
-LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    BeforeValidator(_check_level),
+    WithJsonSchema({"enum": ["debug", "info", "warn", "warning", "error"], "type": "string"}),
+]
 LogFormat = Annotated[Literal["logfmt", "json"], BeforeValidator(_lower)]

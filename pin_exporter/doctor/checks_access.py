@@ -21,6 +21,10 @@ _SHORT_ROWS: Final = 100
 _SOMETIMES_REJECTED: Final = (
     "other requests with these keys succeed: look for a proxy that drops headers, or contact AIOZ Pin"
 )
+_WRONG_KEYS: Final = (
+    "check for typing errors, a revoked key, a key of another host, and proxies that drop headers with "
+    "underscores, as nginx does without underscores_in_headers"
+)
 _OFTEN: Final = 0.1
 """The share of failed requests from which they are a problem."""
 
@@ -129,41 +133,38 @@ def _base_url(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _credentials(evidence: Evidence) -> Iterator[Finding]:
+    trial, accepted = (
+        evidence.trial,
+        f"the API accepts the key pair (API key fingerprint {evidence.fingerprint})",
+    )
+    rejected = next((reply for reply in evidence.replies if reply.status in (401, 403)), None)
     if evidence.pages:
-        fingerprint = evidence.fingerprint
-        yield ok(Check.CREDENTIALS, f"the API accepts the key pair (API key fingerprint {fingerprint})")
+        yield ok(Check.CREDENTIALS, accepted)
         yield ok(Check.SCOPE, "the key may list pins; whether it may do more than that cannot be checked")
-        return
-    unauthorized, forbidden = (_first_with(evidence, status) for status in (401, 403))
-    if unauthorized and evidence.trial.swapped_keys:
+    elif rejected is None:
+        yield skipped(Check.CREDENTIALS, "no response shows whether the API accepts the keys")
+    elif trial.valid_keys:
+        yield ok(Check.CREDENTIALS, accepted)
+        message = f"the key pair is valid but may not list pins: {rejected.detail_and_hint[0]}"
+        yield problem(Check.SCOPE, message, "create a key with the scope data.pin_list")
+    elif trial.swapped_keys:
         yield problem(
             Check.CREDENTIALS,
             "the API key and the secret key are swapped: the API rejects them (401) and accepts them swapped",
             "use the API key as api_key and the secret key as secret_key",
             swapped=True,
         )
-    elif unauthorized:
-        either = ", also when swapped" if evidence.trial.swapped_keys is False else ""
-        yield problem(
-            Check.CREDENTIALS,
-            f"{unauthorized.detail_and_hint[0]}{either}",
-            "check for typing errors, a revoked key, a key of another host, and proxies that drop headers "
-            "with underscores, as nginx does without underscores_in_headers",
-        )
-    elif not forbidden:
-        yield skipped(Check.CREDENTIALS, "no response shows whether the API accepts the keys")
-    if forbidden:
-        yield problem(Check.SCOPE, *forbidden.detail_and_hint)
-
-
-def _first_with(evidence: Evidence, status: int) -> Reply | None:
-    return next((reply for reply in evidence.replies if reply.status == status), None)
+    elif rejected.status == 401 or trial.valid_keys is False:
+        also = ", also when swapped" if trial.swapped_keys is False else ""
+        yield problem(Check.CREDENTIALS, f"{rejected.detail_and_hint[0]}{also}", _WRONG_KEYS)
+    else:
+        yield problem(Check.SCOPE, *rejected.detail_and_hint)
 
 
 def _errors(evidence: Evidence) -> Iterator[Finding]:
-    asked = [reply for reply in evidence.replies if not (evidence.pages and reply.is_expected_failure)]
+    counting = [reply for reply in evidence.replies if not (evidence.pages and reply.is_expected_failure)]
     failed: dict[tuple[str, int | None], list[Reply]] = {}
-    for reply in asked:
+    for reply in counting:
         if reply.error:
             failed.setdefault((reply.error.reason, reply.status), []).append(reply)
     for (reason, status), replies in failed.items():
@@ -171,18 +172,18 @@ def _errors(evidence: Evidence) -> Iterator[Finding]:
         if status == 429 or (status in (401, 403, 404) and not evidence.pages):
             continue
         detail, hint = replies[0].detail_and_hint
-        message = f"{len(replies)} of {counted(len(asked), 'request')} failed: {detail}"
+        message = f"{len(replies)} of {counted(len(counting), 'request')} failed: {detail}"
         fields: dict[str, Field] = {"reason": reason, "count": len(replies)}
         if status is not None:
             fields["status"] = status
-        if evidence.pages and len(replies) < _OFTEN * len(asked):
+        if evidence.pages and len(replies) < _OFTEN * len(counting):
             action = "the exporter retries such requests; if they become frequent, run the doctor again"
             yield warning(Check.ERRORS, message, action, **fields)
         else:
             is_key_error = status in (401, 403)
             yield problem(Check.ERRORS, message, _SOMETIMES_REJECTED if is_key_error else hint, **fields)
-    if asked and not failed:
-        yield ok(Check.ERRORS, f"no error in {counted(len(asked), 'request')}")
+    if counting and not failed:
+        yield ok(Check.ERRORS, f"no error in {counted(len(counting), 'request')}")
 
 
 def _rate_limit(evidence: Evidence) -> Iterator[Finding]:

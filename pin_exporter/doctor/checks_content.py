@@ -8,8 +8,8 @@ from typing import Final
 from pin_exporter.api.model import VOCABULARIES, Phase, Pin, is_balance_exhausted, phase_of
 from pin_exporter.doctor.evidence import Evidence, have_same_totals
 from pin_exporter.doctor.findings import RUN_AGAIN, Check, Finding, ok, problem, skipped, warning
-from pin_exporter.doctor.reply import Purpose, Reply
-from pin_exporter.toolkit.display_text import one_line
+from pin_exporter.doctor.reply import Purpose
+from pin_exporter.toolkit.display_text import escaped, shortened
 from pin_exporter.toolkit.units import counted, format_number, format_size
 
 _COMPARE: Final = "compare with the AIOZ Pin dashboard, and contact AIOZ Pin"
@@ -140,7 +140,7 @@ def _statuses(pins: Sequence[Pin]) -> Iterator[Finding]:
             count=len(unknown),
         )
     all_pins = counted(len(pins), "pin")
-    failed = sum(_phase(pin) is Phase.FAILED for pin in pins)
+    failed = sum(phase_of(pin.status or "", pinned=pin.pinned) is Phase.FAILED for pin in pins)
     if failed:
         message = f"{format_number(failed)} of {all_pins} have failed: AIOZ Pin does not store the content"
         yield warning(Check.FAILED_PINS, message, "pin them again", count=failed)
@@ -153,14 +153,10 @@ def _statuses(pins: Sequence[Pin]) -> Iterator[Finding]:
 def _listed(statuses: Mapping[str, int]) -> str:
     most = sorted(statuses.items(), key=lambda item: -item[1])[:_MAX_STATUSES]
     shown = ", ".join(
-        f"{one_line(status)[:_MAX_STATUS_LENGTH]} ({format_number(count)})" for status, count in most
+        f"{escaped(shortened(status, _MAX_STATUS_LENGTH))} ({format_number(count)})" for status, count in most
     )
     left = len(statuses) - len(most)
     return f"{shown}, and {left} more" if left else shown
-
-
-def _phase(pin: Pin) -> Phase:
-    return phase_of(pin.status or "", pinned=pin.pinned)
 
 
 def _changes(evidence: Evidence) -> Iterator[Finding]:
@@ -168,9 +164,6 @@ def _changes(evidence: Evidence) -> Iterator[Finding]:
     if len(pages) < 2:
         return
     seconds = pages[-1].began + pages[-1].seconds - pages[0].began
-    if removed := _removed_meanwhile(pages):
-        message = f"{counted(removed, 'pin')} removed within {seconds:.0f} s because the balance is exhausted"
-        yield problem(Check.BALANCE_EXHAUSTED, message, _TOP_UP, count=removed)
     totals = [reply.page.totals for reply in pages if reply.page]
     steps = sum(before != after for before, after in pairwise(totals))
     message = f"totals changed {counted(steps, 'time')} within {seconds:.0f} s"
@@ -181,14 +174,3 @@ def _changes(evidence: Evidence) -> Iterator[Finding]:
         yield problem(Check.CHANGES, f"{message}, back and forth", action, totals=steps)
     elif not evidence.totals_count_page():
         yield ok(Check.CHANGES, message, totals=steps)
-
-
-def _removed_meanwhile(pages: Sequence[Reply]) -> int:
-    """Return the number of rows that were read again after a removal for lack of balance."""
-    latest: dict[str, Pin] = {}
-    removed = 0
-    for pin in (row for reply in pages if reply.page for row in reply.page.rows if row):
-        before = latest.get(pin.id, pin)
-        removed += pin.status != before.status and is_balance_exhausted(pin.status or "")
-        latest[pin.id] = pin
-    return removed

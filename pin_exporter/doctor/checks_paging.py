@@ -10,7 +10,6 @@ from pin_exporter.doctor.reply import Purpose, Reply
 from pin_exporter.toolkit.units import counted, format_number
 
 _MOSTLY_BACK: Final = 0.3
-_OFTEN_BACK: Final = 0.1
 """The share of rows that are older than those half a page before; without any order it is one half."""
 _ENOUGH_DATES: Final = 10
 """With fewer dates, a few pins that were finished in another order than they were created decide."""
@@ -19,7 +18,7 @@ _NO_INVENTORY: Final = "contact AIOZ Pin: inventories cannot be taken"
 
 
 def check_paging(evidence: Evidence) -> Iterator[Finding]:
-    """Check whether pages have the rows that were asked for, in a stable order."""
+    """Check whether pages have the requested rows, in a stable order."""
     yield from _page_size(evidence)
     yield from _rejected_offset(evidence)
     first, second, again = (evidence.page(one) for one in (Purpose.FIRST, Purpose.SECOND, Purpose.AGAIN))
@@ -135,21 +134,17 @@ def _order(first: Reply) -> Finding:
     dates = [row.date_pinned for row in rows if row and row.date_pinned]
     pairs = zip(dates, dates[len(dates) // 2 :], strict=False)
     steps = [later - earlier for earlier, later in pairs if abs(later - earlier) > _SLACK]
-    if not steps:
+    if len(steps) < _ENOUGH_DATES:
         return skipped(Check.ORDER, "too few or too similar dates to check the order of the list")
     back = sum(step < timedelta(0) for step in steps) / len(steps)
-    if back <= _OFTEN_BACK:
-        return ok(Check.ORDER, "the oldest rows come first, as requested")
-    message = (
-        f"the oldest rows do not come first: {back:.0%} of the rows are older than those half a page before"
+    if back <= _MOSTLY_BACK:
+        return ok(Check.ORDER, "the oldest rows come first, as requested", back=round(back, 3))
+    return problem(
+        Check.ORDER,
+        f"the oldest rows do not come first: {back:.0%} of the rows are older than those half a page before",
+        "contact AIOZ Pin: expect repaired or inconsistent inventories",
+        back=round(back, 3),
     )
-    if back > _MOSTLY_BACK and len(steps) >= _ENOUGH_DATES:
-        action = "contact AIOZ Pin: expect repaired or inconsistent inventories"
-        return problem(Check.ORDER, message, action, back=round(back, 3))
-    action = (
-        "date_pinned also changes when a pin is finished; if inventories are inconsistent, contact AIOZ Pin"
-    )
-    return warning(Check.ORDER, message, action, back=round(back, 3))
 
 
 def _list_end(evidence: Evidence) -> Iterator[Finding]:

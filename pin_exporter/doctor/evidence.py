@@ -32,8 +32,12 @@ class NetworkPath:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One more request after all others failed: whether it succeeded, None if it was not sent."""
+    """More requests after all others failed: whether they succeeded, None for those that were not sent.
 
+    `valid_keys` says whether the API accepts the keys, whatever their scopes.
+    """
+
+    valid_keys: bool | None = None
     swapped_keys: bool | None = None
     other_base_url: bool | None = None
 
@@ -51,30 +55,27 @@ class IgnoredLimit:
 class Evidence:
     """Everything that was collected.
 
-    `fingerprint` is that of the API key. `stopped` says why the requests ended early, None if they did not.
+    `fingerprint` is that of the API key, `requests` the number of requests. `stopped` says why they ended
+    early, None if they did not.
     """
 
     account: Account
     fingerprint: str
     replies: Sequence[Reply]
     path: NetworkPath | None
+    requests: int
     trial: Trial = Trial()
     stopped: str | None = None
 
     @property
     def pages(self) -> list[Reply]:
-        """Return the replies that are pages, oldest first."""
-        return [reply for reply in self.replies if reply.page]
-
-    @property
-    def requests(self) -> int:
-        """Return the number of requests."""
-        tried = (self.trial.swapped_keys, self.trial.other_base_url)
-        return len(self.replies) + sum(outcome is not None for outcome in tried)
+        """Return the replies that are pages of the whole list, oldest first."""
+        return [reply for reply in self.replies if reply.page and reply.query.pinned == "all"]
 
     def page(self, purpose: Purpose) -> Reply | None:
         """Return the last page for a purpose."""
-        return next((page for page in reversed(self.pages) if page.query.purpose is purpose), None)
+        found = (reply for reply in reversed(self.replies) if reply.page and reply.query.purpose is purpose)
+        return next(found, None)
 
     def pins(self) -> Mapping[str, Pin]:
         """Return the pins that were read, in their latest state, by id."""

@@ -9,7 +9,7 @@ from pin_exporter.api.errors import MalformedError
 from pin_exporter.config.accounts import Account
 from pin_exporter.doctor.evidence import Evidence, NetworkPath, Trial
 from pin_exporter.doctor.reply import Purpose, Query, Reply
-from pin_exporter.doctor.requests import Send
+from pin_exporter.doctor.requests import Senders
 from pin_exporter.inventory.walk import MIN_OVERLAP
 from pin_exporter.toolkit.clock import Clock
 
@@ -19,7 +19,7 @@ _ATTEMPTS: Final = 3
 _ATTEMPTS_BEFORE_FIRST_PAGE: Final = 4
 _FAILURES_IN_A_ROW: Final = 6
 _LONGEST_WAIT_SECONDS: Final = 15.0
-_DEFAULT_WAIT_SECONDS: Final = 5.0
+_MIN_WAIT_SECONDS: Final = 5.0
 _LARGE_LIMITS: Final = (10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20)
 _SMALLEST_LIMIT: Final = 10
 _SAMPLE: Final = 100
@@ -28,6 +28,7 @@ _ENOUGH: Final = 24
 """This many requests show most errors that happen to every tenth request."""
 _MAX_REST: Final = 6
 _RESERVED: Final = 1
+_MAX_TRIALS: Final = 2
 
 
 class Stop(StrEnum):
@@ -37,16 +38,7 @@ class Stop(StrEnum):
     MAX_REQUESTS = f"reached the maximum of {MAX_REQUESTS} requests"
     MAX_SECONDS = f"reached the maximum of {MAX_SECONDS:g} s"
     FAILURES = f"{_FAILURES_IN_A_ROW} requests in a row failed"
-    FIRST_UNANSWERED = "the first request failed repeatedly"
-
-
-@dataclass(frozen=True, slots=True)
-class Senders:
-    """The ways to send a query: as configured, with the keys swapped, to another base URL (None for none)."""
-
-    configured: Send
-    swapped_keys: Send
-    other_base_url: Send | None
+    NO_FIRST_PAGE = "the first request failed repeatedly"
 
 
 @dataclass(slots=True)
@@ -54,15 +46,15 @@ class _Plan:
     """Which query comes next: depends on the latest reply for each purpose, None where there was none."""
 
     page_size: int
-    answers: dict[Purpose, Reply | None] = field(default_factory=dict)
+    latest: dict[Purpose, Reply | None] = field(default_factory=dict)
 
     def queries(self, left: Callable[[], int]) -> Iterator[Query]:
         """Yield the queries, the most important first; `left` returns how many requests are left."""
         yield Query(Purpose.TOTALS, 1)
         yield Query(Purpose.FIRST, self.page_size)
-        if self.answers[Purpose.FIRST] is None:
+        if self.latest[Purpose.FIRST] is None:
             yield from self._smaller_first_pages()
-        first = self.answers[Purpose.FIRST]
+        first = self.latest[Purpose.FIRST]
         if first:
             yield Query(Purpose.AGAIN, first.query.limit)
             overlap = min(MIN_OVERLAP, first.rows // 2)
@@ -70,6 +62,8 @@ class _Plan:
         tail = max(1, min(self._sample, self._most_rows()) // 2)
         yield Query(Purpose.LAST, self._sample, offset=max(0, self._files - tail))
         yield Query(Purpose.BEYOND, _SMALLEST_LIMIT, offset=self._files + _FAR)
+        yield Query(Purpose.NOT_PINNED, self._sample)
+        yield Query(Purpose.PINNED, 1)
         yield from self._large_pages()
         yield from self._rest(left)
         for _ in range(_ENOUGH):
@@ -79,22 +73,26 @@ class _Plan:
         yield Query(Purpose.FIRST_LATER, self._sample)
 
     @property
+    def _pages(self) -> list[Reply]:
+        return [reply for reply in self.latest.values() if reply]
+
+    @property
     def _files(self) -> int:
-        return next((reply.files for reply in reversed(self.answers.values()) if reply), 0)
+        return next((reply.files for reply in reversed(self._pages) if reply.query.pinned == "all"), 0)
 
     @property
     def _sample(self) -> int:
         """Return the limit for queries where a few rows are enough."""
-        first = self.answers.get(Purpose.FIRST)
+        first = self.latest.get(Purpose.FIRST)
         return min(_SAMPLE, first.query.limit) if first else _SMALLEST_LIMIT
 
     def _most_rows(self) -> int:
-        return max((reply.rows for reply in self.answers.values() if reply), default=0)
+        return max((reply.rows for reply in self._pages), default=0)
 
     def _smaller_first_pages(self) -> Iterator[Query]:
         """Halve the limit until a page comes, as the exporter does."""
         limit = self.page_size
-        while self.answers[Purpose.FIRST] is None and limit > _SMALLEST_LIMIT:
+        while self.latest[Purpose.FIRST] is None and limit > _SMALLEST_LIMIT:
             limit = max(_SMALLEST_LIMIT, limit // 2)
             yield Query(Purpose.FIRST, limit)
 
@@ -103,18 +101,18 @@ class _Plan:
 
         If page_size was rejected, twice the limit that worked was rejected as well.
         """
-        first = self.answers[Purpose.FIRST]
+        first = self.latest[Purpose.FIRST]
         if first is None or first.rows < first.query.limit:
             return
         works = first.query.limit
         for limit in _LARGE_LIMITS:
             is_new = limit > works and (works == self.page_size or limit < 2 * works)
-            if is_new and self.answers.get(Purpose.LARGE) is None:
+            if is_new and self.latest.get(Purpose.LARGE) is None:
                 yield Query(Purpose.LARGE, limit)
 
     def _rest(self, left: Callable[[], int]) -> Iterator[Query]:
         """Read the rest of the list if a few requests are enough."""
-        start = (self.answers.get(Purpose.FIRST), self.answers.get(Purpose.LARGE))
+        start = (self.latest.get(Purpose.FIRST), self.latest.get(Purpose.LARGE))
         read = max((reply.rows for reply in start if reply), default=0)
         rows = self._most_rows()
         missing = self._files - read
@@ -123,7 +121,7 @@ class _Plan:
             return
         for _ in range(wanted):
             yield Query(Purpose.REST, rows, offset=max(0, read - MIN_OVERLAP))
-            rest = self.answers[Purpose.REST]
+            rest = self.latest[Purpose.REST]
             if rest is None or rest.rows <= MIN_OVERLAP:
                 return
             read += rest.rows - MIN_OVERLAP
@@ -142,23 +140,23 @@ class _Probe:
     last_began: float | None = None
     rate_limited: int = 0
 
-    async def send(self, send: Send, query: Query) -> Reply:
-        """Send one request as soon as requests_per_minute allows it."""
+    async def may_send(self) -> None:
+        """Count a request, and wait until requests_per_minute allows it."""
         if self.last_began is not None:
             due = self.last_began + 60 / self.account.requests_per_minute
             await self.clock.sleep(due - self.clock.elapsed())
         self.last_began = self.clock.elapsed()
         self.requests += 1
         self.progress(self.requests)
-        return await send(query)
 
-    async def answer(self, query: Query) -> Reply | None:
+    async def page_for(self, query: Query) -> Reply | None:
         """Return the page for a query, after several attempts if need be; None if there is none."""
         attempts = _ATTEMPTS if self._has_pages() else _ATTEMPTS_BEFORE_FIRST_PAGE
         for attempt in range(attempts):
             if not self.may_go_on():
                 return None
-            reply = await self.send(self.senders.configured, query)
+            await self.may_send()
+            reply = await self.senders.configured(query)
             self.replies.append(reply)
             await self._wait_if_rate_limited(reply)
             if reply.page:
@@ -175,8 +173,7 @@ class _Probe:
         if reply.status != 429:
             return
         self.rate_limited += 1
-        asked = reply.retry_after_seconds
-        wait = _DEFAULT_WAIT_SECONDS if asked is None else asked
+        wait = max(reply.retry_after_seconds or 0.0, _MIN_WAIT_SECONDS)
         if self.rate_limited > 1 or wait > _LONGEST_WAIT_SECONDS:
             self.stopped = Stop.RATE_LIMITED
         else:
@@ -198,15 +195,22 @@ class _Probe:
         return any(reply.page for reply in self.replies)
 
     async def trial(self) -> Trial:
-        """If every request was rejected, try once what may be the cause: swapped keys or a wrong base URL."""
+        """If every request was rejected, try what may be wrong: scope, keys, their order, or the base URL."""
         statuses = {reply.status for reply in self.replies}
-        if self._has_pages() or self.requests >= MAX_REQUESTS or self.rate_limited:
+        if self._has_pages() or self.requests > MAX_REQUESTS - _MAX_TRIALS or self.rate_limited:
             return Trial()
         totals = Query(Purpose.TOTALS, 1)
-        if statuses == {401}:
-            return Trial(swapped_keys=bool((await self.send(self.senders.swapped_keys, totals)).page))
+        if statuses <= {401, 403}:
+            await self.may_send()
+            are_valid = await self.senders.are_keys_valid()
+            if are_valid or 403 in statuses:
+                return Trial(valid_keys=are_valid)
+            await self.may_send()
+            reply = await self.senders.swapped_keys(totals)
+            return Trial(valid_keys=are_valid, swapped_keys=reply.page is not None)
         if self.senders.other_base_url and any(map(_is_another_service, self.replies)):
-            reply = await self.send(self.senders.other_base_url, totals)
+            await self.may_send()
+            reply = await self.senders.other_base_url(totals)
             return Trial(other_base_url=not _is_another_service(reply))
         return Trial()
 
@@ -229,12 +233,12 @@ async def collect(
     for query in plan.queries(lambda: MAX_REQUESTS - probe.requests):
         if not probe.may_go_on():
             break
-        reply = await probe.answer(query)
-        plan.answers[query.purpose] = reply
+        reply = await probe.page_for(query)
+        plan.latest[query.purpose] = reply
         if query.purpose is Purpose.TOTALS and reply is None:
-            probe.stopped = probe.stopped or Stop.FIRST_UNANSWERED
+            probe.stopped = probe.stopped or Stop.NO_FIRST_PAGE
     trial = await probe.trial()
-    return Evidence(account, fingerprint, tuple(probe.replies), path, trial, probe.stopped)
+    return Evidence(account, fingerprint, tuple(probe.replies), path, probe.requests, trial, probe.stopped)
 
 
 def _is_another_service(reply: Reply) -> bool:

@@ -5,9 +5,9 @@ import hashlib
 import math
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from pin_exporter.simulator.listing import Listing
 from pin_exporter.simulator.options import Behaviour, Churn, Faults, Population, changed
@@ -16,21 +16,25 @@ from pin_exporter.simulator.query import Query
 from pin_exporter.simulator.state import PinStates, State, Totals, Where
 from pin_exporter.simulator.truth import Truth, count
 
-Event = Literal["insert", "complete", "fail", "unpin", "bulk_unpin", "balance_exhausted"]
+Event = Literal["insert", "complete", "fail", "unpin", "bulk_unpin", "exhaust_balance"]
+"""How an account changes; each has a field `<name>_rate` in `Churn`."""
+
+EVENTS: Final[tuple[Event, ...]] = get_args(Event)
 _CHANGES: dict[Event, tuple[State, State, Where]] = {
     "complete": (State.IN_PROGRESS, State.DONE, "newest"),
     "fail": (State.IN_PROGRESS, State.FAILED, "newest"),
     "unpin": (State.DONE, State.UNPINNED, "random"),
     "bulk_unpin": (State.DONE, State.UNPINNED, "oldest"),
-    "balance_exhausted": (State.DONE, State.BALANCE_EXHAUSTED, "oldest"),
+    "exhaust_balance": (State.DONE, State.BALANCE_EXHAUSTED, "oldest"),
 }
+_UNCHANGED: Final[Mapping[str, Any]] = {}
 
 
 class SimulatedAccount:
     """An account with `pins` pins, determined by its name, seed, population and clock.
 
     The default keys are derived from name and seed. `clock` returns Unix seconds. With the default `churn` an
-    account changes only by its methods, which return the number of changed pins.
+    account changes only by its methods.
     """
 
     def __init__(  # noqa: PLR0913  # every one is a keyword with a default
@@ -61,9 +65,8 @@ class SimulatedAccount:
         self._pins = Pins(identity, pins, population, self._now_ns)
         self._states = PinStates(self._pins, population, random.Random(f"{identity}/states"))
         self._listing = Listing(self._pins, self._states)
-        self._churn_rng = random.Random(f"{identity}/churn")
-        self._rng = random.Random(f"{identity}/changes")
-        self._schedule = _Schedule(self.churn, self._churn_rng, self._now)
+        self._rng = random.Random(f"{identity}/churn")
+        self._schedule = _Schedule(self.churn, self._rng, self._now)
         self._pages = 0
         self._forget_removed()
 
@@ -77,50 +80,45 @@ class SimulatedAccount:
             return
         for moment, event in self._schedule.due(now):
             self._now = moment
-            self._apply(event)
+            if event == "insert":
+                self.apply(event, int(not 0 < self.churn.max_pins <= len(self)))
+            else:
+                self.apply(event, self.churn.bulk_unpin_size if event == "bulk_unpin" else 1)
         self._now = now
 
-    def insert(self, n: int = 1) -> int:
-        """Add new pins, in progress."""
+    def apply(self, event: Event, n: int = 1) -> int:
+        """Let an event happen to `n` pins, or to as many as there are; return their number."""
+        if event == "insert":
+            for _ in range(n):
+                self._states.append(self._pins.append(self._now_ns))
+            return n
+        old, new, where = _CHANGES[event]
+        serials = []
+        times = self._states.pinned_ns if new is State.DONE else self._states.unpinned_ns
         for _ in range(n):
-            self._states.append(self._pins.append(self._now_ns))
-        return n
+            serial = self._states.find(old, where, self._rng)
+            if serial is None:
+                break
+            self._states.change(serial, new)
+            times[serial] = self._now_ns
+            serials.append(serial)
+        if new in (State.UNPINNED, State.BALANCE_EXHAUSTED) and self.behaviour.unpinned_rows == "drop":
+            self._states.drop(serials)
+        return len(serials)
 
-    def complete(self, n: int = 1) -> int:
-        """Finish pins in progress, newest first."""
-        return self._change("complete", n, self._rng)
-
-    def fail(self, n: int = 1) -> int:
-        """Make pins in progress fail, newest first."""
-        return self._change("fail", n, self._rng)
-
-    def unpin(self, n: int = 1) -> int:
-        """Unpin random finished pins; `unpinned_rows` decides whether they stay in the list."""
-        return self._change("unpin", n, self._rng)
-
-    def exhaust_balance(self, n: int = 1) -> int:
-        """Remove the oldest finished pins because the balance is exhausted."""
-        return self._change("balance_exhausted", n, self._rng)
-
-    def set_behaviour(self, **changes: Any) -> None:
-        """Change fields of `behaviour`; ValueError for an unknown name or a bad value."""
-        self.behaviour = changed(self.behaviour, changes)
-        self._forget_removed()
-
-    def set_churn(self, **changes: Any) -> None:
-        """Change fields of `churn` from the clock's time on; ValueError as above."""
-        churn = changed(self.churn, changes)
+    def configure(
+        self,
+        *,
+        behaviour: Mapping[str, Any] = _UNCHANGED,
+        churn: Mapping[str, Any] = _UNCHANGED,
+        faults: Mapping[str, Any] = _UNCHANGED,
+    ) -> None:
+        """Change options, from the clock's time on; ValueError, before any change, for a bad one."""
+        options = changed(self.behaviour, behaviour), changed(self.churn, churn), changed(self.faults, faults)
         self.advance()
-        self.churn = churn
-        self._schedule.set_rates(churn, self._now)
-
-    def set_faults(self, **changes: Any) -> None:
-        """Change fields of `faults`; ValueError as above."""
-        self.faults = changed(self.faults, changes)
-
-    def rotate_keys(self, api_key: str, secret_key: str) -> None:
-        """Replace the keys; the old ones stop working."""
-        self.api_key, self.secret_key, self.revoked = api_key, secret_key, False
+        self.behaviour, self.churn, self.faults = options
+        self._schedule.set_rates(self.churn, self._now)
+        self._forget_removed()
 
     def totals(self, pinned: bool | None = None) -> Totals:
         """Return the running totals, without `files_offset` and `size_offset`."""
@@ -130,6 +128,11 @@ class SimulatedAccount:
         """Yield every listed row, oldest first, as the API would send it."""
         return (self._listing.row(serial, self.behaviour) for serial in self._states.order)
 
+    def row(self, row_id: str) -> dict[str, Any] | None:
+        """Return a listed row by its id, None if there is none."""
+        serial = self._listing.find(row_id)
+        return None if serial is None else self._listing.row(serial, self.behaviour)
+
     def truth(self) -> Truth:
         """Return the exact totals of the list, counted row by row."""
         return count(self.rows())
@@ -138,15 +141,20 @@ class SimulatedAccount:
         """Return the `data` of the response to `query`, from the current state."""
         behaviour = self.behaviour
         self._pages += 1
-        offset = 0 if behaviour.ignore_offset else query.offset
-        query = replace(query, offset=offset, limit=min(query.limit, behaviour.max_limit or query.limit))
+        totals = self._listing.totals(query) if behaviour.totals_follow_filter else self.totals()
+        query = replace(
+            query,
+            offset=0 if behaviour.ignore_offset else query.offset,
+            limit=min(query.limit, behaviour.max_limit or query.limit),
+            pinned=None if behaviour.ignore_filter else query.pinned,
+        )
         nulls = round(behaviour.null_share * 256)
         pins: list[dict[str, Any] | None] = []
-        for serial in self._listing.page(query, swap_ties=behaviour.ties_swap and self._pages % 2 == 0):
+        swap_ties = behaviour.ties_swap and self._pages % 2 == 0
+        for serial in self._listing.page(query, behaviour, swap_ties=swap_ties):
             pins.append(self._listing.row(serial, behaviour))
             if nulls and self._pins.trait(serial, 3) < nulls:
                 pins.append(None)
-        totals = self._states.totals(query.pinned if behaviour.totals_follow_filter else None)
         return {
             "totals": {
                 "files": totals.files + behaviour.files_offset,
@@ -158,27 +166,6 @@ class SimulatedAccount:
     @property
     def _now_ns(self) -> int:
         return round(self._now * NANOSECONDS)
-
-    def _apply(self, event: Event) -> None:
-        if event == "insert":
-            self.insert(int(not 0 < self.churn.max_pins <= len(self)))
-        else:
-            self._change(event, self.churn.bulk_unpin_size if event == "bulk_unpin" else 1, self._churn_rng)
-
-    def _change(self, event: Event, n: int, rng: random.Random) -> int:
-        old, new, where = _CHANGES[event]
-        serials = []
-        times = self._states.pinned_ns if new is State.DONE else self._states.unpinned_ns
-        for _ in range(n):
-            serial = self._states.find(old, where, rng)
-            if serial is None:
-                break
-            self._states.change(serial, new)
-            times[serial] = self._now_ns
-            serials.append(serial)
-        if new in (State.UNPINNED, State.BALANCE_EXHAUSTED) and self.behaviour.unpinned_rows == "drop":
-            self._states.drop(serials)
-        return len(serials)
 
     def _forget_removed(self) -> None:
         if self.behaviour.unpinned_rows == "drop":
@@ -196,7 +183,7 @@ class _Schedule:
 
     def set_rates(self, churn: Churn, now: float) -> None:
         """Use these rates from `now`."""
-        for event in get_args(Event):
+        for event in EVENTS:
             rate = getattr(churn, f"{event}_rate") / 60
             if rate != self._per_second.get(event):
                 self._per_second[event] = rate

@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
+import html
 import json
 import math
 import random
 import socket
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import repeat
 from secrets import compare_digest
 from typing import Any
@@ -32,30 +32,19 @@ from pin_exporter.simulator.faults import (
     page_response,
     too_many_requests,
 )
-from pin_exporter.simulator.query import Query, parse_query
+from pin_exporter.simulator.query import parse_query
 
 PATH = "/api/pinning/pins/"
+_TEST_PATH = "/api/apiKeys/testAuthentication"
+_TESTS_PER_MINUTE = 60
+_CONGRATULATIONS = "Congratulations! You are communicating with the Web3 IPFS API!"
 _WINDOW_SECONDS = 60
-_MAX_REQUESTS = 10_000
 
-
-@dataclass(frozen=True, slots=True)
-class RequestRecord:
-    """One request to the list.
-
-    `account` is None if the keys are wrong, `offset` and `limit` if not read; `status` 0 means no response.
-    """
-
-    time: float
-    account: str | None
-    offset: int | None
-    limit: int | None
-    status: int
-    fault: Fault | None = None
+_Respond = Callable[[Request, SimulatedAccount, Fault | None], Response]
 
 
 class Simulator:
-    """The simulated API: an ASGI application, `app`, and a log of its latest requests, `requests`.
+    """The simulated API, an ASGI application in `app`.
 
     `clock` returns Unix seconds and must be the accounts' clock; `seed` decides which requests fail by rate.
     """
@@ -69,17 +58,18 @@ class Simulator:
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.accounts = {account.name: account for account in accounts}
-        self.requests: deque[RequestRecord] = deque(maxlen=_MAX_REQUESTS)
         self._clock = clock
         self._sleep = sleep
         self._rng = random.Random(seed)
         self._next: dict[str, deque[Fault | None]] = {name: deque() for name in self.accounts}
-        self._recent: dict[str, deque[float]] = {name: deque() for name in self.accounts}
+        self._recent: defaultdict[tuple[str, bool], deque[float]] = defaultdict(deque)
         self._last_pins: dict[str, Any] = {}
         self.app = Starlette(
             routes=[
-                Route(PATH, self._list, methods=["GET"]),
+                self._get(PATH, self._list),
                 Route(PATH.rstrip("/"), _redirect, methods=["GET"]),
+                self._get("/api/pinning/{id}", self._one),
+                *(self._get(_TEST_PATH + end, self._test, is_test=True) for end in ("", "/")),
                 *control_routes(self),
             ],
             exception_handlers={HTTPException: _http_error},
@@ -96,36 +86,51 @@ class Simulator:
         queue.extend(repeat(None, skip))
         queue.extend(repeat(Fault(fault), count))
 
-    async def _list(self, request: Request) -> Response:
-        if request.method != "GET":
-            raise HTTPException(405)
-        account = self._authenticate(request)
-        if account is None:
-            return self._logged(envelope(401, "invalid api key or secret key"))
-        limited = self._limit_rate(account)
-        if limited is not None:
-            return self._logged(limited, account)
-        fault = self._draw(account)
-        faults = account.faults
-        await self._sleep(faults.latency_seconds + self._rng.random() * faults.latency_jitter_seconds)
-        query: Query | None = None
-        try:
-            query = parse_query(request.query_params)
-            response = self._respond(account, query, fault)
-        except ValueError as error:
-            response = envelope(400, str(error))
-        return self._logged(response, account, query, fault)
+    def _get(self, path: str, respond: _Respond, *, is_test: bool = False) -> Route:
+        """Return a route whose requests need keys and can fail."""
 
-    def _respond(self, account: SimulatedAccount, query: Query, fault: Fault | None) -> Response:
-        now = self._clock()
-        account.advance(now)
-        response = failed_page(fault, account.faults, now) if fault else None
-        if response is not None:
-            return response
-        data = account.page(query)
+        async def endpoint(request: Request) -> Response:
+            if request.method != "GET":
+                raise HTTPException(405)
+            account = self._authenticate(request)
+            if account is None:
+                return envelope(401, "invalid api key or secret key")
+            faults = account.faults
+            allowed = _TESTS_PER_MINUTE if is_test else faults.requests_per_minute
+            limited = self._limit_rate(account, allowed, is_test)
+            if limited is not None:
+                return limited
+            fault = self._draw(account)
+            await self._sleep(faults.latency_seconds + self._rng.random() * faults.latency_jitter_seconds)
+            account.advance(self._clock())
+            if is_test and fault is Fault.FORBIDDEN:
+                fault = None  # a key needs no scope for this
+            return failed_page(fault, faults) or respond(request, account, fault)
+
+        return Route(path, endpoint, methods=["GET"])
+
+    def _list(self, request: Request, account: SimulatedAccount, fault: Fault | None) -> Response:
+        try:
+            data = account.page(parse_query(request.query_params))
+        except ValueError as error:
+            return envelope(400, str(error))
         if fault is Fault.DUPLICATE_PAGE:
             data["pins"] = self._last_pins.get(account.name, data["pins"])
+        elif fault is Fault.NULL_PAGE:
+            data["pins"] = None
+        elif fault is Fault.SHORT_PAGE and data["pins"]:
+            data["pins"] = data["pins"][: len(data["pins"]) // 2]
         self._last_pins[account.name] = data["pins"]
+        return self._success(account, data, fault)
+
+    def _one(self, request: Request, account: SimulatedAccount, fault: Fault | None) -> Response:
+        row = account.row(request.path_params["id"])
+        return envelope(404, "pin not found") if row is None else self._success(account, row, fault)
+
+    def _test(self, request: Request, account: SimulatedAccount, fault: Fault | None) -> Response:
+        return page_response(fault, msgspec.json.encode({"message": _CONGRATULATIONS}), self._sleep)
+
+    def _success(self, account: SimulatedAccount, data: object, fault: Fault | None) -> Response:
         content = {"data": data, "status": "success"}
         # Only the slower encoder can send a lone surrogate.
         hostile = account.behaviour.names == "hostile"
@@ -141,13 +146,13 @@ class Simulator:
                 return account
         return None
 
-    def _limit_rate(self, account: SimulatedAccount) -> Response | None:
-        allowed, now, recent = account.faults.requests_per_minute, self._clock(), self._recent[account.name]
+    def _limit_rate(self, account: SimulatedAccount, allowed: int, is_test: bool) -> Response | None:
+        now, recent = self._clock(), self._recent[account.name, is_test]
         while recent and recent[0] <= now - _WINDOW_SECONDS:
             recent.popleft()
         if allowed and len(recent) >= allowed:
             wait = recent[len(recent) - allowed] + _WINDOW_SECONDS - now
-            return too_many_requests(account.faults, max(1, math.ceil(wait)), now)
+            return too_many_requests(account.faults, max(1, math.ceil(wait)))
         recent.append(now)
         return None
 
@@ -162,23 +167,12 @@ class Simulator:
                 return Fault(name)
         return None
 
-    def _logged(
-        self,
-        response: Response,
-        account: SimulatedAccount | None = None,
-        query: Query | None = None,
-        fault: Fault | None = None,
-    ) -> Response:
-        name = account.name if account else None
-        offset, limit = (query.offset, query.limit) if query else (None, None)
-        self.requests.append(RequestRecord(self._clock(), name, offset, limit, response.status_code, fault))
-        return response
-
 
 async def _redirect(request: Request) -> Response:
     location = PATH + (f"?{request.url.query}" if request.url.query else "")
-    escaped = location.replace("&", "&amp;").replace('"', "&#34;").replace("<", "&lt;").replace(">", "&gt;")
-    return HTMLResponse(f'<a href="{escaped}">Moved Permanently</a>.\n\n', 301, {"Location": location})
+    return HTMLResponse(
+        f'<a href="{html.escape(location)}">Moved Permanently</a>.\n\n', 301, {"Location": location}
+    )
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

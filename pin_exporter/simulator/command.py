@@ -41,6 +41,16 @@ _HEADINGS = {
     "faults": "faults (rates are probabilities per request)",
 }
 _RECORD_OF = {name: kind for kind, record in _RECORDS.items() for name in record.__struct_fields__}
+_API_HELP = """\
+Besides the list, the API has GET /api/pinning/ID and GET /api/apiKeys/testAuthentication, which has a rate
+limit of its own: 60 requests per minute. Assumed, because AIOZ Pin does not document it:
+  400 for a bad value such as limit=0, 404 for an unknown ID, 405 for other methods
+  301 for the list without the slash at the end
+  metadata={"KEY": "VALUE"} lists the pins whose key-values contain all these pairs
+  totals count what the filters leave, whatever offset and limit
+  403 for a key without the scope data.pin_list, and the messages of all errors
+
+"""
 _COMMAND_DEFAULTS: dict[str, Any] = {"requests_per_minute": 180}
 """Where the command differs from the in-process defaults: the documented limit applies."""
 
@@ -69,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `pin-exporter simulate`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.usage = "%(prog)s [options]"
-    parser.epilog = CONTROL_HELP
+    parser.epilog = _API_HELP + CONTROL_HELP
     parser.add_argument(
         "--listen-address",
         default="127.0.0.1:10243",

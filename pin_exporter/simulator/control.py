@@ -10,11 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pin_exporter.simulator.account import EVENTS, SimulatedAccount
 from pin_exporter.simulator.faults import JSON, Fault, envelope
-from pin_exporter.simulator.options import changed
 
 if TYPE_CHECKING:
-    from pin_exporter.simulator.account import SimulatedAccount
     from pin_exporter.simulator.app import Simulator
 
 CONTROL_HELP = """\
@@ -25,7 +24,7 @@ A running simulator is controlled over HTTP, without keys:
     "behaviour", "churn", "faults"     objects with the options above, spelled with underscores
     "next"                             faults of the next requests, after `skip` good responses:
                                        [{"fault": NAME, "count": 1, "skip": 0}, ...]
-    "insert", "complete", "fail", "unpin", "exhaust_balance"
+    "insert", "complete", "fail", "unpin", "bulk_unpin", "exhaust_balance"
                                        a number of pins
     "revoked"                          true revokes the keys, false restores them
     "keys"                             {"api_key": ..., "secret_key": ...} replaces the keys
@@ -56,6 +55,7 @@ class _Change(msgspec.Struct, forbid_unknown_fields=True):
     complete: _Count = 0
     fail: _Count = 0
     unpin: _Count = 0
+    bulk_unpin: _Count = 0
     exhaust_balance: _Count = 0
     revoked: bool | None = None
     keys: _Keys | None = None
@@ -78,12 +78,9 @@ def control_routes(simulator: Simulator) -> list[Route]:
         account = _account(simulator, request)
         try:
             wanted = msgspec.json.decode(await request.body(), type=_Change)
-            changed(account.behaviour, wanted.behaviour)
-            changed(account.churn, wanted.churn)
-            changed(account.faults, wanted.faults)
+            account.configure(behaviour=wanted.behaviour, churn=wanted.churn, faults=wanted.faults)
         except ValueError as error:
             return envelope(400, str(error))
-        account.advance()
         _apply(simulator, account, wanted)
         return JSON(_state(account))
 
@@ -102,16 +99,10 @@ def _account(simulator: Simulator, request: Request) -> SimulatedAccount:
 
 
 def _apply(simulator: Simulator, account: SimulatedAccount, wanted: _Change) -> None:
-    account.set_behaviour(**wanted.behaviour)
-    account.set_churn(**wanted.churn)
-    account.set_faults(**wanted.faults)
-    account.insert(wanted.insert)
-    account.complete(wanted.complete)
-    account.fail(wanted.fail)
-    account.unpin(wanted.unpin)
-    account.exhaust_balance(wanted.exhaust_balance)
+    for event in EVENTS:
+        account.apply(event, getattr(wanted, event))
     if wanted.keys:
-        account.rotate_keys(wanted.keys.api_key, wanted.keys.secret_key)
+        account.api_key, account.secret_key, account.revoked = *msgspec.structs.astuple(wanted.keys), False
     if wanted.revoked is not None:
         account.revoked = wanted.revoked
     for failing in wanted.next:

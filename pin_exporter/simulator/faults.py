@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from email.utils import formatdate
 from enum import StrEnum
 
 import msgspec
@@ -13,6 +12,7 @@ from pin_exporter.simulator.options import Faults
 
 Sleep = Callable[[float], Awaitable[None]]
 
+_RETRY_AFTER_SECONDS = 5
 _ELSEWHERE = "http://elsewhere.invalid/api/pinning/pins/"
 _HTML = "<html><head><title>{title}</title></head><body><center><h1>{title}</h1></center></body></html>\n"
 
@@ -35,6 +35,8 @@ class Fault(StrEnum):
     BLACK_HOLE = "black_hole"
     DROPPED_CONNECTION = "dropped_connection"
     DUPLICATE_PAGE = "duplicate_page"
+    NULL_PAGE = "null_page"
+    SHORT_PAGE = "short_page"
 
 
 _ENVELOPES = {
@@ -43,6 +45,11 @@ _ENVELOPES = {
     Fault.FORBIDDEN: (403, "the key lacks the scope data.pin_list"),
     Fault.NOT_FOUND: (404, "not found"),
     Fault.ERROR_ENVELOPE: (200, "something went wrong"),
+}
+_HTML_PAGES = {
+    Fault.REDIRECT: ("301 Moved Permanently", 301),
+    Fault.BAD_GATEWAY: ("502 Bad Gateway", 502),
+    Fault.NOT_JSON: ("Down for maintenance", 200),
 }
 
 
@@ -57,10 +64,7 @@ class JSON(Response):
 
 
 class _BlackHole(Response):
-    """No response until the client disconnects; logged with status 0."""
-
-    def __init__(self) -> None:
-        super().__init__(status_code=0)
+    """No response until the client disconnects."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await _wait_for_disconnect(receive)
@@ -104,29 +108,25 @@ def envelope(status: int, message: str, headers: Mapping[str, str] | None = None
     return JSON({"status": "error", "message": message}, status, headers)
 
 
-def too_many_requests(faults: Faults, seconds: int, now: float) -> Response:
-    """Return a 429 that asks the client to wait for `seconds`."""
-    texts = {"seconds": str(seconds), "date": formatdate(now + seconds, usegmt=True)}
-    headers = {"Retry-After": texts[faults.retry_after]} if faults.retry_after in texts else None
+def too_many_requests(faults: Faults, seconds: int = _RETRY_AFTER_SECONDS) -> Response:
+    """Return a 429; with `retry_after` it asks the client to wait for `seconds`."""
+    headers = {"Retry-After": str(seconds)} if faults.retry_after else None
     return envelope(429, "too many requests", headers)
 
 
-def failed_page(fault: Fault, faults: Faults, now: float) -> Response | None:
+def failed_page(fault: Fault | None, faults: Faults) -> Response | None:
     """Return the response to a fault that replaces the page, else None."""
     if fault in _ENVELOPES:
         return envelope(*_ENVELOPES[fault])
+    if fault in _HTML_PAGES:
+        title, status = _HTML_PAGES[fault]
+        headers = {"Location": _ELSEWHERE} if status == 301 else None
+        return HTMLResponse(_HTML.format(title=title), status, headers)
     if fault is Fault.TOO_MANY_REQUESTS:
-        return too_many_requests(faults, faults.retry_after_seconds, now)
-    if fault is Fault.REDIRECT:
-        page = _HTML.format(title="301 Moved Permanently")
-        return HTMLResponse(page, 301, {"Location": _ELSEWHERE})
-    plain: dict[Fault, Callable[[], Response]] = {
-        Fault.BAD_GATEWAY: lambda: HTMLResponse(_HTML.format(title="502 Bad Gateway"), 502),
-        Fault.NOT_JSON: lambda: HTMLResponse(_HTML.format(title="Down for maintenance")),
-        Fault.EMPTY_BODY: lambda: JSON(b""),
-        Fault.BLACK_HOLE: _BlackHole,
-    }
-    return plain[fault]() if fault in plain else None
+        return too_many_requests(faults)
+    if fault is Fault.EMPTY_BODY:
+        return JSON(b"")
+    return _BlackHole() if fault is Fault.BLACK_HOLE else None
 
 
 def page_response(fault: Fault | None, body: bytes, sleep: Sleep) -> Response:

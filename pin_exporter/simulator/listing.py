@@ -1,16 +1,17 @@
 """The list as the API sends it: order, filter, pages, and rows with their status words."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby
 from typing import Any, Literal
 
 from pin_exporter.simulator.options import Behaviour
 from pin_exporter.simulator.pins import NANOSECONDS, TIE_GROUP, Pins
 from pin_exporter.simulator.query import Query
-from pin_exporter.simulator.state import PINNED, REMOVED, SIZED, PinStates, State
+from pin_exporter.simulator.state import PINNED, REMOVED, SIZED, PinStates, State, Totals
 
 NEVER = "0001-01-01T00:00:00Z"
 NIL_UUID = "00000000-0000-0000-0000-000000000000"
@@ -35,6 +36,7 @@ HOSTILE_NAMES = (
 )
 """Pin names that try to break whatever displays them."""
 
+_MAX_ORDERS = 8
 Vocabulary = Literal["2023", "2024"]
 
 _STATES = {state.value: state for state in State}
@@ -64,24 +66,24 @@ _FINAL: dict[Vocabulary, dict[State, tuple[str, str]]] = {
 
 
 class Listing:
-    """The list of one account by creation time, in either direction.
+    """The list of one account, in any order and direction.
 
-    The order of all rows is maintained by the states and costs nothing. The rows that a filter leaves are
-    collected on demand and kept until the states change.
+    The states maintain the order of all rows by creation time, so that it costs nothing. Other orders, and
+    what a filter leaves, are made on demand and kept until the states change.
     """
 
     def __init__(self, pins: Pins, states: PinStates) -> None:
         self._pins = pins
         self._states = states
         self._version = states.version
-        self._filtered: dict[bool, array[int]] = {}
+        self._orders: dict[tuple[object, ...], array[int]] = {}
 
-    def page(self, query: Query, *, swap_ties: bool) -> Sequence[int]:
-        """Return the serial numbers of the rows that the query asks for.
+    def page(self, query: Query, behaviour: Behaviour, *, swap_ties: bool) -> Sequence[int]:
+        """Return the serial numbers of the requested rows.
 
         `swap_ties` reverses every run of rows with the same creation time.
         """
-        order = self._order(query.pinned)
+        order = self._order(query, behaviour)
         first, last = query.offset, min(query.offset + query.limit, len(order))
         if query.descending:
             first, last = max(0, len(order) - last), len(order) - first
@@ -89,6 +91,13 @@ class Listing:
             return ()
         page = self._swapped(order, first, last) if swap_ties else order[first:last]
         return page[::-1] if query.descending else page
+
+    def totals(self, query: Query) -> Totals:
+        """Return the totals of all rows that the filters leave."""
+        if not query.metadata:
+            return self._states.totals(query.pinned)
+        rows = self._order(replace(query, sort_by="created_at"), Behaviour())
+        return Totals(len(rows), sum(map(self._size, rows)))
 
     def row(self, serial: int, behaviour: Behaviour) -> dict[str, Any]:
         """Return one row, its fields in the documented order."""
@@ -100,15 +109,14 @@ class Listing:
         if vocabulary == "mixed":
             vocabulary = "2023" if pins.trait(serial, 1) & 1 else "2024"
         directory = pins.is_directory(serial)
-        cid = pins.cid(serial)
         metadata = pins.metadata(serial, directory=directory)
         if behaviour.names == "hostile":
             metadata["name"] = HOSTILE_NAMES[serial % len(HOSTILE_NAMES)]
         row: dict[str, Any] = {
             "id": pins.row_id(serial),
             "file_record_id": pins.record_id(serial) if has_size else NIL_UUID,
-            "root_hash": cid,
-            "cid": cid,
+            "root_hash": pins.root_hash(serial),
+            "cid": pins.cid(serial),
             "size": pins.size_bytes(serial),
             "user_id": pins.user_id,
             "date_pinned": self._date_pinned(serial, has_size),
@@ -131,17 +139,36 @@ class Listing:
             row["status"] = _status_word(state, vocabulary, by_cid=by_cid, started=started)
         return row
 
-    def _order(self, pinned: bool | None) -> "array[int]":
-        if pinned is None:
+    def find(self, row_id: str) -> int | None:
+        """Return the serial number of a listed row; None if there is none. Slow: looks at every row."""
+        return next((serial for serial in self._states.order if self._pins.row_id(serial) == row_id), None)
+
+    def _order(self, query: Query, behaviour: Behaviour) -> "array[int]":
+        wanted = (query.pinned, query.sort_by, query.metadata)
+        if wanted == (None, "created_at", frozenset()):
             return self._states.order
-        if self._version != self._states.version:
-            self._filtered.clear()
+        if self._version != self._states.version or len(self._orders) > _MAX_ORDERS:
+            self._orders.clear()
             self._version = self._states.version
-        if pinned not in self._filtered:
-            states = self._states.states
-            rows = (serial for serial in self._states.order if (states[serial] in PINNED) is pinned)
-            self._filtered[pinned] = array("I", rows)
-        return self._filtered[pinned]
+        kept = (*wanted, behaviour.names)
+        if kept not in self._orders:
+            rows: Iterable[int] = filter(partial(self._is_wanted, query), self._states.order)
+            if query.sort_by == "size":
+                rows = sorted(rows, key=self._size)
+            elif query.sort_by == "name":
+                rows = sorted(rows, key=lambda serial: str(self.row(serial, behaviour)["metadata"]["name"]))
+            self._orders[kept] = array("I", rows)
+        return self._orders[kept]
+
+    def _is_wanted(self, query: Query, serial: int) -> bool:
+        if query.pinned is not None and (self._states.states[serial] in PINNED) is not query.pinned:
+            return False
+        return (
+            not query.metadata or query.metadata <= self._pins.metadata(serial).get("keyvalues", {}).items()
+        )
+
+    def _size(self, serial: int) -> int:
+        return self._pins.size_bytes(serial) if self._states.states[serial] in SIZED else 0
 
     def _swapped(self, order: "array[int]", first: int, last: int) -> list[int]:
         # A run of ties can cross the page's edge: include as many rows around the page as a run can have.

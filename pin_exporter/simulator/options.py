@@ -13,7 +13,6 @@ from msgspec import Meta
 R = TypeVar("R", bound=msgspec.Struct)
 
 Count = Annotated[int, Meta(ge=0)]
-Probability = Annotated[float, Meta(ge=0, le=1)]
 PerMinute = Annotated[float, Meta(ge=0, le=1e6)]
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -21,26 +20,18 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 _TOLERANCE = 1e-9
 
 
-def _help(text: str) -> Meta:
-    return Meta(description=text)
-
-
 class Population(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an account's pins are like; fixed when the account is created."""
 
-    in_progress_share: Annotated[Share, _help("share of pins in progress")] = 0.0
-    failed_share: Annotated[Share, _help("share of failed pins")] = 0.0
-    removed_share: Annotated[
-        Share, _help("share of pins unpinned, collected or removed because the balance was exhausted")
-    ] = 0.0
-    unknown_share: Annotated[Share, _help("share of pins with the unknown status `unknown_word`")] = 0.0
-    by_cid_share: Annotated[Share, _help("share of pins added by CID; the others are uploads")] = 0.0
-    directory_share: Annotated[Share, _help("share of pins that are directories")] = 0.0
-    duplicate_share: Annotated[Share, _help("share of pins with the same CID and size as an earlier pin")] = (
-        0.0
-    )
+    in_progress_share: Annotated[Share, "share of pins in progress"] = 0.0
+    failed_share: Annotated[Share, "share of failed pins"] = 0.0
+    removed_share: Annotated[Share, "share of pins unpinned, collected or removed for lack of balance"] = 0.0
+    unknown_share: Annotated[Share, "share of pins with the unknown status `unknown_word`"] = 0.0
+    by_cid_share: Annotated[Share, "share of pins added by CID; the others are uploads"] = 0.0
+    directory_share: Annotated[Share, "share of pins that are directories"] = 0.0
+    duplicate_share: Annotated[Share, "share of pins with the same CID and size as an earlier pin"] = 0.0
     tie_share: Annotated[
-        Share, _help("share of pins with the same creation time as the pin before, in groups of up to 16")
+        Share, "share of pins with the same creation time as the pin before, in groups of up to 16"
     ] = 0.0
 
     def __post_init__(self) -> None:
@@ -55,76 +46,68 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the API presents the pins; can change at run time."""
 
     vocabulary: Annotated[
-        Literal["2023", "2024", "mixed"], _help("year of the API's status words: 2023, 2024 or mixed")
+        Literal["2023", "2024", "mixed"], "year of the API's status words: 2023, 2024 or mixed"
     ] = "2024"
-    unknown_word: Annotated[str, _help("status of the pins counted by unknown_share")] = "quantumEntangled"
+    unknown_word: Annotated[str, "status of the pins counted by unknown_share"] = "quantumEntangled"
     names: Annotated[
         Literal["plain", "hostile"],
-        _help("pin names: plain, or hostile with markup, bidirectional marks, control characters or 10 kB"),
+        "pin names: plain, or hostile with markup, bidirectional marks, control characters or 10 kB",
     ] = "plain"
     unpinned_rows: Annotated[
-        Literal["keep", "drop"], _help("keep removed pins in the list, or drop them")
+        Literal["keep", "drop"], "keep removed pins in the list, or drop them; unknown of AIOZ Pin"
     ] = "keep"
-    empty_as_null: Annotated[bool, _help("send an empty list as null instead of []")] = False
-    max_limit: Annotated[Count, _help("maximum rows per page, applied silently; 0 means no maximum")] = 0
-    totals_follow_filter: Annotated[bool, _help("apply the pinned filter to the totals")] = True
-    files_offset: Annotated[int, _help("added to totals.files, to make it disagree with the rows")] = 0
-    size_offset: Annotated[int, _help("bytes added to totals.size, to make it disagree with the rows")] = 0
-    ties_swap: Annotated[bool, _help("reverse the order of ties at every other request")] = False
-    ignore_offset: Annotated[bool, _help("start every page at the first row")] = False
-    null_share: Annotated[
-        Share, _help("share of rows followed by a null element, in addition to the limit")
-    ] = 0.0
+    empty_as_null: Annotated[bool, "send an empty list as null instead of []"] = False
+    max_limit: Annotated[
+        Count, "maximum rows per page, applied silently; 0 means none; unknown of AIOZ Pin"
+    ] = 0
+    totals_follow_filter: Annotated[bool, "apply the pinned filter to the totals"] = True
+    files_offset: Annotated[int, "added to totals.files, to make it disagree with the rows"] = 0
+    size_offset: Annotated[int, "bytes added to totals.size, to make it disagree with the rows"] = 0
+    ignore_filter: Annotated[bool, "list all pins whatever the pinned filter"] = False
+    ties_swap: Annotated[bool, "reverse the order of ties at every other request"] = False
+    ignore_offset: Annotated[bool, "start every page at the first row"] = False
+    null_share: Annotated[Share, "share of rows followed by a null element, in addition to the limit"] = 0.0
 
 
 class Churn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How an account changes by itself; can change at run time. Rates are averages per minute."""
 
-    insert_rate: Annotated[PerMinute, _help("new pins per minute, which start in progress")] = 0.0
-    complete_rate: Annotated[PerMinute, _help("pins in progress that finish per minute, newest first")] = 0.0
-    fail_rate: Annotated[PerMinute, _help("pins in progress that fail per minute, newest first")] = 0.0
-    unpin_rate: Annotated[PerMinute, _help("finished pins unpinned per minute")] = 0.0
-    bulk_unpin_rate: Annotated[PerMinute, _help("bulk unpins of the oldest finished pins per minute")] = 0.0
-    bulk_unpin_size: Annotated[int, Meta(ge=1, le=1_000_000), _help("pins removed by one bulk unpin")] = 20
-    balance_exhausted_rate: Annotated[
-        PerMinute,
-        _help("finished pins removed per minute because the balance is exhausted, oldest first"),
-    ] = 0.0
-    max_pins: Annotated[Count, _help("number of listed pins at which inserts stop; 0 means no maximum")] = 0
+    insert_rate: Annotated[PerMinute, "new pins per minute, which start in progress"] = 0.0
+    complete_rate: Annotated[PerMinute, "pins in progress that finish per minute, newest first"] = 0.0
+    fail_rate: Annotated[PerMinute, "pins in progress that fail per minute, newest first"] = 0.0
+    unpin_rate: Annotated[PerMinute, "finished pins unpinned per minute"] = 0.0
+    bulk_unpin_rate: Annotated[PerMinute, "bulk unpins of the oldest finished pins per minute"] = 0.0
+    bulk_unpin_size: Annotated[int, Meta(ge=1, le=1_000_000), "pins removed by one bulk unpin"] = 20
+    exhaust_balance_rate: Annotated[PerMinute, "finished pins removed for lack of balance, oldest first"] = (
+        0.0
+    )
+    max_pins: Annotated[Count, "number of listed pins at which inserts stop; 0 means no maximum"] = 0
 
 
 class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What goes wrong with requests; can change at run time. A rate is a probability per request."""
 
-    latency_seconds: Annotated[Seconds, _help("delay of each response, in seconds")] = 0.0
-    latency_jitter_seconds: Annotated[Seconds, _help("maximum random delay added to latency_seconds")] = 0.0
-    requests_per_minute: Annotated[
-        Count, _help("requests allowed per key in any 60 seconds; 0 means no limit")
-    ] = 0
-    retry_after: Annotated[
-        Literal["seconds", "date", "none"],
-        _help("format of the Retry-After header of a 429: seconds, date or none"),
-    ] = "seconds"
-    retry_after_seconds: Annotated[int, Meta(ge=0, le=86400), _help("Retry-After of an injected 429")] = 5
-    too_many_requests_rate: Annotated[Probability, _help("429")] = 0.0
-    server_error_rate: Annotated[Probability, _help("500 with an error envelope")] = 0.0
-    bad_gateway_rate: Annotated[Probability, _help("502 with HTML")] = 0.0
-    unauthorized_rate: Annotated[Probability, _help("401")] = 0.0
-    forbidden_rate: Annotated[Probability, _help("403")] = 0.0
-    not_found_rate: Annotated[Probability, _help("404")] = 0.0
-    redirect_rate: Annotated[Probability, _help("301 to another host")] = 0.0
-    error_envelope_rate: Annotated[Probability, _help("200 with an error envelope")] = 0.0
-    truncated_json_rate: Annotated[Probability, _help("200 with the first half of the JSON")] = 0.0
-    empty_body_rate: Annotated[Probability, _help("200 without a body")] = 0.0
-    not_json_rate: Annotated[Probability, _help("200 with HTML")] = 0.0
-    slow_body_rate: Annotated[
-        Probability, _help("200 with one byte of the body per second, until the client disconnects")
-    ] = 0.0
-    black_hole_rate: Annotated[Probability, _help("no response until the client disconnects")] = 0.0
-    dropped_connection_rate: Annotated[
-        Probability, _help("200, then the connection drops in the middle of the body")
-    ] = 0.0
-    duplicate_page_rate: Annotated[Probability, _help("200 with the rows of the previous page")] = 0.0
+    latency_seconds: Annotated[Seconds, "delay of each response, in seconds"] = 0.0
+    latency_jitter_seconds: Annotated[Seconds, "maximum random delay added to latency_seconds"] = 0.0
+    requests_per_minute: Annotated[Count, "requests allowed per key in any 60 seconds; 0 means no limit"] = 0
+    retry_after: Annotated[bool, "send Retry-After with a 429, which AIOZ Pin was never seen to do"] = False
+    too_many_requests_rate: Annotated[Share, "429"] = 0.0
+    server_error_rate: Annotated[Share, "500 with an error envelope"] = 0.0
+    bad_gateway_rate: Annotated[Share, "502 with HTML"] = 0.0
+    unauthorized_rate: Annotated[Share, "401"] = 0.0
+    forbidden_rate: Annotated[Share, "403"] = 0.0
+    not_found_rate: Annotated[Share, "404"] = 0.0
+    redirect_rate: Annotated[Share, "301 to another host"] = 0.0
+    error_envelope_rate: Annotated[Share, "200 with an error envelope"] = 0.0
+    truncated_json_rate: Annotated[Share, "200 with the first half of the JSON"] = 0.0
+    empty_body_rate: Annotated[Share, "200 without a body"] = 0.0
+    not_json_rate: Annotated[Share, "200 with HTML"] = 0.0
+    slow_body_rate: Annotated[Share, "200 with one byte of the body per second"] = 0.0
+    black_hole_rate: Annotated[Share, "no response until the client disconnects"] = 0.0
+    dropped_connection_rate: Annotated[Share, "200, then the connection drops in mid-body"] = 0.0
+    duplicate_page_rate: Annotated[Share, "200 with the rows of the previous page"] = 0.0
+    null_page_rate: Annotated[Share, "200 with null instead of the rows"] = 0.0
+    short_page_rate: Annotated[Share, "200 with the first half of the rows"] = 0.0
 
     def __post_init__(self) -> None:
         if sum(self.rates().values()) > 1 + _TOLERANCE:
@@ -139,7 +122,7 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def help_texts(record: type[msgspec.Struct]) -> dict[str, str]:
     """Return the help text of each option, by field name."""
     hints = get_type_hints(record, include_extras=True)
-    return {name: hints[name].__metadata__[-1].description for name in record.__struct_fields__}
+    return {name: hints[name].__metadata__[-1] for name in record.__struct_fields__}
 
 
 def read(record: type[R], values: Mapping[str, Any]) -> R:

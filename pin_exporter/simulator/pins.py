@@ -5,6 +5,7 @@ import math
 import random
 from array import array
 from functools import lru_cache
+from typing import Any
 
 from pin_exporter.simulator.options import Population
 
@@ -132,11 +133,15 @@ class Pins:
         eighth, last = digest[48:49].translate(_TO_V1_EIGHTH), digest[99:100].translate(_TO_V1_LAST)
         return (prefix + eighth + digest[49:99].translate(_TO_BASE32) + last).decode()
 
-    def metadata(self, serial: int, *, directory: bool = False) -> dict[str, object]:
-        """Return the pin's `metadata`: a name, a type for most files, custom key-values for some pins."""
+    def root_hash(self, serial: int) -> str:
+        """Return a SHA-256 multihash, which is not that of the CID: nor is it in the documentation."""
+        return f"1220{self._digest(self.content(serial))[16:48].hex()}"
+
+    def metadata(self, serial: int, *, directory: bool = False) -> dict[str, Any]:
+        """Return the pin's `metadata`: a name, a type for most files, key-values for some pins."""
         trait = self.trait(serial, 0)
         stem, suffix, media_type = _KINDS[trait % len(_KINDS)]
-        metadata: dict[str, object] = {"name": f"{stem}-{serial:07d}{'' if directory else suffix}"}
+        metadata: dict[str, Any] = {"name": f"{stem}-{serial:07d}{'' if directory else suffix}"}
         if not directory and trait & 0x18:
             metadata["type"] = media_type
         if trait >= 0xE0:

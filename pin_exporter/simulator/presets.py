@@ -53,7 +53,7 @@ def demo_accounts(seed: int = 1, clock: Callable[[], float] = time.time) -> list
         pins=12_000,
         seed=seed,
         population=Population(removed_share=0.05, failed_share=0.003, directory_share=0.2),
-        churn=Churn(balance_exhausted_rate=1.0),
+        churn=Churn(exhaust_balance_rate=1.0),
         faults=faults,
         clock=clock,
     )

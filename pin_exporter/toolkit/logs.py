@@ -247,7 +247,7 @@ def configure_logging(
     return counter
 
 
-def configure_plain_logging(program: str, *, without: str) -> None:
+def configure_plain_logging(program: str, *, without: str | None = None) -> None:
     """Print warnings as the command line prints errors, except those of the logger `without`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(PlainFormatter(program))

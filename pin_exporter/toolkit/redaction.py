@@ -1,55 +1,75 @@
-r"""Remove secrets from text that came from outside.
+r"""Find and remove secrets in text that came from outside, by plain search.
 
-A secret is found as it is, in any case, and escaped once: as in a URL (`%2F`) or as in JSON (`\/`, `\u002f`).
-The work is linear in the length of the text, whatever the text and the secrets are.
+A secret is found in any case, as it is or with its special characters escaped once, as in a URL (`%2F`) or in
+JSON (`\/`, `\u002f`), and with all of its characters escaped. The work is linear in the length of the text,
+whatever the text and the secrets are.
 """
 
-import re
-from binascii import unhexlify
 from collections.abc import Iterable
 from typing import Final
 
 REDACTED: Final = "[redacted]"
 _MIN_SECRET_LENGTH: Final = 6
-_PERCENT_ESCAPE: Final = re.compile(rb"%([0-9a-fA-F]{2})")
-_JSON_ESCAPE: Final = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/]))')
+_ESCAPE_MARKS: Final = "%\\"
 
 
-def redacted(text: str, secrets: Iterable[str]) -> str:
-    """Return text with every secret replaced by `[redacted]`.
+class SecretFinder:
+    """Finds secrets in texts. Those of fewer than 6 characters are ignored: texts would become unreadable.
 
-    If a secret is found escaped, the rest of the text is returned unescaped too. Secrets of fewer than 6
-    characters are ignored: replacing them would make texts unreadable. Redact before a text is cut: half a
-    secret would not be found.
+    The `=` that base64 may end with is not required, because it is often cut off.
     """
-    folded_secrets = _folded_secrets(secrets)
-    text = _replaced(text, folded_secrets)
-    for mark, unescape in (("%", _without_percent_escapes), ("\\", _without_json_escapes)):
-        if mark in text:
-            unescaped = unescape(text)
-            replaced = _replaced(unescaped, folded_secrets)
-            if replaced != unescaped:
-                text = replaced
-    return text
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        found = [secret for secret in secrets if len(secret) >= _MIN_SECRET_LENGTH]
+        bare = {_folded(_without_padding(secret)) for secret in found}
+        self._secrets = sorted(bare, key=len, reverse=True)  # as one may contain another
+        escaped = ("".join(map(escape, secret)) for secret in found for escape in (_percent, _json))
+        self._searched = [*self._secrets, *escaped]
+        special = {char for secret in found for char in secret if not (char.isascii() and char.isalnum())}
+        # The marks of escapes come last: unescaped earlier, they could form another escape.
+        self._escapes = [
+            (escape, char)
+            for char in sorted(special, key=lambda char: char in _ESCAPE_MARKS)
+            for escape in _escapes(char)
+        ]
+
+    def is_in(self, text: str) -> bool:
+        """Return whether a text contains a secret."""
+        folded = _folded(text)
+        unescaped = self._unescaped(folded)
+        return any(each in folded for each in self._searched) or (
+            unescaped != folded and any(secret in unescaped for secret in self._secrets)
+        )
+
+    def redacted(self, text: str) -> str:
+        """Return text with every secret replaced by `[redacted]`.
+
+        If a secret is found escaped, other escapes in the text may be gone too. Redact before a text is cut:
+        half a secret would not be found.
+        """
+        text = _replaced(text, self._searched)
+        unescaped = self._unescaped(text)
+        replaced = _replaced(unescaped, self._secrets)
+        return text if replaced == unescaped else replaced
+
+    def may_be_in(self, body: bytes | bytearray) -> bool:
+        """Return False only if JSON from outside contains no secret for sure; cheaper than `is_in`."""
+        if b"\\" in body or b"%" in body:
+            return True
+        lowered = body.lower()
+        return any(not secret.isascii() or secret.encode() in lowered for secret in self._secrets)
+
+    def _unescaped(self, text: str) -> str:
+        """Return text in which the special characters of the secrets are not escaped."""
+        if any(mark in text for mark in _ESCAPE_MARKS):
+            for escape, char in self._escapes:
+                text = text.replace(escape, char)
+        return text
 
 
-def may_contain(body: bytes | bytearray, secrets: Iterable[str]) -> bool:
-    """Return False only if JSON from outside contains no secret for sure; cheaper than `redacted`."""
-    if b"\\" in body or b"%" in body:
-        return True
-    lowered = body.lower()
-    return any(not secret.isascii() or secret.encode() in lowered for secret in _folded_secrets(secrets))
-
-
-def _folded_secrets(secrets: Iterable[str]) -> list[str]:
-    """Return the secrets that are long enough, the longest first, as one may contain another.
-
-    The `=` that base64 may end with is left out, because it is often cut off.
-    """
-    bare = {
-        secret.rstrip("=") if len(secret.rstrip("=")) >= _MIN_SECRET_LENGTH else secret for secret in secrets
-    }
-    return sorted((_folded(each) for each in bare if len(each) >= _MIN_SECRET_LENGTH), key=len, reverse=True)
+def _without_padding(secret: str) -> str:
+    bare = secret.rstrip("=")
+    return bare if len(bare) >= _MIN_SECRET_LENGTH else secret
 
 
 def _replaced(text: str, folded_secrets: Iterable[str]) -> str:
@@ -74,18 +94,16 @@ def _folded(text: str) -> str:
     return text.replace("\u0130", "i").lower()  # the only character with a longer lower case
 
 
-def _without_percent_escapes(text: str) -> str:
-    encoded = text.encode(errors="surrogatepass")
-    return _PERCENT_ESCAPE.sub(lambda escape: unhexlify(escape[1]), encoded).decode(errors="replace")
+def _escapes(char: str) -> Iterable[str]:
+    """Return how a character may be escaped, with hexadecimal digits in either case."""
+    percent, json = _percent(char), _json(char)
+    return dict.fromkeys((percent, percent.upper(), json, json.upper().replace("\\U", "\\u"), f"\\{char}"))
 
 
-def _without_json_escapes(text: str) -> str:
-    return _JSON_ESCAPE.sub(_unescaped, text)
+def _percent(char: str) -> str:
+    return "".join(f"%{byte:02x}" for byte in char.encode(errors="surrogatepass"))
 
 
-def _unescaped(escape: re.Match[str]) -> str:
-    """Return the character of a JSON escape; half a surrogate pair, which cannot be encoded, is replaced."""
-    if escape[1] is None:
-        return escape[2]
-    char = chr(int(escape[1], 16))
-    return "\ufffd" if "\ud800" <= char <= "\udfff" else char
+def _json(char: str) -> str:
+    encoded = char.encode("utf-16-be", errors="surrogatepass").hex()
+    return "".join(f"\\u{encoded[at : at + 4]}" for at in range(0, len(encoded), 4))

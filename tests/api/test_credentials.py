@@ -2,6 +2,7 @@ import hashlib
 import logging
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,6 @@ from tests.support.clocks import FakeClock
 from tests.support.logged import event, events
 from tests.support.samples import credential_source
 
-KEYS = st.text("abcXYZ0189+/=", min_size=12, max_size=44)
 API_KEY = "Ab3dEf6hIj9kLm2nOp5qRs8t"
 SECRET_KEY = "s3cr3tS3CR3Ts3cr3tS3CR3Ts3cr3tS3CR3Ts3cr3tx="
 
@@ -57,16 +57,23 @@ def test_the_fingerprint_identifies_the_api_key_alone() -> None:
     assert pair().fingerprint != pair(api_key="another").fingerprint
 
 
-@given(KEYS, KEYS, st.lists(st.sampled_from(["api", "secret", "text", "\n", '"']), max_size=8))
-def test_a_redacted_text_contains_neither_key(api_key: str, secret_key: str, parts: list[str]) -> None:
-    text = " ".join({"api": api_key, "secret": secret_key}.get(part, part) for part in parts)
-    redacted = pair(api_key, secret_key).redact(text)
-    assert api_key not in redacted
-    assert secret_key not in redacted
+def test_each_secret_is_replaced_in_a_text_from_outside_and_the_rest_stays() -> None:
+    credentials = replace(pair(), others=(SecretStr("pr0xyPassw0rd"),))
+    shown = credentials.redact(f"keys {API_KEY}, {SECRET_KEY.lower()}; proxy pr0xyPassw0rd.")
+    assert shown == "keys [redacted], [redacted]=; proxy [redacted]."
 
 
-@pytest.mark.parametrize("content", [b"thekey", b"thekey\n", b"  thekey\r\n", b"\tthekey "])
-def test_a_key_file_is_read_without_the_white_space_around_the_key(tmp_path: Path, content: bytes) -> None:
+def test_in_pins_both_keys_are_looked_for_and_not_the_password_of_a_proxy() -> None:
+    keys = replace(pair(), others=(SecretStr("pr0xyPassw0rd"),)).keys()
+    assert [keys.is_in(text) for text in (API_KEY, SECRET_KEY, "pr0xyPassw0rd")] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    "content", [b"thekey", b"thekey\n", b"  thekey\r\n", b"\tthekey ", b"\xef\xbb\xbfthekey\r\n"]
+)
+def test_a_key_file_is_read_without_white_space_or_a_bom_around_the_key(
+    tmp_path: Path, content: bytes
+) -> None:
     assert read_key_file(key_file(tmp_path / "key", content)) == SecretStr("thekey")
 
 
@@ -76,7 +83,15 @@ def test_a_key_file_is_read_without_the_white_space_around_the_key(tmp_path: Pat
         (b"", "empty"),
         (b" \n", "empty"),
         (b"two words", "white space"),
-        (b"two\nlines", "white space"),
+        (b"s3cr3t\nS3CR3T", "several lines"),
+        (b"PIN_EXPORTER_API_KEY=s3cr3t", "NAME=value"),
+        (b"export secret_key='s3cr3t'", "NAME=value"),
+        (b"\xef\xbb\xbfapi_key: s3cr3t\nsecret_key: s3cr3t", "NAME=value"),
+        (b'{"pinning_api_key": "s3cr3t"}', "JSON"),
+        (b"<your-api-code>", "placeholder"),
+        (b"https://api.test/s3cr3t", "is a URL"),
+        (b"-----BEGIN CERTIFICATE-----\ns3cr3t", "PEM"),
+        (b" " * 3 * MAX_KEY_LENGTH + b"s3cr3t", "longer than 4096"),
         (b"nul\x00", "control"),
         (b'"in-quotes"\n', "quotation marks"),
         (b" 'in-quotes'", "quotation marks"),
@@ -98,8 +113,14 @@ def test_a_file_without_a_valid_key_is_rejected_and_not_quoted(
 
 
 def test_the_longest_key_is_read(tmp_path: Path) -> None:
-    file = key_file(tmp_path / "key", b"x" * MAX_KEY_LENGTH)
-    assert read_key_file(file) == SecretStr("x" * MAX_KEY_LENGTH)
+    for before, after in ((b"", b""), (b"\xef\xbb\xbf", b"\r\n"), (b" " * 99, b"")):
+        file = key_file(tmp_path / "key", before + b"x" * MAX_KEY_LENGTH + after)
+        assert read_key_file(file) == SecretStr("x" * MAX_KEY_LENGTH)
+
+
+@pytest.mark.parametrize("key", ["monkey+abc/def=", "thekey==", "keykeykeykey", "a:b", "-----", "AK=IA"])
+def test_a_key_that_only_resembles_something_else_is_a_key(key: str) -> None:
+    assert checked_key(key) == SecretStr(key)
 
 
 def test_a_missing_file_a_directory_and_a_pipe_are_reported_in_one_line(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pin_exporter.api.decode import decode_page, error_message
+from pin_exporter.api.decode import decode_page, error_message, redact_page
 from pin_exporter.api.errors import MalformedError, TooLargeError
-from pin_exporter.api.model import MAX_INTEGER, Page, Pin, Totals
+from pin_exporter.api.model import MAX_INTEGER, Metadata, Page, Pin, Totals
+from pin_exporter.toolkit.redaction import SecretFinder
 
 JSON = st.recursive(
     st.none()
@@ -138,51 +139,34 @@ def test_fields_that_nobody_knows_are_passed_over() -> None:
     assert only_row(b'{"id":"a","region":{"a":[1,2]},"x":"\xff","y":1e999}') == Pin("a")
 
 
-@pytest.mark.parametrize(
-    ("size", "expected"),
-    [
-        ("12", 12),
-        ('"12"', 12),
-        ("0", 0),
-        ('"0"', 0),
-        (str(MAX_INTEGER), MAX_INTEGER),
-        (f'"{MAX_INTEGER}"', MAX_INTEGER),
-        ("null", None),
-    ],
-)
-def test_a_size_may_be_a_number_or_a_string_of_digits(size: str, expected: int | None) -> None:
-    assert only_row(f'{{"id":"a","size":{size}}}'.encode()) == Pin("a", size=expected)
+@pytest.mark.parametrize("size", [12, 0, MAX_INTEGER])
+def test_a_size_may_be_a_number_or_a_string_of_digits(size: int) -> None:
+    for written in (f"{size}", f'"{size}"'):
+        assert only_row(f'{{"id":"a","size":{written}}}'.encode()) == Pin("a", size=size)
 
 
 @pytest.mark.parametrize(
     "row",
     [
-        "null",
-        "5",
-        "[]",
-        "{}",
-        '"a"',
-        '{"id":null}',
-        '{"id":""}',
-        '{"id":5}',
-        '{"id":"a","size":-1}',
-        '{"id":"a","size":"-1"}',
-        '{"id":"a","size":9223372036854775808}',
-        '{"id":"a","size":1e400}',
-        '{"id":"a","size":1.5}',
-        '{"id":"a","size":"much"}',
-        '{"id":"a","size":%s}' % ("9" * 5_000),
-        '{"id":"a","status":5}',
-        '{"id":"a","sub_hash_status":{}}',
-        '{"id":"a","pinned":"maybe"}',
+        *(b"null", b"5", b"[]", b"{}", b'"a"', b'{"id":null}', b'{"id":""}', b'{"id":5}'),
+        *(
+            b'{"id":"a",%s}' % field
+            for field in (
+                *(
+                    b'"size":-1',
+                    b'"size":"-1"',
+                    b'"size":9223372036854775808',
+                    b'"size":1e400',
+                    b'"size":1.5',
+                ),
+                *(b'"size":"much"', b'"size":' + b"9" * 5_000, b'"status":5', b'"status":"\xff\xfe"'),
+                *(b'"sub_hash_status":{}', b'"pinned":"maybe"'),
+            )
+        ),
     ],
 )
-def test_a_row_that_no_pin_can_be_is_none(row: str) -> None:
-    assert only_row(row.encode()) is None
-
-
-def test_a_row_whose_words_are_not_utf_8_is_none() -> None:
-    assert only_row(b'{"id":"a","status":"\xff\xfe"}') is None
+def test_a_row_that_no_pin_can_be_is_none(row: bytes) -> None:
+    assert only_row(row) is None
 
 
 @pytest.mark.parametrize("half", [r"\ud800", r"\uDBFF", r"\udc00", r"\uDFFF", r"\ud800\ud800", r"\ud800\n"])
@@ -191,47 +175,35 @@ def test_a_lone_surrogate_in_a_name_costs_nothing(half: str) -> None:
     assert only_row(row.encode()) == Pin("a", status="DONE")
 
 
+def test_a_lone_surrogate_in_a_word_is_shown_as_the_replacement_character() -> None:
+    pin = only_row(rb'{"id":"a","status":"x\ud800y","sub_hash_status":"\\ud800 \ud83d\ude00"}')
+    assert pin == Pin("a", status="x\ufffdy", sub_hash_status="\\ud800 \U0001f600")
+
+
 @pytest.mark.parametrize(
-    ("name", "expected"),
+    ("metadata", "expected"),
     [
-        ('"holiday.tar"', "holiday.tar"),
-        (r'"\u202e\u0000<b>"', "\u202e\x00<b>"),
-        (r'"\ud83d\ude00 \ud83d"', "\U0001f600 \ufffd"),
-        ('""', ""),
-        ("null", None),
-        ("7", None),
-        ('["a"]', None),
-        ('{"a": "b"}', None),
+        ('{"name":"holiday.tar","type":"x","keyvalues":{"k":1}}', "holiday.tar"),
+        (r'{"name":"\u202e\u0000<b>"}', "\u202e\x00<b>"),
+        (r'{"name":"\ud83d\ude00 \ud83d"}', "\U0001f600 \ufffd"),
+        ('{"name":""}', ""),
+        ('{"name":"%s"}' % ("x" * 100_000), "x" * 100_000),
+        *((f'{{"name":{name}}}', None) for name in ("null", "7", '["a"]', '{"a": "b"}')),
+        *((other, None) for other in ("null", '"name"', "7", "[]", "{}", '[{"name": "x"}]')),
     ],
 )
-def test_the_name_of_a_pin_is_read_if_it_is_text(name: str, expected: str | None) -> None:
-    pin = only_row(f'{{"id":"a","metadata":{{"name":{name},"type":"x","keyvalues":{{"k":1}}}}}}'.encode())
-    assert pin is not None
-    assert pin.name == expected
-
-
-def test_a_name_of_any_length_is_read() -> None:
-    pin = only_row(json.dumps({"id": "a", "metadata": {"name": "x" * 100_000}}).encode())
-    assert pin is not None
-    assert pin.name == "x" * 100_000
-
-
-@pytest.mark.parametrize("metadata", ["null", '"name"', "7", "[]", "{}", '[{"name": "x"}]'])
-def test_metadata_of_another_shape_cost_the_name_and_nothing_else(metadata: str) -> None:
+def test_the_name_of_a_pin_is_read_if_it_is_text_and_costs_nothing_else(
+    metadata: str, expected: str | None
+) -> None:
     pin = only_row(f'{{"id":"a","status":"DONE","metadata":{metadata}}}'.encode())
     assert pin == Pin("a", status="DONE")
-    assert pin.name is None
+    assert pin.name == expected
 
 
 def test_a_name_is_read_also_when_another_row_of_the_page_cannot_be() -> None:
     named, odd = decode_page(body_of(b'{"id":"a","metadata":{"name":"n"}}', b'{"id":7}')).rows
     assert named is not None
     assert (named.name, odd) == ("n", None)
-
-
-def test_a_lone_surrogate_in_a_word_is_shown_as_the_replacement_character() -> None:
-    pin = only_row(rb'{"id":"a","status":"x\ud800y","sub_hash_status":"\\ud800 \ud83d\ude00"}')
-    assert pin == Pin("a", status="x\ufffdy", sub_hash_status="\\ud800 \U0001f600")
 
 
 @pytest.mark.parametrize(
@@ -256,25 +228,19 @@ def test_a_date_is_read_with_its_zone_to_the_microsecond(date: str, expected: da
 @pytest.mark.parametrize(
     "date",
     [
-        '"0000-01-01T00:00:00Z"',
-        '"10000-01-01T00:00:00Z"',
-        '"2023-02-30T00:00:00Z"',
-        '"2016-12-31T23:59:60Z"',
-        '"yesterday"',
-        '""',
-        "1e300",
-        "true",
-        "[]",
-        "{}",
+        *('"0000-01-01T00:00:00Z"', '"10000-01-01T00:00:00Z"', '"2023-02-30T00:00:00Z"'),
+        *('"2016-12-31T23:59:60Z"', '"yesterday"', '""', "1e300", "true", "[]", "{}"),
     ],
 )
 def test_a_pin_whose_date_is_odd_is_still_a_pin(date: str) -> None:
     assert only_row(f'{{"id":"a","size":"3","date_pinned":{date}}}'.encode()) == Pin("a", size=3)
 
 
+@pytest.mark.parametrize("row", [b'{"id":"good","size":7}', b'{"id":5}'])
 @pytest.mark.parametrize("files", ["3", '"3"'])
-def test_totals_may_be_strings_of_digits(files: str) -> None:
-    assert decode_page(body_of(files=files, size='"4"')).totals == Totals(3, 4)
+def test_totals_may_be_strings_of_digits_also_beside_an_unreadable_row(files: str, row: bytes) -> None:
+    page = decode_page(body_of(row, files=files, size='"4"'))
+    assert (page.totals, page.rows) == (Totals(3, 4), [GOOD if b"good" in row else None])
 
 
 @pytest.mark.parametrize("files", ["-1", "null", "1.5", '"x"', "9223372036854775808", "[]"])
@@ -293,10 +259,16 @@ def test_ten_thousand_levels_are_malformed_wherever_they_are(end: bytes) -> None
         assert error_message(body) is None
 
 
-@pytest.mark.parametrize("status", ["success", "Success", None])
-def test_a_page_need_not_say_success_but_may(status: str | None) -> None:
-    body = {"data": {"totals": {"files": 0, "size": 0}, "pins": []}, "status": status}
-    assert decode_page(json.dumps(body).encode()).totals == Totals(0, 0)
+@pytest.mark.parametrize(
+    "beside",
+    [
+        *('"status":"success"', '"status":"Success"', '"status":null', '"status":200'),
+        *('"message":{"a":1}', '"status":null,"message":[]'),
+    ],
+)
+def test_a_page_need_not_say_success_but_may(beside: str) -> None:
+    body = f'{{"data":{{"totals":{{"files":0,"size":0}},"pins":[]}},{beside}}}'
+    assert decode_page(body.encode()) == Page(Totals(0, 0), ())
 
 
 @pytest.mark.parametrize(
@@ -305,10 +277,8 @@ def test_a_page_need_not_say_success_but_may(status: str | None) -> None:
         ('{"status":"error","message":"no such\\nkey"}', "no such key (status 'error')"),
         ('{"data":null,"status":"success"}', "no message (status 'success')"),
         ("{}", "no message"),
-        (
-            '{"data":{"totals":{"files":1,"size":1},"pins":[]},"status":"failed","message":""}',
-            "no message (status 'failed')",
-        ),
+        (r'{"data":null,"message":"\ud800"}', "no message"),
+        ('{"data":{"totals":{"files":1,"size":1},"pins":[]},"status":"failed"}', "(status 'failed')"),
         ('{"data":{"totals":{"files":1,"size":1},"pins":[{"id":5}]},"status":"no"}', "(status 'no')"),
     ],
 )
@@ -322,14 +292,8 @@ def test_an_error_envelope_in_a_200_is_malformed_and_quoted(body: str, message: 
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
-        b"<html>502</html>",
-        b"null",
-        b"[]",
-        b'{"data":{"totals":{"files":1,"size":1}}}',
-        b'{"data":{"pins":[]}}',
-        b'{"data":{"totals":{"files":1,"size":1},"pins":{}}}',
-        b"\xff\xfe",
+        *(b"", b"<html>502</html>", b"null", b"[]", b"\xff\xfe", b'{"data":{"pins":[]}}'),
+        *(b'{"data":{"totals":{"files":1,"size":1}}}', b'{"data":{"totals":{"files":1,"size":1},"pins":{}}}'),
     ],
 )
 def test_a_body_of_another_shape_is_malformed(body: bytes) -> None:
@@ -345,12 +309,6 @@ def test_looking_for_an_error_message_never_raises(body: bytes) -> None:
 def test_an_error_message_is_found_whatever_stands_beside_it() -> None:
     assert error_message(b'{"status":"error","message":" a\\tb ","data":null}') == "a b"
     assert error_message(b'{"status":"error"}') is None
-
-
-@pytest.mark.parametrize("extra", ['"status":200', '"message":{"a":1}', '"status":null,"message":[]'])
-def test_what_a_good_answer_says_beside_its_data_does_not_matter(extra: str) -> None:
-    body = f'{{"data":{{"totals":{{"files":0,"size":0}},"pins":[]}},{extra}}}'
-    assert decode_page(body.encode()).rows == ()
 
 
 COMMAS, BRACES, ROWS, ESCAPES = 400_000, 80_000, 20_000, 200_000
@@ -390,11 +348,28 @@ def test_lone_surrogates_are_repaired_up_to_so_many_escapes() -> None:
         decode_page(body_of(row % (b"\\n" * ESCAPES)))
 
 
-def test_an_error_without_data_is_an_error_even_beside_a_lone_surrogate() -> None:
-    with pytest.raises(MalformedError, match="with an error: no message"):
-        decode_page(b'{"data":null,"status":"success","message":"\\ud800"}')
+def test_a_text_with_a_key_is_replaced_whole_and_a_row_whose_id_has_one_becomes_none() -> None:
+    key = "AKIDzzzzTESTKEY123456789"
+    pins = [
+        Pin("1", cid=f"x{key}", size=7, status="DONE", metadata=Metadata("n")),
+        Pin("2", cid="x", status=f"{key.lower()}y", sub_hash_status=key, metadata=Metadata(f"my {key}")),
+        Pin(f"3{key}", size=9),
+        None,
+    ]
+    kept, replaced, hidden, odd = redact_page(Page(Totals(4, 16), pins), SecretFinder([key])).rows
+    assert (kept, kept and kept.name) == (Pin("1", cid="[redacted]", size=7, status="DONE"), "n")
+    expected = Pin("2", cid="x", status="[redacted]", sub_hash_status="[redacted]")
+    assert (replaced, replaced and replaced.name) == (expected, "[redacted]")
+    assert (hidden, odd) == (None, None)
 
 
-def test_totals_may_be_strings_of_digits_beside_an_unreadable_row_too() -> None:
-    page = decode_page(body_of(b'{"id":5}', b'{"id":"good","size":7}', files='"3"', size='"9"'))
-    assert (page.totals, page.rows) == (Totals(3, 9), [None, GOOD])
+def test_a_page_without_a_key_stays_the_same() -> None:
+    page = decode_page(body_of(json.dumps(DOCUMENTED).encode(), b"5"))
+    assert redact_page(page, SecretFinder(["AKIDzzzzTESTKEY123456789"])) is page
+
+
+def test_a_message_or_status_of_megabytes_is_described_and_not_quoted() -> None:
+    body = {"data": None, "message": "m" * 65_536, "status": "s" * 65_537}
+    with pytest.raises(MalformedError, match=r"error: m+… \(status 'a text of 65,537 characters'\)$"):
+        decode_page(json.dumps(body).encode())
+    assert error_message(json.dumps({"message": "m" * 65_537}).encode()) == "a text of 65,537 characters"

@@ -655,7 +655,7 @@ def broken_files(folder: Path, pair: Pair, other: Pair) -> dict[str, TlsFiles]:
         "ca_file: cannot read the file: No such file or directory": TlsFiles(folder / "missing"),
         "ca_file: cannot read the file: Is a directory": TlsFiles(directory),
         "ca_file: cannot read the file: the path is not valid": TlsFiles(Path("a\0b")),
-        "ca_file: the file contains no PEM certificates": TlsFiles(text),
+        "ca_file: contains no certificate in PEM format": TlsFiles(text),
         "ca_file: cannot read the file: it is a pipe or a device: use a regular file": TlsFiles(pipe),
         "client_key_file: requires client_cert_file": TlsFiles(client_key_file=pair.key),
         "client_key_file: cannot read the file: No such file or directory": TlsFiles(

@@ -53,6 +53,13 @@ def test_each_alert_can_be_disabled_and_no_other_goes_with_it(helm: Helm, name: 
     assert left == [rule for rule in RULES if rule is not ALERTS[name]]
 
 
+def test_a_group_without_rules_is_left_out(helm: Helm) -> None:
+    alerts = {rule["alert"]: {"enabled": False} for rule in ALERTS.values()}
+    left = [group["name"] for group in groups(helm, alerts=alerts)]
+    recording = [group["name"] for group in SHIPPED if any("record" in rule for rule in group["rules"])]
+    assert left == recording != [group["name"] for group in SHIPPED]
+
+
 def test_a_change_by_name_is_for_all_severities_and_one_by_severity_goes_before_it(helm: Helm) -> None:
     stale = "AIOZPinDataStale"
     assert not [
@@ -116,7 +123,7 @@ def test_an_additional_group_is_not_a_template(each_helm: Helm) -> None:
             {"alerts": {"AIOZPinBalanceExausted": {"enabled": False}}},
             "unknown alert AIOZPinBalanceExausted; known are ",
         ),
-        ({"thresholds": {"stuck": 1}}, "unknown threshold stuck; known are stale_warning_intervals, "),
+        ({"thresholds": {"stuck": 1}}, "unknown threshold stuck; known are failed_pins, "),
         ({"additionalGroups": [{"name": SHIPPED[0]["name"], "rules": []}]}, "duplicate name"),
         ({"alerts": {"AIOZPinBalanceExhausted": {"severty": "page"}}}, "severty"),
     ],

@@ -43,7 +43,7 @@ def ask(
 
     async def exchange() -> httpx.Response:
         async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://exporter"
+            transport=httpx.ASGITransport(app), base_url="http://localhost"
         ) as client:
             client.headers = httpx.Headers(headers or QUIET)
             return await client.request(method, path)
@@ -75,6 +75,12 @@ def test_other_methods_are_refused_with_those_allowed(path: str) -> None:
 )
 def test_any_other_path_is_not_found_and_nobody_is_redirected(path: str) -> None:
     assert ask(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/accounts/archive", "/style.css", "/-/reload", "/x", *PATHS[1:]])
+def test_programs_may_use_any_host_name_and_browsers_only_those_that_are_known(path: str) -> None:
+    for headers in ({"host": "evil.example"}, {"sec-fetch-site": "cross-site"}):
+        assert (ask(path, headers).status_code == 403) == (path not in PATHS[1:])
 
 
 def test_the_exporter_is_healthy_unless_a_poller_is_stuck() -> None:

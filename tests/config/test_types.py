@@ -14,12 +14,18 @@ ACCEPTED: Mapping[str, Mapping[object, object]] = {
         "500G": 500 * 10**9,
         "2TiB": 2 * 2**40,
         "1.5 KiB": 1_536,
-        "0": 0,
+        "1": 1,
         2**63 - 1: 2**63 - 1,
         f"{2**63 - 1}": 2**63 - 1,
         "8191PiB": 8191 * 2**50,
     },
-    "log_level": {"DEBUG": "debug", "Warning": "warning", "error": "error"},
+    "log_level": {
+        "DEBUG": "debug",
+        "Warning": "warning",
+        "error": "error",
+        "warn": "warning",
+        "WARN": "warning",
+    },
     "base_url": {
         "https://api.test/api": "https://api.test/api",
         "http://127.0.0.1:8080/api//": "http://127.0.0.1:8080/api",
@@ -31,6 +37,11 @@ ACCEPTED: Mapping[str, Mapping[object, object]] = {
         ("localhost:0", ":2"): ("localhost:0", ":2"),
         "[fe80::1%eth0]:80": ("[fe80::1%eth0]:80",),
     },
+    "web_allowed_hosts": {
+        "*": ("*",),
+        "Exporter.Example, pin_exporter.monitoring.svc": ("exporter.example", "pin_exporter.monitoring.svc"),
+        ("a", "xn--bcher-kva.example"): ("a", "xn--bcher-kva.example"),
+    },
     "web_telemetry_path": {path: path for path in ("/", "/metrics", "/a/b.c~d_e-f", "/-x", "/metrics/")},
 }
 REFUSED: Mapping[str, list[object]] = {
@@ -39,7 +50,21 @@ REFUSED: Mapping[str, list[object]] = {
     "request_timeout": ["0", "0s", "2h", "ever"],
     "requests_per_minute": ["1", "60001", "many", "1.5", ""],
     "page_size": ["9", "10001", "all"],
-    "size_limit": ["-1", "5 pounds", "", "TB", "9" * 41, True, 2**63, "8192PiB", f"{'9' * 32}TB"],
+    "size_limit": [
+        "0",
+        0,
+        "0.4",
+        "0 TiB",
+        "-1",
+        "5 pounds",
+        "",
+        "TB",
+        "9" * 41,
+        True,
+        2**63,
+        "8192PiB",
+        f"{'9' * 32}TB",
+    ],
     "account": ["", "-a", "a b", "a\n", "ä", "a" * 64, 'a"', 5],
     "api_key": ["", " ", "two words", "ä", "\x00", '"quoted"', "x" * 5_000, 5],
     "log_level": ["loud"],
@@ -63,6 +88,7 @@ REFUSED: Mapping[str, list[object]] = {
         *["", "10242", ":", ":x", ":65536", "::1:80", "a b:80", ":1,", ":1,:1", "http://x:80"],
         *[[], [""], [80], {"a": 1}],
     ],
+    "web_allowed_hosts": ["", "a,", "a:80", "http://a", "*.a", "-a", "a b", "bücher.example", [""], [80], 80],
     "web_telemetry_path": [
         *["", "metrics", "/-/ready", "/-", "/-/", "/a?b", "/a b", "/{x}", "/ä", "/%2e", None],
         *["/accounts/a", "/style.css"],  # pages of the status page

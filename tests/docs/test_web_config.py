@@ -2,12 +2,7 @@ import re
 from pathlib import Path
 
 from pin_exporter.toolkit.web.config import HEADERS
-from pin_exporter.toolkit.web.config_tls import (
-    CLIENT_AUTH_TYPES,
-    CURVES,
-    KEYS,
-    UNVERIFIED_CLIENT_AUTH_TYPES,
-)
+from pin_exporter.toolkit.web.config_tls import CLIENT_AUTH_TYPES, CURVES, KEYS
 from pin_exporter.toolkit.web.limits import Refusal
 
 PAGE = (Path(__file__).parents[2] / "docs" / "web-config.md").read_text(encoding="utf-8")
@@ -31,7 +26,7 @@ def test_every_key_of_the_code_is_in_the_table_and_no_other() -> None:
 def test_the_values_of_the_table_are_those_of_the_code() -> None:
     table = rows("key")
     modes = re.findall(r"`(\w+)`", table["tls_server_config.client_auth_type"])
-    assert modes == [*CLIENT_AUTH_TYPES, *UNVERIFIED_CLIENT_AUTH_TYPES[:2]]
+    assert modes == list(CLIENT_AUTH_TYPES)
     assert re.findall(r"`(\w+)`", table["tls_server_config.curve_preferences"]) == list(CURVES)
     assert re.findall(r"`([\w-]+)`", table["http_server_config.headers"]) == list(HEADERS)
 

@@ -5,7 +5,6 @@ from pin_exporter.api.errors import (
     ConnectionFailedError,
     MalformedError,
     PollError,
-    RateLimitedError,
     RequestTimeoutError,
     TooLargeError,
 )
@@ -33,28 +32,13 @@ def test_an_error_is_taken_apart_into_what_and_what_to_do(error: PollError, deta
 
 
 @pytest.mark.parametrize(
-    ("error", "is_response", "too_much"),
-    [
-        (ClientError("", status=400), True, True),
-        (ClientError("", status=409), True, False),
-        (MalformedError(""), True, False),
-        (TooLargeError(""), True, True),
-        (RequestTimeoutError(""), False, True),
-        (ConnectionFailedError(""), False, False),
-    ],
-)
-def test_errors_are_told_apart(error: PollError, is_response: bool, too_much: bool) -> None:
-    reply = failed(error)
-
-    assert (reply.is_response, reply.may_be_too_much) == (is_response, too_much)
-
-
-@pytest.mark.parametrize(
     ("error", "purpose", "offset", "expected"),
     [
         (ClientError("", status=400), Purpose.FIRST, 0, True),
         (ClientError("", status=400), Purpose.LAST, 9, True),
         (ClientError("", status=400), Purpose.WATCH, 0, False),
+        (ClientError("", status=409), Purpose.LARGE, 0, False),
+        (TooLargeError(""), Purpose.LARGE, 0, True),
         (RequestTimeoutError(""), Purpose.LARGE, 0, True),
         (RequestTimeoutError(""), Purpose.FIRST, 0, False),
     ],
@@ -63,13 +47,6 @@ def test_a_rejected_limit_or_offset_is_an_expected_failure(
     error: PollError, purpose: Purpose, offset: int, expected: bool
 ) -> None:
     assert failed(error, purpose, offset).is_expected_failure is expected
-
-
-def test_only_a_429_says_how_long_to_wait() -> None:
-    limited = failed(RateLimitedError("", status=429, retry_after_seconds=7.0))
-
-    assert (limited.status, limited.retry_after_seconds) == (429, 7.0)
-    assert failed(ConnectionFailedError("")).retry_after_seconds is None
 
 
 @pytest.mark.parametrize(

@@ -227,14 +227,14 @@ def good(files: int) -> Behaviour:
     return listing([row(number) for number in range(files)])
 
 
-def listing(rows: list[dict[str, object]]) -> Behaviour:
-    """List these rows."""
+def listing(rows: list[dict[str, object]], *headers: str) -> Behaviour:
+    """List these rows, in responses with these headers."""
     size = sum(held for each in rows if isinstance(held := each.get("size"), int))
 
     async def behave(call: Call) -> None:
         offset, limit = wanted_rows(call)
         body = page(rows[offset : offset + limit], len(rows), min(max(size, 0), 2**62))
-        await call.send(message("200 OK", body))
+        await call.send(message("200 OK", body, *headers))
 
     return behave
 

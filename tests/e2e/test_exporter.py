@@ -102,6 +102,28 @@ def test_the_demo_shows_three_made_up_accounts() -> None:
         assert process.stop() == 0
 
 
+@pytest.mark.parametrize(("prefix", "ends"), [((), True), (("env", "--ignore-signal=HUP"), False)])
+def test_the_demo_ends_when_its_terminal_hangs_up_unless_it_was_started_to_ignore_that(
+    prefix: tuple[str, ...], ends: bool
+) -> None:
+    with running([*prefix, *EXPORTER, "demo", "--web.listen-address=127.0.0.1:0"]) as process:
+        url = process.wait_for_line(r"^metrics +(\S+)$")[1]
+        wait_for(lambda: _status(url) == 200, "the demo to serve")
+        if ends:
+            assert process.stop(signal.SIGHUP) == 0
+        else:
+            process.popen.send_signal(signal.SIGHUP)
+            assert _status(url) == 200
+            assert process.stop() == 0
+
+
+def _status(url: str) -> int | None:
+    try:
+        return httpx.get(url).status_code
+    except httpx.TransportError:
+        return None
+
+
 def test_a_second_demo_finds_another_port_for_its_simulator() -> None:
     command = [*EXPORTER, "demo", "--web.listen-address=127.0.0.1:0"]
     with running(command) as first, running(command) as second:

@@ -30,6 +30,7 @@ from tests.support.servers import (
     Behaviour,
     Call,
     answer,
+    endless,
     message,
     raw,
     silence,
@@ -66,6 +67,7 @@ FAILURES: dict[str, tuple[str, Behaviour]] = {
     "reset-in-mid-body": ("connection", then_reset(message("200 OK", PAGE[:40], length=len(PAGE)))),
     "black-hole": ("timeout", silence),
     "one-byte-a-second": ("timeout", trickle(message("200 OK", PAGE), 1.0)),
+    "interim-responses-for-ever": ("malformed", endless(b"", b"HTTP/1.1 100 C\r\n\r\n" * 100)),
     "401": ("unauthorized", answer("401 Unauthorized", ENVELOPE)),
     "redirect-with-keys": ("redirect", answer("302 No", b"", f"Location: https://{API_KEY}.no/{SECRET_KEY}")),
     "403": ("forbidden", answer("403 Forbidden", ENVELOPE)),
@@ -124,6 +126,10 @@ ODD_DATA: dict[str, tuple[Behaviour, Expected]] = {
     "year-0": with_date("0000-01-01T00:00:00Z"),
     "year-10000": with_date("10000-01-01T00:00:00Z"),
     "null-pins": without_pins(b"null"),
+    "cookie-with-endless-expiry": (
+        listing([row(1), row(2)], f"Set-Cookie: a=b; expires={'9' * 4300}"),
+        {"aiozpin_files": 2, "aiozpin_unique_cids": 2},
+    ),
     "word-of-10-kb": (
         listing([row(1), row(2, status=LONG_WORD, sub_hash_status=LONG_WORD)]),
         {"aiozpin_files": 2, "aiozpin_unique_cids": 2, OTHER: 1},

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from pin_exporter.toolkit.sharding import Shard
 from tests.e2e.hostile import HostileServer, good, wanted_rows
+from tests.support.exposition import samples
 from tests.support.processes import (
     PATIENCE_SECONDS,
     RunningSimulator,
@@ -26,7 +26,7 @@ from tests.support.processes import (
     wait_for,
 )
 from tests.support.servers import Call, answer, silence
-from tests.support.service import API_KEY, SECRET_KEY
+from tests.support.service import API_KEY, SECRET_KEY, page, row
 from tests.support.streams import seen_on_a_terminal
 from tests.support.tools import require_tool
 
@@ -52,18 +52,6 @@ def once(env: Mapping[str, str], *options: str | Path) -> subprocess.CompletedPr
     )
 
 
-def series(text: str) -> dict[str, float]:
-    """Return values by name and sorted labels, a bucket's edge as a number."""
-    found = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            labels = sorted(
-                (name, str(float(value)) if name == "le" else value) for name, value in sample.labels.items()
-            )
-            found[f"{sample.name}{labels}"] = sample.value
-    return found
-
-
 def config(path: Path, simulated: RunningSimulator) -> Path:
     """Write a file with the simulator's accounts and one whose key is rejected."""
     accounts = [simulated.account(name) for name in simulated.keys]
@@ -81,7 +69,7 @@ def test_the_result_has_the_accounts_that_did_not_fail(tmp_path: Path) -> None:
         table = once({}, f"--config.file={file}", "--format=table")
         good = once(simulated.keys["archive"], "--format=table")
 
-    values = series(ended.stdout)
+    values = samples(ended.stdout)
     for account, up, files in (("archive", 1, 2500), ("website", 1, 0), ("rejected", 0, None)):
         assert values[f"aiozpin_up[('account', '{account}')]"] == up
         assert values.get(f"aiozpin_files[('account', '{account}')]") == files
@@ -138,7 +126,7 @@ def test_node_exporter_exposes_the_file_unchanged(tmp_path: Path) -> None:
         read = httpx.get(url).text
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
-    written, shown = series(output.read_text()), series(read)
+    written, shown = samples(output.read_text()), samples(read)
     assert written == {name: value for name, value in shown.items() if name.startswith("aiozpin_")}
     assert shown["node_textfile_scrape_error[]"] == 0
     mtime = shown[f"node_textfile_mtime_seconds[('file', '{output}')]"]
@@ -156,7 +144,7 @@ def test_a_file_is_written_though_every_account_failed_or_there_is_none(tmp_path
     assert re.sub(r"connection: .*", "connection: …", failed.stderr) == (
         "pin-exporter: account default: totals and inventory: connection: …\n"
     )
-    assert series(output.read_text())["aiozpin_up[('account', 'default')]"] == 0
+    assert samples(output.read_text())["aiozpin_up[('account', 'default')]"] == 0
 
     nobody = once(env, f"--output={output}", f"--shard={idle}", "--total-shards=2")
     assert (nobody.returncode, nobody.stdout) == (0, "")
@@ -187,7 +175,7 @@ def test_two_runs_with_the_same_output_leave_one_complete_file(tmp_path: Path) -
     assert 1 <= len(seen) <= 2
     for text in seen:
         assert text.endswith("\n")
-        assert series(text)["aiozpin_files[('account', 'default')]"] == 3000
+        assert samples(text)["aiozpin_files[('account', 'default')]"] == 3000
         assert "aiozpin_exporter_build_info{" in text.splitlines()[-1]
     assert [path.name for path in tmp_path.iterdir()] == ["a.prom"]
 
@@ -224,6 +212,35 @@ def test_an_output_that_cannot_be_written_is_reported_before_any_request(tmp_pat
     assert ended.stderr.count("\n") == 1
 
 
+RAW = "\x1b]0;x\x07\x9b2J\u202eabc\u2028aiozpin_up 0\u0085\x7f"
+"""What moves the cursor, reverses text, and ends lines for some readers of metrics."""
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [("once", 200), ("once --format=json", 200), ("doctor", 200), ("once --format=table", 404)],
+)
+def test_what_a_server_sends_reaches_neither_terminal_nor_metrics_as_it_is(command: str, status: int) -> None:
+    words: dict[str, object] = {"status": RAW, "sub_hash_status": RAW, "metadata": {"name": RAW}}
+    body = page([row(1, **words), row(2, **words, id=RAW, cid=RAW)])
+    failed = json.dumps({"status": RAW, "message": RAW}).encode()
+    behaviour = answer("200 OK", body) if status == 200 else answer(f"{status} \x1b[2J", failed)
+    with HostileServer(behaviour).running() as server:
+        env = {**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url()}
+        ended = subprocess.run(
+            [sys.executable, "-m", "pin_exporter", *command.split()],
+            env=environment(env),
+            capture_output=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+
+    for line in (ended.stdout + ended.stderr).decode().split("\n"):
+        assert line.isprintable(), repr(line)
+    if command == "once":
+        assert b'{account="default",phase="unknown",status="other"} 2.0\n' in ended.stdout
+
+
 def in_a_shell(env: Mapping[str, str], command: str) -> subprocess.CompletedProcess[str]:
     """Run a shell command, in which $ONCE is the command under test."""
     return subprocess.run(
@@ -256,7 +273,7 @@ def test_a_closed_pipe_is_no_failure_but_a_full_disk_is() -> None:
         "pin-exporter: standard output is closed: redirect it to a file or a terminal\n",
     )
     assert silent.returncode == 0
-    assert series(silent.stdout)["aiozpin_files[('account', 'default')]"] == 50
+    assert samples(silent.stdout)["aiozpin_files[('account', 'default')]"] == 50
 
 
 def test_the_result_is_written_though_standard_error_is_closed_or_full(tmp_path: Path) -> None:
@@ -269,7 +286,7 @@ def test_the_result_is_written_though_standard_error_is_closed_or_full(tmp_path:
 
     assert (gone.returncode, full.returncode) == (1, 1)
     for output in outputs:
-        assert series(output.read_text())["aiozpin_up[('account', 'default')]"] == 0
+        assert samples(output.read_text())["aiozpin_up[('account', 'default')]"] == 0
 
 
 def test_wrong_settings_and_flags_end_with_2(tmp_path: Path) -> None:

@@ -152,6 +152,7 @@ ANSWERS: list[tuple[str, dict[str, str], float | None]] = [
         {f'aiozpin_poll_failures_total{A}{TOTALS},reason="timeout"}}': "0+0.5x1500"},
         0.5,
     ),
+    ("Failed polls", {f'aiozpin_poll_failures_total{A}{TOTALS},reason="timeout"}}': "0+3x1500"}, 1),
     ("Inventory", {}, 0),
     ("Inventory", {f"aiozpin_inventory_consistent{A}}}": "0x1500"}, 1),
     (

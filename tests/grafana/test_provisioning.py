@@ -113,8 +113,9 @@ def test_the_commands_of_the_readme_make_the_alerts_link_to_grafana(tmp_path: Pa
         [bash, "-e", "-c", fence("sh")], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    (group,) = yaml.safe_load((tmp_path / "rules.yml").read_text())["groups"]
-    links = [rule["annotations"]["dashboard_url"] for rule in group["rules"] if "alert" in rule]
+    groups = yaml.safe_load((tmp_path / "rules.yml").read_text())["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    links = [rule["annotations"]["dashboard_url"] for rule in rules if "alert" in rule]
     assert links
     assert all(link.startswith(f"https://grafana.example.com/d/{UID}") for link in links)
 

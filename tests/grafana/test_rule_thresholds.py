@@ -3,7 +3,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-import yaml
 
 from dev.grafana.rules import rules_yaml
 from dev.grafana.thresholds import RECORD, THRESHOLDS
@@ -51,7 +50,6 @@ def test_changing_a_threshold_changes_nothing_else_and_keeps_the_file_valid() ->
 
     lines = zip(before.splitlines(), edited.splitlines(), strict=True)
     assert [line for line in lines if line[0] != line[1]] == [("    expr: vector(3)", "    expr: vector(7)")]
-    assert yaml.safe_load(edited)["groups"][0]["rules"][0]["expr"] == "vector(7)"
 
 
 def test_each_threshold_has_its_meaning_as_a_comment_in_the_file() -> None:

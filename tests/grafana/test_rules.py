@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from dev.grafana.recordings import RECORDINGS
-from dev.grafana.rules import ALERTS, GROUP, rules_yaml
+from dev.grafana.rules import ALERTS, rules_yaml
 from dev.grafana.thresholds import RECORD, THRESHOLDS
 from tests.grafana.support.alert_case import Case
 from tests.grafana.support.data_cases import DATA_CASES
@@ -97,7 +97,7 @@ def test_the_rules_may_be_loaded_twice(tmp_path: Path) -> None:
     labelled = rules_yaml().replace(
         "    labels:\n      threshold:", "    labels:\n      namespace: x\n      threshold:"
     )
-    other = labelled.replace(f"- name: {GROUP}\n", "- name: other\n")
+    other = labelled.replace("- name: aioz-pin", "- name: other")
     assert other != labelled != rules_yaml()
 
     run_rules(tmp_path, [group], rules_yaml(), other)

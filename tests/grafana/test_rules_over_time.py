@@ -4,10 +4,12 @@ import pytest
 
 from pin_exporter.metrics.account import ACCOUNT_FAMILIES
 from tests.grafana.support.exporters import GIB, HERE, UP, Exporter, Key, healthy_account, healthy_target, key
+from tests.grafana.support.polling_cases import POLLING_CASES
 from tests.grafana.support.promtool import Group, run_rules, with_alerts
-from tests.grafana.support.signals import NO_TROUBLE, Signal, Trouble, changes, steady
+from tests.grafana.support.signals import NO_TROUBLE, Signal, Trouble, changes, counts, steady
 
 DAY = 1_440
+CASES = {case.alert: case for case in POLLING_CASES}
 # What an exporter exposes before its first poll, where it differs from later.
 AT_FIRST: dict[str, float | None] = {
     **{family.name: None for family in ACCOUNT_FAMILIES if family.source},
@@ -213,6 +215,31 @@ def test_the_alert_on_unreadable_files_keeps_firing_between_rare_polls_until_one
         is_changing = begins <= minute < begins + 30 + every + 10 or ends <= minute < ends + every + 10
         if not is_changing:
             group.expect_number_firing(minute, alert, 1 if begins < minute < ends else 0)
+
+    run_rules(tmp_path, [group], with_alerts(alert))
+
+
+@pytest.mark.parametrize(
+    ("alert", "reason", "minute"),
+    [("AIOZPinPollErrorsHigh", "timeout", 75), ("AIOZPinInventoryInconsistent", "inconsistent", 125)],
+)
+def test_no_more_than_all_polls_fail_if_the_exporter_restarts_again_and_again(
+    alert: str, reason: str, minute: int, tmp_path: Path
+) -> None:
+    # Each scrape sees another process, with a poll more than the one before: as if it was still the same one.
+    inventory = {"collector": "inventory"}
+    restarting: dict[Key, Signal] = {
+        key("polls_total", **inventory): counts(1),
+        key("poll_failures_total", **inventory, reason=reason): lambda minute, _: minute % 2 * (minute + 1),
+    }
+    (expected,) = CASES[alert].expected(Exporter())
+    ratio = "sum(increase(aiozpin_poll_failures_total[1h])) > 2 * sum(increase(aiozpin_polls_total[1h]))"
+    texts = expected["exp_annotations"]
+    for name, text in texts.items():
+        texts[name] = text.replace("46%", "100%").replace("90%", "100%")
+    group = Group("restarts", [Exporter(restarting)])
+    group.expect(minute, f"count({ratio})", {"{}": 1})
+    group.expect_alerts(minute, alert, [expected])
 
     run_rules(tmp_path, [group], with_alerts(alert))
 

@@ -21,19 +21,7 @@ NOW = 1_750_000_000.0
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 WORDS = st.none() | st.sampled_from(
-    [
-        "",
-        "DONE",
-        "done",
-        "PENDING",
-        "Pinning",
-        "FAILED",
-        "unpinOutOfMoney",
-        "gcDone",
-        "melted",
-        "none",
-        "other",
-    ]
+    ["", "DONE", "done", "PENDING", "Pinning", "FAILED", "unpinOutOfMoney", "gcDone", "mad", "none", "other"]
 )
 FLAGS = st.none() | st.booleans()
 PINS = st.builds(
@@ -61,7 +49,7 @@ def with_status(*words: str | None, pinned: bool | None = None) -> list[Pin]:
     return [Pin(str(number), status=word, pinned=pinned) for number, word in enumerate(words)]
 
 
-def in_progress(date: datetime | None) -> Pin:
+def in_progress(date: datetime) -> Pin:
     return Pin("a", status="PENDING", date_pinned=date)
 
 
@@ -183,16 +171,8 @@ def test_words_shown_once_stay_shown(walks: list[list[Pin | None]]) -> None:
 
 @pytest.mark.parametrize("number", range(len(SIZE_BOUNDS)))
 def test_a_size_on_the_bound_is_in_its_bucket_and_one_more_byte_is_not(number: int) -> None:
-    bound = SIZE_BOUNDS[number]
-    counts = tallied(Pin("a", size=bound - 1), Pin("b", size=bound), Pin("c", size=bound + 1)).size_counts
-    assert counts[number] == 2
-    assert counts[number + 1] == 1
-    assert sum(counts) == 3
-
-
-def test_sizes_at_both_ends_are_counted() -> None:
-    counts = tallied(Pin("a"), Pin("b", size=0), Pin("c", size=MAX_INTEGER)).size_counts
-    assert (counts[0], counts[-1], sum(counts)) == (2, 1, 3)
+    counts = tallied(*(Pin("a", size=SIZE_BOUNDS[number] + more) for more in (-1, 0, 1))).size_counts
+    assert (counts[number], counts[number + 1], sum(counts)) == (2, 1, 3)
 
 
 @pytest.mark.parametrize("number", range(len(AGE_BOUNDS)))
@@ -201,26 +181,6 @@ def test_an_age_on_the_bound_is_in_its_bucket_and_one_more_second_is_not(number:
     pins = [in_progress(now - timedelta(seconds=AGE_BOUNDS[number] + more)) for more in (-1, 0, 1)]
     counts = tallied(*pins).age_counts
     assert (counts[number], counts[number + 1], sum(counts)) == (2, 1, 3)
-
-
-def test_a_pin_from_the_future_is_of_age_zero() -> None:
-    inventory = tallied(in_progress(EPOCH + timedelta(seconds=NOW + 90)))
-    assert (inventory.age_counts[0], inventory.age_sum_seconds) == (1, 0.0)
-    assert inventory.oldest_unfinished_at == NOW + 90
-
-
-def test_gos_zero_time_is_no_date() -> None:
-    inventory = tallied(in_progress(datetime(1, 1, 1, tzinfo=UTC)), in_progress(None))
-    assert (inventory.newest_at, inventory.oldest_unfinished_at, sum(inventory.age_counts)) == (None, None, 0)
-    assert inventory.pins == 2
-
-
-def test_only_pins_in_progress_have_an_age_but_all_make_the_newest() -> None:
-    old, new = EPOCH + timedelta(seconds=NOW - 700), EPOCH + timedelta(seconds=NOW - 5)
-    inventory = tallied(in_progress(old), Pin("b", status="DONE", pinned=True, date_pinned=new))
-    assert inventory.oldest_unfinished_at == NOW - 700
-    assert inventory.newest_at == NOW - 5
-    assert (inventory.age_counts[1], sum(inventory.age_counts), inventory.age_sum_seconds) == (1, 1, 700.0)
 
 
 @pytest.mark.parametrize("hours", [-14, 0, 14])
@@ -240,12 +200,3 @@ def test_more_kinds_of_rows_than_are_remembered_are_all_counted() -> None:
     assert sum(held.size for held in inventory.by_status.values()) == 6_000
     assert inventory.by_status["w31", Phase.UNKNOWN] == PinTotals(2, 2)
     assert inventory.by_status["other", Phase.UNKNOWN] == PinTotals(6_000 - 64, 6_000 - 64)
-
-
-def test_an_inventory_does_not_change_when_the_count_goes_on() -> None:
-    tally = PinCounter()
-    tally.add(with_status("DONE"))
-    before = tally.inventory(NOW)
-    tally.add(with_status("DONE", "FAILED"))
-    assert before == tallied(*with_status("DONE"))
-    assert tally.inventory(NOW).pins == 3

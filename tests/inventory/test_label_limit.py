@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ WORDS = st.text(st.characters(), max_size=70) | st.sampled_from(
 )
 SEEN = st.lists(st.tuples(WORDS | st.sampled_from(sorted(KNOWN_WORDS)), st.sampled_from(Phase)), max_size=80)
 CLASSIC, DASHBOARD = VOCABULARIES
+MADE_UP = [f"w{number}" for number in range(32)]
 
 
 def words_in(labels: dict[tuple[str, Phase], tuple[str, Phase]]) -> set[str]:
@@ -33,46 +35,41 @@ def test_no_more_than_32_words_are_admitted_and_the_same_word_gets_the_same_labe
     labels = {word: admitted.label(word) for word in words}
     assert len(set(labels.values()) - {OTHER_WORD, NO_WORD}) <= 32
     assert all(label in (word or NO_WORD, OTHER_WORD) for word, label in labels.items())
-    assert all(len(label) <= MAX_WORD_LENGTH for label in labels.values())
+    assert all(len(label) <= MAX_WORD_LENGTH and label.isprintable() for label in labels.values())
     assert {word: admitted.label(word) for word in words} == labels
 
 
-def test_the_thirty_third_word_is_other() -> None:
-    words = LabelLimiter()
-    assert [words.label(f"w{number}") for number in range(34)] == [
-        *(f"w{number}" for number in range(32)),
-        OTHER_WORD,
-        OTHER_WORD,
-    ]
+OLD = [f"old{number}" for number in range(31)]
 
 
-def test_words_shown_before_come_first_and_take_up_room() -> None:
-    words = LabelLimiter(f"old{number}" for number in range(31))
-    assert words.label("new") == "new"
-    assert words.label("newer") == OTHER_WORD
-    assert words.label("old30") == "old30"
-
-
-def test_known_words_take_up_no_room() -> None:
-    words = LabelLimiter((f"old{number}" for number in range(32)), unlimited=KNOWN_WORDS)
-    assert {words.label(word) for word in KNOWN_WORDS} == KNOWN_WORDS
-    assert words.label("new") == OTHER_WORD
-
-
-def test_words_for_none_and_other_take_up_no_room() -> None:
-    words = LabelLimiter([NO_WORD, OTHER_WORD, *(f"old{number}" for number in range(31))])
-    assert [words.label(word) for word in (None, "", NO_WORD, OTHER_WORD)] == [
-        "none",
-        "none",
-        "none",
-        "other",
-    ]
-    assert words.label("new") == "new"
-
-
-def test_a_word_of_64_characters_is_shown_and_a_longer_one_is_not() -> None:
-    assert LabelLimiter().label("x" * 64) == "x" * 64
-    assert LabelLimiter().label("x" * 65) == OTHER_WORD
+@pytest.mark.parametrize(
+    ("admitted", "words"),
+    [
+        pytest.param([], {"x" * 64: "x" * 64, "x" * 65: "other"}, id="length"),
+        pytest.param(
+            [],
+            dict.fromkeys(
+                ("a\x1b[31m", "\x7f", "a\tb", "a\x85b", "a\u2028b", "a\u202eb", "\u200b", " "), "other"
+            ),
+            id="invisible",
+        ),
+        pytest.param([], {word: word for word in ("固定 済み", 'a"b\\c', "\U0001f600")}, id="visible"),
+        pytest.param(OLD, {"new": "new", "newer": "other", "old30": "old30"}, id="admitted before"),
+        pytest.param(
+            ["none", "other", *OLD],
+            {None: "none", "": "none", "none": "none", "other": "other", "new": "new"},
+            id="no word and other take up no room",
+        ),
+        pytest.param(
+            [*OLD, "older"],
+            {**{word: word for word in KNOWN_WORDS}, "new": "other"},
+            id="known words take up no room",
+        ),
+    ],
+)
+def test_a_word_is_shown_as_long_as_there_is_room(admitted: list[str], words: dict[str | None, str]) -> None:
+    limiter = LabelLimiter(admitted, unlimited=KNOWN_WORDS)
+    assert {word: limiter.label(word) for word in words} == words
 
 
 @given(SEEN)
@@ -106,35 +103,19 @@ def test_one_word_of_a_vocabulary_shows_all_of_it(vocabulary: dict[str, Phase], 
     }
 
 
-def test_words_of_both_vocabularies_show_both() -> None:
-    labels = status_labels([("DONE", Phase.PINNED), ("gcDone", Phase.REMOVED)])
-    assert words_in(labels) == CLASSIC.keys() | DASHBOARD.keys()
-
-
-def test_an_empty_account_shows_the_newest_vocabulary() -> None:
-    assert words_in(status_labels([])) == DASHBOARD.keys()
-
-
-def test_words_of_no_vocabulary_show_none() -> None:
-    assert status_labels([("melted", Phase.UNKNOWN)]) == {
-        ("melted", Phase.UNKNOWN): ("melted", Phase.UNKNOWN)
-    }
-
-
-def test_known_words_push_out_unknown_ones_that_came_last() -> None:
-    unknown = [(f"w{number}", Phase.UNKNOWN) for number in range(32)]
-    assert words_in(status_labels(unknown)) == {word for word, _ in unknown}
-    labels = status_labels([*unknown, ("DONE", Phase.PINNED)])
-    assert words_in(labels) == {word for word, _ in unknown[:25]} | CLASSIC.keys() | {OTHER_WORD}
-
-
-def test_words_in_another_case_show_the_whole_vocabulary_too() -> None:
-    shown = status_labels([("done", Phase.PINNED)])
-    assert ("FAILED", Phase.FAILED) in shown
-    assert ("done", Phase.PINNED) in shown
-
-
-def test_no_word_stays_no_word_however_many_others_there_are() -> None:
-    seen = [(f"w{number}", Phase.UNKNOWN) for number in range(32)]
-    labels = status_labels([*seen, ("DONE", Phase.PINNED), ("none", Phase.UNKNOWN)])
-    assert labels["none", Phase.UNKNOWN] == ("none", Phase.UNKNOWN)
+@pytest.mark.parametrize(
+    ("seen", "shown"),
+    [
+        ([], DASHBOARD.keys()),
+        (["DONE", "gcDone"], CLASSIC.keys() | DASHBOARD.keys()),
+        (["done"], {"done"} | CLASSIC.keys()),
+        (["melted"], {"melted"}),
+        (MADE_UP, set(MADE_UP)),
+        ([*MADE_UP, "DONE"], {*MADE_UP[:25], OTHER_WORD} | CLASSIC.keys()),
+        ([*MADE_UP, "DONE", NO_WORD], {*MADE_UP[:24], NO_WORD, OTHER_WORD} | CLASSIC.keys()),
+    ],
+)
+def test_known_words_bring_their_vocabulary_and_push_out_unknown_ones_that_came_last(
+    seen: list[str], shown: set[str]
+) -> None:
+    assert words_in(status_labels([(word, Phase.UNKNOWN) for word in seen])) == shown

@@ -17,8 +17,8 @@ from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.toolkit.exposition.encoder import Format
 from pin_exporter.toolkit.exposition.family import Target, Type
 from tests.metrics.golden import GOLDEN, rendered
-from tests.support.oracle import encoded, metric
-from tests.support.samples import COUNTED, FULL, HOSTILE_WORD, INVENTORY, NOW_ELAPSED, UNTRIED
+from tests.support.oracle import metric
+from tests.support.samples import COUNTED, FULL, HOSTILE_WORD, INVENTORY, UNTRIED
 from tests.support.tools import require_tool
 
 FAMILIES = {family.name.removeprefix(PREFIX): family for family in ACCOUNT_FAMILIES}
@@ -78,23 +78,6 @@ def test_promtool_accepts_names_types_and_text() -> None:
 
 
 @FORMATS
-@pytest.mark.parametrize("snapshot", [FULL, UNTRIED], ids=["full", "untried"])
-@pytest.mark.parametrize("fresh", [(), (Collector.TOTALS,), (Collector.INVENTORY,), tuple(Collector)])
-def test_an_account_is_encoded_as_by_the_client_library(
-    snapshot: AccountSnapshot, fresh: tuple[Collector, ...], fmt: Format
-) -> None:
-    stale = {collector: replace(FULL.health[collector], last_success_elapsed=0.0) for collector in Collector}
-    health = {each: snapshot.health[each] if each in fresh else stale[each] for each in Collector}
-    shown = replace(snapshot, health=health)
-    expected = encoded(
-        ACCOUNT_FAMILIES,
-        target(shown, shown.fresh(NOW_ELAPSED)),
-        openmetrics=fmt is Format.OPENMETRICS,
-    )
-    assert rendered(fmt, [shown]).removesuffix("# EOF\n") == expected
-
-
-@FORMATS
 def test_stale_data_are_not_shown_though_nothing_was_published(fmt: Format) -> None:
     polled_at = FULL.health[Collector.TOTALS].last_success_elapsed
     assert polled_at is not None
@@ -116,25 +99,29 @@ def test_a_textfile_has_the_metrics_of_accounts_and_what_is_running() -> None:
     assert "aiozpin_exporter_build_info{" in text
 
 
-@pytest.mark.parametrize(
-    ("verdict", "value"), [(Verdict.CONSISTENT, 1), (Verdict.REPAIRED, 0), (Verdict.INCONSISTENT, 0)]
+FAILED = FULL.with_health(Collector.TOTALS, FULL.health[Collector.TOTALS].failed("tls", "bad certificate"))
+WITHOUT_DATES = counting(
+    replace(COUNTED, inventory=replace(INVENTORY, oldest_unfinished_at=None, newest_at=None))
 )
-def test_only_an_inventory_during_which_nothing_changed_is_consistent(verdict: Verdict, value: float) -> None:
-    assert rows("inventory_consistent", counting(replace(COUNTED, verdict=verdict))) == [((), value)]
 
 
-@pytest.mark.parametrize("name", ["oldest_unfinished_pin_timestamp_seconds", "newest_pin_timestamp_seconds"])
-def test_dates_are_absent_if_there_is_no_pin_to_take_them_from(name: str) -> None:
-    empty = replace(INVENTORY, oldest_unfinished_at=None, newest_at=None)
-    assert rows(name, counting(replace(COUNTED, inventory=empty))) == []
-
-
-def test_a_failed_poll_of_the_totals_takes_the_account_down_and_leaves_its_data() -> None:
-    health = FULL.health[Collector.TOTALS].failed("tls", "bad certificate")
-    failed = FULL.with_health(Collector.TOTALS, health)
-    assert rows("up", failed) == [((), 0)]
-    assert rows("files", failed) == [((), 10)]
-    assert rows("last_success_timestamp_seconds", failed)[0] == (("totals",), 1_750_000_000.5)
+@pytest.mark.parametrize(
+    ("name", "snapshot", "expected"),
+    [
+        ("inventory_consistent", counting(replace(COUNTED, verdict=Verdict.CONSISTENT)), [((), 1)]),
+        ("inventory_consistent", counting(replace(COUNTED, verdict=Verdict.REPAIRED)), [((), 0)]),
+        ("inventory_consistent", counting(replace(COUNTED, verdict=Verdict.INCONSISTENT)), [((), 0)]),
+        ("oldest_unfinished_pin_timestamp_seconds", WITHOUT_DATES, []),
+        ("newest_pin_timestamp_seconds", WITHOUT_DATES, []),
+        # A failed poll of the totals takes the account down and leaves its data.
+        ("up", FAILED, [((), 0)]),
+        ("files", FAILED, [((), 10)]),
+    ],
+)
+def test_a_family_shows_what_the_snapshot_says(
+    name: str, snapshot: AccountSnapshot, expected: list[Row]
+) -> None:
+    assert rows(name, snapshot) == expected
 
 
 @pytest.mark.parametrize("name", FAMILIES)

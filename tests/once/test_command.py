@@ -35,29 +35,20 @@ def run_without_accounts(path: Path) -> int:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_while_the_file_is_written_leaves_the_previous_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_signal_while_the_file_is_written_leaves_the_previous_one_unless_it_was_ignored_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, ignored: bool
 ) -> None:
     path = tmp_path / "a.prom"
     path.write_bytes(b"before\n")
     clean(monkeypatch)
     # Without a handler, the signal would end the tests as well.
-    signal.signal(number, lambda *_: None)
+    signal.signal(number, signal.SIG_IGN if ignored else lambda *_: None)
     monkeypatch.setattr(os, "fsync", lambda _: signal.raise_signal(number))
-    with pytest.raises(SystemExit) as ended:
-        run_without_accounts(path)
-
-    assert ended.value.code == 128 + number
-    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"before\n"]
-
-
-@pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_that_was_ignored_at_the_start_stays_ignored(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
-) -> None:
-    clean(monkeypatch)
-    signal.signal(number, signal.SIG_IGN)
-    monkeypatch.setattr(os, "fsync", lambda _: signal.raise_signal(number))
-
-    assert run_without_accounts(tmp_path / "a.prom") == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["a.prom"]
+    if ignored:
+        assert run_without_accounts(path) == 0
+    else:
+        with pytest.raises(SystemExit) as ended:
+            run_without_accounts(path)
+        assert ended.value.code == 128 + number
+    assert [each.read_bytes() == b"before\n" for each in tmp_path.iterdir()] == [not ignored]

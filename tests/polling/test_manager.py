@@ -1,6 +1,6 @@
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from pin_exporter.api.model import Collector
-from pin_exporter.api.pool import HttpClients, Pool
+from pin_exporter.api.pool import HttpClients
 from pin_exporter.api.proxy_tls import Route
 from pin_exporter.config.accounts import Account
 from pin_exporter.polling.manager import PollerManager
@@ -19,7 +19,6 @@ from tests.support.samples import account_at, credential_source, varied
 from tests.support.service import Service, served_by
 
 START = 1_000.0
-NO_ROUTE = Route()
 
 
 class _Clients(HttpClients):
@@ -27,23 +26,17 @@ class _Clients(HttpClients):
 
     def __init__(self, service: Service) -> None:
         super().__init__(self._make_one)
-        self._made: list[tuple[Route, httpx.AsyncClient]] = []
-        self.service = service
-        self.handed_out: dict[str, Pool] = {}
+        self._made: list[httpx.AsyncClient] = []
+        self._service = service
 
-    def _make_one(self, route: Route) -> httpx.AsyncClient:
-        client = served_by(self.service)
-        self._made.append((route, client))
-        return client
+    def _make_one(self, _: Route) -> httpx.AsyncClient:
+        self._made.append(served_by(self._service))
+        return self._made[-1]
 
     @property
-    def made(self) -> list[tuple[Route, bool]]:
-        """Return the route of each client, and whether it is closed."""
-        return [(route, client.is_closed) for route, client in self._made]
-
-    def for_url(self, url: str, route: Route = NO_ROUTE) -> Pool:
-        self.handed_out[url] = super().for_url(url, route)
-        return self.handed_out[url]
+    def closed(self) -> list[bool]:
+        """Return whether each client is closed."""
+        return [client.is_closed for client in self._made]
 
 
 def account(name: str, key: str | Path = "key", **more: object) -> Account:
@@ -52,27 +45,52 @@ def account(name: str, key: str | Path = "key", **more: object) -> Account:
 
 
 class Running:
-    """An exporter that polls for some seconds, and what came of it."""
+    """A manager that polls for some seconds, and what came of it; after 30 s, other accounts may apply."""
 
-    def __init__(self, *accounts: Account, pins: int = 0, seconds: float = 50.0, seed: int = 1) -> None:
+    def __init__(
+        self,
+        *accounts: Account,
+        then: Sequence[Account] | None = None,
+        pins: int = 0,
+        seconds: float = 50.0,
+    ) -> None:
         self.clock = FakeClock(elapsed=START)
         self.service = Service(self.clock, pins)
         self.clients = _Clients(self.service)
-        self.exporter = PollerManager(accounts, self.clients, self.clock, random.Random(seed))
-        self.unready_at_first = self.exporter.unready()
-        if seconds:
-            asyncio.run(self.clock.run_until(START + seconds, self.run))
+        self.manager = PollerManager(accounts, self.clients, self.clock, random.Random(1))
+        self.unready_at_first = self.manager.unready()
+        self.before: Mapping[str, AccountSnapshot] = {}
+        self.right_after: Mapping[str, AccountSnapshot] = {}
+        if then is not None:
+            self.run(140, lambda: self._replace(then))
+        elif seconds:
+            self.run(seconds)
 
-    async def run(self) -> None:
-        await self.exporter.run()
+    def run(self, seconds: float, beside: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Poll for so many seconds, beside something else that happens meanwhile."""
+
+        async def work() -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.manager.run())
+                if beside:
+                    await beside()
+
+        asyncio.run(self.clock.run_until(START + seconds, work))
+
+    async def _replace(self, accounts: Sequence[Account]) -> None:
+        await self.clock.sleep(30)
+        self.before = self.snapshots
+        self.manager.apply_config(accounts)
+        self.right_after = self.snapshots
 
     @property
     def snapshots(self) -> Mapping[str, AccountSnapshot]:
-        return {snapshot.account: snapshot for snapshot in self.exporter.snapshots()}
+        return {snapshot.account: snapshot for snapshot in self.manager.snapshots()}
 
     def requests_by(self, key: str) -> list[float]:
+        """Return when requests with a key arrived, in seconds from the start."""
         pairs = zip(self.service.requests, self.service.arrivals, strict=True)
-        return [at for request, at in pairs if request.headers["pinning_api_key"] == key]
+        return [at - START for request, at in pairs if request.headers["pinning_api_key"] == key]
 
 
 def test_every_account_is_polled_under_its_own_name_and_with_its_own_keys() -> None:
@@ -122,7 +140,7 @@ def test_starts_are_spread_a_little_and_never_beyond_an_interval(
         *(account(f"a{number}", f"key{number}", poll_interval=interval) for number in range(accounts)),
         seconds=3,
     )
-    first = [running.requests_by(f"key{number}")[0] - START for number in range(accounts)]
+    first = [running.requests_by(f"key{number}")[0] for number in range(accounts)]
     assert all(0 <= after <= spread for after in first)
     assert len(set(first)) == accounts
     assert max(first) > spread / 2 or accounts == 1
@@ -131,35 +149,7 @@ def test_starts_are_spread_a_little_and_never_beyond_an_interval(
 def test_accounts_are_unready_until_their_totals_were_polled() -> None:
     running = Running(account("one"), account("two"))
     assert running.unready_at_first == ["one", "two"]
-    assert running.exporter.unready() == []
-
-
-class Changed:
-    """An exporter whose accounts change after a while, and what it asked for before and after."""
-
-    def __init__(self, before: list[Account], after: list[Account], pins: int = 3) -> None:
-        self.clock = FakeClock(elapsed=START)
-        self.service = Service(self.clock, pins)
-        self.exporter = PollerManager(before, _Clients(self.service), self.clock, random.Random(1))
-        self.before: dict[str, AccountSnapshot] = {}
-        self.right_after: dict[str, AccountSnapshot] = {}
-        self.after = after
-        asyncio.run(self.clock.run_until(START + 140, self.run))
-
-    async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.exporter.run())
-            await self.clock.sleep(30)
-            self.before = self._now()
-            self.exporter.apply_config(self.after)
-            self.right_after = self._now()
-
-    def _now(self) -> dict[str, AccountSnapshot]:
-        return {snapshot.account: snapshot for snapshot in self.exporter.snapshots()}
-
-    def asked_for(self, key: str) -> list[float]:
-        pairs = zip(self.service.requests, self.service.arrivals, strict=True)
-        return [at - START for request, at in pairs if request.headers["pinning_api_key"] == key]
+    assert running.manager.unready() == []
 
 
 def own(name: str, **more: object) -> Account:
@@ -167,70 +157,67 @@ def own(name: str, **more: object) -> Account:
 
 
 def test_an_update_begins_with_new_accounts_at_once_and_ends_those_that_are_gone() -> None:
-    changed = Changed([own("a"), own("gone")], [own("a"), own("new")])
+    changed = Running(own("a"), own("gone"), then=[own("a"), own("new")])
     assert list(changed.right_after) == ["a", "new"]
-    assert max(changed.asked_for("key-of-gone")) < 30
-    assert 30 <= min(changed.asked_for("key-of-new")) < 31
+    assert max(changed.requests_by("key-of-gone")) < 30
+    assert 30 <= min(changed.requests_by("key-of-new")) < 31
 
 
 def test_an_update_leaves_an_account_that_is_as_it_was_alone() -> None:
-    changed = Changed([own("a")], [own("a"), own("new")])
+    changed = Running(own("a"), then=[own("a"), own("new")])
     assert changed.right_after["a"] is changed.before["a"]
-    assert all(at < 31 or at > 59 for at in changed.asked_for("key-of-a"))
+    assert all(at < 31 or at > 59 for at in changed.requests_by("key-of-a"))
 
 
 def test_an_account_that_changed_keeps_its_data_and_counters_and_is_polled_anew() -> None:
-    changed = Changed([own("a")], [own("a", poll_interval=20.0, size_limit=9)])
+    changed = Running(own("a"), then=[own("a", poll_interval=20.0, size_limit=9)])
     before, after = changed.before["a"], changed.right_after["a"]
     assert after.totals == before.totals is not None
     assert after.counted is before.counted is not None
     assert after.request_stats is before.request_stats
     assert after.size_limit_bytes == 9
     assert {health.interval_seconds for health in after.health.values()} == {20, 60}
-    assert [round(at) for at in changed.asked_for("key-of-a") if at > 29][:4] == [30, 30, 50, 50]
+    assert [round(at) for at in changed.requests_by("key-of-a") if at > 29][:4] == [30, 30, 50, 50]
 
 
 def test_an_account_at_another_url_begins_with_nothing() -> None:
-    changed = Changed([own("a")], [own("a", base_url="https://other.test/api")])
+    changed = Running(own("a"), then=[own("a", base_url="https://other.test/api")])
     assert changed.before["a"].totals is not None
     assert changed.right_after["a"].totals is None
 
 
 def test_an_account_that_joins_a_budget_gets_a_part_of_it_and_the_others_keep_their_data() -> None:
     one, two = (account(name, requests_per_minute=20, poll_interval=20.0) for name in "ab")
-    changed = Changed([one], [one, two], pins=500)
+    changed = Running(one, then=[one, two], pins=500)
     counted = changed.before["a"].counted
     assert counted is not None
     assert changed.right_after["a"].counted is counted
     assert changed.before["a"].health[Collector.INVENTORY].interval_seconds == 60 * counted.requests / 10
-    after = [snapshot.health[Collector.INVENTORY] for snapshot in changed.exporter.snapshots()]
+    after = [snapshot.health[Collector.INVENTORY] for snapshot in changed.manager.snapshots()]
     assert [health.interval_seconds for health in after] == [60 * counted.requests / 5] * 2
 
 
-ONE_ELSEWHERE = [account("z", "other")]
+def never_more_than(count: int, at: list[float]) -> bool:
+    """Return whether there are no more requests than so many in any minute."""
+    return all(later - earlier > 59.999 for earlier, later in zip(at, at[count:], strict=False))
 
 
-@pytest.mark.parametrize("between", [[account("a", requests_per_minute=2)], ONE_ELSEWHERE, []])
+@pytest.mark.parametrize("between", [[account("a", requests_per_minute=2)], [account("z", "other")], []])
 def test_no_reload_however_often_forgets_the_requests_of_the_last_minute(between: list[Account]) -> None:
-    clock = FakeClock(elapsed=START)
-    service = Service(clock, 950)
-    before = [account("a", requests_per_minute=9, poll_interval=1.0)]
-    exporter = PollerManager(before, _Clients(service), clock, random.Random(1))
+    before = account("a", requests_per_minute=9, poll_interval=1.0)
+    running = Running(before, pins=950, seconds=0)
 
-    async def work() -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(exporter.run())
-            for _ in range(50):
-                await clock.sleep(2)
-                exporter.apply_config(between)
-                await clock.sleep(1)
-                exporter.apply_config(before)
+    async def reload() -> None:
+        for _ in range(50):
+            await running.clock.sleep(2)
+            running.manager.apply_config(between)
+            await running.clock.sleep(1)
+            running.manager.apply_config([before])
 
-    asyncio.run(clock.run_until(START + 200, work))
-    pairs = zip(service.requests, service.arrivals, strict=True)
-    at = [at for request, at in pairs if request.headers["pinning_api_key"] == "key"]
+    running.run(200, reload)
+    at = running.requests_by("key")
     assert len(at) > 18
-    assert all(later - earlier > 59.999 for earlier, later in zip(at, at[9:], strict=False))
+    assert never_more_than(9, at)
 
 
 def test_a_key_that_comes_into_a_file_brings_its_budget_with_it(tmp_path: Path) -> None:
@@ -242,52 +229,36 @@ def test_a_key_that_comes_into_a_file_brings_its_budget_with_it(tmp_path: Path) 
         seconds=0,
     )
 
-    async def work() -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(running.exporter.run())
-            await running.clock.sleep(12)
-            file.write_text("key")
+    async def change() -> None:
+        await running.clock.sleep(12)
+        file.write_text("key")
 
-    asyncio.run(running.clock.run_until(START + 200, work))
+    running.run(200, change)
     at = running.requests_by("key")
     assert len(running.requests_by("key-before")) > 3
     # The request that found the key was granted by the budget of the key before.
-    at.remove(next(each for each in at if each > START + 12))
+    at.remove(next(each for each in at if each > 12))
     assert len(at) == 12
-    assert all(later - earlier > 59.999 for earlier, later in zip(at, at[3:], strict=False))
+    assert never_more_than(3, at)
 
 
 def test_an_update_while_it_ends_begins_nothing() -> None:
-    clock = FakeClock(elapsed=START)
-    exporter = PollerManager([own("a")], _Clients(Service(clock, 3)), clock, random.Random(1))
+    running = Running(own("a"), pins=3, seconds=0)
 
     async def work() -> None:
-        running = asyncio.create_task(exporter.run())
-        await clock.sleep(30)
-        running.cancel()
-        await asyncio.wait([running])
-        exporter.apply_config([own("a"), own("new")])
+        polling = asyncio.create_task(running.manager.run())
+        await running.clock.sleep(30)
+        polling.cancel()
+        await asyncio.wait([polling])
+        running.manager.apply_config([own("a"), own("new")])
 
-    asyncio.run(clock.run_until(START + 90, work))
-    assert [snapshot.was_polled for snapshot in exporter.snapshots()] == [True, False]
+    asyncio.run(running.clock.run_until(START + 90, work))
+    assert [snapshot.was_polled for snapshot in running.snapshots.values()] == [True, False]
 
 
 def test_an_update_closes_the_connections_that_no_account_needs_any_more() -> None:
-    clock = FakeClock(elapsed=START)
-    clients = _Clients(Service(clock, 3))
-    exporter = PollerManager(
-        [own("a"), own("b", proxy_url=SecretStr("direct"))], clients, clock, random.Random(1)
-    )
-
-    async def work() -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(exporter.run())
-            await clock.sleep(30)
-            exporter.apply_config([own("a"), own("c")])
-            await clock.sleep(60)
-
-    asyncio.run(clock.run_until(START + 80, work))
-    assert [closed for _, closed in clients.made] == [False, True]
+    changed = Running(own("a"), own("b", proxy_url=SecretStr("direct")), then=[own("a"), own("c")])
+    assert changed.clients.closed == [False, True]
 
 
 def test_files_that_cannot_be_read_again_are_counted_by_what_is_in_them(tmp_path: Path) -> None:
@@ -295,7 +266,7 @@ def test_files_that_cannot_be_read_again_are_counted_by_what_is_in_them(tmp_path
     key.write_text("a-key-in-a-file")
     running = Running(account("one", key), seconds=0)
     key.unlink()
-    asyncio.run(running.clock.run_until(START + 50, running.run))
+    running.run(50)
     snapshot = running.snapshots["one"]
     assert snapshot.up
     assert snapshot.request_stats.stale == {"keys": 2, "certificates": 0}
@@ -303,42 +274,34 @@ def test_files_that_cannot_be_read_again_are_counted_by_what_is_in_them(tmp_path
 
 def test_an_update_leaves_accounts_that_share_a_budget_alone_as_long_as_none_of_them_changes() -> None:
     both = [account("a"), account("b")]
-    same = Changed(both, [account("a"), account("b"), own("new")])
-    changed = Changed(both, [account("a"), account("b", size_limit=9)])
-
+    same = Running(*both, then=[*both, own("new")])
+    changed = Running(*both, then=[account("a"), account("b", size_limit=9)])
     assert all(same.right_after[name] is same.before[name] for name in "ab")
     assert all(changed.right_after[name] is not changed.before[name] for name in "ab")
 
 
-async def updated_in_mid_walk(turns: int) -> int:
+def requests_until_let_go(turns: int) -> int:
     """Let an account go so many turns of the loop after its first request; return how many it made."""
-    clock = FakeClock(elapsed=START)
-    service = Service(clock, 95)
-    exporter = PollerManager(
-        [own("a", page_size=10, pages_in_flight=4)], _Clients(service), clock, random.Random(1)
-    )
+    running = Running(own("a", page_size=10, pages_in_flight=4), pins=95, seconds=0)
     begun = asyncio.Event()
 
     def answer(request: httpx.Request) -> httpx.Response:
         begun.set()
-        return service.list_pins(request)
+        return running.service.list_pins(request)
 
-    async def work() -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(exporter.run())
-            await begun.wait()
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            exporter.apply_config([])
+    async def let_go() -> None:
+        await begun.wait()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        running.manager.apply_config([])
 
-    service.answer = answer
-    await clock.run_until(START + 5, work)
-    return len(service.requests)
+    running.service.answer = answer
+    running.run(5, let_go)
+    return len(running.service.requests)
 
 
 def test_an_account_can_be_let_go_at_any_moment_of_a_walk() -> None:
-    requests = [asyncio.run(updated_in_mid_walk(turns)) for turns in range(40)]
-    assert len(set(requests)) > 5
+    assert len({requests_until_let_go(turns) for turns in range(40)}) > 5
 
 
 def test_a_429_holds_back_all_accounts_with_its_key_and_no_others() -> None:
@@ -351,7 +314,7 @@ def test_a_429_holds_back_all_accounts_with_its_key_and_no_others() -> None:
         return service.list_pins(request)
 
     service.answer = answer
-    asyncio.run(running.clock.run_until(START + 50, running.run))
+    running.run(50)
     limited = service.requests[0].headers["pinning_api_key"]
     first, *others = running.requests_by(limited)
     assert len(others) > 2
@@ -379,13 +342,13 @@ def test_an_account_has_as_many_pages_in_flight_as_it_is_configured_to(pages_in_
         return service.list_pins(request)
 
     service.answer = answer
-    asyncio.run(running.clock.run_until(START + 50, running.run))
+    running.run(50)
     assert most == pages_in_flight
 
 
 def test_an_account_with_another_interval_keeps_data_for_as_long_as_the_new_settings_say() -> None:
     slow = own("a", poll_interval=10.0, requests_per_minute=20)
-    changed = Changed([slow], [own("a", poll_interval=20.0, stale_after=50.0)], pins=500)
+    changed = Running(slow, then=[own("a", poll_interval=20.0, stale_after=50.0)], pins=500)
 
     def times(snapshot: AccountSnapshot, collector: Collector) -> tuple[float, float]:
         health = snapshot.health[collector]
@@ -397,5 +360,5 @@ def test_an_account_with_another_interval_keeps_data_for_as_long_as_the_new_sett
     after = changed.right_after["a"]
     assert times(after, Collector.TOTALS) == (20, 50)
     assert times(after, Collector.INVENTORY) == (stretched, 2 * stretched)
-    (last,) = changed.exporter.snapshots()
+    (last,) = changed.manager.snapshots()
     assert times(last, Collector.INVENTORY) == (20, 50)

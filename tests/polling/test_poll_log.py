@@ -1,4 +1,3 @@
-import logging
 from dataclasses import replace
 
 import pytest
@@ -16,7 +15,6 @@ class FailingPolls:
     """The log of an account that fails once a minute."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
-        caplog.set_level(logging.DEBUG, logger="pin_exporter")
         self.caplog = caplog
         self.now = 0.0
         self.health = dict.fromkeys(Collector, Health(60, 240))
@@ -34,10 +32,12 @@ class FailingPolls:
         return [(event(record), vars(record).get("times")) for record in self.caplog.records]
 
 
-def test_a_continuing_failure_is_logged_at_once_and_then_hourly_with_a_count(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    polls = FailingPolls(caplog)
+@pytest.fixture
+def polls(caplog: pytest.LogCaptureFixture) -> FailingPolls:
+    return FailingPolls(caplog)
+
+
+def test_a_continuing_failure_is_logged_at_once_and_then_hourly_with_a_count(polls: FailingPolls) -> None:
     assert polls.fail(ConnectionFailedError("down"), minutes=60) == [("poll_failed", None)]
     assert polls.fail(ConnectionFailedError("down"), minutes=60) == [("poll_still_failing", 60)]
     assert polls.fail(ConnectionFailedError("down"), minutes=61) == [
@@ -46,10 +46,7 @@ def test_a_continuing_failure_is_logged_at_once_and_then_hourly_with_a_count(
     ]
 
 
-def test_alternating_reasons_are_logged_once_each_and_then_hourly(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    polls = FailingPolls(caplog)
+def test_alternating_reasons_are_logged_once_each_and_then_hourly(polls: FailingPolls) -> None:
     messages = []
     for _ in range(60):
         messages += polls.fail(ConnectionFailedError("down")) + polls.fail(TlsError("broken"))
@@ -58,8 +55,7 @@ def test_alternating_reasons_are_logged_once_each_and_then_hourly(
     assert polls.fail(TlsError("broken")) == [("poll_failed", None)], "a success lies in between"
 
 
-def test_collectors_are_counted_each_for_itself(caplog: pytest.LogCaptureFixture) -> None:
-    polls = FailingPolls(caplog)
+def test_collectors_are_counted_each_for_itself(polls: FailingPolls) -> None:
     polls.fail(ConnectionFailedError("down"), minutes=30)
     assert polls.fail(ConnectionFailedError("down"), Collector.INVENTORY, minutes=30) == [
         ("poll_failed", None)
@@ -67,34 +63,27 @@ def test_collectors_are_counted_each_for_itself(caplog: pytest.LogCaptureFixture
     assert polls.fail(ConnectionFailedError("down")) == [("poll_still_failing", 30)]
 
 
-def test_a_reminder_says_what_the_first_line_said(caplog: pytest.LogCaptureFixture) -> None:
-    polls = FailingPolls(caplog)
+def test_a_reminder_has_the_newest_error(polls: FailingPolls) -> None:
     polls.fail(ConnectionFailedError("down"), minutes=61)
-    polls.fail(ConnectionFailedError("still down"))
-    polls.caplog.clear()
     polls.now += HOUR
     polls.fail(ConnectionFailedError("for long"))
-    (record,) = caplog.records
+    (record,) = polls.caplog.records
     said = {name: vars(record)[name] for name in ("account", "collector", "reason", "error")}
     assert said == {"account": "a", "collector": "totals", "reason": "connection", "error": "for long"}
 
 
-def test_a_failure_from_before_a_reload_is_logged_after_an_hour_too(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    polls = FailingPolls(caplog)
+def test_a_failure_from_before_a_reload_is_logged_after_an_hour_too(polls: FailingPolls) -> None:
     error = TlsError("expired")
     polls.health[Collector.TOTALS] = replace(polls.health[Collector.TOTALS], reason=error.reason)
     assert polls.fail(error, minutes=61) == [("poll_still_failing", 61)]
 
 
 def test_inventories_without_proof_are_logged_at_once_and_then_hourly_with_a_count(
-    caplog: pytest.LogCaptureFixture,
+    polls: FailingPolls,
 ) -> None:
-    polls = FailingPolls(caplog)
     for minute in range(125):
         polls.log.published_without_proof(again=minute > 0)
         polls.now += 60
     polls.log.published_without_proof(again=False)
-    assert [vars(record)["times"] for record in caplog.records] == [1, 60, 60, 1]
-    assert {event(record) for record in caplog.records} == {"inventory_unproven"}
+    assert [vars(record)["times"] for record in polls.caplog.records] == [1, 60, 60, 1]
+    assert {event(record) for record in polls.caplog.records} == {"inventory_unproven"}

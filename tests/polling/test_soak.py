@@ -11,13 +11,12 @@ import logging
 import random
 import ssl
 import tracemalloc
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import httpx
 import pytest
-from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
@@ -49,12 +48,6 @@ COUNTERS = ("_total", "request_duration_seconds_bucket", "request_duration_secon
 Series = tuple[str, tuple[tuple[str, str], ...]]
 
 
-def same_rows_for_ever(request: httpx.Request) -> httpx.Response:
-    """Ignore the offset: no inventory can be proven."""
-    limit = int(request.url.params["limit"])
-    return httpx.Response(200, content=page([row(number) for number in range(limit)], files=500))
-
-
 def raising(error: Callable[[], Exception]) -> Callable[[httpx.Request], httpx.Response]:
     def answer(_: httpx.Request) -> httpx.Response:
         raise error()
@@ -84,7 +77,9 @@ FAULTS: Mapping[str, Callable[[httpx.Request], httpx.Response]] = {
     "server_error": answering(502),
     "redirect": answering(301, Location="http://elsewhere.invalid/"),
     "malformed": lambda _: httpx.Response(200, content=b'{"data": {"pins": [{"id"'),
-    "inconsistent": same_rows_for_ever,
+    "inconsistent": lambda request: httpx.Response(
+        200, content=page([row(number) for number in range(int(request.url.params["limit"]))], files=500)
+    ),  # the same page for every offset
 }
 
 
@@ -191,8 +186,8 @@ class Day:
         for beat in range(1, int(DAY / INTERVAL) + 1):
             await self.clock.sleep(began + beat * INTERVAL - 60 - self.clock.elapsed())
             look = await self._look(also_openmetrics=beat % 6 == 0)
-            if self.last is not None:
-                self._compare(self.last, look)
+            for key, value in (self.last.counters if self.last else {}).items():
+                assert look.counters.get(key, -1.0) >= value, f"{key} went back"
             self.last = look
             self._hold_against_the_service(look)
             if beat * INTERVAL == WARM:
@@ -202,29 +197,25 @@ class Day:
 
     async def _look(self, *, also_openmetrics: bool) -> Look:
         text = (await self._exposition.render(Format.TEXT)).decode()
-        families = list(parse_text(text))
-        self._forget_what_the_helpers_remember()
-        if also_openmetrics:  # its parser takes ten times as long
-            openmetrics = (await self._exposition.render(Format.OPENMETRICS)).decode()
-            assert list(parse_openmetrics(openmetrics))  # type: ignore[no-untyped-call]
-        values = dict(_series(families, "aiozpin_"))
-        counters = {key: value for key, value in values.items() if key[0].endswith(COUNTERS)}
-        return Look(values, counters, len(asyncio.all_tasks()), descriptors())
-
-    def _forget_what_the_helpers_remember(self) -> None:
         self.clock.slept.clear()
         for account in self.accounts:
             account.service.requests.clear()
             account.service.arrivals.clear()
+        if also_openmetrics:  # its parser takes ten times as long
+            openmetrics = (await self._exposition.render(Format.OPENMETRICS)).decode()
+            assert list(parse_openmetrics(openmetrics))  # type: ignore[no-untyped-call]
+        values = {
+            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in parse_text(text)
+            for sample in family.samples
+            if sample.name.startswith("aiozpin_")
+        }
+        counters = {key: value for key, value in values.items() if key[0].endswith(COUNTERS)}
+        return Look(values, counters, len(asyncio.all_tasks()), descriptors())
 
     def _memory(self) -> int:
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
-
-    @staticmethod
-    def _compare(before: Look, after: Look) -> None:
-        for key, value in before.counters.items():
-            assert after.counters.get(key, -1.0) >= value, f"{key} went back"
 
     def _hold_against_the_service(self, look: Look) -> None:
         """Data are those of the last good answer, and are not shown once they are too old."""
@@ -242,13 +233,6 @@ class Day:
             interval = look.values["aiozpin_poll_interval_seconds", key]
             shown = ("aiozpin_unique_cids", (("account", account.name),)) in look.values
             assert shown is (age <= 3 * interval + 60), f"{account.name}: inventory of {age} s ago"
-
-
-def _series(families: Iterable[Metric], prefix: str) -> Iterator[tuple[Series, float]]:
-    for family in families:
-        for sample in family.samples:
-            if sample.name.startswith(prefix):
-                yield (sample.name, tuple(sorted(sample.labels.items()))), sample.value
 
 
 @pytest.fixture(scope="module")

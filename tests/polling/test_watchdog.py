@@ -30,17 +30,6 @@ class Watched(Polled):
         asyncio.run(self.clock.run_until(self.clock.elapsed() + seconds, work))
         return self.watchdog.problems()
 
-    def hang(self, limit: int) -> None:
-        """Never answer again when so many rows are asked for."""
-        answered = self.service.list_pins
-
-        async def answer(request: httpx.Request) -> httpx.Response:
-            if request.url.params["limit"] == str(limit):
-                await asyncio.Event().wait()
-            return answered(request)
-
-        self.service.answer = answer
-
 
 @pytest.mark.parametrize("status", [200, 401, 500])
 def test_an_account_is_alive_as_long_as_it_is_polled_whatever_comes_of_it(status: int) -> None:
@@ -59,8 +48,15 @@ def test_a_poll_that_hangs_is_reported_after_an_hour_and_three_intervals(limit: 
 
 
 def hung(limit: int, seconds: float) -> list[str]:
+    """Never answer when so many rows are asked for."""
     watched = Watched()
-    watched.hang(limit)
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.params["limit"] == str(limit):
+            await asyncio.Event().wait()
+        return watched.service.list_pins(request)
+
+    watched.service.answer = answer
     return watched.watch_for(seconds)
 
 

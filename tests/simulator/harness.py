@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 
 import httpx
 
-from pin_exporter.simulator import Behaviour, Churn, Faults, Population, SimulatedAccount, Simulator
+from pin_exporter.simulator.account import SimulatedAccount
+from pin_exporter.simulator.app import Simulator
+from pin_exporter.simulator.options import Population
 
 T = TypeVar("T")
 MIXED = Population(
@@ -23,6 +25,7 @@ MIXED = Population(
 
 START = 1_750_000_000.0
 LIST = "/api/pinning/pins/"
+TEST = "/api/apiKeys/testAuthentication"
 
 
 class Clock:
@@ -41,34 +44,29 @@ class Clock:
         await asyncio.sleep(0)
 
 
-def account(
-    pins: int = 500,
-    behaviour: Behaviour | None = None,
-    population: Population = MIXED,
-    churn: Churn | None = None,
-    faults: Faults | None = None,
-    *,
-    seed: int = 1,
-    clock: Clock | None = None,
-) -> SimulatedAccount:
-    return SimulatedAccount(
-        "a",
-        pins=pins,
-        seed=seed,
-        behaviour=behaviour,
-        population=population,
-        churn=churn,
-        faults=faults,
-        clock=clock or Clock(),
-    )
+def account(pins: int = 500, *, name: str = "a", **options: Any) -> SimulatedAccount:
+    return SimulatedAccount(name, pins=pins, **{"population": MIXED, "clock": Clock(), **options})
 
 
-def one_account(
-    pins: int = 250, behaviour: Behaviour | None = None, faults: Faults | None = None
-) -> tuple[Simulator, SimulatedAccount, Clock]:
-    clock = Clock()
-    only = account(pins, behaviour, faults=faults, clock=clock)
-    return simulate(only, clock=clock), only, clock
+class Simulated:
+    """One account and its simulator."""
+
+    def __init__(self, pins: int = 250, **options: Any) -> None:
+        self.clock = Clock()
+        self.account = account(pins, clock=self.clock, **options)
+        self.simulator = simulate(self.account, clock=self.clock)
+
+    def get(self, path: str = LIST, /, **query: Any) -> httpx.Response:
+        return get(self.simulator, path, keys(self.account), **query)
+
+    def page(self, **query: Any) -> list[Any]:
+        response = self.get(**{"limit": 1000, "sortOrder": "ASC", **query})
+        assert response.status_code == 200, response.text
+        return list(response.json()["data"]["pins"] or [])
+
+    def change(self, change: object, name: str = "a") -> httpx.Response:
+        path = f"/control/accounts/{name}"
+        return with_client(self.simulator, lambda client: client.post(path, json=change))
 
 
 def created(row: dict[str, str]) -> str:
@@ -93,30 +91,7 @@ def with_client(simulator: Simulator, talk: Callable[[httpx.AsyncClient], Awaita
     return asyncio.run(run())
 
 
-def get(simulator: Simulator, account: SimulatedAccount, **query: str | int) -> httpx.Response:
-    return with_client(simulator, lambda client: client.get(LIST, params=query, headers=keys(account)))
-
-
-def post(simulator: Simulator, name: str, change: object) -> httpx.Response:
-    return with_client(simulator, lambda client: client.post(f"/control/accounts/{name}", json=change))
-
-
-def pins(simulator: Simulator, account: SimulatedAccount, **query: str | int) -> list[Any]:
-    defaults: dict[str, str | int] = {"limit": 1000, "sortOrder": "ASC"}
-    response = get(simulator, account, **(defaults | query))
-    assert response.status_code == 200, response.text
-    return list(response.json()["data"]["pins"] or [])
-
-
-def walk(simulator: Simulator, account: SimulatedAccount, limit: int = 100) -> list[dict[str, Any]]:
-    async def talk(client: httpx.AsyncClient) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
-        while True:
-            query: dict[str, str | int] = {"offset": len(rows), "limit": limit, "sortOrder": "ASC"}
-            response = await client.get(LIST, params=query, headers=keys(account))
-            page = response.json()["data"]["pins"]
-            if not page:
-                return rows
-            rows += page
-
-    return with_client(simulator, talk)
+def get(
+    simulator: Simulator, path: str = LIST, headers: dict[str, str] | None = None, **query: str | int
+) -> httpx.Response:
+    return with_client(simulator, lambda client: client.get(path, params=query or None, headers=headers))

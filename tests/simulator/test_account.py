@@ -1,4 +1,6 @@
-from pin_exporter.simulator import Churn, Population
+import pytest
+
+from pin_exporter.simulator.options import Churn, Population
 
 from .harness import START, Clock, account
 
@@ -20,31 +22,23 @@ def test_churn_is_the_same_however_often_it_is_looked_at() -> None:
     assert len(once) > 700
 
 
-def test_churn_has_the_rates_asked_for() -> None:
-    a = account(100, population=Population(), churn=Churn(insert_rate=10, complete_rate=3, fail_rate=2))
+@pytest.mark.parametrize(
+    ("churn", "status", "least", "most"),
+    [
+        (Churn(insert_rate=10), "queued", 200, 400),  # the others are `pinning`
+        (Churn(insert_rate=10, complete_rate=3), "pinned", 2140, 2220),
+        (Churn(insert_rate=10, fail_rate=2), "failed", 80, 160),
+        (Churn(unpin_rate=1), "unpinNormally", 30, 90),
+        (Churn(bulk_unpin_rate=0.5), "unpinNormally", 300, 900),
+        (Churn(exhaust_balance_rate=2), "unpinOutOfMoney", 90, 150),
+        (Churn(insert_rate=60, max_pins=2050), "pinned", 2000, 2000),
+    ],
+)
+def test_churn_has_the_rates_asked_for(churn: Churn, status: str, least: int, most: int) -> None:
+    a = account(2000, population=Population(), churn=churn)
     a.advance(START + 3600)
-    statuses = a.truth().statuses()
-    assert 500 < len(a) - 100 < 700
-    assert 140 < statuses["pinned"].files - 100 < 220
-    assert 80 < statuses["failed"].files < 160
-
-
-def test_each_kind_of_loss_happens_at_its_rate() -> None:
-    a = account(
-        2000,
-        population=Population(),
-        churn=Churn(unpin_rate=1, bulk_unpin_rate=0.5, balance_exhausted_rate=2),
-    )
-    a.advance(START + 3600)
-    statuses = a.truth().statuses()
-    assert 400 < statuses["unpinNormally"].files < 900
-    assert 90 < statuses["unpinOutOfMoney"].files < 150
-
-
-def test_growth_stops_at_the_maximum() -> None:
-    a = account(10, population=Population(), churn=Churn(insert_rate=60, max_pins=50))
-    a.advance(START + 3600)
-    assert len(a) == 50
+    assert least <= a.truth().statuses()[status].files <= most
+    assert len(a) == 2050 or not churn.max_pins
 
 
 def test_time_never_goes_back() -> None:
@@ -60,7 +54,7 @@ def test_new_rates_count_from_now_on() -> None:
     clock = Clock()
     a = account(10, clock=clock)
     clock.now += 3600
-    a.set_churn(insert_rate=60.0)
+    a.configure(churn={"insert_rate": 60.0})
     assert len(a) == 10
     clock.now += 60
     a.advance()

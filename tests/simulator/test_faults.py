@@ -1,120 +1,105 @@
 import asyncio
-import re
-from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
 
-from pin_exporter.simulator import Fault, Faults
+from pin_exporter.simulator.faults import Fault
+from pin_exporter.simulator.options import Faults
 
-from .harness import LIST, START, get, keys, one_account, pins, with_client
+from .harness import LIST, START, Simulated, keys, with_client
 
 
 @pytest.mark.parametrize(
-    ("fault", "status"),
+    ("fault", "status", "is_html"),
     [
-        (Fault.TOO_MANY_REQUESTS, 429),
-        (Fault.SERVER_ERROR, 500),
-        (Fault.UNAUTHORIZED, 401),
-        (Fault.FORBIDDEN, 403),
-        (Fault.NOT_FOUND, 404),
-        (Fault.ERROR_ENVELOPE, 200),
+        (Fault.TOO_MANY_REQUESTS, 429, False),
+        (Fault.SERVER_ERROR, 500, False),
+        (Fault.UNAUTHORIZED, 401, False),
+        (Fault.FORBIDDEN, 403, False),
+        (Fault.NOT_FOUND, 404, False),
+        (Fault.ERROR_ENVELOPE, 200, False),
+        (Fault.BAD_GATEWAY, 502, True),
+        (Fault.NOT_JSON, 200, True),
+        (Fault.REDIRECT, 301, True),
     ],
 )
-def test_a_fault_on_demand_with_an_error_envelope(fault: Fault, status: int) -> None:
-    simulator, account, _ = one_account()
-    simulator.fail_next("a", fault, 2, skip=1)
-    responses = [get(simulator, account) for _ in range(4)]
-    assert [response.status_code for response in responses] == [200, status, status, 200]
-    assert [response.json()["status"] for response in responses] == ["success", "error", "error", "success"]
-    assert simulator.requests[1].fault is fault
+def test_a_fault_on_demand_is_an_error_envelope_or_html(fault: Fault, status: int, is_html: bool) -> None:
+    simulated = Simulated()
+    simulated.simulator.fail_next("a", fault, 2, skip=1)
+    good, bad, again, last = (simulated.get() for _ in range(4))
+    assert (good.status_code, last.status_code) == (200, 200)
+    assert bad.status_code == again.status_code == status
+    assert bad.content == again.content
+    assert bad.text.startswith("<html>") if is_html else bad.json()["status"] == "error"
+    assert bad.headers["content-type"].startswith("text/html") is is_html
+    assert ("location" in bad.headers) is (status == 301)
 
 
-@pytest.mark.parametrize(
-    ("fault", "status"), [(Fault.BAD_GATEWAY, 502), (Fault.NOT_JSON, 200), (Fault.REDIRECT, 301)]
-)
-def test_a_fault_on_demand_with_html(fault: Fault, status: int) -> None:
-    simulator, account, _ = one_account()
-    simulator.fail_next("a", fault)
-    response = get(simulator, account)
-    assert response.status_code == status
-    assert response.headers["content-type"].startswith("text/html")
-    assert response.text.startswith("<html>")
-    assert ("location" in response.headers) is (status == 301)
-
-
-def test_a_body_may_be_empty_or_cut() -> None:
-    simulator, account, _ = one_account()
-    whole = get(simulator, account).content
-    simulator.fail_next("a", Fault.EMPTY_BODY)
-    simulator.fail_next("a", Fault.TRUNCATED_JSON)
-    assert get(simulator, account).content == b""
-    assert get(simulator, account).content == whole[: len(whole) // 2]
-
-
-def test_a_slow_body_takes_a_second_a_byte() -> None:
-    simulator, account, clock = one_account(3)
-    whole = get(simulator, account).content
-    simulator.fail_next("a", Fault.SLOW_BODY)
-    assert get(simulator, account).content == whole
-    assert clock.now == START + len(whole)
-
-
-def test_a_dropped_connection_breaks_the_body() -> None:
-    simulator, account, _ = one_account()
-    simulator.fail_next("a", Fault.DROPPED_CONNECTION)
+def test_a_body_may_be_empty_or_cut_or_slow_or_break() -> None:
+    simulated = Simulated(3)
+    whole = simulated.get().content
+    for fault, body in [
+        (Fault.EMPTY_BODY, b""),
+        (Fault.TRUNCATED_JSON, whole[: len(whole) // 2]),
+        (Fault.SLOW_BODY, whole),
+    ]:
+        simulated.simulator.fail_next("a", fault)
+        assert simulated.get().content == body
+    assert simulated.clock.now == START + len(whole)
+    simulated.simulator.fail_next("a", Fault.DROPPED_CONNECTION)
     with pytest.raises(ConnectionResetError, match="simulated"):
-        get(simulator, account)
+        simulated.get()
 
 
 def test_a_duplicated_page_has_the_rows_of_the_page_before() -> None:
-    simulator, account, _ = one_account()
-    simulator.fail_next("a", Fault.DUPLICATE_PAGE, skip=1)
-    first, again, third = (pins(simulator, account, limit=10, offset=offset) for offset in (0, 10, 20))
+    simulated = Simulated()
+    simulated.simulator.fail_next("a", Fault.DUPLICATE_PAGE, skip=1)
+    first, again, third = (simulated.page(limit=10, offset=offset) for offset in (0, 10, 20))
     assert first == again
     assert {row["id"] for row in first}.isdisjoint(row["id"] for row in third)
 
 
 def test_a_black_hole_never_answers() -> None:
-    simulator, account, clock = one_account()
-    simulator.fail_next("a", Fault.BLACK_HOLE)
+    simulated = Simulated()
+    simulated.simulator.fail_next("a", Fault.BLACK_HOLE)
 
     async def talk(client: httpx.AsyncClient) -> int:
-        request = asyncio.create_task(client.get(LIST, headers=keys(account)))
+        request = asyncio.create_task(client.get(LIST, headers=keys(simulated.account)))
         for _ in range(100):
             await asyncio.sleep(0)
         assert not request.done()
         request.cancel()
         await asyncio.gather(request, return_exceptions=True)
-        return (await client.get(LIST, headers=keys(account))).status_code
+        return (await client.get(LIST, headers=keys(simulated.account))).status_code
 
-    assert with_client(simulator, talk) == 200
-    assert [record.status for record in simulator.requests] == [0, 200]
-    assert clock.now == START
+    assert with_client(simulated.simulator, talk) == 200
+    assert simulated.clock.now == START
 
 
 def test_faults_come_at_their_rates_and_the_same_for_a_seed() -> None:
-    faults = Faults(server_error_rate=0.3, forbidden_rate=0.2)
     runs = []
     for _ in range(2):
-        simulator, account, _ = one_account(5, faults=faults)
-        runs.append([get(simulator, account).status_code for _ in range(200)])
+        simulated = Simulated(5, faults=Faults(server_error_rate=0.3, forbidden_rate=0.2))
+        runs.append([simulated.get().status_code for _ in range(200)])
     assert runs[0] == runs[1]
     assert 35 < runs[0].count(500) < 85
     assert 20 < runs[0].count(403) < 60
 
 
-@pytest.mark.parametrize(("retry_after", "expected"), [("seconds", "5"), ("none", None)])
-def test_a_429_has_retry_after_in_seconds_or_not_at_all(retry_after: str, expected: str | None) -> None:
-    simulator, account, _ = one_account()
-    account.set_faults(retry_after=retry_after)
-    simulator.fail_next("a", Fault.TOO_MANY_REQUESTS)
-    assert get(simulator, account).headers.get("retry-after") == expected
+@pytest.mark.parametrize(("retry_after", "expected"), [(True, "5"), (False, None)])
+def test_a_429_has_retry_after_only_if_asked_for(retry_after: bool, expected: str | None) -> None:
+    simulated = Simulated(faults=Faults(retry_after=retry_after))
+    simulated.simulator.fail_next("a", Fault.TOO_MANY_REQUESTS)
+    assert simulated.get().headers.get("retry-after") == expected
 
 
-def test_a_429_can_have_retry_after_as_a_date() -> None:
-    simulator, account, _ = one_account(faults=Faults(retry_after="date", retry_after_seconds=90))
-    simulator.fail_next("a", Fault.TOO_MANY_REQUESTS)
-    text = get(simulator, account).headers["retry-after"]
-    assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", text)
-    assert parsedate_to_datetime(text).timestamp() == START + 90
+def test_the_rate_limit_is_a_sliding_minute_for_each_key() -> None:
+    simulated = Simulated(1, faults=Faults(requests_per_minute=3, retry_after=True))
+    statuses = []
+    for _ in range(5):
+        statuses.append(simulated.get().status_code)
+        simulated.clock.now += 10
+    assert statuses == [200, 200, 200, 429, 429]
+    assert simulated.get().headers["retry-after"] == "10"
+    simulated.clock.now += 10
+    assert [simulated.get().status_code for _ in range(2)] == [200, 429]

@@ -1,10 +1,15 @@
+import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from pin_exporter.simulator import Behaviour, Population, Query
+from pin_exporter.simulator.options import Behaviour, Population
+from pin_exporter.simulator.query import Query
 
-from .harness import account, created
+from .harness import Simulated, account, created
 
 ASCENDING = Query(0, 1000, descending=False)
 NIL = "00000000-0000-0000-0000-000000000000"
@@ -20,18 +25,15 @@ PINNED = {"pinned", "doneRetrieval", "quantumEntangled"}
 REMOVED = {"unpinNormally", "unpinOutOfMoney", "gcDone"}
 
 
-def test_fields_come_in_the_documented_order() -> None:
-    for row in account().rows():
-        assert list(row) == [name for name in DOCUMENTED_ORDER if name in row]
-
-
-def test_size_record_and_dates_follow_the_state() -> None:
+def test_fields_follow_the_state_in_the_documented_order() -> None:
     seen = set()
     for row in account().rows():
         seen.add(row["status"])
+        assert list(row) == [name for name in DOCUMENTED_ORDER if name in row]
         unfinished = row["status"] in IN_PROGRESS | FAILED
         assert ("size" not in row) is (row["file_record_id"] == NIL) is unfinished
         assert row["pinned"] is (row["status"] in PINNED)
+        assert re.fullmatch("1220[0-9a-f]{64}", row["root_hash"])
         assert re.fullmatch(DATE + (r"\d{9}Z" if unfinished else r"\d{6}Z"), row["date_pinned"])
         if row["status"] in REMOVED:
             assert row["date_pinned"] <= row["date_unpinned"] <= "2025-06-15T15:06:40.000000Z"
@@ -55,7 +57,7 @@ def test_the_vocabulary_of_2023_has_its_own_words_and_a_mixed_one_both() -> None
 
 
 def test_a_pin_removed_in_2023_stays_done_but_is_not_pinned() -> None:
-    a = account(100, Behaviour("2023"), Population(removed_share=0.2))
+    a = account(100, behaviour=Behaviour("2023"), population=Population(removed_share=0.2))
     assert a.truth().by_status.keys() == {("DONE", True), ("DONE", False)}
     assert a.truth().by_status["DONE", False].files == 20
 
@@ -73,8 +75,35 @@ def test_a_filter_follows_changes() -> None:
     a = account(20, population=Population())
     query = Query(0, 1000, pinned=True)
     assert len(a.page(query)["pins"]) == 20
-    a.unpin(5)
+    a.apply("unpin", 5)
     assert len(a.page(query)["pins"]) == 15
+
+
+def test_rows_are_sorted_by_what_they_show() -> None:
+    a = account(behaviour=Behaviour(names="hostile"))
+    keys: dict[str, Callable[[Any], Any]] = {
+        "size": lambda row: row.get("size", 0),
+        "name": lambda row: row["metadata"]["name"],
+    }
+    for sort_by, key in keys.items():
+        up = a.page(replace(ASCENDING, sort_by=sort_by))["pins"]
+        assert up == sorted(a.rows(), key=key)
+        assert up[::-1] == a.page(Query(0, 1000, sort_by=sort_by))["pins"]
+    assert "size" not in a.page(replace(ASCENDING, sort_by="size"))["pins"][0]
+
+
+def test_the_metadata_filter_leaves_pins_with_these_key_values() -> None:
+    simulated = Simulated(1500)
+    rows = [row for row in simulated.account.rows() if "keyvalues" in row["metadata"]]
+    some = [row for row in rows if row["metadata"]["keyvalues"] == {"project": "clip", "batch": "1"}]
+    assert 0 < len(some) < len(rows) < 400
+    wanted = json.dumps({"batch": "1", "project": "clip"})
+    assert simulated.page(metadata=wanted) == some
+    data = simulated.get(metadata=wanted, limit=1).json()["data"]
+    assert data["totals"] == {"files": len(some), "size": sum(row.get("size", 0) for row in some)}
+    assert simulated.page(metadata=wanted, pinned="true") == [row for row in some if row["pinned"]]
+    assert simulated.page(metadata='{"project": "none"}') == []
+    assert simulated.page(metadata="{}") == simulated.page(metadata="null") == simulated.page()
 
 
 def test_ties_swap_between_requests_without_loss() -> None:

@@ -2,8 +2,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pin_exporter.simulator import Behaviour, Churn, Fault, Faults, Population
-from pin_exporter.simulator.options import read
+from pin_exporter.simulator.faults import Fault
+from pin_exporter.simulator.options import Behaviour, Churn, Faults, Population, read
 
 from .harness import account
 
@@ -17,9 +17,9 @@ from .harness import account
         (lambda: read(Behaviour, {"vocabulary": "1999"}), "`$.vocabulary`"),
         (lambda: read(Churn, {"insert_rate": "nan"}), "`$.insert_rate`"),
         (lambda: Faults(not_json_rate=0.7, redirect_rate=0.7), "must not exceed 1 in total"),
-        (lambda: account().set_behaviour(colour="red"), "unknown field `colour`"),
-        (lambda: account().set_behaviour(files_offset=1.5), "`$.files_offset`"),
-        (lambda: account().set_faults(not_json_rate=2), "`$.not_json_rate`"),
+        (lambda: account().configure(behaviour={"colour": "red"}), "unknown field `colour`"),
+        (lambda: account().configure(churn={"max_pins": 1.5}), "`$.max_pins`"),
+        (lambda: account().configure(faults={"not_json_rate": 2}), "`$.not_json_rate`"),
     ],
 )
 def test_a_bad_option_is_refused_in_one_line(build: Callable[[], object], message: str) -> None:

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
 
-from pin_exporter.simulator import Population
+from pin_exporter.simulator.options import Population
 
 from .harness import START, account, created
 

@@ -1,4 +1,5 @@
-from pin_exporter.simulator import Churn, demo_accounts
+from pin_exporter.simulator.options import Churn
+from pin_exporter.simulator.presets import demo_accounts
 
 from .harness import START, Clock
 
@@ -18,4 +19,4 @@ def test_the_demo_moves_within_minutes_and_stays_bounded_for_a_week() -> None:
         account.advance(START + 7 * 86400)
     assert all(500 < len(account) <= 20_000 for account in accounts.values())
     assert accounts["old-backups"].truth().pinned.files > 500
-    assert accounts["old-backups"].churn == Churn(balance_exhausted_rate=1.0)
+    assert accounts["old-backups"].churn == Churn(exhaust_balance_rate=1.0)

@@ -1,10 +1,14 @@
 import tracemalloc
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pin_exporter.simulator import Behaviour, Population, Query, SimulatedAccount, Totals
+from pin_exporter.simulator.account import EVENTS, Event, SimulatedAccount
+from pin_exporter.simulator.options import Behaviour, Population
+from pin_exporter.simulator.query import Query
+from pin_exporter.simulator.state import Totals
 
 from .harness import Clock, account
 
@@ -21,11 +25,11 @@ def test_shares_of_states_are_exact() -> None:
 def test_completion_gives_a_size_and_moves_the_date() -> None:
     clock = Clock()
     a = account(0, clock=clock)
-    a.insert(1)
+    a.apply("insert")
     clock.now += 3600
     a.advance()
     before = next(a.rows())
-    a.complete(1)
+    a.apply("complete")
     after = next(a.rows())
     assert "size" not in before
     assert after["size"] > 0
@@ -35,34 +39,29 @@ def test_completion_gives_a_size_and_moves_the_date() -> None:
 
 def test_the_newest_fail_and_the_oldest_are_removed_for_lack_of_balance() -> None:
     a = account(10, population=Population())
-    a.insert(2)
+    a.apply("insert", 2)
     rows = list(a.rows())
-    a.fail(1)
-    a.exhaust_balance(2)
-    changed = {row["id"]: row["status"] for row, before in zip(a.rows(), rows, strict=True) if row != before}
-    assert changed == {
-        rows[0]["id"]: "unpinOutOfMoney",
-        rows[1]["id"]: "unpinOutOfMoney",
-        rows[11]["id"]: "failed",
-    }
+    assert (a.apply("fail"), a.apply("exhaust_balance", 2)) == (1, 2)
+    changed = {place: row["status"] for place, row in enumerate(a.rows()) if row != rows[place]}
+    assert changed == {0: "unpinOutOfMoney", 1: "unpinOutOfMoney", 11: "failed"}
 
 
-def test_a_mutation_takes_no_more_pins_than_there_are() -> None:
+def test_an_event_happens_to_no_more_pins_than_there_are() -> None:
     a = account(10, population=Population())
-    assert (a.complete(1), a.fail(3), a.unpin(7), a.unpin(7), a.exhaust_balance(1)) == (0, 0, 7, 3, 0)
+    assert (a.apply("complete"), a.apply("unpin", 7), a.apply("bulk_unpin", 7)) == (0, 7, 3)
 
 
 @pytest.mark.parametrize("n", [5, 200])
 def test_dropped_rows_leave_the_list(n: int) -> None:
-    a = account(500, Behaviour(unpinned_rows="drop"), Population())
+    a = account(500, behaviour=Behaviour(unpinned_rows="drop"), population=Population())
     ids = [row["id"] for row in a.rows()]
-    a.exhaust_balance(n)
+    a.apply("exhaust_balance", n)
     assert [row["id"] for row in a.rows()] == ids[n:]
 
 
 def test_switching_to_drop_forgets_the_rows_removed_before() -> None:
     a = account()
-    a.set_behaviour(unpinned_rows="drop")
+    a.configure(behaviour={"unpinned_rows": "drop"})
     assert len(a) == 425
     assert a.truth().files == a.totals().files == 425
 
@@ -75,26 +74,20 @@ def totals_of(a: SimulatedAccount, *, pinned: bool | None) -> Totals:
 @settings(max_examples=60, deadline=None)
 @given(
     pins=st.integers(0, 200),
-    drop=st.booleans(),
-    steps=st.lists(
-        st.tuples(
-            st.sampled_from(["insert", "complete", "fail", "unpin", "exhaust_balance"]),
-            st.integers(0, 100),
-        ),
-        max_size=12,
-    ),
+    unpinned_rows=st.sampled_from(["keep", "drop"]),
+    steps=st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 100)), max_size=12),
 )
-def test_running_totals_equal_the_truth_after_any_mutations(
-    pins: int, drop: bool, steps: list[tuple[str, int]]
+def test_running_totals_equal_the_truth_after_any_events(
+    pins: int, unpinned_rows: Any, steps: list[tuple[Event, int]]
 ) -> None:
-    a = account(pins, Behaviour(unpinned_rows="drop" if drop else "keep"))
-    for action, n in steps:
-        getattr(a, action)(n)
+    a = account(pins, behaviour=Behaviour(unpinned_rows=unpinned_rows))
+    for event, n in steps:
+        a.apply(event, n)
     truth = a.truth()
     for pinned in (None, True, False):
         assert a.totals(pinned) == totals_of(a, pinned=pinned)
     assert a.totals() == Totals(truth.files, truth.size_bytes)
-    assert truth.pinned.files + truth.not_pinned.files == truth.files
+    assert (a.totals(True), a.totals(False)) == (truth.pinned, truth.not_pinned)
 
 
 def test_a_million_pins_are_stored_compactly() -> None:

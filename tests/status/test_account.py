@@ -31,13 +31,8 @@ def problem_pins(snapshot: AccountSnapshot) -> ProblemPinsReport:
     return found
 
 
-def test_the_details_contain_the_report_of_the_overview() -> None:
-    details = account_details(FULL, NOW, "1.2.3")
-    assert (details.version, details.generated_at) == ("1.2.3", NOW.wall)
-    assert details.account == account_report(FULL, NOW)
-
-
 def test_each_list_has_a_total_its_pins_and_a_runbook() -> None:
+    assert account_details(FULL, NOW, "1.2.3").account == account_report(FULL, NOW)
     found = problem_pins(holding(ProblemPins((FAILED,), (), (QUEUED,))))
     lists = (found.failed, found.balance_exhausted, found.in_progress)
     assert [(each.total, len(each.pins)) for each in lists] == [(51, 1), (3, 0), (1, 1)]
@@ -45,12 +40,9 @@ def test_each_list_has_a_total_its_pins_and_a_runbook() -> None:
     assert [each.runbook_url for each in lists] == [runbook_url(alert) for alert in alerts]
     (failed,), (queued,) = found.failed.pins, found.in_progress.pins
     assert (failed, queued) == (FAILED, QUEUED)
-
-
-def test_a_list_whose_pins_are_counted_as_other_is_not_empty() -> None:
-    removed = replace(FAILED, status="UNPINOUTOFMONEY")
-    found = problem_pins(holding(ProblemPins((), (removed,)), {("other", Phase.REMOVED): PinTotals(1, 0)}))
-    assert (found.balance_exhausted.total, len(found.balance_exhausted.pins)) == (1, 1)
+    # With too many different statuses, some of these pins are counted as `other`.
+    hidden = problem_pins(holding(ProblemPins((), (FAILED,)), {("other", Phase.REMOVED): PinTotals(1, 0)}))
+    assert (hidden.balance_exhausted.total, len(hidden.balance_exhausted.pins)) == (1, 1)
 
 
 def test_pins_are_not_shown_without_a_fresh_inventory() -> None:

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -61,40 +62,41 @@ def test_every_response_forbids_scripts_framing_and_caching(path: str) -> None:
     assert headers["vary"] == "Accept"
 
 
-@pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("accept", ["*/*", BROWSER, "", "image/png", "text/html, application/json;q=0.9"])
-def test_people_get_html(path: str, accept: str) -> None:
-    response = ask(path, {"accept": accept})
-    assert (response.status_code, response.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert Document(response.text).title
+HTML, JSON = "text/html; charset=utf-8", "application/json"
 
 
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize(
-    ("query", "accept"),
-    [("?format=json", BROWSER), ("", "application/json"), ("", "application/json, text/html;q=0.5")],
+    ("query", "accept", "content_type"),
+    [
+        ("", BROWSER, HTML),
+        ("", "", HTML),
+        ("", "text/html, application/json;q=0.9", HTML),
+        ("?format=html", JSON, HTML),
+        ("?format=json", BROWSER, JSON),
+        ("", JSON, JSON),
+    ],
 )
-def test_programs_get_json_if_they_prefer_it(path: str, query: str, accept: str) -> None:
+def test_people_get_html_and_programs_json_if_they_prefer_it(
+    path: str, query: str, accept: str, content_type: str
+) -> None:
     response = ask(path + query, {"accept": accept})
-    assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
-    assert response.text.isascii()
-    assert response.json()["generated_at"] == CLOCK.wall()
-
-
-def test_html_can_be_requested_by_the_query() -> None:
-    response = ask("/?format=html", {"accept": "application/json"})
-    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert (response.status_code, response.headers["content-type"]) == (200, content_type)
+    if content_type == JSON:
+        assert response.text.isascii()
+        assert response.json()["generated_at"] == CLOCK.wall()
+    else:
+        assert Document(response.text).title
 
 
 def test_the_json_of_an_account_has_its_lists_and_polls() -> None:
     details = ask("/accounts/archive?format=json").json()
-    assert details["account"]["account"] == "archive"
     assert details["problem_pins"]["failed"]["pins"] == []
     assert [each["collector"] for each in details["polls"]] == ["totals", "inventory"]
     assert ask("/?format=json").json()["accounts"][0] == details["account"]
 
 
-@pytest.mark.parametrize("name", ["nobody", "Archive", "archive%00", "%3Cscript%3E", "archive.", "%ff"])
+@pytest.mark.parametrize("name", ["Archive", "archive%00", "%3Cscript%3E", "%ff"])
 def test_an_unknown_account_is_a_404_that_does_not_repeat_the_name(name: str) -> None:
     response = ask(f"/accounts/{name}")
     assert response.status_code == 404
@@ -103,24 +105,11 @@ def test_an_unknown_account_is_a_404_that_does_not_repeat_the_name(name: str) ->
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
 
 
-@pytest.mark.parametrize(
-    "path", ["/accounts/", "/accounts", "/accounts/archive/x", "/style.css/", "/templates"]
-)
-def test_there_are_no_other_paths(path: str) -> None:
-    assert ask(path).status_code == 404
-
-
 def test_an_account_whose_name_needs_encoding_is_found_by_its_link() -> None:
     page = Document(ask("/", accounts=[replace(FULL, account="a <b>&?#%")]).text)
     (link, *_) = [link for link in page.links if "/accounts/" in link]
     found = ask(link.removeprefix("."), accounts=[replace(FULL, account="a <b>&?#%")])
     assert Document(found.text).title.startswith("a <b>&?#% ")
-
-
-def test_the_style_sheet_is_css() -> None:
-    response = ask("/style.css")
-    assert response.headers["content-type"] == "text/css; charset=utf-8"
-    assert "prefers-color-scheme: dark" in response.text
 
 
 def test_half_a_surrogate_pair_is_shown_as_an_escape() -> None:
@@ -133,35 +122,26 @@ def test_half_a_surrogate_pair_is_shown_as_an_escape() -> None:
         assert json.loads(ask(f"{path}?format=json", accounts=[odd]).text)
 
 
-class Watched(Pages):
-    """Pages that record in which threads they were rendered, and how many at a time."""
-
-    def __init__(self) -> None:
-        super().__init__("/metrics")
-        self.threads: list[int] = []
-        self.most_at_a_time = 0
-        self._writing = 0
-        self._waited = threading.Event()
-
-    def overview(self, report: Report) -> str:
-        self._writing += 1
-        self.most_at_a_time = max(self.most_at_a_time, self._writing)
-        self.threads.append(threading.get_ident())
-        self._waited.wait(0.01)  # so that another would be seen
-        self._writing -= 1
-        return super().overview(report)
-
-
 def test_pages_are_rendered_in_a_thread_one_at_a_time() -> None:
-    pages = Watched()
+    threads: list[int] = []
+    at_a_time = 0
+
+    class Watched(Pages):
+        def overview(self, report: Report) -> str:
+            nonlocal at_a_time
+            at_a_time += 1
+            assert at_a_time == 1
+            threads.append(threading.get_ident())
+            time.sleep(0.01)  # so that another would be seen
+            at_a_time -= 1
+            return super().overview(report)
 
     async def exchange() -> None:
-        transport = app_of([FULL], pages)
+        transport = app_of([FULL], Watched("/metrics"))
         async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
             answers = await asyncio.gather(*(client.get("/") for _ in range(4)))
             assert [answer.status_code for answer in answers] == [200] * 4
 
     asyncio.run(exchange())
-    assert len(pages.threads) == 4
-    assert threading.get_ident() not in pages.threads
-    assert pages.most_at_a_time == 1
+    assert len(threads) == 4
+    assert threading.get_ident() not in threads

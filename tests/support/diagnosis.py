@@ -9,26 +9,17 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from pin_exporter.api.client import PinClient
 from pin_exporter.api.credentials import Credentials
 from pin_exporter.api.pool import Pool, http_client
 from pin_exporter.config.accounts import Account
 from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
-from pin_exporter.doctor.evidence import Evidence, NetworkPath, other_base_url
+from pin_exporter.doctor.evidence import Evidence, NetworkPath
 from pin_exporter.doctor.findings import Check, Finding, Severity
-from pin_exporter.doctor.probe import Senders, collect
-from pin_exporter.doctor.requests import sender, swapped
-from pin_exporter.simulator import (
-    Behaviour,
-    Churn,
-    Faults,
-    Population,
-    SimulatedAccount,
-    Simulator,
-    base_url,
-    open_socket,
-    serve,
-)
+from pin_exporter.doctor.probe import collect
+from pin_exporter.doctor.requests import senders_for
+from pin_exporter.simulator.account import SimulatedAccount
+from pin_exporter.simulator.app import Simulator, base_url, open_socket, serve
+from pin_exporter.simulator.options import Behaviour, Churn, Faults, Population
 from tests.simulator.harness import Clock
 from tests.support.samples import account_at, varied
 from tests.support.service import Answering, credentials, page, pool_over, row
@@ -152,15 +143,7 @@ async def _collect(
     timeout_seconds: float = 30.0,
     path: NetworkPath | None = None,
 ) -> Evidence:
-    def client(url: str, source: Callable[[], Credentials]) -> PinClient:
-        return PinClient(pool, url, source, timeout_seconds)
-
-    other = other_base_url(account.base_url)
-    senders = Senders(
-        sender(client(account.base_url, lambda: keys), clock),
-        sender(client(account.base_url, swapped(lambda: keys)), clock),
-        sender(client(other, lambda: keys), clock) if other else None,
-    )
+    senders = senders_for(account.base_url, pool, lambda: keys, timeout_seconds, clock)
     return await collect(senders, account, clock, fingerprint=keys.fingerprint, path=path)
 
 
@@ -179,11 +162,13 @@ def listing(
 
     def answer(request: httpx.Request) -> httpx.Response:
         params = request.url.params
+        wanted = {"all": (True, False), "true": (True,), "false": (False,)}[params["pinned"]]
+        listed = [one for one in everything if one["pinned"] in wanted]
         offset = int(params["offset"])
-        shown = everything[offset : offset + int(params["limit"])]
+        shown = listed[offset : offset + int(params["limit"])]
         if change:
             shown = change(shown, params)
-        return httpx.Response(200, content=page(shown, len(everything), 100 * len(everything)))
+        return httpx.Response(200, content=page(shown, len(listed), 100 * len(listed)))
 
     return answer
 

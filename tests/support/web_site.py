@@ -48,15 +48,16 @@ class Client:
             await self.reader.readexactly(int(length.split(b":")[1]))
             return head
 
-    async def is_cut_off(self) -> bool:
-        """Return True once the connection has ended, whatever was received before."""
+    async def rest(self) -> bytes:
+        """Wait until the server ends the connection, and return what it sent before."""
+        received = b""
         async with asyncio.timeout(PATIENCE_SECONDS):
             try:
-                while await self.reader.read(65_536):
-                    pass
+                while data := await self.reader.read(65_536):
+                    received += data
             except ConnectionError:
                 pass
-        return True
+        return received
 
 
 @dataclass
@@ -73,9 +74,12 @@ class Site:
     def refused(self) -> dict[Refusal, int]:
         return dict(self.connections.refusals)
 
-    async def connect(self, tls: ssl.SSLContext | None = None) -> Client:
+    async def connect(self, tls: ssl.SSLContext | None = None, source: str = "127.0.0.1") -> Client:
         name = "localhost" if tls else None
-        client = Client(*await asyncio.open_connection(*self.address, ssl=tls, server_hostname=name))
+        streams = await asyncio.open_connection(
+            *self.address, ssl=tls, server_hostname=name, local_addr=(source, 0)
+        )
+        client = Client(*streams)
         self.clients.append(client)
         return client
 

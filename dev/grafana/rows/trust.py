@@ -64,7 +64,7 @@ def panels() -> list[Panel]:
         stat_panel(
             "Failed polls",
             "Share of the polls in the last hour that failed. See Failed polls by reason below.",
-            f"sum({_FAILURES}) / sum({_POLLS})",
+            f"clamp_max(sum({_FAILURES}) / sum({_POLLS}), 1)",
             unit="percentunit",
             decimals=1,
             thresholds=((None, GOOD), (0.05, WARNING), (0.25, BAD)),

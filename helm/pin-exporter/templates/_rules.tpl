@@ -39,7 +39,10 @@ stands in braces is for Prometheus.
 {{- $rules = append $rules $rule }}
 {{- end }}
 {{- end }}
+{{- /* Mimir refuses a group without rules. */}}
+{{- if $rules }}
 {{- $groups = append $groups (dict "name" $group.name "rules" $rules) }}
+{{- end }}
 {{- end }}
 {{- range keys $changes | sortAlpha }}
 {{- if not (has . $names) }}

@@ -9,8 +9,8 @@ import asyncio
 import base64
 import binascii
 import hashlib
+import ipaddress
 import secrets
-from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -19,9 +19,9 @@ import bcrypt
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pin_exporter.toolkit.errors import ExporterError
 from pin_exporter.toolkit.web.config import cost_of
 from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
+from pin_exporter.toolkit.web.fair_queue import FairQueue, QueueFullError
 from pin_exporter.toolkit.web.limits import Refusal, Refusals
 
 OPEN_PATHS: Final = frozenset({"/-/healthy", "/-/ready"})
@@ -32,39 +32,31 @@ _HASH_CHARACTERS: Final = 31
 """What a bcrypt hash contains besides its cost and salt."""
 
 
-class TooManyChecksError(ExporterError):
-    """So many passwords are waiting to be checked that another one would wait too long."""
-
-
 class PasswordChecker:
     """Checks passwords one at a time, and remembers the correct ones by a keyed hash.
 
-    `max_waiting` passwords may wait for their turn, `max_waiting_per_client` of one client address, and every
-    address has one of them checked in turn: a client that tries many passwords does not delay the others.
+    Clients take turns, and those whose last password was wrong come last: a client that tries many passwords
+    does not delay the others.
     """
 
     def __init__(
         self,
+        queue: FairQueue | None = None,
         *,
-        max_waiting: int = 64,
-        max_waiting_per_client: int = 8,
         max_remembered: int = 1_000,
         checkpw: Callable[[bytes, bytes], bool] = bcrypt.checkpw,
     ) -> None:
-        self._max_waiting = max_waiting
-        self._max_waiting_per_client = max_waiting_per_client
+        self._queue = queue or FairQueue()
         self._max_remembered = max_remembered
         self._checkpw = checkpw
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bcrypt")
-        self._waiting: Counter[str] = Counter()
-        self._turns: dict[str, asyncio.Lock] = {}
         self._key = secrets.token_bytes(32)
         self._correct: set[bytes] = set()
 
     async def is_correct(
         self, users: Mapping[bytes, bytes], name: bytes, password: bytes, *, client: str
     ) -> bool:
-        """Return whether the user has this password. Raises TooManyChecksError."""
+        """Return whether the user has this password. Raises QueueFullError."""
         hashed = users.get(name)
         # bcrypt accepts any continuation of a password of 72 bytes, and of one that contains a NUL.
         usable = len(password) <= _MAX_PASSWORD_BYTES and b"\0" not in password
@@ -72,32 +64,17 @@ class PasswordChecker:
         if hashed and usable and digest in self._correct:
             return True
         highest_cost = max(map(cost_of, users.values()))
-        matches = await self._check_in_turn(client, hashed, password if usable else b"", highest_cost)
-        if not (matches and usable):
-            return False
-        if len(self._correct) >= self._max_remembered:  # after many changes of the file
-            self._correct.clear()
-        self._correct.add(digest)
-        return True
-
-    async def _check_in_turn(
-        self, client: str, hashed: bytes | None, password: bytes, highest_cost: int
-    ) -> bool:
-        if (
-            self._waiting.total() >= self._max_waiting
-            or self._waiting[client] >= self._max_waiting_per_client
-        ):
-            raise TooManyChecksError
-        self._waiting[client] += 1
-        turn = self._turns.setdefault(client, asyncio.Lock())
-        try:
-            async with turn:
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._thread, self._check, hashed, password, highest_cost)
-        finally:
-            self._waiting[client] -= 1
-            if not self._waiting[client]:
-                del self._waiting[client], self._turns[client]
+        checked = password if usable else b""
+        async with self._queue.turn(client):
+            loop = asyncio.get_running_loop()
+            matches = await loop.run_in_executor(self._thread, self._check, hashed, checked, highest_cost)
+            is_correct = matches and usable
+            self._queue.judge(client, is_suspect=not is_correct)
+        if is_correct:
+            if len(self._correct) >= self._max_remembered:  # after many changes of the file
+                self._correct.clear()
+            self._correct.add(digest)
+        return is_correct
 
     def _check(self, hashed: bytes | None, password: bytes, highest_cost: int) -> bool:
         """Check a password. A wrong one takes as much work as the hash of the highest cost."""
@@ -150,17 +127,29 @@ class BasicAuth:
         if not users or scope["path"] in OPEN_PATHS:
             return None
         credentials = _credentials(scope)
-        client, _ = scope.get("client") or ("", 0)
+        client = network_of((scope.get("client") or ("", 0))[0])
         try:
             if credentials and await self._passwords.is_correct(users, *credentials, client=client):
                 return None
-        except TooManyChecksError:
+        except QueueFullError:
             self._refusals[Refusal.BUSY] += 1
             message = "too many passwords to check: try again later\n"
             return PlainTextResponse(message, 503, {"Retry-After": "1"})
         self._refusals[Refusal.PASSWORD] += 1
         message = "basic auth is required: send a user name and password\n"
         return PlainTextResponse(message, 401, self._challenge)
+
+
+def network_of(host: str) -> str:
+    """Return what counts as one client: an IPv4 address, or a /64 of IPv6, which one host can have alone."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return host
+    # A socket for both families shows IPv4 addresses as ::ffff:192.0.2.1.
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
 
 
 def _credentials(scope: Scope) -> tuple[bytes, bytes] | None:

@@ -28,7 +28,6 @@ HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
     "X-XSS-Protection": (),
 }
 """The headers that can be set, each with its allowed values; without any, every value is."""
-_NO_RATE_LIMIT: Final = re.compile(r"0+(ns|us|µs|ms|s|m|h)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def read_web_config(path: Path | None, *, again: bool = False) -> WebConfig:
     """Read the web config file and the files that it names.
 
     Without a path, nothing is protected. `again` says that this is a reload. Raises SettingsError with one
-    line for each problem, without secrets.
+    line for each problem, in the order of the file's lines, without secrets.
     """
     if path is None:
         return WebConfig()
@@ -65,9 +64,11 @@ def read_web_config(path: Path | None, *, again: bool = False) -> WebConfig:
     tls = read_tls_section(root.section("tls_server_config"))
     headers = _read_http(root.section("http_server_config"))
     users = _read_users(root.section("basic_auth_users"))
-    _refuse_rate_limit(root.section("rate_limit"))
+    if "rate_limit" in root.values:
+        root.problem("rate_limit", "is not supported: remove it")
     if root.problems:
-        raise SettingsError(root.problems)
+        start = len(f"{path}:")
+        raise SettingsError(sorted(root.problems, key=lambda line: int(line[start:].partition(":")[0])))
     digest = hashlib.sha256(repr((file.values, tls.contents)).encode()).digest()
     return WebConfig(tls.tls, users, headers, tuple(path for path, _ in tls.contents), digest)
 
@@ -116,12 +117,3 @@ def _read_users(section: Section) -> Mapping[bytes, bytes]:
         else:
             users[name.encode()] = match[0].encode()
     return MappingProxyType(users)
-
-
-def _refuse_rate_limit(section: Section) -> None:
-    section.refuse_unknown("interval", "burst")
-    interval, burst = section.text("interval"), section.text("burst")
-    if interval is None and burst is None:
-        return
-    if interval is None or not _NO_RATE_LIMIT.fullmatch(interval):
-        section.problem("interval", "rate limits are not supported: set it to 0 or remove rate_limit")

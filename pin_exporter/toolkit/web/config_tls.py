@@ -27,13 +27,11 @@ KEYS: Final = (
     "curve_preferences",
 )
 _VERSIONS: Final = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
-_BROKEN_VERSIONS: Final = ("TLS10", "TLS11")
 CLIENT_AUTH_TYPES: Final = {
     "NoClientCert": ssl.CERT_NONE,
     "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
     "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
 }
-UNVERIFIED_CLIENT_AUTH_TYPES: Final = ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert")
 CURVES: Final = {
     "CurveP256": "prime256v1",
     "CurveP384": "secp384r1",
@@ -134,10 +132,6 @@ def _read_certificate(section: Section, context: ssl.SSLContext, files: _Files) 
 
 
 def _read_versions(section: Section, context: ssl.SSLContext) -> None:
-    for name in ("min_version", "max_version"):
-        if section.text(name) in _BROKEN_VERSIONS:
-            section.problem(name, "TLS versions before 1.2 are not supported: set TLS12 or TLS13")
-            return
     context.minimum_version = section.choice("min_version", _VERSIONS, ssl.TLSVersion.TLSv1_2)
     maximum = section.choice("max_version", _VERSIONS, ssl.TLSVersion.TLSv1_3)
     if maximum < context.minimum_version:
@@ -175,10 +169,6 @@ def _read_ciphers(section: Section, context: ssl.SSLContext) -> None:
 def _read_client_auth(section: Section, context: ssl.SSLContext, files: _Files) -> None:
     ca_certificates = files.content("client_ca")
     given = "client_ca" if section.text("client_ca") else "client_ca_file"
-    if section.text("client_auth_type") in UNVERIFIED_CLIENT_AUTH_TYPES:
-        message = "client certificates must be verified: set RequireAndVerifyClientCert"
-        section.problem("client_auth_type", message)
-        return
     mode = section.choice("client_auth_type", CLIENT_AUTH_TYPES, ssl.CERT_NONE)
     if mode == ssl.CERT_NONE:
         if section.text(given) and not section.text("client_auth_type"):

@@ -21,6 +21,8 @@ class Refusal(StrEnum):
     """No password, or a wrong one."""
     BUSY = "busy"
     """Too many requests at the same time, or too many passwords to check."""
+    ORIGIN = "origin"
+    """A browser's request for another site, or for an unknown host name."""
     HANDSHAKE = "handshake"
     """No TLS, no common version, or no valid client certificate."""
     CERTIFICATE = "certificate"

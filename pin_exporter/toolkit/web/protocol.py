@@ -6,7 +6,7 @@ seconds, or at once if other connections need the room.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import h11
 from starlette.responses import PlainTextResponse
@@ -16,6 +16,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from pin_exporter.toolkit.web.limits import Connections, Refusal
 from pin_exporter.toolkit.web.middleware import encoded
 from pin_exporter.toolkit.web.tls import Tls
+
+_TWO_LENGTHS: Final = {b"content-length", b"transfer-encoding"}
+"""Where both are given, a proxy may see the end of the request elsewhere (RFC 9112, 6.1)."""
 
 
 class BoundedProtocol(H11Protocol):
@@ -113,15 +116,21 @@ class BoundedProtocol(H11Protocol):
 
     async def _run_application(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application. Only a server that stops cancels it, after a grace period."""
+        application = self._application
+        if {name for name, _ in scope["headers"]} >= _TWO_LENGTHS:
+            application = self._last_response("send Content-Length or Transfer-Encoding, not both\n", 400)
         try:
-            await self._application(scope, receive, send)
+            await application(scope, receive, send)
         except asyncio.CancelledError:
             if self.cycle.response_started or self.flow.write_paused:
                 self.cycle.disconnected = True  # otherwise uvicorn logs an error
                 self.transport.abort()
             else:
-                headers = dict(self._shared.web_config.config.headers)
-                await PlainTextResponse("the server is stopping\n", 503, headers)(scope, receive, send)
+                await self._last_response("the server is stopping\n", 503)(scope, receive, send)
+
+    def _last_response(self, text: str, status: int) -> PlainTextResponse:
+        headers = {**self._shared.web_config.config.headers, "Connection": "close"}
+        return PlainTextResponse(text, status, headers)
 
     def _let_go(self) -> None:
         self._shared.open.discard(self)

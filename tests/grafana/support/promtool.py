@@ -102,6 +102,13 @@ def run_tests(
     directory: Path, tests: Sequence[Mapping[str, Any]], rule_files: Sequence[str] = (), every: int = 1
 ) -> None:
     """Fail unless tests in the format of promtool succeed."""
+    names = [
+        group["name"]
+        for name in rule_files
+        for group in yaml.safe_load((directory / name).read_text(encoding="utf-8"))["groups"]
+    ]
     content = {"rule_files": rule_files, "evaluation_interval": f"{every}m", "tests": tests}
+    # Prometheus evaluates groups in any order.
+    content["group_eval_order"] = names[::-1]
     (directory / "tests.yml").write_text(json.dumps(content), encoding="utf-8")
     run_promtool(directory, "test", "rules", "tests.yml")

@@ -43,29 +43,18 @@ def test_callers_before_the_work_begins_share_it_and_later_ones_get_the_next() -
     assert asyncio.run(call()) == ([1, 1, 1], [2, 2])
 
 
-def test_work_with_another_key_waits_for_its_turn() -> None:
+def test_work_with_another_key_waits_and_a_cancelled_caller_does_not_cancel_the_others() -> None:
     async def call() -> tuple[list[int], int]:
         flight, work = SingleFlight[str, int](), Work()
-        calls = [asyncio.create_task(flight.do(key, work.do)) for key in "ab"]
-        await settle()
-        work.go.release()
-        work.go.release()
-        return await asyncio.gather(*calls), work.max_running
-
-    assert asyncio.run(call()) == ([1, 2], 1)
-
-
-def test_a_cancelled_caller_does_not_cancel_the_others() -> None:
-    async def call() -> int:
-        flight, work = SingleFlight[str, int](), Work()
-        gone, other = (asyncio.create_task(flight.do("a", work.do)) for _ in range(2))
+        gone, *others = (asyncio.create_task(flight.do(key, work.do)) for key in "aab")
         await settle()
         gone.cancel()
         await settle()
         work.go.release()
-        return await other
+        work.go.release()
+        return await asyncio.gather(*others), work.max_running
 
-    assert asyncio.run(call()) == 1
+    assert asyncio.run(call()) == ([1, 2], 1)
 
 
 def test_an_exception_reaches_all_who_share_the_work_and_no_later_caller() -> None:

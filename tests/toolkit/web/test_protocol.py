@@ -26,7 +26,7 @@ def test_a_client_that_does_not_send_a_whole_request_is_cut_off(loop: str, sent:
     async def see(site: Site) -> None:
         client = await site.connect()
         client.writer.write(sent)
-        assert await client.is_cut_off()
+        await client.rest()
         assert site.refused == {Refusal.SLOW: 1}
 
     run_on_site(see, limits=SHORT, loop=loop)
@@ -43,7 +43,7 @@ def test_one_that_trickles_is_cut_off_also_after_a_whole_request() -> None:
                 await asyncio.sleep(0.02)
 
         trickling = asyncio.create_task(trickle())
-        assert await client.is_cut_off()
+        await client.rest()
         trickling.cancel()
         assert site.refused == {Refusal.SLOW: 1}
 
@@ -211,9 +211,37 @@ def test_what_is_not_http_is_answered_once_and_the_connection_closed() -> None:
         head = await client.reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 400 ")
         assert b"x-frame-options: deny" in head
-        assert await client.is_cut_off()
+        await client.rest()
 
     run_on_site(see, DENY)
+
+
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "headers", "status"),
+    [
+        (b"POST /reads HTTP/1.1", CHUNKED + b"Content-Length: 5\r\n", b"400"),
+        (b"POST /reads HTTP/1.1", b"content-length: 5\r\n" + CHUNKED.upper(), b"400"),
+        (b"GET / HTTP/1.1", CHUNKED + b"Content-Length: 0\r\n", b"400"),
+        (b"POST /reads HTTP/1.0", CHUNKED + b"Content-Length: 5\r\n", b"400"),
+        (b"POST /reads HTTP/1.0", CHUNKED, b"200"),
+        (b"POST /reads HTTP/1.1", CHUNKED + b"Content-Length: 5\r\nContent-Length: 6\r\n", b"400"),
+        (b"POST /reads HTTP/1.1", CHUNKED * 2, b"400"),
+    ],
+)
+def test_after_a_request_whose_end_is_ambiguous_the_connection_ends(
+    line: bytes, headers: bytes, status: bytes
+) -> None:
+    async def see(site: Site) -> None:
+        client = await site.connect()
+        client.writer.write(line + b"\r\nHost: a\r\n" + headers + b"\r\n0\r\n\r\n" + HEAD % b"")
+        received = await client.rest()
+        assert received.startswith(b"HTTP/1.1 " + status)
+        assert received.count(b"HTTP/1.1 ") == 1, "the second request is not answered"
+
+    run_on_site(see)
 
 
 @pytest.mark.parametrize("path", [b"held", b"drops"])
@@ -225,7 +253,7 @@ def test_nonsense_in_the_middle_of_a_request_ends_the_connection_without_an_erro
         client.writer.write(b"POST /%s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" % path)
         await asyncio.sleep(0.05)
         client.writer.write(b"no length\r\n")
-        assert await client.is_cut_off()
+        await client.rest()
         site.free.set()
         assert b" 200 " in await (await site.connect()).get()
 
