@@ -114,6 +114,8 @@ class Follow:
         self._tail_requested = False
         self._spans: list[_Span] = []
         self._may_guess = True
+        self._gap = (0, 0)
+        self._gap_margin = 1
         self._steps_back = 0
         self._margin = MIN_OVERLAP
         self._unread = array("L")
@@ -234,9 +236,12 @@ class Follow:
 
     def _offset_in_gap(self, before: _Span, after: _Span, vanished: int) -> int:
         mirror, low, high = self._mirror, before.stop, after.start
+        # If a page did not reach the gap, more rows have vanished before it since.
+        self._gap_margin = min(2 * self._gap_margin, self._page_rows // 2) if self._gap == (low, high) else 1
+        self._gap = (low, high)
         first = low - before.gone_before_stop
         left = (high - low) - (after.gone_before_start - before.gone_before_stop)
-        least = max(0, first - 1)
+        least = max(0, first - self._gap_margin)
         missing_size = mirror.totals.size - self._reported.size
         if self._may_guess and vanished == 1 and missing_size > 0:
             # If a single row is missing, the totals tell its size.
@@ -245,7 +250,7 @@ class Follow:
             if found is not None:
                 position = first + found - low - self._gone_between(low, found)
                 return max(least, position - self._page_rows // 2)
-        if left + 2 <= self._page_rows:
+        if left + 1 + self._gap_margin <= self._page_rows or self._gap_margin > 1:
             return least
         return max(least, first + (left - self._page_rows) // 2)
 
