@@ -338,19 +338,14 @@ class Follow:
             while at < len(mirror) and mirror.is_gone(at):
                 at += 1
             if at == len(mirror) or mirror.id_at(at) != wanted:
-                found = mirror.find(wanted, at, len(mirror))
                 yield
                 # Rows of equal age may change places, and new ones may come between them: at the end of the
                 # list, what follows rows that stand where they stood is taken as it is.
                 as_it_is = is_end and number >= _MIN_ANCHOR_ROWS
+                found = self._find_from(at, wanted, in_page, as_it_is=as_it_is)
                 if found is None:
                     if not as_it_is:
                         yield from self._check_new(at, set(ids[number:]), is_end=is_end)
-                elif mirror.is_gone(found) or not in_page.isdisjoint(mirror.ids(at, found)):
-                    if not as_it_is:
-                        raise SurpriseError(Surprise.ORDER)
-                    found = None
-                if found is None:
                     yield from mirror.truncate(at)
                     mirror.add(rows[number:])
                     return len(mirror)
@@ -362,6 +357,17 @@ class Follow:
         if is_end:
             yield from mirror.truncate(at)
         return at
+
+    def _find_from(self, at: int, wanted: int, in_page: set[int], *, as_it_is: bool) -> int | None:
+        """Return the index of a row, from another on, if no row of the page stands between; else None."""
+        found = self._mirror.find(wanted, at, len(self._mirror))
+        if found is None:
+            return None
+        if self._mirror.is_gone(found) or not in_page.isdisjoint(self._mirror.ids(at, found)):
+            if not as_it_is:
+                raise SurpriseError(Surprise.ORDER)
+            return None
+        return found
 
     def _check_new(self, at: int, rest: set[int], *, is_end: bool) -> Iterator[None]:
         """Raise SurpriseError unless the rest of a page, which begins with an unknown row, is all new."""
@@ -390,7 +396,7 @@ class Follow:
         self._listing = _Listing(Totals(0, 0))
 
     def _accept_not_pinned(self, offset: int, rows: Sequence[Pin], totals: Totals) -> Iterator[None]:
-        listing, mirror = self._listing, self._mirror
+        listing = self._listing
         ids = [hashed(pin.id) for pin in rows]
         if listing.rows == 0 and totals.files > self._most_requests * self._page_rows // 3:
             raise SurpriseError(Surprise.CHURN)
@@ -403,27 +409,32 @@ class Follow:
             if not fresh:
                 listing.cursor, listing.is_past_end = 0, False
         for pin, wanted in zip(rows[fresh:], ids[fresh:], strict=True):
-            group = mirror.group_of(pin)
-            if group.kind.pinned:
-                raise SurpriseError(Surprise.FILTER)
-            found = None if listing.is_past_end else mirror.find(wanted, listing.cursor, len(mirror))
-            if found is None:
-                listing.differs = listing.is_past_end = True  # new rows stand at the end
-            elif mirror.is_gone(found):
-                raise SurpriseError(Surprise.ORDER)
-            else:
-                if found - listing.cursor > _MAX_CAP:
-                    yield
-                listing.differs |= mirror.update(found, pin) is not Difference.NONE
-                listing.found.append(found)
-                listing.cursor = found + 1
-            listing.attention.add(group, pin)
+            before = listing.cursor
+            self._list(listing, pin, wanted)
+            if listing.cursor - before > _MAX_CAP:
+                yield
         listing.rows, listing.totals = offset + len(rows), totals
         if rows and listing.rows < totals.files:
             listing.last = ids[-1]
             return
         yield
         self._end_listing(listing)
+
+    def _list(self, listing: _Listing, pin: Pin, wanted: int) -> None:
+        """Take a row of the list of all that is not pinned."""
+        mirror, group = self._mirror, self._mirror.group_of(pin)
+        if group.kind.pinned:
+            raise SurpriseError(Surprise.FILTER)
+        listing.attention.add(group, pin)
+        found = None if listing.is_past_end else mirror.find(wanted, listing.cursor, len(mirror))
+        if found is None:
+            listing.differs = listing.is_past_end = True  # new rows stand at the end
+            return
+        if mirror.is_gone(found):
+            raise SurpriseError(Surprise.ORDER)
+        listing.differs |= mirror.update(found, pin) is not Difference.NONE
+        listing.found.append(found)
+        listing.cursor = found + 1
 
     def _end_listing(self, listing: _Listing) -> None:
         """Finish if nothing has changed since the page at the end of the whole list; else read on."""

@@ -1,4 +1,4 @@
-"""Requests, CPU time and memory of following a list that changes between any two requests, in simulated time."""
+"""Requests, CPU time and memory of following a list that changes between any two requests, in model time."""
 
 import gc
 import time
@@ -57,7 +57,12 @@ class ChangingList:
     def advance(self, seconds: float) -> None:
         """Let time pass, and with it changes happen."""
         self.now += seconds
-        kinds = {"new": self._insert, "completed": self._complete_any, "failed": self._fail, "unpinned": self._unpin}
+        kinds = {
+            "new": self._insert,
+            "completed": self._complete_any,
+            "failed": self._fail,
+            "unpinned": self._unpin,
+        }
         for name, act in kinds.items():
             for _ in range(self._events(getattr(self._rates, name) * seconds / 60)):
                 act()
@@ -80,7 +85,9 @@ class ChangingList:
         number = self._created
         self._created += 1
         date = _START + timedelta(seconds=number)
-        self.rows.append(Pin(f"{number:036}", f"cid-{number % 900_000}", None, date, False, True, False, "queued"))
+        self.rows.append(
+            Pin(f"{number:036}", f"cid-{number % 900_000}", None, date, False, True, False, "queued")
+        )
 
     def _complete(self, place: int) -> None:
         size = int(self._rng.lognormvariate(13, 2))
@@ -88,7 +95,11 @@ class ChangingList:
         self._size += size
 
     def _in_progress(self) -> int | None:
-        places = [n for n in range(max(0, len(self.rows) - 3_000), len(self.rows)) if self.rows[n].status == "queued"]
+        places = [
+            n
+            for n in range(max(0, len(self.rows) - 3_000), len(self.rows))
+            if self.rows[n].status == "queued"
+        ]
         return self._rng.choice(places) if places else None
 
     def _complete_any(self) -> None:
@@ -168,11 +179,13 @@ def following() -> Iterator[Result]:
                 for keeps in (False, True):
                     pins = ChangingList(count, rates, keeps_unpinned=keeps)
                     outcome = followed(pins, limit, 60 if count < 1_000_000 else 30)
-                    verdicts = {each: outcome.verdicts.count(each) for each in dict.fromkeys(outcome.verdicts)}
-                    p95 = quantiles(outcome.requests, n=20)[-1] if len(outcome.requests) > 1 else 0
+                    verdicts = {each: outcome.verdicts.count(each) for each in set(outcome.verdicts)}
+                    p95 = quantiles(outcome.requests, n=20)[-1]
+                    server = "keeps" if keeps else "drops"
+                    cpu, step = 1e3 * median(outcome.cpu), 1e3 * outcome.longest_step
                     yield Result(
-                        f"follow {count:,} pins, page {limit}, {rates.name}, {'keeps' if keeps else 'drops'} unpinned",
+                        f"follow {count:,} pins, page {limit}, {rates.name}, {server} unpinned",
                         f"{median(outcome.requests):.0f} / {p95:.0f} req",
-                        f"full {-(-count // (limit - 10))}, {verdicts}, CPU {1e3 * median(outcome.cpu):.0f} ms, longest "
-                        f"step {1e3 * outcome.longest_step:.0f} ms, {outcome.bytes_per_pin:.0f} B/pin",
+                        f"full {-(-count // (limit - 10))}, {verdicts}, CPU {cpu:.0f} ms, "
+                        f"longest step {step:.0f} ms, {outcome.bytes_per_pin:.0f} B/pin",
                     )

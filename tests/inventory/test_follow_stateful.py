@@ -208,7 +208,7 @@ def check(
     reading: list[Turn],
     intervals: list[tuple[list[Change], list[Turn], bool]],
 ) -> None:
-    """Read a list, then follow it for some intervals with changes before each and, perhaps all the time, in it."""
+    """Read a list, then follow it for some intervals, with changes before and during each."""
     server = server_with(count, keeps_unpinned=keeps_unpinned, largest_page=largest_page)
     mirror = read_whole(server, chain(reading, repeat(QUIET)), limit)
     if mirror is None:
@@ -222,7 +222,7 @@ def check(
             server.apply(change)
         turns = chain.from_iterable(repeat(script)) if always and script else chain(script, repeat(QUIET))
         try:
-            follow_once(follow, server, turns, limit)  # type: ignore[arg-type]
+            follow_once(follow, server, turns, limit)
         except SurpriseError as surprise:
             event(f"surprise: {surprise.surprise}")
             return
