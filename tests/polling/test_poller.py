@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from pin_exporter.api.model import Collector, Verdict
 from pin_exporter.metrics.account import account_renderer
-from pin_exporter.polling.poller import AccountPoller
+from pin_exporter.polling.poller import AccountPoller, Reading
 from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.polling.snapshot import Health, PollRecord
 from pin_exporter.toolkit.exposition.encoder import Format
@@ -31,6 +31,7 @@ class Polled:
         stale_after: float | None = None,
         per_minute: int = 120,
         latency_seconds: float = 0.0,
+        follows: bool = False,
     ) -> None:
         self.clock = FakeClock()
         self.service = Service(self.clock, pins)
@@ -38,7 +39,12 @@ class Polled:
         client, budget = retrying_client(self.service, self.clock, per_minute=per_minute)
         schedule = PollSchedule(60.0, stale_after, budget.background_per_minute)
         self.poller = AccountPoller(
-            "a", client, schedule, self.clock, page_size=PAGE_SIZE, pages_in_flight=1, size_limit_bytes=9
+            "a",
+            client,
+            schedule,
+            self.clock,
+            reading=Reading(PAGE_SIZE, 1, follows=follows),
+            size_limit_bytes=9,
         )
         self._exposition = account_renderer(
             lambda: [self.poller.snapshot], CollectorRegistry(), self.clock.elapsed
