@@ -22,6 +22,8 @@ from pin_exporter.api.transport_errors import RequestTrace, Timeouts, transport_
 
 MAX_BODY_BYTES: Final = 8 * 2**20
 """The largest body read as a page; one of 1,000 pins takes about half a megabyte."""
+PINS_PATH: Final = "/pinning/pins/"
+"""The list endpoint, with the slash at its end: without, the API redirects."""
 _MAX_ERROR_BYTES: Final = 64 * 2**10
 _DECODE_ON_THREAD_BYTES: Final = 2**20
 """A larger body may take seconds to decode, so a thread does it."""
@@ -41,7 +43,7 @@ class PinClient:
         credentials: Callable[[], Credentials],
         timeouts: Timeouts | float,
         counter: RequestCounter | None = None,
-        path: str = "/pinning/pins/",
+        path: str = PINS_PATH,
     ) -> None:
         self.counter = counter or RequestCounter()
         self._pool = pool

@@ -12,9 +12,10 @@ from enum import StrEnum
 from itertools import chain
 from typing import Final, NamedTuple
 
-from pin_exporter.api.model import Phase
+from pin_exporter.api.model import Phase, Pin, phase_of
 from pin_exporter.inventory.cid import InvalidCidError, cid_value
 from pin_exporter.inventory.hash_set import HashSet
+from pin_exporter.inventory.label_limit import NO_WORD
 
 MAX_NAMED_LINES: Final = 10
 _MASK: Final = (1 << 64) - 1
@@ -73,6 +74,12 @@ class Comparison:
         self._expected = expected
         self._ranks = bytearray(len(expected))
         self._unexpected = HashSet()
+
+    def add_pins(self, pins: Iterable[Pin | None]) -> None:
+        """Note pins; those without a CID cannot be expected."""
+        for pin in pins:
+            if pin is not None and pin.cid:
+                self.add(pin_hash(pin.cid), phase_of(pin.status or NO_WORD, pinned=pin.pinned))
 
     def add(self, hashed: int, phase: Phase) -> None:
         """Note a pin, by the hash of its CID."""

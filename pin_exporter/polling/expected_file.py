@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -57,6 +58,20 @@ class _Content(NamedTuple):
     cids: ExpectedCids
 
 
+@dataclass(frozen=True, slots=True)
+class ExpectedFileState:
+    """The list in use and its age. `read_at` is when it was last read or found unchanged, in Unix seconds.
+
+    `cids` is None before the first success, `problem` says why the file cannot be read now, and `failures`
+    counts how often it could not.
+    """
+
+    cids: ExpectedCids | None = None
+    read_at: float | None = None
+    problem: str = ""
+    failures: int = 0
+
+
 class ExpectedFile:
     """The expected CIDs of one account. A file that cannot be read leaves the last list in use.
 
@@ -73,12 +88,7 @@ class ExpectedFile:
         read: Callable[[Path], ExpectedCids] = read_file,
     ) -> None:
         self.path = path
-        self.cids: ExpectedCids | None = None
-        """The last list that could be read, None before the first."""
-        self.read_at: float | None = None
-        """When it was read, or found unchanged, in Unix seconds."""
-        self.problem = ""
-        """Why the file cannot be read now."""
+        self.state = ExpectedFileState()
         self._account = account
         self._wall = wall
         self._patience_seconds = patience_seconds
@@ -88,7 +98,7 @@ class ExpectedFile:
         self._unreadable = LogThrottle(elapsed)
 
     async def refresh(self) -> bool:
-        """Read the file if it has changed; return whether `cids` is what it contains.
+        """Read the file if it has changed; return whether `state` is what it contains.
 
         Reading takes some seconds for a million CIDs, on a thread. If it takes too long, the disk may be
         gone: it goes on, and later calls do not wait.
@@ -107,12 +117,13 @@ class ExpectedFile:
             return self._cannot_read(error.strerror or str(error))
         except ValueError as error:
             return self._cannot_read(str(error))
+        cids = self.state.cids
         if content is not None:
-            self.cids, self._signature = content.cids, content.signature
-            self._log_content(content.cids)
-        elif self.problem:
+            cids, self._signature = content.cids, content.signature
+            self._log_content(cids)
+        elif self.state.problem:
             _log.info("expected_cids_readable", "the expected CIDs can be read again", account=self._account)
-        self.read_at, self.problem = self._wall(), ""
+        self.state = replace(self.state, cids=cids, read_at=self._wall(), problem="")
         return True
 
     def _read_if_changed(self) -> _Content | None:
@@ -121,8 +132,8 @@ class ExpectedFile:
         return None if now == self._signature else _Content(now, self._read(self.path))
 
     def _cannot_read(self, problem: str) -> bool:
-        times = self._unreadable.happened(new=problem != self.problem)
-        self.problem = problem
+        times = self._unreadable.happened(new=problem != self.state.problem)
+        self.state = replace(self.state, problem=problem, failures=self.state.failures + 1)
         if times is not None:
             _log.warning(
                 "expected_cids_unreadable",
