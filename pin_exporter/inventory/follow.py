@@ -179,6 +179,8 @@ class Follow:
         rows = [pin for pin in page.rows if pin is not None]
         if len(rows) < len(page.rows):
             raise SurpriseError(Surprise.UNREADABLE_ROW)
+        if request.pinned == "false" and any(self._mirror.group_of(pin).kind.pinned for pin in rows):
+            raise SurpriseError(Surprise.FILTER)
         if rows and request.offset + len(rows) > page.totals.files:
             raise SurpriseError(Surprise.TOTALS)
         if not rows and request.offset < page.totals.files:
@@ -403,8 +405,6 @@ class Follow:
     def _accept_not_pinned(self, offset: int, rows: Sequence[Pin], totals: Totals) -> Iterator[None]:
         listing = self._listing
         ids = [hashed(pin.id) for pin in rows]
-        if listing.rows == 0 and totals.files > self._most_requests * self._page_rows // 3:
-            raise SurpriseError(Surprise.CHURN)
         fresh = 0
         if listing.rows > 0:
             # The page begins with the last row of the one before, unless rows have moved.
@@ -418,6 +418,8 @@ class Follow:
             self._list(listing, pin, wanted)
             if listing.cursor - before > _MAX_CAP:
                 yield
+        if totals.files > self._most_requests * self._page_rows // 3:
+            raise SurpriseError(Surprise.CHURN)  # it would take too many requests to list them each time
         listing.rows, listing.totals = offset + len(rows), totals
         if rows and listing.rows < totals.files:
             listing.last = ids[-1]
@@ -428,8 +430,6 @@ class Follow:
     def _list(self, listing: _Listing, pin: Pin, wanted: int) -> None:
         """Take a row of the list of all that is not pinned."""
         mirror, group = self._mirror, self._mirror.group_of(pin)
-        if group.kind.pinned:
-            raise SurpriseError(Surprise.FILTER)
         listing.attention.add(group, pin)
         found = None if listing.is_past_end else mirror.find(wanted, listing.cursor, len(mirror))
         if found is None:

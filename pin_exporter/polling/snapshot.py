@@ -113,8 +113,8 @@ class Following:
     """How the newest inventory was made, and what led to it.
 
     `full_at` is the end of the last one that read all pins, in Unix seconds. `fallbacks` counts why a list
-    that was followed had to be read whole, and is empty while none was followed. `audited_rows` counts the
-    rows that were read again to find changes that no total shows.
+    that was followed had to be read whole, and is empty while none was followed. `audited_rows` counts rows
+    that were read again to find changes that no total shows.
     """
 
     mode: Literal["full", "followed"] = "full"

@@ -359,7 +359,7 @@ def test_a_jump_of_the_wall_clock_changes_exported_timestamps_and_nothing_else(j
         f'aiozpin_last_{what}_timestamp_seconds{{account="a",collector="{collector}"}}'
         for what in ("success", "attempt")
         for collector in Collector
-    }
+    } | {'aiozpin_inventory_full_timestamp_seconds{account="a"}'}
     assert set(moved.values()) == {jump}
 
 
