@@ -34,7 +34,7 @@ from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.logs import EventLogger, configure_logging
 from pin_exporter.toolkit.output import print_error, write_standard_output
 from pin_exporter.toolkit.web.config import read_web_config
-from pin_exporter.toolkit.web.listener import listen, local_url
+from pin_exporter.toolkit.web.listener import bound_url, listen
 from pin_exporter.toolkit.web.server import hangups_held
 
 _log: Final = EventLogger("pin_exporter")
@@ -84,7 +84,7 @@ def run_serve(flags: Mapping[str, object]) -> None:
     settings = configuration.settings
     log_events = configure_logging("pin_exporter", LOG_EVENTS, settings.log_level, settings.log_format)
     sockets = [listen(address) for address in settings.web_listen_address]
-    urls = [local_url(opened, configuration.web_config.scheme) for opened in sockets]
+    urls = [bound_url(opened, configuration.web_config.scheme) for opened in sockets]
     configuration.log_start(" ".join(urls))
     web = WebOptions(
         sockets,

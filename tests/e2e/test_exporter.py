@@ -102,6 +102,12 @@ def test_the_demo_shows_three_made_up_accounts() -> None:
         assert process.stop() == 0
 
 
+def test_the_demo_listens_on_loopback_unless_told_otherwise() -> None:
+    with running([*EXPORTER, "demo"]) as process:
+        # Another process may use the port.
+        process.wait_for_line(r"(^metrics +http://|cannot listen on )127\.0\.0\.1:10242")
+
+
 def test_a_second_demo_finds_another_port_for_its_simulator() -> None:
     command = [*EXPORTER, "demo", "--web.listen-address=127.0.0.1:0"]
     with running(command) as first, running(command) as second:
