@@ -19,6 +19,7 @@ OPERATORS := $(TOOLS)/prometheus-operator-v0.60.1 $(TOOLS)/prometheus-operator-v
 COMPOSE := $(TOOLS)/compose-go-v2.16.2/cmd
 ACTIONLINT := $(TOOLS)/actionlint-v1.7.12/actionlint
 KUBERNETES := $(shell sed -n 's|^\tk8s.io/kubernetes \(v[^ ]*\).*|\1|p' dev/cluster/go.mod)
+VMAGENT := $(TOOLS)/vmagent-v1.148.9/vmagent
 CONTROL_PLANE := $(TOOLS)/kubernetes-$(KUBERNETES)
 
 ##@ Use
@@ -68,7 +69,7 @@ test: $(VENV)/dev ## Run the tests (about 4 minutes); ARGS="-k walk" selects som
 test-all: lint test test-slow test-lowest coverage image-test ## Run all tests (about 20 minutes); CONTRIBUTING.md lists what they need
 
 .PHONY: test-slow
-test-slow: $(VENV)/dev chart-tools compose-tools render ## Run the slow tests: chart, compose, dashboard over time, long proofs
+test-slow: $(VENV)/dev chart-tools collector-tools compose-tools render ## Run the slow tests: chart, compose, dashboard over time, long proofs
 	$(BIN)/python -m $(PYTEST) -m slow $(ARGS)
 
 .PHONY: test-core
@@ -194,6 +195,9 @@ chart-tools: $(HELMS) $(OPERATORS) ## Build both Helms and fetch the Prometheus 
 .PHONY: compose-tools
 compose-tools: $(COMPOSE) ## Build the part of Docker Compose that reads compose.yaml; needs Go
 
+.PHONY: collector-tools
+collector-tools: $(VMAGENT) ## Build the other collectors of docs/collectors.md; needs Go
+
 .PHONY: cluster-tools
 cluster-tools: chart-tools $(CONTROL_PLANE) ## Build a Kubernetes control plane; needs Go and 16 minutes of CPU
 
@@ -219,6 +223,9 @@ $(TOOLS)/compose-go-%/cmd:
 
 $(TOOLS)/actionlint-%/actionlint:
 	GOBIN=$(@D) go install github.com/rhysd/actionlint/cmd/actionlint@$*
+
+$(TOOLS)/vmagent-%/vmagent:
+	CGO_ENABLED=0 GOBIN=$(@D) go install github.com/VictoriaMetrics/VictoriaMetrics/app/vmagent@$*
 
 $(CONTROL_PLANE):
 	CGO_ENABLED=0 GOBIN=$@.new go -C dev/cluster install -trimpath \

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from pin_exporter.toolkit.sharding import Shard
 from tests.e2e.hostile import HostileServer, good, wanted_rows
+from tests.support.exposition import samples
 from tests.support.processes import (
     PATIENCE_SECONDS,
     RunningSimulator,
@@ -52,18 +52,6 @@ def once(env: Mapping[str, str], *options: str | Path) -> subprocess.CompletedPr
     )
 
 
-def series(text: str) -> dict[str, float]:
-    """Return values by name and sorted labels, a bucket's edge as a number."""
-    found = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            labels = sorted(
-                (name, str(float(value)) if name == "le" else value) for name, value in sample.labels.items()
-            )
-            found[f"{sample.name}{labels}"] = sample.value
-    return found
-
-
 def config(path: Path, simulated: RunningSimulator) -> Path:
     """Write a file with the simulator's accounts and one whose key is rejected."""
     accounts = [simulated.account(name) for name in simulated.keys]
@@ -81,7 +69,7 @@ def test_the_result_has_the_accounts_that_did_not_fail(tmp_path: Path) -> None:
         table = once({}, f"--config.file={file}", "--format=table")
         good = once(simulated.keys["archive"], "--format=table")
 
-    values = series(ended.stdout)
+    values = samples(ended.stdout)
     for account, up, files in (("archive", 1, 2500), ("website", 1, 0), ("rejected", 0, None)):
         assert values[f"aiozpin_up[('account', '{account}')]"] == up
         assert values.get(f"aiozpin_files[('account', '{account}')]") == files
@@ -138,7 +126,7 @@ def test_node_exporter_exposes_the_file_unchanged(tmp_path: Path) -> None:
         read = httpx.get(url).text
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
-    written, shown = series(output.read_text()), series(read)
+    written, shown = samples(output.read_text()), samples(read)
     assert written == {name: value for name, value in shown.items() if name.startswith("aiozpin_")}
     assert shown["node_textfile_scrape_error[]"] == 0
     mtime = shown[f"node_textfile_mtime_seconds[('file', '{output}')]"]
@@ -156,7 +144,7 @@ def test_a_file_is_written_though_every_account_failed_or_there_is_none(tmp_path
     assert re.sub(r"connection: .*", "connection: …", failed.stderr) == (
         "pin-exporter: account default: totals and inventory: connection: …\n"
     )
-    assert series(output.read_text())["aiozpin_up[('account', 'default')]"] == 0
+    assert samples(output.read_text())["aiozpin_up[('account', 'default')]"] == 0
 
     nobody = once(env, f"--output={output}", f"--shard={idle}", "--total-shards=2")
     assert (nobody.returncode, nobody.stdout) == (0, "")
@@ -187,7 +175,7 @@ def test_two_runs_with_the_same_output_leave_one_complete_file(tmp_path: Path) -
     assert 1 <= len(seen) <= 2
     for text in seen:
         assert text.endswith("\n")
-        assert series(text)["aiozpin_files[('account', 'default')]"] == 3000
+        assert samples(text)["aiozpin_files[('account', 'default')]"] == 3000
         assert "aiozpin_exporter_build_info{" in text.splitlines()[-1]
     assert [path.name for path in tmp_path.iterdir()] == ["a.prom"]
 
@@ -256,7 +244,7 @@ def test_a_closed_pipe_is_no_failure_but_a_full_disk_is() -> None:
         "pin-exporter: standard output is closed: redirect it to a file or a terminal\n",
     )
     assert silent.returncode == 0
-    assert series(silent.stdout)["aiozpin_files[('account', 'default')]"] == 50
+    assert samples(silent.stdout)["aiozpin_files[('account', 'default')]"] == 50
 
 
 def test_the_result_is_written_though_standard_error_is_closed_or_full(tmp_path: Path) -> None:
@@ -269,7 +257,7 @@ def test_the_result_is_written_though_standard_error_is_closed_or_full(tmp_path:
 
     assert (gone.returncode, full.returncode) == (1, 1)
     for output in outputs:
-        assert series(output.read_text())["aiozpin_up[('account', 'default')]"] == 0
+        assert samples(output.read_text())["aiozpin_up[('account', 'default')]"] == 0
 
 
 def test_wrong_settings_and_flags_end_with_2(tmp_path: Path) -> None:

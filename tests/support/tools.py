@@ -4,9 +4,12 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import pytest
+
+TOOLS: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pin-exporter"
+"""Where make builds tools with Go."""
 
 
 def require_tool(name: str, package: str) -> str:
@@ -15,6 +18,14 @@ def require_tool(name: str, package: str) -> str:
     if path is None:
         do_without(f"{name} is not installed (Debian package {package})")
     return path
+
+
+def built_tool(name: str) -> Path:
+    """Return a program that Go has built for the tests; skip the test if it is missing, fail it in CI."""
+    found = sorted(TOOLS.glob(f"{name}-v*/{name}"))
+    if not found:
+        do_without(f"{name} is missing: run `make collector-tools`")
+    return found[-1]
 
 
 def do_without(reason: str) -> NoReturn:
