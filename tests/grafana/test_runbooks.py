@@ -14,8 +14,9 @@ from dev.grafana.promql import ACCOUNT, EXPORTER, JOB, known_series
 from dev.grafana.recordings import RECORDINGS
 from dev.grafana.rules import ALERTS, rules_yaml
 from dev.grafana.thresholds import RECORD, THRESHOLDS
-from dev.project import DOCUMENTS, REPOSITORY, ROOT
+from dev.project import REPOSITORY, ROOT
 from pin_exporter.metrics import PREFIX
+from pin_exporter.status.runbooks import read_runbooks
 from tests.grafana.support.promql import Selector, nodes, selectors
 from tests.support.tools import require_tool, run_promtool
 
@@ -97,9 +98,8 @@ def test_the_address_in_each_alert_leads_to_its_runbook() -> None:
     addresses = {rule["alert"]: rule["annotations"]["runbook_url"] for rule in rules if "alert" in rule}
     assert addresses
     for name, address in addresses.items():
-        path = ROOT / "docs" / address.removeprefix(f"{DOCUMENTS}/")
-        assert path == DIRECTORY / f"{name}.md"
-        assert path.is_file()
+        assert address == f"/runbooks/{name}"
+        assert name in read_runbooks()
 
 
 def test_the_overview_lists_the_alerts_in_their_order_with_severity_and_thresholds() -> None:
