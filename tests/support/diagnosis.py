@@ -205,3 +205,15 @@ def of_the_page(good: Service) -> Service:
     return lambda request: httpx.Response(
         200, content=page(json.loads(good(request).content)["data"]["pins"])
     )
+
+
+def too_slow_above(most: int) -> Service:
+    """Answer as a server that cannot send more rows in time."""
+    good = listing(1_200)
+
+    def service(request: httpx.Request) -> httpx.Response:
+        if int(request.url.params["limit"]) > most:
+            raise httpx.ReadTimeout("")
+        return good(request)
+
+    return service
