@@ -8,7 +8,7 @@ from typing import Final
 
 import uvloop
 
-from pin_exporter import PROGRAM, __version__
+from pin_exporter import __version__
 from pin_exporter.api.pool import HttpClients
 from pin_exporter.commands.app import WebOptions, run_app
 from pin_exporter.config.accounts import (
@@ -33,7 +33,7 @@ from pin_exporter.config.sources import Sources
 from pin_exporter.metrics.exporter import LOG_EVENTS
 from pin_exporter.toolkit.display_text import first_lines
 from pin_exporter.toolkit.errors import SettingsError
-from pin_exporter.toolkit.logs import EventLogger, configure_logging, configure_plain_logging
+from pin_exporter.toolkit.logs import EventLogger, configure_logging
 from pin_exporter.toolkit.output import write_standard_output
 from pin_exporter.toolkit.web.config import read_web_config
 from pin_exporter.toolkit.web.listener import listen, local_url
@@ -120,7 +120,6 @@ def run_serve(flags: Mapping[str, object], env_file: EnvFile) -> None:
 
 def check_config(flags: Mapping[str, object], env_file: EnvFile) -> list[str]:
     """Return lines about what would run. Raises SettingsError for a configuration that cannot run."""
-    configure_plain_logging(PROGRAM)
     try:
         configuration = Configuration(flags, env_file)
     except SettingsError as error:

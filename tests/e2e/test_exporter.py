@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -60,8 +59,9 @@ def test_both_formats_are_valid_for_the_client_library_and_for_promtool() -> Non
         text = exported.metrics()
         openmetrics = exported.metrics("application/openmetrics-text; version=1.0.0")
         in_text = {sample.name for family in parse_text(text) for sample in family.samples}
+        # Text has no gauge histograms, but histograms.
         in_openmetrics = {
-            sample.name
+            re.sub("_g(count|sum)$", r"_\1", sample.name)
             for family in parse_openmetrics(openmetrics)  # type: ignore[no-untyped-call]
             for sample in family.samples
         }
@@ -194,20 +194,6 @@ def test_reloading_by_request_is_disabled_by_default() -> None:
         assert httpx.get(f"{exported.url}/-/reload").status_code == 405
 
 
-def test_clients_that_do_not_speak_http_are_not_logged() -> None:
-    with exporter(NOWHERE) as exported:
-        host, _, port = exported.url.removeprefix("http://").partition(":")
-        for nonsense in (
-            b"NONSENSE\r\n\r\n",
-            b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-        ):
-            with socket.create_connection((host, int(port))) as client:
-                client.sendall(nonsense)
-                client.recv(1_000)
-        exported.process.stop()
-        assert not any("nvalid" in line or "ebSocket" in line for line in exported.process.lines)
-
-
 def test_a_log_that_nobody_reads_delays_neither_the_exporter_nor_its_end() -> None:
     port = free_port()
     series = r"^aiozpin_exporter_config_last_reload_success_timestamp_seconds (\S+)"
@@ -222,7 +208,9 @@ def test_a_log_that_nobody_reads_delays_neither_the_exporter_nor_its_end() -> No
     command = [*EXPORTER, f"--web.listen-address=127.0.0.1:{port}"]
     with (
         full_pipe() as pipe,
-        subprocess.Popen(command, env=os.environ | NOWHERE, stderr=pipe.writing) as process,
+        subprocess.Popen(
+            command, env=os.environ | NOWHERE | {"PYTHONWARNINGS": "error"}, stderr=pipe.writing
+        ) as process,
     ):
         try:
             first = wait_for(loaded_at, "the first answer")
