@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from pin_exporter.api.model import Collector, Totals, Verdict
 from pin_exporter.inventory.counter import AGE_BOUNDS, SIZE_BOUNDS, Counted, Inventory
-from pin_exporter.metrics import PREFIX
+from pin_exporter.metrics import PREFIX, cached
 from pin_exporter.metrics.extras import EXTRA_FAMILIES
 from pin_exporter.metrics.polling import POLLING_FAMILIES
 from pin_exporter.polling.snapshot import AccountSnapshot, Source
@@ -38,8 +38,7 @@ def _gauge(
 
 
 def _cached(text: str, collector: Collector) -> str:
-    """Return a HELP text that also says where to see the age of the data."""
-    return f'{text} Cached since {PREFIX}last_success_timestamp_seconds{{collector="{collector}"}}.'
+    return cached(text, f'last_success_timestamp_seconds{{collector="{collector}"}}')
 
 
 def _totals(name: str, text: str, number: Callable[[Totals], int]) -> _Family:

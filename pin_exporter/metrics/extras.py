@@ -5,7 +5,7 @@ from typing import Final
 
 from pin_exporter.api.model import Collector
 from pin_exporter.inventory.expected import ExpectedResult
-from pin_exporter.metrics import PREFIX
+from pin_exporter.metrics import PREFIX, cached
 from pin_exporter.polling.billing import Bill
 from pin_exporter.polling.expected_file import ExpectedFileState
 from pin_exporter.polling.snapshot import AccountSnapshot, Extra
@@ -21,6 +21,9 @@ from pin_exporter.toolkit.exposition.family import (
 )
 
 _Family = Family[AccountSnapshot]
+_LAST_INVENTORY: Final = f'last_success_timestamp_seconds{{collector="{Collector.INVENTORY}"}}'
+_LAST_RETRIEVAL: Final = "last_retrieval_timestamp_seconds"
+_LAST_BILL: Final = "last_billing_timestamp_seconds"
 
 
 def _expected(
@@ -30,6 +33,7 @@ def _expected(
         if snapshot.counted and snapshot.counted.expected:
             yield from values(snapshot.counted.expected)
 
+    text = cached(text, _LAST_INVENTORY)
     return Family(PREFIX + name, Type.GAUGE, text, labels, shown, source=Collector.INVENTORY)
 
 
@@ -44,6 +48,7 @@ def _retrieval(name: str, text: str, number: Callable[[RetrievalStats], float | 
     def value(snapshot: AccountSnapshot) -> float | None:
         return number(snapshot.retrieval) if snapshot.retrieval else None
 
+    text = cached(text, _LAST_RETRIEVAL)
     return Family(PREFIX + name, Type.GAUGE, text, values=single(value), source=Extra.RETRIEVAL)
 
 
@@ -52,6 +57,7 @@ def _bill(name: str, text: str, values: Callable[[Bill], Iterator[Value]], *labe
         if snapshot.billing and snapshot.billing.bill:
             yield from values(snapshot.billing.bill)
 
+    text = cached(text, _LAST_BILL)
     return Family(PREFIX + name, Type.GAUGE, text, labels, shown, source=Extra.BILLING)
 
 
@@ -138,7 +144,7 @@ EXTRA_FAMILIES: Final[Sequence[_Family]] = (
         lambda stats: lower_bound(stats.sampled - stats.unretrievable, stats.sampled),
     ),
     Family(
-        PREFIX + "last_retrieval_timestamp_seconds",
+        PREFIX + _LAST_RETRIEVAL,
         Type.GAUGE,
         "When a block was last retrieved, as Unix time; 0 before the first; absent without gateway_url.",
         values=single(lambda snapshot: snapshot.retrieval.last_success_at if snapshot.retrieval else None),
@@ -160,7 +166,7 @@ EXTRA_FAMILIES: Final[Sequence[_Family]] = (
         "item",
     ),
     Family(
-        PREFIX + "last_billing_timestamp_seconds",
+        PREFIX + _LAST_BILL,
         Type.GAUGE,
         "When the bill was last read, as Unix time; 0 before the first; absent unless billing is enabled.",
         values=single(lambda snapshot: snapshot.billing.polled_at if snapshot.billing else None),

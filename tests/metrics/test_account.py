@@ -13,7 +13,7 @@ from pin_exporter.inventory.counter import Counted
 from pin_exporter.metrics import PREFIX
 from pin_exporter.metrics.account import ACCOUNT_FAMILIES, account_textfile
 from pin_exporter.metrics.exporter import build_info_registry
-from pin_exporter.polling.snapshot import AccountSnapshot
+from pin_exporter.polling.snapshot import AccountSnapshot, Extra, Source
 from pin_exporter.toolkit.exposition.encoder import Format
 from pin_exporter.toolkit.exposition.family import Target, Type
 from tests.metrics.golden import GOLDEN, rendered
@@ -93,7 +93,7 @@ def test_stale_data_are_not_shown_though_nothing_was_published(fmt: Format) -> N
 
 
 def test_a_textfile_has_the_metrics_of_accounts_and_what_is_running() -> None:
-    accounts = [(FULL, frozenset(Collector)), (UNTRIED, frozenset[Collector]())]
+    accounts = [(FULL, frozenset[Source]([*Collector, *Extra])), (UNTRIED, frozenset[Source]())]
     text = account_textfile(accounts, build_info_registry()).decode()
     assert samples_of(parse_text(rendered(Format.TEXT))) < samples_of(parse_text(text))
     assert "aiozpin_exporter_build_info{" in text
@@ -124,13 +124,19 @@ def test_a_family_shows_what_the_snapshot_says(
     assert rows(name, snapshot) == expected
 
 
+AGES: dict[str, str] = {
+    Extra.RETRIEVAL: f"{PREFIX}last_retrieval_timestamp_seconds",
+    Extra.BILLING: f"{PREFIX}last_billing_timestamp_seconds",
+    **{each: f'{PREFIX}last_success_timestamp_seconds{{collector="{each}"}}' for each in Collector},
+}
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_family_follows_the_conventions(name: str) -> None:
     family = FAMILIES[name]
     assert [each.name for each in ACCOUNT_FAMILIES].count(family.name) == 1
     assert name.endswith("_total") == (family.type is Type.COUNTER)
-    age = f'{PREFIX}last_success_timestamp_seconds{{collector="{family.source}"}}'
-    assert (age in family.help) == (family.source is not None)
+    assert (AGES[family.source] in family.help) if family.source else ("Cached since" not in family.help)
 
     samples = metric(family, target(FULL)).samples
     assert samples
