@@ -84,10 +84,10 @@ class RetryingClient:
             self.counter.count_wait(delay)
 
     def _delay_seconds(self, error: PollError, attempt: int) -> float:
-        """Return the response's Retry-After, else an exponential backoff with jitter."""
-        if isinstance(error, HttpStatusError) and error.retry_after_seconds is not None:
-            return error.retry_after_seconds
+        """Return an exponential backoff with jitter, or the response's Retry-After if that is longer."""
         is_429 = isinstance(error, RateLimitedError)
         first = _FIRST_DELAY_SECONDS_AFTER_429 if is_429 else _FIRST_DELAY_SECONDS
         longest = min(_MAX_DELAY_SECONDS, first * 2 ** (attempt - 1))
-        return self._rng.uniform(longest / 2, longest)
+        backoff = self._rng.uniform(longest / 2, longest)
+        asked = error.retry_after_seconds if isinstance(error, HttpStatusError) else None
+        return max(backoff, asked or 0.0)

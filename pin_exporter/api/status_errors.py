@@ -34,12 +34,12 @@ _KEY_REJECTIONS: Final[Mapping[int, tuple[type[HttpStatusError], str]]] = {
     401: (
         UnauthorizedError,
         "was not accepted: it is wrong, revoked or swapped with the secret key, or belongs to another host, "
-        "or a proxy removes headers with underscores",
+        "or a proxy removes headers with underscores: run pin-exporter doctor",
     ),
     403: (
         ForbiddenError,
         "is not allowed to list pins: create one with the scope data.pin_list, and check that it belongs to "
-        "this host and that no proxy removes headers with underscores",
+        "this host and that no proxy removes headers with underscores: run pin-exporter doctor",
     ),
 }
 
@@ -55,7 +55,6 @@ class ApiResponse:
 
     status: int | None = None
     location: str | None = None
-    retry_after: str | None = None
     body: bytearray = field(default_factory=bytearray)
     headers: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
@@ -76,14 +75,15 @@ def error_for_status(
 ) -> PollError:
     """Return the error for a complete response whose status is not 200.
 
-    `fingerprint` identifies the key; `now` is the time that a Retry-After date is compared with; `redact`
-    removes keys from text from outside.
+    `fingerprint` identifies the key; `redact` removes keys from text from outside. A date in Retry-After is
+    compared with the response's own date, and with `now`, the time of this machine, only if it has none.
     """
     status = response.status or 0
     problem = f"{host} responded {status}"
     if message := error_message(bytes(response.body), redact):
         problem += f" ({message})"
-    delay = retry_after_seconds(response.retry_after, now)
+    date = http_date(response.headers.get("date", ""))
+    delay = retry_after_seconds(response.headers.get("retry-after"), date or now)
     if status < 300:
         return MalformedError(f"{problem}, which is not a page of pins: check that base_url ends in /api")
     if status < 400:

@@ -21,7 +21,7 @@ _EPILOG: Final = """\
 TLS certificates are not verified. If the exporter requires a client certificate, it counts as healthy when it
 answers the TLS handshake.
 
-Exit status: 0 healthy, 1 not healthy, 2 invalid arguments
+exit status: 0 healthy, 1 not healthy, 2 invalid arguments
 """
 
 
@@ -60,7 +60,8 @@ def run(parsed: argparse.Namespace, timeout_seconds: float = _TIMEOUT_SECONDS) -
     except OSError as error:
         problem = error.strerror or str(error)
     if problem:
-        sys.stderr.write(f"{PROGRAM}: {parsed.url.geturl()}: {problem}\n")
+        shown = "".join(char if char.isprintable() else "?" for char in problem)
+        sys.stderr.write(f"{PROGRAM}: {parsed.url.geturl()}: {shown}\n")
         return 1
     sys.stdout.write("healthy\n")
     return 0

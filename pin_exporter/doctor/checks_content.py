@@ -9,7 +9,7 @@ from pin_exporter.api.model import VOCABULARIES, Phase, Pin, is_balance_exhauste
 from pin_exporter.doctor.evidence import Evidence, have_same_totals
 from pin_exporter.doctor.findings import RUN_AGAIN, Check, Finding, ok, problem, skipped, warning
 from pin_exporter.doctor.reply import Purpose
-from pin_exporter.toolkit.display_text import one_line
+from pin_exporter.toolkit.display_text import escaped, shortened
 from pin_exporter.toolkit.units import counted, format_number, format_size
 
 _COMPARE: Final = "compare with the AIOZ Pin dashboard, and contact AIOZ Pin"
@@ -153,7 +153,7 @@ def _statuses(pins: Sequence[Pin]) -> Iterator[Finding]:
 def _listed(statuses: Mapping[str, int]) -> str:
     most = sorted(statuses.items(), key=lambda item: -item[1])[:_MAX_STATUSES]
     shown = ", ".join(
-        f"{one_line(status)[:_MAX_STATUS_LENGTH]} ({format_number(count)})" for status, count in most
+        f"{escaped(shortened(status, _MAX_STATUS_LENGTH))} ({format_number(count)})" for status, count in most
     )
     left = len(statuses) - len(most)
     return f"{shown}, and {left} more" if left else shown

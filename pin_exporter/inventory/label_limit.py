@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from pin_exporter.api.model import VOCABULARIES, Phase
+from pin_exporter.toolkit.display_text import escaped
 
 NO_WORD: Final = "none"
 OTHER_WORD: Final = "other"
@@ -16,7 +17,11 @@ Status = tuple[str, Phase]
 
 
 class LabelLimiter:
-    """Admits the first 32 words, and all of `unlimited`; later and too long words become `other`."""
+    """Admits the first 32 words, and all of `unlimited`; others become `other`.
+
+    So do words that are too long, and words with invisible characters: some readers of metrics take them for
+    line ends, and terminals for commands.
+    """
 
     def __init__(self, admitted: Iterable[str] = (), *, unlimited: Collection[str] = ()) -> None:
         self._free = {*unlimited, NO_WORD, OTHER_WORD}
@@ -28,7 +33,8 @@ class LabelLimiter:
             return NO_WORD
         if word in self._free or word in self._admitted:
             return word
-        if len(word) > MAX_WORD_LENGTH or len(self._admitted) >= MAX_WORDS:
+        is_label = len(word) <= MAX_WORD_LENGTH and escaped(word) == word
+        if not is_label or len(self._admitted) >= MAX_WORDS:
             return OTHER_WORD
         self._admitted.add(word)
         return word

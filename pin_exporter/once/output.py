@@ -11,7 +11,6 @@ from pin_exporter.metrics.account import account_textfile
 from pin_exporter.metrics.exporter import build_info_registry
 from pin_exporter.once.polling import PolledAccount
 from pin_exporter.status.report import AccountReport, Now, Report, account_report
-from pin_exporter.toolkit.display_text import escaped
 from pin_exporter.toolkit.units import counted, format_duration, format_number, format_size
 
 _COMPARE: Final = "run pin-exporter doctor, and compare with the AIOZ Pin dashboard"
@@ -30,7 +29,7 @@ def failures(polled: Sequence[PolledAccount]) -> Iterator[str]:
     """
     for each in polled:
         for text in _failures(each):
-            yield escaped(f"account {each.snapshot.account}: {text}")
+            yield f"account {each.snapshot.account}: {text}"
 
 
 def _failures(polled: PolledAccount) -> Iterator[str]:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
+from pin_exporter.toolkit.display_text import escaped
 from pin_exporter.toolkit.errors import OutputError
 
 
@@ -38,9 +39,12 @@ def write_standard_output(content: str | bytes) -> None:
 
 
 def print_error(program: str, message: str) -> None:
-    """Print `PROGRAM: message` to standard error, whether or not anybody reads it."""
+    """Print `PROGRAM: message` to standard error, whether or not anybody reads it.
+
+    Everything invisible is escaped: the message may quote what a server sent.
+    """
     try:
-        sys.stderr.write(f"{program}: {message}\n")
+        sys.stderr.write(f"{program}: {escaped(message)}\n")
         sys.stderr.flush()
     except OSError:
         _discard_rest(sys.stderr)

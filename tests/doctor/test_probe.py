@@ -13,14 +13,15 @@ def test_an_account_of_any_size_takes_no_more_requests() -> None:
     assert diagnosed_simulator(pins=30_000).evidence.requests <= MAX_REQUESTS
 
 
-def test_a_429_with_a_short_wait_is_waited_for_once() -> None:
+@pytest.mark.parametrize(("retry_after", "seconds"), [("7", 7.0), ("0", 5.0), ("soon", 5.0)])
+def test_a_429_with_a_short_wait_is_waited_for_once(retry_after: str, seconds: float) -> None:
     good = listing()
     found = diagnosed(
-        in_turn(lambda n: httpx.Response(429, headers={"Retry-After": "7"}) if n == 2 else good)
+        in_turn(lambda n: httpx.Response(429, headers={"Retry-After": retry_after}) if n == 2 else good)
     )
 
     assert found.evidence.stopped is None
-    assert 7.0 in found.clock.clock.slept
+    assert seconds in found.clock.clock.slept
 
 
 @pytest.mark.parametrize("retry_after", ["60", "3600", formatdate(4_000_000_000, usegmt=True)])

@@ -128,7 +128,7 @@ def _check_body(body: bytes) -> None:
 def _check_error(response: tuple[int, list[tuple[str, str]], bytes]) -> None:
     status, headers, body = response
     kept = bounded_headers(headers)
-    wrapped = ApiResponse(status, kept.get("location"), kept.get("retry-after"), bytearray(body))
+    wrapped = ApiResponse(status, kept.get("location"), bytearray(body), kept)
     error = error_for_status(wrapped, host="api.test", fingerprint="0", now=NOW, redact=credentials().redact)
     check_line(str(error))
     if isinstance(error, RateLimitedError | ServerError) and error.retry_after_seconds is not None:

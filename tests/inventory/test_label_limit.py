@@ -35,7 +35,7 @@ def test_no_more_than_32_words_are_admitted_and_the_same_word_gets_the_same_labe
     labels = {word: admitted.label(word) for word in words}
     assert len(set(labels.values()) - {OTHER_WORD, NO_WORD}) <= 32
     assert all(label in (word or NO_WORD, OTHER_WORD) for word, label in labels.items())
-    assert all(len(label) <= MAX_WORD_LENGTH for label in labels.values())
+    assert all(len(label) <= MAX_WORD_LENGTH and label.isprintable() for label in labels.values())
     assert {word: admitted.label(word) for word in words} == labels
 
 
@@ -46,6 +46,14 @@ OLD = [f"old{number}" for number in range(31)]
     ("admitted", "words"),
     [
         pytest.param([], {"x" * 64: "x" * 64, "x" * 65: "other"}, id="length"),
+        pytest.param(
+            [],
+            dict.fromkeys(
+                ("a\x1b[31m", "\x7f", "a\tb", "a\x85b", "a\u2028b", "a\u202eb", "\u200b", " "), "other"
+            ),
+            id="invisible",
+        ),
+        pytest.param([], {word: word for word in ("固定 済み", 'a"b\\c', "\U0001f600")}, id="visible"),
         pytest.param(OLD, {"new": "new", "newer": "other", "old30": "old30"}, id="admitted before"),
         pytest.param(
             ["none", "other", *OLD],

@@ -89,13 +89,6 @@ def test_data_that_are_stale_when_the_polls_end_are_a_failure_and_in_no_format()
     assert verdict_in_table(late) == "no data: timeout"
 
 
-def test_an_error_reaches_the_terminal_escaped() -> None:
-    failed = replace(TOTALS_HEALTH, reason="timeout", error="\x1b[2J\u202egone\r\nagain")
-    (line,) = failures([polled(counting().snapshot.with_health(Collector.TOTALS, failed))])
-
-    assert line == "account archive: totals: timeout: \\u001b[2J\\u202egone\\u000d\\u000aagain"
-
-
 def test_the_json_is_the_report_of_the_status_page() -> None:
     written = json.loads(result([polled(FULL), polled(UNTRIED)], "json", NOW))
 

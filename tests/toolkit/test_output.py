@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pin_exporter.toolkit.errors import OutputError
-from pin_exporter.toolkit.output import ProgressLine, check_file, write_file
+from pin_exporter.toolkit.output import ProgressLine, check_file, print_error, write_file
 from tests.support.processes import PATIENCE_SECONDS
 
 PROGRAM = """
@@ -56,6 +56,11 @@ def test_what_standard_output_does_not_take_is_one_line_and_a_status(
         encoding="utf-8",
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (status, output, errors)
+
+
+def test_what_is_invisible_in_an_error_is_printed_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    print_error("some-exporter", "\x1b[2J\u202egone\r\nagain\x7f")
+    assert capsys.readouterr().err == "some-exporter: \\u001b[2J\\u202egone\\u000d\\u000aagain\\u007f\n"
 
 
 @pytest.fixture
