@@ -1,4 +1,4 @@
-"""Other collectors, configured as docs/collectors.md says, forward what the exporter exposes."""
+"""Collectors, configured as docs/collectors.md says, forward what the exporter exposes."""
 
 import json
 import re
@@ -18,6 +18,8 @@ import yaml
 from dev.project import ROOT
 from pin_exporter.toolkit.exposition.encoder import Format
 from tests.e2e.hostile import HostileServer
+from tests.grafana.support.grafana import panels_of, steps_of_buckets
+from tests.grafana.support.stand import DASHBOARD, look
 from tests.metrics.golden import rendered
 from tests.support.exposition import samples, series
 from tests.support.processes import (
@@ -110,19 +112,40 @@ def vmagent(directory: Path, target: str, **changes: str) -> Iterator[RunningPro
             yield database
 
 
+def stored(database: RunningPrometheus, job: str) -> dict[str, float]:
+    """Return what a database has of a job, without the labels of the scrape."""
+    found = {}
+    for each in database.query(f'{{__name__=~"aiozpin_.+",job="{job}",instance!=""}}'):
+        labels = {k: v for k, v in each["metric"].items() if k not in ("__name__", "job", "instance")}
+        found[series(each["metric"]["__name__"], labels)] = float(each["value"][1])
+    return found
+
+
+def test_prometheus_has_the_same_from_both_formats(exported: RunningExporter, tmp_path: Path) -> None:
+    text = answer("200 OK", exported.metrics().encode(), f"Content-Type: {Format.TEXT.value}")
+    with HostileServer(text).running() as server:
+        jobs = {"openmetrics": [exported.url], "text": [f"http://127.0.0.1:{server.port}"]}
+        with prometheus(tmp_path, jobs) as database:
+            assert_forwarded(exported, lambda: stored(database, "text"))
+
+            def renamed() -> dict[str, float]:
+                found = stored(database, "openmetrics").items()
+                return {re.sub(r"_g(count|sum)\[", r"_\1[", name): value for name, value in found}
+
+            assert_forwarded(exported, renamed)
+            assert database.query('aiozpin_pin_size_bytes_gcount{job="openmetrics"}')
+            panels = panels_of(DASHBOARD)
+            for panel in (panels["Pin sizes"], panels["Age of pins in progress"]):
+                bars, bars_of_text = (
+                    steps_of_buckets(look(database).choose(job=job).answers(panel)[0].series) for job in jobs
+                )
+                assert bars == bars_of_text
+                assert sum(bars.values()) > 0
+
+
 def test_vmagent_forwards_every_value(exported: RunningExporter, tmp_path: Path) -> None:
     with vmagent(tmp_path, exported.url.removeprefix("http://")) as database:
-
-        def forwarded() -> dict[str, float]:
-            assert database.values("up", "job").keys() <= {("aioz-pin",)}
-            return {
-                series(metric.pop("__name__"), metric): float(value)
-                for found in database.query('{__name__=~"aiozpin_.+"}')
-                for metric, (_, value) in [(found["metric"], found["value"])]
-                if metric.pop("job") and metric.pop("instance")
-            }
-
-        assert_forwarded(exported, forwarded)
+        assert_forwarded(exported, lambda: stored(database, "aioz-pin"))
 
 
 @pytest.mark.parametrize(("limit", "up"), [("max_scrape_size: 64MiB", 1), ("", 0)])
