@@ -183,7 +183,7 @@ def _run_tests(tests: Sequence[str], mistake: Mistake | None) -> int:
         deadline=None,
         database=None,
         derandomize=True,  # every run tries the same examples
-        max_examples=30,
+        max_examples=20,
         phases=[Phase.explicit, Phase.generate],  # a failure needs no smaller example
     )
     flags = [
