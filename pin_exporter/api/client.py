@@ -10,10 +10,10 @@ from typing import Final
 
 import httpx
 
-from pin_exporter.api.body import read_body
+from pin_exporter.api.body import encoding_problem, read_body
 from pin_exporter.api.credentials import Credentials
 from pin_exporter.api.decode import decode_page, redact_page
-from pin_exporter.api.errors import RequestTimeoutError, TooLargeError
+from pin_exporter.api.errors import MalformedError, RequestTimeoutError, TooLargeError
 from pin_exporter.api.model import Collector, Page
 from pin_exporter.api.pool import Pool
 from pin_exporter.api.request_stats import RequestCounter
@@ -156,6 +156,9 @@ class PinClient:
             raise TooLargeError(
                 f"the API's response is larger than {MAX_BODY_BYTES // 2**20} MiB: lower page_size"
             )
+        if problem := encoding_problem(response.headers.get("content-encoding", ""), response.body):
+            hint = "check base_url, and have the proxy or CDN in between send gzip"
+            raise MalformedError(f"the API's response {problem}: {hint}")
         page = decode_page(response.body, credentials.redact)
         # Status words become labels, and names are shown: none may contain a key.
         keys = credentials.keys()
@@ -172,7 +175,7 @@ async def _receive(received: httpx.Response, response: ApiResponse) -> None:
     limit = MAX_BODY_BYTES if received.status_code == 200 else _MAX_ERROR_BYTES
     response.headers = bounded_headers(received.headers.multi_items())
     response.location = received.extensions.get("location")
-    encoding = received.headers.get("Content-Encoding", "identity")
+    encoding = response.headers.get("content-encoding", "")
     # Not `aiter_raw`, which closes the response at its end, where the timeout may strike.
     assert isinstance(received.stream, httpx.AsyncByteStream)  # noqa: S101 - for the type
     is_complete = await read_body(aiter(received.stream), encoding, response.body, limit)

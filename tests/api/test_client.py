@@ -330,16 +330,32 @@ def test_gzip_is_understood_however_it_is_written(encoding: str) -> None:
     [
         ("br", b"\x0b\x02\x80"),
         ("zstd", b"\x28\xb5\x2f\xfd"),
-        ("deflate", zlib.compress(GOOD)),
+        (" Deflate ", zlib.compress(GOOD)),
         ("gzip, gzip", gzip.compress(gzip.compress(GOOD, mtime=0), mtime=0)),
-        ("gzip", GOOD),
-        ("gzip", gzip.compress(GOOD, mtime=0)[:-20]),
-        ("nonsense", b"\x00\xff"),
+        ("nonsense", GOOD),
     ],
 )
-def test_an_unexpected_or_broken_encoding_is_malformed(encoding: str, body: bytes) -> None:
-    asking = Asking(ok(body, {"Content-Encoding": encoding}))
-    assert asking.failure().reason == "malformed"
+def test_an_encoding_that_was_not_requested_is_named(encoding: str, body: bytes) -> None:
+    error = Asking(ok(body, {"Content-Encoding": encoding})).failure()
+    assert error.reason == "malformed"
+    assert f"is compressed as '{encoding.strip().lower()}', but only gzip was requested: " in str(error)
+    refused = Asking(httpx.Response(401, stream=Chunks(body), headers={"Content-Encoding": encoding}))
+    assert refused.failure().reason == "unauthorized"
+
+
+@pytest.mark.parametrize("body", [GOOD, gzip.compress(GOOD, mtime=0)[:-20], gzip.compress(b"", mtime=0)])
+def test_gzip_that_is_broken_or_empty_is_malformed(body: bytes) -> None:
+    error = Asking(ok(body, {"Content-Encoding": "gzip"})).failure()
+    assert error.reason == "malformed"
+    assert ("is not gzip" in str(error)) == (body[:2] != b"\x1f\x8b" or len(body) < 30)
+
+
+def test_plain_json_is_read_with_and_without_identity_and_behind_a_byte_order_mark() -> None:
+    for body in (GOOD, b"\xef\xbb\xbf" + GOOD):
+        for headers in ({}, {"Content-Encoding": "identity"}):
+            assert Asking(ok(body, headers)).page().totals.files == 2
+    refused = httpx.Response(401, content=b'\xef\xbb\xbf{"message": "no such key"}')
+    assert "no such key" in str(Asking(refused).failure())
 
 
 def test_a_body_of_just_the_limit_is_read() -> None:
