@@ -18,9 +18,7 @@ HELMS := $(TOOLS)/helm-v3.22.0/helm $(HELM)
 OPERATORS := $(TOOLS)/prometheus-operator-v0.60.1 $(TOOLS)/prometheus-operator-v0.85.0
 COMPOSE := $(TOOLS)/compose-go-v2.16.2/cmd
 ACTIONLINT := $(TOOLS)/actionlint-v1.7.12/actionlint
-KUBERNETES := $(shell sed -n 's|^\tk8s.io/kubernetes \(v[^ ]*\).*|\1|p' dev/cluster/go.mod)
 VMAGENT := $(TOOLS)/vmagent-v1.148.9/vmagent
-CONTROL_PLANE := $(TOOLS)/kubernetes-$(KUBERNETES)
 
 ##@ Use
 
@@ -31,11 +29,7 @@ help: ## Show this help
 
 .PHONY: run
 run: $(VENV)/run ## Run the exporter: on your account if one is configured, else on the simulator
-	@if { env; cat .env 2>/dev/null; } | sed -nE "s/^[[:space:]]*(export[[:space:]]+)?'?(PIN_EXPORTER_)/\2/p" \
-			| grep -qvE '^PIN_EXPORTER_(WEB|LOG)_' \
-		|| [ -n "$(findstring --config,$(ARGS))" ]; \
-	then exec $(BIN)/python -m pin_exporter serve $(ARGS); \
-	else exec $(BIN)/python -m pin_exporter demo $(ARGS); fi
+	@exec $(BIN)/python -m pin_exporter serve --or-demo $(ARGS)
 
 # What the image says about itself. The time is the commit's, so that the same commit gives the same image.
 ENGINE ?= docker
@@ -58,12 +52,12 @@ image: ## Build the container image; ENGINE=podman for Podman
 JOBS ?= $(shell echo $$(( 2 * $$(nproc 2>/dev/null || echo 2) )))
 PYTEST = pytest --numprocesses=$(JOBS) --dist=worksteal
 # Tests of the package only, which need no other programs.
-CORE := -m "not slow" tests --ignore=tests/chart --ignore=tests/cluster --ignore=tests/e2e --ignore=tests/fuzz \
+CORE := -m "not slow" tests --ignore=tests/chart --ignore=tests/e2e --ignore=tests/fuzz \
 	--ignore=tests/grafana --ignore=tests/image
 
 .PHONY: test
 test: $(VENV)/dev ## Run the tests (about 4 minutes); ARGS="-k walk" selects some
-	$(BIN)/python -m $(PYTEST) -m "not slow and not image and not cluster" $(ARGS)
+	$(BIN)/python -m $(PYTEST) -m "not slow and not image" $(ARGS)
 
 .PHONY: test-all
 test-all: lint test test-slow test-lowest coverage image-test ## Run all tests (about 20 minutes); CONTRIBUTING.md lists what they need
@@ -90,10 +84,6 @@ coverage: $(VENV)/dev ## Check the branch coverage of the tests of the package
 .PHONY: image-test
 image-test: $(VENV)/dev ## Build and run the image without a registry; needs root, buildah, runc, podman, mmdebstrap
 	$(BIN)/python -m pytest -m image tests/image $(ARGS)
-
-.PHONY: cluster-test
-cluster-test: $(VENV)/dev ## Install the chart in a Kubernetes control plane; needs cluster-tools and etcd
-	$(BIN)/python -m pytest -m cluster tests/cluster $(ARGS)
 
 .PHONY: mutants
 mutants: $(VENV)/dev ## Check that the tests of dashboard and rules catch mistakes
@@ -198,9 +188,6 @@ compose-tools: $(COMPOSE) ## Build the part of Docker Compose that reads compose
 .PHONY: collector-tools
 collector-tools: $(VMAGENT) ## Build the other collectors of docs/collectors.md; needs Go
 
-.PHONY: cluster-tools
-cluster-tools: chart-tools $(CONTROL_PLANE) ## Build a Kubernetes control plane; needs Go and 16 minutes of CPU
-
 .PHONY: render
 render: dev/render/node_modules/.package-lock.json ## Install Grafana's published components; needs npm
 
@@ -226,11 +213,6 @@ $(TOOLS)/actionlint-%/actionlint:
 
 $(TOOLS)/vmagent-%/vmagent:
 	CGO_ENABLED=0 GOBIN=$(@D) go install github.com/VictoriaMetrics/VictoriaMetrics/app/vmagent@$*
-
-$(CONTROL_PLANE):
-	CGO_ENABLED=0 GOBIN=$@.new go -C dev/cluster install -trimpath \
-		-ldflags="-s -w -X k8s.io/component-base/version.gitVersion=$(KUBERNETES)" tool
-	mv $@.new $@
 
 $(VENV)/python:
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11+ found; name one: make PYTHON=/usr/bin/python3.12" >&2; exit 1; }

@@ -219,7 +219,7 @@ class FailingRun:
             pages=status_routes(self.exporter.snapshots, self.clock, Pages("/metrics")),
         )
         async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=app), base_url="http://exporter.test"
+            transport=httpx.ASGITransport(app=app), base_url="http://localhost"
         ) as client:
             accounts = [f"/accounts/{name}" for name in self.hostile]
             details = [path + form for path in accounts for form in ("", "?format=json")]

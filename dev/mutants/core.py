@@ -1,8 +1,8 @@
 """Check that the tests of the package's core catch mistakes: `make mutants-core`.
 
-Makes small mistakes in the functions of the core modules, one at a time, and runs the tests of the module,
-then those of its package. Mistakes that no test catches are printed. Those that change no behavior are listed
-in `equivalent.txt`, by the text that is printed here. The result over all modules is written to `core.md`.
+Makes small mistakes in the functions of the core modules, one at a time, and runs the tests of the module.
+Mistakes that no test catches are printed. Those that change no behavior are listed in `equivalent.txt`, by
+the text that is printed here. The result over all modules is written to `core.md`.
 """
 
 import argparse
@@ -166,11 +166,11 @@ def core_modules() -> Iterator[str]:
     yield from MODULES
 
 
-def tests_of(module: str) -> list[str]:
-    """Return the tests of a module: its own first, then those of its package."""
-    folder = Path("tests", module).parent
-    own = folder / f"test_{Path(module).name}.py"
-    return [str(path) for path in (own, folder) if (ROOT / path).exists()]
+def tests_of(module: str) -> tuple[str, ...]:
+    """Return the test files of a module; those of its package if it has none."""
+    own = Path("tests", module)
+    files = sorted(str(path) for path in own.parent.glob(f"test_{own.name}*.py"))
+    return tuple(files) or (str(own.parent),)
 
 
 class _TimeLimit:
@@ -232,7 +232,7 @@ def _start(tests: Sequence[str], mistake: Mistake | None = None) -> int:
 
 def survivors(sample: Sequence[Mistake], jobs: int) -> Iterator[Mistake]:
     """Yield the mistakes that no test catches."""
-    for tests in {tuple(tests_of(mistake.module)) for mistake in sample}:
+    for tests in {tests_of(mistake.module) for mistake in sample}:
         if os.waitpid(_start(tests), 0)[1]:
             raise SystemExit(f"the tests fail without a mistake: {' '.join(tests)}")
     running: dict[int, Mistake] = {}

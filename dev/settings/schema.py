@@ -51,7 +51,7 @@ def _accepted(given: Mapping[str, Any]) -> dict[str, Any]:
         return {"anyOf": [{"enum": [*given["enum"], None]}, in_any_case]}
     kept = {
         key: given[key]
-        for key in ("pattern", "items", "minItems", "uniqueItems", "minimum", "maximum")
+        for key in ("pattern", "items", "minItems", "uniqueItems", "minimum", "exclusiveMinimum", "maximum")
         if key in given
     }
     bounds = {_BOUNDS[key]: given[key] for key in _BOUNDS if key in given}

@@ -1,8 +1,9 @@
 """The two keys of an account: where they come from, and the pair that a request sends."""
 
 import hashlib
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,21 @@ from pin_exporter.toolkit.redaction import SecretFinder
 _log = EventLogger(__name__)
 
 MAX_KEY_LENGTH: Final = 4_096
+_MAX_FILE_BYTES: Final = 2 * MAX_KEY_LENGTH
+_TOO_LONG: Final = f"the key is longer than {MAX_KEY_LENGTH} characters"
+_SHAPES: Final = (
+    (re.compile(r"(['\"]).*\1$", re.DOTALL), "the key is enclosed in quotation marks: remove them"),
+    (
+        re.compile(r"(export\s+)?[\w.-]*(key|secret|token)[\w.-]*\s*[=:]\s*[^=\s]", re.IGNORECASE),
+        "this looks like NAME=value: keep only the value",
+    ),
+    (re.compile(r"[{\[]"), "this looks like JSON: keep only the value of the key"),
+    (re.compile(r"<"), "this looks like a placeholder or HTML: put the key there instead"),
+    (re.compile(r"https?://", re.IGNORECASE), "this is a URL: put the key there instead"),
+    (re.compile(r"-----BEGIN"), "this is in PEM format, as certificates are: put the key there instead"),
+    (re.compile(r"\S+\s*[\r\n]"), "there are several lines: keep only the key"),
+)
+"""What else people put where a key belongs, and what to say of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +63,14 @@ class Credentials:
         return SecretFinder((self.api_key.get_secret_value(), self.secret_key.get_secret_value()))
 
 
+class KeyFileError(ValueError):
+    """Key files cannot be used. `problems` has a message for each, by its setting; the text is one line."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{setting}: {problem}" for setting, problem in problems.items()))
+        self.problems = problems
+
+
 class CredentialSource:
     """The keys of one account as they were configured: each is text or the path of a file.
 
@@ -63,7 +87,7 @@ class CredentialSource:
         others: tuple[SecretStr, ...] = (),
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Read the files. Raises ValueError with one line to show if that fails."""
+        """Read the files. Raises KeyFileError if that fails."""
         self._configured = (api_key, secret_key)
         self._account = account
         self._others = others
@@ -86,7 +110,7 @@ class CredentialSource:
         """Return the pair to use now."""
         try:
             pair = self._read()
-        except ValueError as error:
+        except KeyFileError as error:
             times = self._unreadable.happened(new=str(error) != self._problem)
             if times is not None:
                 _log.warning(
@@ -106,30 +130,33 @@ class CredentialSource:
         return pair
 
     def _read(self) -> Credentials:
-        """Read both keys. Raises ValueError that names the setting of each problem, in one line."""
-        keys, problems = [], []
+        """Read both keys. Raises KeyFileError."""
+        keys: list[SecretStr] = []
+        problems: dict[str, str] = {}
         for setting, key in zip(("api_key_file", "secret_key_file"), self._configured, strict=True):
             try:
                 keys.append(read_key_file(key) if isinstance(key, Path) else key)
             except ValueError as error:
-                problems.append(f"{setting}: {error}")
+                problems[setting] = str(error)
         if problems:
-            raise ValueError("; ".join(problems))
+            raise KeyFileError(problems)
         return Credentials(keys[0], keys[1], self._others)
 
 
 def read_key_file(path: Path) -> SecretStr:
-    """Return the key in a file, such as a mounted Kubernetes Secret, without the white space around it.
+    """Return the key in a file, such as a mounted Kubernetes Secret, without white space or a BOM around it.
 
     Raises ValueError with one line to show. The path is left out: it may be a key put there by mistake.
     """
     try:
         with open_regular(path) as file:
-            content = file.read(MAX_KEY_LENGTH + 1)
+            content = file.read(_MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ValueError(f"cannot read the file: {error.strerror}") from None
     try:
-        return checked_key(content.decode("ascii"))
+        if len(content) > _MAX_FILE_BYTES:
+            raise ValueError(_TOO_LONG)
+        return checked_key(content.decode("utf-8-sig"))
     except UnicodeDecodeError:  # its text would show bytes of the key
         raise ValueError("the file contains no valid key: it contains non-ASCII characters") from None
     except ValueError as error:
@@ -141,10 +168,11 @@ def checked_key(text: str) -> SecretStr:
     key = text.strip()
     if not key:
         raise ValueError("the key is empty")
-    if key[0] == key[-1] and key[0] in "\"'":
-        raise ValueError("the key is enclosed in quotation marks: remove them")
+    for shape, problem in _SHAPES:
+        if shape.match(key):
+            raise ValueError(problem)
     if len(key) > MAX_KEY_LENGTH:
-        raise ValueError(f"the key is longer than {MAX_KEY_LENGTH} characters")
+        raise ValueError(_TOO_LONG)
     if not (key.isascii() and key.isprintable() and " " not in key):
         raise ValueError("the key contains white space, control or non-ASCII characters")
     return SecretStr(key)

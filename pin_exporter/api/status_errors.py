@@ -34,12 +34,12 @@ _KEY_REJECTIONS: Final[Mapping[int, tuple[type[HttpStatusError], str]]] = {
     401: (
         UnauthorizedError,
         "was not accepted: it is wrong, revoked or swapped with the secret key, or belongs to another host, "
-        "or a proxy removes headers with underscores",
+        "or a proxy removes headers with underscores: run pin-exporter doctor",
     ),
     403: (
         ForbiddenError,
         "is not allowed to list pins: create one with the scope data.pin_list, and check that it belongs to "
-        "this host and that no proxy removes headers with underscores",
+        "this host and that no proxy removes headers with underscores: run pin-exporter doctor",
     ),
 }
 

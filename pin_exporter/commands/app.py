@@ -60,15 +60,16 @@ async def run_app(
     clients: HttpClients,
     web: WebOptions,
     *,
-    load_accounts: Callable[[], Sequence[Account]],
+    load_accounts: Callable[[], Sequence[Account]] | None,
     log_events: LogEventCounter | None = None,
     shard: Shard = SINGLE_SHARD,
     workers: Workers | None = None,
 ) -> None:
     """Poll the accounts of a shard and serve their metrics until SIGTERM or SIGINT, then close the clients.
 
-    `load_accounts` returns the accounts as they are configured now, or raises SettingsError. `workers` run
-    beside the exporter's own. A bug in any of them ends everything and is raised in an exception group.
+    `load_accounts` returns the accounts as they are configured now, or raises SettingsError; without it,
+    SIGHUP stops as well instead of reloading. `workers` run beside the exporter's own. A bug in any of them
+    ends everything and is raised in an exception group.
     """
     clock = SystemClock()
     web_config = WebConfigWatcher(web.config_file, web.config, clock)
@@ -76,7 +77,7 @@ async def run_app(
     metrics = ExporterMetrics(shard, log_events, web_config, connections.refusals)
     async with clients:
         manager = PollerManager(accounts, clients, clock, random.Random())
-        reloader = ConfigReloader(load_accounts, manager, metrics, clock)
+        reloader = ConfigReloader(load_accounts or (lambda: accounts), manager, metrics, clock)
         watchdog = Watchdog(lambda: manager.pollers().values(), clock.elapsed)
         renderer = account_renderer(manager.snapshots, metrics.registry, clock.elapsed)
         app = create_app(
@@ -103,7 +104,7 @@ async def run_app(
             },
             connections=connections,
             realm=PROGRAM,
-            on_hangup=reloader.request,
+            on_hangup=reloader.request if load_accounts else None,
         )
 
 

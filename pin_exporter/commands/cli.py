@@ -5,17 +5,14 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Final, NamedTuple, Protocol, cast
 
 from pin_exporter import PROGRAM, __version__
-from pin_exporter.config.dotenv import load_env_file
-from pin_exporter.config.names import unknown_flag, unknown_variable_problems
+from pin_exporter.config.dotenv import ENV_FILE, load_env_file
+from pin_exporter.config.names import unknown_flag, unknown_variables
 from pin_exporter.toolkit.errors import ListenError, OutputError, SettingsError, did_you_mean
-from pin_exporter.toolkit.logs import EventLogger
+from pin_exporter.toolkit.logs import configure_plain_logging
 from pin_exporter.toolkit.output import print_error
-
-_log = EventLogger("pin_exporter")
 
 _DESCRIPTION: Final = "Prometheus exporter for AIOZ Pin, the paid IPFS pinning service."
 _EPILOG: Final = """\
@@ -67,14 +64,15 @@ _COMMANDS: Final[Mapping[str, _Command]] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return the exit status."""
-    parsed = _parse(list(sys.argv[1:] if argv is None else argv))
-    command = _COMMANDS[parsed.command]
+    configure_plain_logging(PROGRAM)
+    command, parsed = _parse(list(sys.argv[1:] if argv is None else argv))
     try:
         if command.reads_settings:
-            load_env_file(Path(".env"))
+            parsed.env_file = load_env_file(ENV_FILE)
         return command.module().run(parsed)
     except SettingsError as error:
-        for problem in (*error.problems, *unknown_variable_problems()):
+        unknown = (f"{variable}: {problem}" for variable, problem in unknown_variables().items())
+        for problem in (*error.problems, *unknown):
             print_error(PROGRAM, problem)
         return 2
     except OutputError as error:
@@ -83,55 +81,48 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ListenError as error:
         print_error(PROGRAM, str(error))
         return 3
-    except ExceptionGroup as group:
-        _log.critical("internal_error", "exiting after an internal error", group)
-        return 1
 
 
-def _parse(arguments: list[str]) -> argparse.Namespace:
-    """Return the parsed arguments, or exit with status 2."""
+def _parse(arguments: list[str]) -> tuple[_Command, argparse.Namespace]:
+    """Return the command and its parsed arguments, or exit with status 2."""
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in _GENERAL_FLAGS):
         arguments = ["serve", *arguments]
-    first = arguments[0]
-    if first not in (*_COMMANDS, *_GENERAL_FLAGS):
-        named = f" `{first}`{did_you_mean(first, _COMMANDS)}" if _HARMLESS_WORD.fullmatch(first) else ""
-        _parser("").error(f"unknown command{named}; the commands are {', '.join(_COMMANDS)}")
-    parser = _parser(first)
-    parsed, unknown = parser.parse_known_args(arguments)
+    name, *rest = arguments
+    if name not in _COMMANDS:
+        parser = _general_parser()
+        if name in _GENERAL_FLAGS:
+            parser.parse_args(arguments)
+        named = f" `{name}`{did_you_mean(name, _COMMANDS)}" if _HARMLESS_WORD.fullmatch(name) else ""
+        parser.error(f"unknown command{named}; the commands are {', '.join(_COMMANDS)}")
+    command = _COMMANDS[name]
+    parser = _new_parser(f"{PROGRAM} {name}", command.help)
+    command.module().add_arguments(parser)
+    parsed, unknown = parser.parse_known_args(rest)
     if unknown:
         # Only the first one and without its value, because what follows may be a key.
         flag = unknown[0].partition("=")[0]
         if flag.startswith("--"):
-            parser.error(unknown_flag(flag, _flags_of(parsed.command)))
+            known = re.findall(r"^ +(?:-\w, )?(--[a-z.-]+)", parser.format_help(), re.MULTILINE)
+            parser.error(unknown_flag(flag, known))
         parser.error(f"unexpected argument; a command must come first: {', '.join(_COMMANDS)}")
-    return parsed
+    return command, parsed
 
 
-def _parser(chosen: str) -> argparse.ArgumentParser:
-    """Return the parser. Only the chosen command has its arguments: the others would take time to import."""
-    parser = argparse.ArgumentParser(
-        PROGRAM,
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _general_parser() -> argparse.ArgumentParser:
+    """Return the parser that lists the commands. It imports none of them, which would take time."""
+    parser = _new_parser(PROGRAM, _DESCRIPTION)
+    parser.epilog = _EPILOG
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, command in _COMMANDS.items():
-        subparser = commands.add_parser(
-            name,
-            help=command.help,
-            description=command.help,
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        if name == chosen:
-            command.module().add_arguments(subparser)
+        commands.add_parser(name, help=command.help)
     return parser
 
 
-def _flags_of(command: str) -> list[str]:
-    parser = argparse.ArgumentParser()
-    _COMMANDS[command].module().add_arguments(parser)
-    return re.findall(r"^ +(?:-\w, )?(--[a-z.-]+)", parser.format_help(), re.MULTILINE)
+def _new_parser(program: str, description: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        program,
+        description=description,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )

@@ -23,7 +23,6 @@ from pin_exporter.toolkit.logs import configure_logging
 from pin_exporter.toolkit.output import write_standard_output
 from pin_exporter.toolkit.web.config import read_web_config
 from pin_exporter.toolkit.web.listener import listen, local_url
-from pin_exporter.toolkit.web.server import hangups_held
 
 _SIMULATOR_HOST: Final = "127.0.0.1"
 _SIMULATOR_PORT: Final = 10243
@@ -38,13 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_setting_flags(parser, (*names, "log_level", "log_format"))
 
 
-@hangups_held()
 def run(parsed: argparse.Namespace) -> int:
-    """Run until SIGTERM or SIGINT and return the exit status.
+    """Run until a signal and return the exit status. SIGHUP, from a terminal that is closed, ends it as well.
 
     Raises SettingsError, ListenError, and an exception group for a bug.
     """
-    settings = load_web_settings(flags_given(parsed))
+    settings = load_web_settings(flags_given(parsed), reads_file=False)
     log_events = configure_logging("pin_exporter", LOG_EVENTS, settings.log_level, settings.log_format)
     web_config = read_web_config(settings.web_config_file)
     sockets = [listen(address) for address in settings.web_listen_address]
@@ -86,7 +84,7 @@ def run(parsed: argparse.Namespace) -> int:
             accounts,
             HttpClients(),
             web,
-            load_accounts=lambda: accounts,
+            load_accounts=None,
             log_events=log_events,
             workers={"simulator": lambda: serve_simulator(simulator, simulator_socket, asyncio.Event())},
         )

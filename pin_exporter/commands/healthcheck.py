@@ -21,7 +21,7 @@ _EPILOG: Final = """\
 TLS certificates are not verified. If the exporter requires a client certificate, it counts as healthy when it
 answers the TLS handshake.
 
-Exit status: 0 healthy, 1 not healthy, 2 invalid arguments
+exit status: 0 healthy, 1 not healthy, 2 invalid arguments
 """
 
 

@@ -2,40 +2,43 @@
 
 import argparse
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 import uvloop
 
-from pin_exporter import PROGRAM, __version__
+from pin_exporter import __version__
 from pin_exporter.api.pool import HttpClients
 from pin_exporter.commands.app import WebOptions, run_app
 from pin_exporter.config.accounts import (
-    READABLE_BY_ALL,
     Account,
-    is_config_file_exposed,
+    owners,
+    path_of,
     shard_of,
     usable_accounts,
     warn_of_exposed_keys,
 )
-from pin_exporter.config.loader import load_settings, load_web_settings
+from pin_exporter.config.dotenv import ENV_FILE, EnvFile
+from pin_exporter.config.loader import load_web_settings, load_with_sources
 from pin_exporter.config.names import (
     add_setting_flags,
     flags_given,
-    unknown_variable_problems,
+    is_configured,
     unknown_variables,
     variables_in_use,
 )
 from pin_exporter.config.settings import FIXED_AT_START, Settings
+from pin_exporter.config.sources import Sources
 from pin_exporter.metrics.exporter import LOG_EVENTS
+from pin_exporter.toolkit.display_text import first_lines
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.logs import EventLogger, configure_logging
-from pin_exporter.toolkit.output import print_error, write_standard_output
+from pin_exporter.toolkit.output import write_standard_output
 from pin_exporter.toolkit.web.config import read_web_config
 from pin_exporter.toolkit.web.listener import listen, local_url
 from pin_exporter.toolkit.web.server import hangups_held
+from pin_exporter.toolkit.yaml_file import YamlPath
 
 _log: Final = EventLogger("pin_exporter")
 _EPILOG: Final = """\
@@ -44,7 +47,7 @@ are never flags, because all users of a machine can see those: set PIN_EXPORTER_
 PIN_EXPORTER_SECRET_KEY, or PIN_EXPORTER_API_KEY_FILE and PIN_EXPORTER_SECRET_KEY_FILE.
 """
 _MAX_ACCOUNTS_SHOWN: Final = 20
-_OPEN_PORT: Final = "enables neither TLS nor basic auth: anyone can read the metrics"
+_ACCOUNT_LINE: Final = "account {account}: {base_url} ({base_url_from}), API key {key} ({key_from})"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,36 +59,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="config_check",
         help="Check the settings and exit with status 0 or 2.",
     )
+    parser.add_argument(
+        "--or-demo",
+        action="store_true",
+        help="Run the demo instead if no account is configured, not even in part: there is no config file, "
+        "and no variable except PIN_EXPORTER_WEB_* and PIN_EXPORTER_LOG_*.",
+    )
     parser.epilog = _EPILOG
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Run the exporter, or check its configuration, and return the exit status."""
-    flags = flags_given(parsed)
-    if not parsed.config_check:
-        run_serve(flags)
-        return 0
-    lines = check_config(flags)
-    for problem in unknown_variable_problems():
-        print_error(PROGRAM, problem)
-    with suppress(BrokenPipeError):
-        write_standard_output("".join(f"{line}\n" for line in lines))
+    flags, env_file = flags_given(parsed), parsed.env_file
+    runs_demo = parsed.or_demo and not (env_file.has_problems or is_configured(flags))
+    if parsed.config_check:
+        lines = ["no account is configured: runs the demo"] if runs_demo else check_config(flags, env_file)
+        with suppress(BrokenPipeError):
+            write_standard_output("".join(f"{line}\n" for line in lines))
+    elif runs_demo:
+        from pin_exporter.commands import demo  # noqa: PLC0415 - imports the simulator
+
+        return demo.run(parsed)
+    else:
+        run_serve(flags, env_file)
     return 0
 
 
 @hangups_held()
-def run_serve(flags: Mapping[str, object]) -> None:
+def run_serve(flags: Mapping[str, object], env_file: EnvFile) -> None:
     """Run the exporter until SIGTERM or SIGINT; on SIGHUP, reload the accounts.
 
     `flags` are the settings given as flags. Raises SettingsError, ListenError, and an exception group for
     a bug.
     """
-    configuration = Configuration(flags)
+    configuration = Configuration(flags, env_file)
     settings = configuration.settings
     log_events = configure_logging("pin_exporter", LOG_EVENTS, settings.log_level, settings.log_format)
     sockets = [listen(address) for address in settings.web_listen_address]
-    urls = [local_url(opened, configuration.web_config.scheme) for opened in sockets]
-    configuration.log_start(" ".join(urls))
+    configuration.log_start([local_url(opened, configuration.web_config.scheme) for opened in sockets])
     web = WebOptions(
         sockets,
         settings.web_telemetry_path,
@@ -107,17 +118,14 @@ def run_serve(flags: Mapping[str, object]) -> None:
     _log.info("stopped", "stopped")
 
 
-def check_config(flags: Mapping[str, object]) -> list[str]:
+def check_config(flags: Mapping[str, object], env_file: EnvFile) -> list[str]:
     """Return lines about what would run. Raises SettingsError for a configuration that cannot run."""
     try:
-        configuration = Configuration(flags)
+        configuration = Configuration(flags, env_file)
     except SettingsError as error:
         more = [problem for problem in _web_config_problems(flags) if problem not in error.problems]
         raise SettingsError([*error.problems, *more]) from None
-    if is_config_file_exposed(configuration.settings):
-        print_error(PROGRAM, f"{configuration.settings.config_file}: {READABLE_BY_ALL}")
-    if configuration.leaves_port_open:
-        print_error(PROGRAM, f"{configuration.settings.web_config_file}: {_OPEN_PORT}")
+    configuration.log_warnings()
     return configuration.summary()
 
 
@@ -127,115 +135,113 @@ class Configuration:
     Raises SettingsError.
     """
 
-    def __init__(self, flags: Mapping[str, object]) -> None:
+    def __init__(self, flags: Mapping[str, object], env_file: EnvFile) -> None:
         self._flags = flags
-        self.settings = load_settings(flags)
+        self._env_file = env_file
+        self.settings, self._sources = load_with_sources(flags, env_file)
         self.clients = HttpClients()
         self.shard = shard_of(self.settings)
-        self.accounts = usable_accounts(self.settings, self.clients, self.shard)
+        self.accounts = usable_accounts(self.settings, self._sources, self.clients, self.shard)
         self.web_config = read_web_config(self.settings.web_config_file)
-
-    @property
-    def leaves_port_open(self) -> bool:
-        """Return whether there is a web config file that protects nothing."""
-        has_protection = self.web_config.tls is not None or self.web_config.users
-        return bool(self.settings.web_config_file) and not has_protection
 
     def reload_accounts(self) -> list[Account]:
         """Return the accounts as they are configured now. Raises SettingsError."""
-        settings = load_settings(self._flags, again=True)
-        accounts = usable_accounts(settings, self.clients, self.shard)
+        settings, sources = load_with_sources(self._flags, self._env_file, again=True)
+        accounts = usable_accounts(settings, sources, self.clients, self.shard)
         for name in sorted(FIXED_AT_START):
             if getattr(settings, name) != getattr(self.settings, name):
                 message = "a changed setting takes effect after a restart"
                 _log.warning("setting_needs_restart", message, setting=name)
-        self._log_accounts(settings, accounts)
+        self._log_accounts(settings, sources, accounts)
         return accounts
 
     def summary(self) -> list[str]:
-        """Return lines for people: what was read, the accounts, and how the port is protected."""
-        accounts = [f"{name}: {url}, API key {key}" for name, url, key in map(_identity, self.accounts)]
-        more = len(accounts) - _MAX_ACCOUNTS_SHOWN
+        """Return lines for people: what would run."""
+        facts = self._facts(self.settings.web_listen_address)
+        accounts = [_ACCOUNT_LINE.format(**facts) for facts in self._accounts_facts()]
         return [
-            *(f"{name.replace('_', ' ')}: {value}" for name, value in self._inputs().items()),
-            f"listening: {' '.join(self.settings.web_listen_address)}, protection: {self._protection()}",
-            *(f"account {account}" for account in accounts[:_MAX_ACCOUNTS_SHOWN]),
-            *([f"and {more} more accounts"] if more > 0 else []),
+            *(f"{name.replace('_', ' ')}: {value}" for name, value in facts.items()),
+            *first_lines(accounts, _MAX_ACCOUNTS_SHOWN),
             *([] if accounts else ["no account belongs to this shard"]),
             "the settings are valid",
         ]
 
-    def log_start(self, listening: str) -> None:
+    def log_start(self, urls: Sequence[str]) -> None:
         """Log what runs from now on, and what is unusual about it."""
-        for variable in unknown_variables():
-            _log.warning("unknown_variable", "ignoring an unknown environment variable", variable=variable)
-        if self.web_config.users and self.web_config.tls is None:
+        _log.info("starting", "starting", version=__version__, **self._facts(urls))
+        log = _log.info if len(self.accounts) <= _MAX_ACCOUNTS_SHOWN else _log.debug
+        for facts in self._accounts_facts():
+            log("account", "polling an account", **facts)
+        self.log_warnings()
+
+    def log_warnings(self) -> None:
+        """Log what is unusual."""
+        for variable, problem in unknown_variables().items():
+            _log.warning("unknown_variable", f"an environment variable {problem}", variable=variable)
+        tls, users, file = self.web_config.tls, self.web_config.users, self.settings.web_config_file
+        if users and tls is None:
             _log.warning(
                 "basic_auth_without_tls",
                 "basic auth is enabled without TLS: set tls_server_config, or terminate TLS in front",
             )
-        if self.leaves_port_open:
-            _log.warning(
-                "web_config_open",
-                f"the web config file {_OPEN_PORT}",
-                file=str(self.settings.web_config_file),
-            )
-        _log.info(
-            "starting",
-            "starting",
-            version=__version__,
-            accounts=len(self.accounts),
-            listening=listening,
-            protection=self._protection(),
-            **self._inputs(),
-            **self._shard_fields(),
-        )
-        for name, url, key in map(_identity, self.accounts):
-            log = _log.info if len(self.accounts) <= _MAX_ACCOUNTS_SHOWN else _log.debug
-            log("account", "polling an account", account=name, base_url=url, key=key)
-        self._log_accounts(self.settings, self.accounts)
+        if file and not users and tls is None:
+            message = "the web config file enables neither TLS nor basic auth: anyone can read the metrics"
+            _log.warning("web_config_open", message, file=str(file))
+        self._log_accounts(self.settings, self._sources, self.accounts)
 
-    def _log_accounts(self, settings: Settings, accounts: Sequence[Account]) -> None:
-        warn_of_exposed_keys(settings, accounts)
+    def _log_accounts(self, settings: Settings, sources: Sources, accounts: Sequence[Account]) -> None:
+        warn_of_exposed_keys(settings, sources, accounts)
         if not accounts:
             _log.info(
-                "shard_empty", "no account belongs to this shard: nothing to poll", **self._shard_fields()
+                "shard_empty",
+                "no account belongs to this shard: nothing to poll",
+                shard=self.shard.index,
+                total_shards=self.shard.total,
             )
 
-    def _inputs(self) -> dict[str, str]:
-        """Return the files and variables that were read."""
-        files = {
-            "config_file": self.settings.config_file,
-            "web_config_file": self.settings.web_config_file,
-            "env_file": Path(".env") if Path(".env").is_file() else None,
-        }
-        return {
-            **{name: str(path) for name, path in files.items() if path},
-            "variables": " ".join(variables_in_use()) or "none",
-        }
-
-    def _protection(self) -> str:
+    def _facts(self, listening: Sequence[str]) -> dict[str, object]:
+        """Return what runs: the files and variables that were read, accounts, addresses, and protection."""
         tls = self.web_config.tls
         methods = {
             "TLS": tls,
             "client certificates": tls and tls.context.verify_mode is ssl.CERT_REQUIRED,
             "basic auth": self.web_config.users,
         }
-        return ", ".join(method for method, is_enabled in methods.items() if is_enabled) or "none"
+        facts: dict[str, object] = {
+            "config_file": self.settings.config_file,
+            "web_config_file": self.settings.web_config_file,
+            "env_file": str(ENV_FILE) if self._env_file.variables else None,
+            "variables": " ".join(variables_in_use()) or "none",
+            "accounts": str(len(self.accounts)),
+            "listening": " ".join(listening),
+            "protection": ", ".join(method for method, enabled in methods.items() if enabled) or "none",
+        }
+        if self.shard.total > 1:
+            facts |= {"shard": str(self.shard.index), "total_shards": str(self.shard.total)}
+        return {name: value for name, value in facts.items() if value}
 
-    def _shard_fields(self) -> dict[str, int]:
-        shard = self.shard
-        return {"shard": shard.index, "total_shards": shard.total} if shard.total > 1 else {}
+    def _accounts_facts(self) -> Iterator[dict[str, str]]:
+        """Yield what identifies each account, and where that was given."""
+        by_name = {account.name: account for account in self.accounts}
+        for owner in owners(self.settings):
+            if account := by_name.get(owner.name):
+                key = "api_key" if owner.own.api_key else "api_key_file"
+                yield {
+                    "account": account.name,
+                    "base_url": account.base_url,
+                    "base_url_from": self._source(path_of("base_url", owner)),
+                    "key": account.credentials.last.fingerprint,
+                    "key_from": self._source((*owner.path, key)),
+                }
 
-
-def _identity(account: Account) -> tuple[str, str, str]:
-    return account.name, account.base_url, account.credentials.last.fingerprint
+    def _source(self, path: YamlPath) -> str:
+        return self._sources.locate(path) if path[0] in self.settings.model_fields_set else "default"
 
 
 def _web_config_problems(flags: Mapping[str, object]) -> Sequence[str]:
-    """Return the problems of a web config file that is named by a flag or the environment."""
+    """Return the problems of a web config file, whatever else is wrong."""
     try:
-        read_web_config(load_web_settings(flags).web_config_file)
+        read_web_config(load_web_settings(flags, reads_file=True).web_config_file)
     except SettingsError as error:
         return error.problems
     return ()

@@ -1,43 +1,24 @@
-"""Check what no value shows alone: keys, values that must fit each other, and the files that they name."""
+"""Check what no value shows alone: keys, values that must fit each other, and the files for TLS."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-from pin_exporter.api.credentials import read_key_file
 from pin_exporter.api.proxy_tls import TlsFiles
-from pin_exporter.config.accounts import applied, shard_of, shard_of_values
-from pin_exporter.config.settings import AccountEntry, KeySettings, Settings
+from pin_exporter.config.accounts import applied, owners, path_of, shard_of
+from pin_exporter.config.settings import KeySettings, Settings
+from pin_exporter.config.sources import Problem
 from pin_exporter.toolkit.yaml_file import YamlPath
 
 SpelledAs = Callable[[str, YamlPath], str]
 """Returns a setting's name: in the config file if the setting at the path is set there, else its variable."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong with a setting: its path, such as `("accounts", 0, "api_key")`, and the message.
-
-    `is_unknown` says that there is no setting of this name.
-    """
-
-    path: YamlPath
-    message: str
-    is_unknown: bool = False
-
-
 def key_problems(values: Mapping[str, object], spelled: SpelledAs) -> Iterator[Problem]:
-    """Check that each account has its keys and a name of its own, in values that are not validated yet.
-
-    Key files of other shards' accounts are not read.
-    """
+    """Check that each account has its keys and a name of its own, in values that are not validated yet."""
     names: set[str] = set()
-    shard = shard_of_values(values)
     if any(name in values for name in KeySettings.model_fields):
-        account = str(values.get("account", Settings.model_fields["account"].default))
-        names.add(account)
-        yield from _pair_problems(values, (), spelled, reads_files=shard.owns(account))
+        names.add(str(values.get("account", Settings.model_fields["account"].default)))
+        yield from _pair_problems(values, (), spelled)
     entries = values.get("accounts")
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         if isinstance(entry, dict):
@@ -46,25 +27,16 @@ def key_problems(values: Mapping[str, object], spelled: SpelledAs) -> Iterator[P
                 if name in names:
                     yield Problem(("accounts", index, "name"), "is already the name of another account")
                 names.add(name)
-            owned = shard.owns(str(name))
-            yield from _pair_problems(entry, ("accounts", index), spelled, reads_files=owned)
+            yield from _pair_problems(entry, ("accounts", index), spelled)
 
 
-def _pair_problems(
-    values: Mapping[str, object], path: YamlPath, spelled: SpelledAs, *, reads_files: bool
-) -> Iterator[Problem]:
+def _pair_problems(values: Mapping[str, object], path: YamlPath, spelled: SpelledAs) -> Iterator[Problem]:
     for key in ("api_key", "secret_key"):
         file = f"{key}_file"
         if key in values and file in values:
             message = f"{spelled(file, (*path, file))} is set as well: remove one of them"
             yield Problem((*path, key), message)
-        elif file in values:
-            try:
-                if reads_files:
-                    read_key_file(Path(str(values[file])))
-            except ValueError as error:
-                yield Problem((*path, file), str(error))
-        elif key not in values:
+        elif key not in values and file not in values:
             at = path or tuple(name for name in KeySettings.model_fields if name in values)[:1]
             names = " or ".join(spelled(name, at) for name in (key, file))
             yield Problem(at, f"the {key.replace('_', ' ')} is missing: set {names}")
@@ -81,24 +53,21 @@ def joint_problems(settings: Settings) -> Iterator[Problem]:
         return tuple(files.problems())
 
     problems: dict[YamlPath, str] = {}
-    for path, name, own in _owners(settings):
-
-        def path_to(setting: str, own: Settings | AccountEntry = own, path: YamlPath = path) -> YamlPath:
-            return (*path, setting) if setting in own.model_fields_set else (setting,)
-
+    for owner in owners(settings):
+        own = owner.own
         account = applied(own, settings)
         stale_after, interval = account.stale_after, account.poll_interval
         if stale_after is not None and stale_after <= interval:
             if "stale_after" not in own.model_fields_set and "poll_interval" in own.model_fields_set:
                 message = f"{interval:.15g}s must be shorter than stale_after, which is {stale_after:.15g}s"
-                problems.setdefault(path_to("poll_interval"), message)
+                problems.setdefault(path_of("poll_interval", owner), message)
             else:
                 message = f"{stale_after:.15g}s must be longer than poll_interval, which is {interval:.15g}s"
-                problems.setdefault(path_to("stale_after"), message)
-        if shard.owns(name):  # otherwise this process does not need its files
+                problems.setdefault(path_of("stale_after", owner), message)
+        if shard.owns(owner.name):  # otherwise this process does not need its files
             files = TlsFiles(account.ca_file, account.client_cert_file, account.client_key_file)
             for setting, message in problems_of(files):
-                problems.setdefault(path_to(setting), message)
+                problems.setdefault(path_of(setting, owner), message)
     yield from (Problem(path, message) for path, message in problems.items())
 
 
@@ -111,10 +80,3 @@ def _shard_problems(settings: Settings) -> Iterator[Problem]:
         yield Problem(("shard",), "needs total_shards as well: set it to the number of shards")
     elif shard >= total:
         yield Problem(("shard",), f"must be less than total_shards, which is {total}")
-
-
-def _owners(settings: Settings) -> Iterator[tuple[YamlPath, str, Settings | AccountEntry]]:
-    if settings.api_key or settings.api_key_file:
-        yield (), settings.account, settings
-    for index, entry in enumerate(settings.accounts):
-        yield ("accounts", index), entry.name, entry

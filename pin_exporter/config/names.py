@@ -14,6 +14,10 @@ FILE_SETTINGS: Final = frozenset(
     name for name, field in Settings.model_fields.items() if Path in get_args(field.annotation)
 )
 """Settings that name a file."""
+_LIKE_OURS: Final = re.compile(
+    r"PIN[^A-Z]?EXPORT[A-Z]*_*|AIOZ_(?:PIN_)?(?=\w*KEY)|PIN(?:NING)?_(?=(?:API|SECRET)_KEY)", re.IGNORECASE
+)
+"""The prefix of our variables, and what people write instead of it."""
 _SERVICE_VARIABLE: Final = re.compile(r"_SERVICE_HOST|_SERVICE_PORT(_\w+)?|_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?")
 
 
@@ -81,33 +85,42 @@ def unknown_flag(flag: str, known: Collection[str]) -> str:
     return f"unknown flag {flag}{hint or ': settings without a flag are environment variables'}"
 
 
+def is_ours(variable: str) -> bool:
+    """Return whether an environment variable is meant for this program, even if its name is misspelt."""
+    return bool(_LIKE_OURS.match(variable)) and not _SERVICE_VARIABLE.search(variable)
+
+
 def variables_in_use() -> list[str]:
     """Return the environment variables that set something."""
-    return [name for name in map(variable_of, Settings.model_fields) if os.environ.get(name)]
+    given = {name.upper() for name, value in os.environ.items() if value}
+    return [name for name in map(variable_of, Settings.model_fields) if name in given]
 
 
-def unknown_variables() -> list[str]:
-    """Return the environment variables with our prefix that set nothing, most likely misspelt.
+def unknown_variables() -> dict[str, str]:
+    """Return the environment variables that seem to be ours and set nothing, with what is wrong with each.
 
     Kubernetes sets some for a Service called pin-exporter; those are left out.
     """
-    known = {variable_of(name) for name in (*Settings.model_fields, "build_revision")}
-    return sorted(
-        name
-        for name, value in os.environ.items()
-        if name.startswith(ENV_PREFIX) and name not in known and not _is_kubernetes(name, value)
-    )
-
-
-def unknown_variable_problems() -> list[str]:
-    """Return a line for each environment variable with our prefix that sets nothing."""
-    problems = []
-    for variable in unknown_variables():
-        known = [name.upper() for name in Settings.model_fields]
-        hint = did_you_mean(variable.removeprefix(ENV_PREFIX), known, prefix=ENV_PREFIX)
-        problems.append(f"{variable}: is not a setting and has no effect{hint}")
+    names = [name.upper() for name in Settings.model_fields]
+    known = {ENV_PREFIX + name for name in (*names, "BUILD_REVISION")}
+    problems = {}
+    for variable in sorted(name for name in _our_variables() if name.upper() not in known):
+        hint = did_you_mean(_LIKE_OURS.sub("", variable).upper(), names, prefix=ENV_PREFIX)
+        problems[variable] = f"is not a setting and has no effect{hint}"
     return problems
 
 
-def _is_kubernetes(name: str, value: str) -> bool:
-    return bool(_SERVICE_VARIABLE.search(name)) or (name.endswith("_PORT") and "://" in value)
+def is_configured(flags: Collection[str]) -> bool:
+    """Return whether a flag or a variable, misspelt or empty, is about more than serving and logging."""
+    variables = (_LIKE_OURS.sub("", name).lower() for name in _our_variables())
+    return not all(
+        name.startswith(("web_", "log_")) or name == "build_revision" for name in (*flags, *variables)
+    )
+
+
+def _our_variables() -> list[str]:
+    return [
+        name
+        for name, value in os.environ.items()
+        if is_ours(name) and not (name.upper().endswith("_PORT") and "://" in value)  # Kubernetes
+    ]

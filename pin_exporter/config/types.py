@@ -119,6 +119,8 @@ def _check_telemetry_path(path: object) -> object:
 
 def _check_size(value: Any) -> int:
     size = parse_size(value)
+    if size < 1:
+        raise ValueError("must be at least one byte; without a limit, leave it out")
     if size > _MAX_SIZE:
         raise ValueError("must be less than 8 EiB")
     return size
@@ -130,6 +132,10 @@ def _check_shard(value: object) -> int:
 
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
+
+
+def _check_level(value: object) -> object:
+    return "warning" if _lower(value) == "warn" else _lower(value)
 
 
 def _pattern(pattern: str, **more: Any) -> WithJsonSchema:
@@ -150,7 +156,7 @@ Size = Annotated[
     _pattern(
         r"\s*[0-9]+(\.[0-9]+)?\s*([kKMGTP]i?)?[bB]?\s*",
         type=["number", "string"],
-        minimum=0,
+        exclusiveMinimum=0,
         maximum=_MAX_SIZE,
     ),
 ]
@@ -187,5 +193,9 @@ ShardNumber = Annotated[
     _pattern(rf"\s*{SHARD_INDEX_PATTERN}\s*", type=["integer", "string"], minimum=0),
 ]
 TotalShards = Annotated[int, Field(ge=1, le=10_000)]
-LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    BeforeValidator(_check_level),
+    WithJsonSchema({"enum": ["debug", "info", "warn", "warning", "error"], "type": "string"}),
+]
 LogFormat = Annotated[Literal["logfmt", "json"], BeforeValidator(_lower)]

@@ -21,7 +21,7 @@ _SHORT_TIMEOUT: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Cost:
+class Cost:
     """What an inventory takes, and how often one can be taken. Durations in seconds."""
 
     files: int
@@ -34,7 +34,7 @@ class _Cost:
 def check_cost(evidence: Evidence) -> Iterator[Finding]:
     """Check how long an inventory takes, and how often one can be taken."""
     rows = evidence.page_rows()
-    cost = _cost_of(evidence, rows)
+    cost = cost_of(evidence, rows)
     if cost is None:
         return
     yield ok(
@@ -66,7 +66,7 @@ def suggestions(evidence: Evidence) -> list[Suggestion]:
     ]
 
 
-def _cost_of(evidence: Evidence, rows: int) -> _Cost | None:
+def cost_of(evidence: Evidence, rows: int) -> Cost | None:
     """Return what an inventory with pages of so many rows takes; None if no page was read."""
     files = evidence.pages[-1].files if evidence.pages else 0
     has_rows = any(page.rows for page in evidence.pages)
@@ -79,7 +79,7 @@ def _cost_of(evidence: Evidence, rows: int) -> _Cost | None:
     seconds = max(alone, 60 * (requests - walks_per_minute) / walks_per_minute)
     schedule = PollSchedule(account.poll_interval, account.stale_after, walks_per_minute)
     interval = schedule.inventory_interval(requests, seconds)
-    return _Cost(files, requests, seconds, interval, schedule.stale_after_seconds(interval))
+    return Cost(files, requests, seconds, interval, schedule.stale_after_seconds(interval))
 
 
 def _page_seconds(evidence: Evidence, rows: int) -> float:
@@ -105,7 +105,7 @@ def _page_size(evidence: Evidence) -> Iterator[Suggestion]:
     fast = account.request_timeout / 3
     complete = [page for page in evidence.pages if page.rows == page.query.limit and page.seconds < fast]
     larger = min(_LARGEST_PAGE, max((page.rows for page in complete), default=0))
-    now, then = _cost_of(evidence, account.page_size), _cost_of(evidence, larger)
+    now, then = cost_of(evidence, account.page_size), cost_of(evidence, larger)
     if (
         larger > account.page_size
         and now

@@ -11,8 +11,9 @@ from pin_exporter.api.pool import HttpClients
 from pin_exporter.api.transport import default_context
 from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.config.accounts import Account, accounts_of
-from pin_exporter.config.loader import load_settings
-from pin_exporter.config.names import add_setting_flags, flags_given, unknown_variable_problems
+from pin_exporter.config.dotenv import NO_ENV_FILE, EnvFile
+from pin_exporter.config.loader import load_with_sources
+from pin_exporter.config.names import add_setting_flags, flags_given, unknown_variables
 from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
 from pin_exporter.doctor.findings import Finding
 from pin_exporter.doctor.network import look_at_path
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="Print the complete report as one JSON object.")
     parser.epilog = (
         f"Read-only: sends at most {MAX_REQUESTS} requests per account, at the rate of requests_per_minute.\n"
-        "exit statuses: 0 no problem found, 1 problems found, 2 invalid configuration or output error,\n"
+        "exit status: 0 no problem found, 1 problems found, 2 invalid configuration or output error,\n"
         "129, 130 and 143 stopped by SIGHUP, SIGINT and SIGTERM"
     )
 
@@ -52,14 +53,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(parsed: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
     status = run_doctor(
-        flags_given(parsed), name=parsed.doctor_account, json=parsed.json, verbose=parsed.verbose
+        flags_given(parsed),
+        parsed.env_file,
+        name=parsed.doctor_account,
+        json=parsed.json,
+        verbose=parsed.verbose,
     )
-    for problem in unknown_variable_problems():
-        print_error(PROGRAM, problem)
+    for variable, problem in unknown_variables().items():
+        print_error(PROGRAM, f"{variable}: {problem}")
     return status
 
 
-def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool, verbose: bool = False) -> int:
+def run_doctor(
+    flags: Mapping[str, object],
+    env_file: EnvFile = NO_ENV_FILE,
+    *,
+    name: str | None,
+    json: bool,
+    verbose: bool = False,
+) -> int:
     """Diagnose all accounts, or the named one; return 1 if a problem was found, else 0.
 
     `flags` are settings given on the command line. Text is written account by account, so that an
@@ -67,7 +79,8 @@ def run_doctor(flags: Mapping[str, object], *, name: str | None, json: bool, ver
     unknown name, OutputError if the report cannot be written, and SystemExit when stopped by a signal.
     """
     check_standard_output()
-    accounts = list(accounts_of(load_settings(flags)))
+    settings, sources = load_with_sources(flags, env_file)
+    accounts = accounts_of(settings, sources=sources)
     chosen = [account for account in accounts if name in (None, account.name)]
     if not chosen:
         names = ", ".join(account.name for account in accounts)

@@ -7,6 +7,7 @@ from typing import Final
 from pin_exporter.doctor.advice import check_cost, suggestions
 from pin_exporter.doctor.checks_access import check_access
 from pin_exporter.doctor.checks_content import check_content
+from pin_exporter.doctor.checks_following import check_following
 from pin_exporter.doctor.checks_paging import check_paging
 from pin_exporter.doctor.evidence import Evidence
 from pin_exporter.doctor.findings import Check, Finding, Severity, Suggestion, warning
@@ -15,6 +16,7 @@ _CHECKS: Final[Sequence[Callable[[Evidence], Iterator[Finding]]]] = (
     check_access,
     check_paging,
     check_content,
+    check_following,
     check_cost,
 )
 

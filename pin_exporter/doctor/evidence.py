@@ -69,12 +69,13 @@ class Evidence:
 
     @property
     def pages(self) -> list[Reply]:
-        """Return the replies that are pages, oldest first."""
-        return [reply for reply in self.replies if reply.page]
+        """Return the replies that are pages of the whole list, oldest first."""
+        return [reply for reply in self.replies if reply.page and reply.query.pinned == "all"]
 
     def page(self, purpose: Purpose) -> Reply | None:
         """Return the last page for a purpose."""
-        return next((page for page in reversed(self.pages) if page.query.purpose is purpose), None)
+        found = (reply for reply in reversed(self.replies) if reply.page and reply.query.purpose is purpose)
+        return next(found, None)
 
     def pins(self) -> Mapping[str, Pin]:
         """Return the pins that were read, in their latest state, by id."""

@@ -40,6 +40,7 @@ class Check(StrEnum):
     FAILED_PINS = "failed_pins"
     BALANCE_EXHAUSTED = "balance_exhausted"
     CHANGES = "changes"
+    FOLLOWING = "following"
     INVENTORY_COST = "inventory_cost"
     INVENTORY_INTERVAL = "inventory_interval"
     INCOMPLETE = "incomplete"

@@ -62,6 +62,8 @@ class _Plan:
         tail = max(1, min(self._sample, self._most_rows()) // 2)
         yield Query(Purpose.LAST, self._sample, offset=max(0, self._files - tail))
         yield Query(Purpose.BEYOND, _SMALLEST_LIMIT, offset=self._files + _FAR)
+        yield Query(Purpose.NOT_PINNED, self._sample)
+        yield Query(Purpose.PINNED, 1)
         yield from self._large_pages()
         yield from self._rest(left)
         for _ in range(_ENOUGH):
@@ -71,8 +73,12 @@ class _Plan:
         yield Query(Purpose.FIRST_LATER, self._sample)
 
     @property
+    def _pages(self) -> list[Reply]:
+        return [reply for reply in self.latest.values() if reply]
+
+    @property
     def _files(self) -> int:
-        return next((reply.files for reply in reversed(self.latest.values()) if reply), 0)
+        return next((reply.files for reply in reversed(self._pages) if reply.query.pinned == "all"), 0)
 
     @property
     def _sample(self) -> int:
@@ -81,7 +87,7 @@ class _Plan:
         return min(_SAMPLE, first.query.limit) if first else _SMALLEST_LIMIT
 
     def _most_rows(self) -> int:
-        return max((reply.rows for reply in self.latest.values() if reply), default=0)
+        return max((reply.rows for reply in self._pages), default=0)
 
     def _smaller_first_pages(self) -> Iterator[Query]:
         """Halve the limit until a page comes, as the exporter does."""

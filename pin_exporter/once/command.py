@@ -8,8 +8,9 @@ from pathlib import Path
 from pin_exporter import PROGRAM
 from pin_exporter.api.pool import HttpClients
 from pin_exporter.config.accounts import shard_of, usable_accounts, warn_of_exposed_keys
-from pin_exporter.config.loader import load_settings
-from pin_exporter.config.names import add_setting_flags, flags_given, unknown_variable_problems
+from pin_exporter.config.dotenv import NO_ENV_FILE, EnvFile
+from pin_exporter.config.loader import load_with_sources
+from pin_exporter.config.names import add_setting_flags, flags_given, unknown_variables
 from pin_exporter.once.output import FORMATS, failures, result
 from pin_exporter.once.polling import poll_all
 from pin_exporter.polling.poll_log import POLL_LOG
@@ -28,7 +29,7 @@ from pin_exporter.toolkit.signals import exit_on_signals, run_until_stopped
 
 _EPILOG = """\
 Accounts, keys and request rates are configured as for serve. Failed polls are reported on standard error.
-exit statuses: 0 everything polled and complete, 1 something failed or is missing, 2 invalid configuration or
+exit status: 0 everything polled and complete, 1 something failed or is missing, 2 invalid configuration or
 output error, 129, 130 and 143 stopped by SIGHUP, SIGINT and SIGTERM
 """
 
@@ -59,13 +60,19 @@ def _output_file(text: str) -> Path:
 
 def run(parsed: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
-    status = run_once(flags_given(parsed), output_format=parsed.format, output=parsed.output)
-    for problem in unknown_variable_problems():
-        print_error(PROGRAM, problem)
+    status = run_once(flags_given(parsed), parsed.env_file, output_format=parsed.format, output=parsed.output)
+    for variable, problem in unknown_variables().items():
+        print_error(PROGRAM, f"{variable}: {problem}")
     return status
 
 
-def run_once(flags: Mapping[str, object], *, output_format: str, output: Path | None) -> int:
+def run_once(
+    flags: Mapping[str, object],
+    env_file: EnvFile = NO_ENV_FILE,
+    *,
+    output_format: str,
+    output: Path | None,
+) -> int:
     """Return 0 if every poll succeeded and every inventory is consistent and complete, else 1.
 
     `flags` are settings given on the command line; without `output`, the result goes to standard output.
@@ -74,14 +81,14 @@ def run_once(flags: Mapping[str, object], *, output_format: str, output: Path | 
     exit_on_signals()
     configure_plain_logging(PROGRAM, without=POLL_LOG)
     output = None if output == Path("-") else output
-    settings = load_settings(flags)
+    settings, sources = load_with_sources(flags, env_file)
     clients = HttpClients()
-    accounts = usable_accounts(settings, clients, shard_of(settings))
+    accounts = usable_accounts(settings, sources, clients, shard_of(settings))
     if output:
         check_file(output)
     else:
         check_standard_output()
-    warn_of_exposed_keys(settings, accounts)
+    warn_of_exposed_keys(settings, sources, accounts)
     if not accounts:
         print_error(PROGRAM, "no account belongs to this shard: nothing is polled")
     clock = SystemClock()

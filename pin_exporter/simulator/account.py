@@ -141,8 +141,13 @@ class SimulatedAccount:
         """Return the `data` of the response to `query`, from the current state."""
         behaviour = self.behaviour
         self._pages += 1
-        offset = 0 if behaviour.ignore_offset else query.offset
-        query = replace(query, offset=offset, limit=min(query.limit, behaviour.max_limit or query.limit))
+        totals = self._listing.totals(query) if behaviour.totals_follow_filter else self.totals()
+        query = replace(
+            query,
+            offset=0 if behaviour.ignore_offset else query.offset,
+            limit=min(query.limit, behaviour.max_limit or query.limit),
+            pinned=None if behaviour.ignore_filter else query.pinned,
+        )
         nulls = round(behaviour.null_share * 256)
         pins: list[dict[str, Any] | None] = []
         swap_ties = behaviour.ties_swap and self._pages % 2 == 0
@@ -150,7 +155,6 @@ class SimulatedAccount:
             pins.append(self._listing.row(serial, behaviour))
             if nulls and self._pins.trait(serial, 3) < nulls:
                 pins.append(None)
-        totals = self._listing.totals(query) if behaviour.totals_follow_filter else self.totals()
         return {
             "totals": {
                 "files": totals.files + behaviour.files_offset,

@@ -116,6 +116,10 @@ class Simulator:
             return envelope(400, str(error))
         if fault is Fault.DUPLICATE_PAGE:
             data["pins"] = self._last_pins.get(account.name, data["pins"])
+        elif fault is Fault.NULL_PAGE:
+            data["pins"] = None
+        elif fault is Fault.SHORT_PAGE and data["pins"]:
+            data["pins"] = data["pins"][: len(data["pins"]) // 2]
         self._last_pins[account.name] = data["pins"]
         return self._success(account, data, fault)
 

@@ -35,6 +35,8 @@ class Fault(StrEnum):
     BLACK_HOLE = "black_hole"
     DROPPED_CONNECTION = "dropped_connection"
     DUPLICATE_PAGE = "duplicate_page"
+    NULL_PAGE = "null_page"
+    SHORT_PAGE = "short_page"
 
 
 _ENVELOPES = {

@@ -63,6 +63,7 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     totals_follow_filter: Annotated[bool, "apply the pinned filter to the totals"] = True
     files_offset: Annotated[int, "added to totals.files, to make it disagree with the rows"] = 0
     size_offset: Annotated[int, "bytes added to totals.size, to make it disagree with the rows"] = 0
+    ignore_filter: Annotated[bool, "list all pins whatever the pinned filter"] = False
     ties_swap: Annotated[bool, "reverse the order of ties at every other request"] = False
     ignore_offset: Annotated[bool, "start every page at the first row"] = False
     null_share: Annotated[Share, "share of rows followed by a null element, in addition to the limit"] = 0.0
@@ -105,6 +106,8 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     black_hole_rate: Annotated[Share, "no response until the client disconnects"] = 0.0
     dropped_connection_rate: Annotated[Share, "200, then the connection drops in mid-body"] = 0.0
     duplicate_page_rate: Annotated[Share, "200 with the rows of the previous page"] = 0.0
+    null_page_rate: Annotated[Share, "200 with null instead of the rows"] = 0.0
+    short_page_rate: Annotated[Share, "200 with the first half of the rows"] = 0.0
 
     def __post_init__(self) -> None:
         if sum(self.rates().values()) > 1 + _TOLERANCE:

@@ -46,13 +46,16 @@ class YamlFile:
         If the space after a colon is missing, a secret may be part of a name. So everything after a colon is
         left out, and of an `unknown` name everything that does not look like a setting's name.
         """
-        known = path
-        while known and known not in self.lines:
-            known = known[:-1]
         steps = (
             f"[{step}]" if isinstance(step, int) else f".{_shown(step, unknown=unknown)}" for step in path
         )
-        return f"{self.file_path}:{self.lines.get(known, 1)}: {''.join(steps).removeprefix('.')}"
+        return f"{self.file_path}:{self.line_of(path)}: {''.join(steps).removeprefix('.')}"
+
+    def line_of(self, path: YamlPath) -> int:
+        """Return the line of a path, or of what is nearest to it in the file."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,8 +68,12 @@ def test_in_pins_both_keys_are_looked_for_and_not_the_password_of_a_proxy() -> N
     assert [keys.is_in(text) for text in (API_KEY, SECRET_KEY, "pr0xyPassw0rd")] == [True, True, False]
 
 
-@pytest.mark.parametrize("content", [b"thekey", b"thekey\n", b"  thekey\r\n", b"\tthekey "])
-def test_a_key_file_is_read_without_the_white_space_around_the_key(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    "content", [b"thekey", b"thekey\n", b"  thekey\r\n", b"\tthekey ", b"\xef\xbb\xbfthekey\r\n"]
+)
+def test_a_key_file_is_read_without_white_space_or_a_bom_around_the_key(
+    tmp_path: Path, content: bytes
+) -> None:
     assert read_key_file(key_file(tmp_path / "key", content)) == SecretStr("thekey")
 
 
@@ -79,7 +83,15 @@ def test_a_key_file_is_read_without_the_white_space_around_the_key(tmp_path: Pat
         (b"", "empty"),
         (b" \n", "empty"),
         (b"two words", "white space"),
-        (b"two\nlines", "white space"),
+        (b"s3cr3t\nS3CR3T", "several lines"),
+        (b"PIN_EXPORTER_API_KEY=s3cr3t", "NAME=value"),
+        (b"export secret_key='s3cr3t'", "NAME=value"),
+        (b"\xef\xbb\xbfapi_key: s3cr3t\nsecret_key: s3cr3t", "NAME=value"),
+        (b'{"pinning_api_key": "s3cr3t"}', "JSON"),
+        (b"<your-api-code>", "placeholder"),
+        (b"https://api.test/s3cr3t", "is a URL"),
+        (b"-----BEGIN CERTIFICATE-----\ns3cr3t", "PEM"),
+        (b" " * 3 * MAX_KEY_LENGTH + b"s3cr3t", "longer than 4096"),
         (b"nul\x00", "control"),
         (b'"in-quotes"\n', "quotation marks"),
         (b" 'in-quotes'", "quotation marks"),
@@ -101,8 +113,14 @@ def test_a_file_without_a_valid_key_is_rejected_and_not_quoted(
 
 
 def test_the_longest_key_is_read(tmp_path: Path) -> None:
-    file = key_file(tmp_path / "key", b"x" * MAX_KEY_LENGTH)
-    assert read_key_file(file) == SecretStr("x" * MAX_KEY_LENGTH)
+    for before, after in ((b"", b""), (b"\xef\xbb\xbf", b"\r\n"), (b" " * 99, b"")):
+        file = key_file(tmp_path / "key", before + b"x" * MAX_KEY_LENGTH + after)
+        assert read_key_file(file) == SecretStr("x" * MAX_KEY_LENGTH)
+
+
+@pytest.mark.parametrize("key", ["monkey+abc/def=", "thekey==", "keykeykeykey", "a:b", "-----", "AK=IA"])
+def test_a_key_that_only_resembles_something_else_is_a_key(key: str) -> None:
+    assert checked_key(key) == SecretStr(key)
 
 
 def test_a_missing_file_a_directory_and_a_pipe_are_reported_in_one_line(tmp_path: Path) -> None:

@@ -66,9 +66,10 @@ def test_any_answer_becomes_one_printable_line(status: int, body: bytes, locatio
 @pytest.mark.parametrize(
     ("status", "hint"),
     [
-        (401, "a proxy removes headers with underscores"),
+        (401, "a proxy removes headers with underscores: run pin-exporter doctor"),
         (401, "key 0a1b2c3d was not accepted"),
         (403, "scope data.pin_list"),
+        (403, "run pin-exporter doctor"),
         (304, "look for a faulty cache"),
         (404, "base_url ends in /api"),
         (429, "lower requests_per_minute"),

@@ -17,7 +17,7 @@ from pin_exporter import __version__
 from pin_exporter.__main__ import main as entry_point
 from pin_exporter.commands.cli import main
 from pin_exporter.config.settings import Settings
-from tests.support.environment import clean, set_variables
+from tests.support.environment import set_variables, unchanged
 
 COMMANDS = ("serve", "once", "simulate", "demo", "doctor", "healthcheck")
 SECRET = "Zq7Wm4XkPd9"
@@ -49,8 +49,7 @@ def environment() -> Iterator[pytest.MonkeyPatch]:
     root, ours = logging.getLogger(), logging.getLogger("pin_exporter")
     handlers, root_level, our_level = root.handlers[:], root.level, ours.level
     root.handlers[:] = []
-    with pytest.MonkeyPatch.context() as patch:
-        clean(patch)
+    with unchanged() as patch:
         yield patch
     root.handlers[:] = handlers
     root.setLevel(root_level)
@@ -84,7 +83,7 @@ def test_each_command_has_help_of_its_own(command: str) -> None:
 def test_the_flags_of_serve_are_these_and_name_their_variables() -> None:
     text = run("serve", "--help").out
     expected = (
-        "--help --config.file --config.check --web.config.file --shard --total-shards "
+        "--help --config.file --config.check --or-demo --web.config.file --shard --total-shards "
         "--web.allowed-hosts --web.enable-lifecycle --web.listen-address --web.telemetry-path "
         "--log.level --log.format"
     )
@@ -100,10 +99,11 @@ def test_no_flag_takes_a_secret(command: str) -> None:
         assert run(command, f"--{name.replace('_', '.', 1)}={SECRET}").status == 2
 
 
-def test_without_a_command_it_serves() -> None:
+def test_without_a_command_it_serves_and_without_an_account_it_says_what_to_do() -> None:
     without_keys = run()
     assert (without_keys.status, without_keys.out) == (2, "")
     assert without_keys.err.startswith("pin-exporter: no account")
+    assert "pin-exporter demo" in without_keys.err
     assert run("serve") == run("--log.level=debug") == without_keys
 
 
@@ -139,29 +139,126 @@ def test_wrong_arguments_give_2_with_a_hint_and_never_repeat_a_key(
 ) -> None:
     ended = run(*arguments)
     assert (ended.status, ended.out) == (2, "")
-    assert ended.err.startswith("usage: pin-exporter ")
+    command = next((each for each in arguments[:1] if each in COMMANDS), "serve")
+    usage = "[-h] [--version] COMMAND" if "unknown command" in words else command
+    assert ended.err.startswith(f"usage: pin-exporter {usage} ")
     assert words in ended.err
     assert SECRET not in ended.err
 
 
-@pytest.mark.usefixtures("keys")
-def test_config_check_says_what_would_run(tmp_path: Path) -> None:
-    path = tmp_path / "config.yml"
-    path.write_text("accounts:\n  - {name: a, api_key: k, secret_key: s, base_url: http://localhost:1/api}\n")
+@pytest.fixture
+def directory(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return a working directory without a file `.env`."""
+    environment.chdir(tmp_path)
+    return tmp_path
+
+
+def test_config_check_says_what_would_run_and_where_it_is_from(
+    directory: Path, environment: pytest.MonkeyPatch
+) -> None:
+    path, key = directory / "config.yml", directory / "key"
+    path.write_text(
+        "base_url: http://localhost:2/api\naccounts:\n"
+        "- {name: a, api_key: k, secret_key: s, base_url: http://localhost:1/api}\n"
+        f"- {{name: b, api_key_file: {key}, secret_key: s}}\n"
+    )
     path.chmod(0o600)
+    key.write_text("k")
+    (directory / ".env").write_text(f"PIN_EXPORTER_API_KEY=k\npin_exporter_secret_key={SECRET}\n")
+    (directory / ".env").chmod(0o644)
+    set_variables(environment, account="mine", aply_key="k")
     ended = run("--config.check", f"--config.file={path}", "--web.listen-address=:1")
-    assert (ended.status, ended.err) == (0, "")
     fingerprint = sha256(b"k").hexdigest()[:8]
-    for words in (
+    assert ended.out.splitlines() == [
         f"config file: {path}",
-        "variables: PIN_EXPORTER_API_KEY PIN_EXPORTER_SECRET_KEY",
-        "listening: :1, protection: none",
-        "account default: https://api.aiozpin.network/api, API key ",
-        f"account a: http://localhost:1/api, API key {fingerprint}",
+        "env file: .env",
+        "variables: PIN_EXPORTER_API_KEY PIN_EXPORTER_SECRET_KEY PIN_EXPORTER_ACCOUNT",
+        "accounts: 3",
+        "listening: :1",
+        "protection: none",
+        *(
+            f"account {name}: {url}, API key {fingerprint} ({key_from})"
+            for name, url, key_from in (
+                ("mine", f"http://localhost:2/api ({path}:1: base_url)", "PIN_EXPORTER_API_KEY in .env"),
+                (
+                    "a",
+                    f"http://localhost:1/api ({path}:3: accounts[0].base_url)",
+                    f"{path}:3: accounts[0].api_key",
+                ),
+                ("b", f"http://localhost:2/api ({path}:1: base_url)", f"{path}:4: accounts[1].api_key_file"),
+            )
+        ),
         "the settings are valid",
-    ):
-        assert f"{words}" in ended.out
+    ]
+    unknown, exposed = ended.err.splitlines()
+    assert "did you mean PIN_EXPORTER_API_KEY? (variable=PIN_EXPORTER_APLY_KEY)" in unknown
+    assert exposed.endswith("every user of this machine can read it: chmod 600 (file=.env)")
+    assert ended.status == 0
     assert SECRET not in ended.out
+
+
+@pytest.mark.usefixtures("keys")
+def test_config_check_shows_a_default_and_only_some_of_many_accounts(directory: Path) -> None:
+    assert "account default: https://api.aiozpin.network/api (default), " in run("--config.check").out
+    entries = "".join(f"- {{name: a{number}, api_key: k, secret_key: s}}\n" for number in range(99))
+    (directory / "config.yml").write_text(f"accounts:\n{entries}")
+    out = run("--config.check", "--config.file=config.yml").out
+    assert out.count("\naccount ") == 20
+    assert "\nand 80 more\n" in out
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize(
+    ("env_file", "variables", "flags"),
+    [
+        (None, {}, ()),
+        ("", {"web_listen_address": ":1", "build_revision": "abc"}, ("--log.level=debug",)),
+        ("# PIN_EXPORTER_API_KEY=k\nPIN_EXPORTER_LOG_LEVEL=debug\nOTHER=1\n", {}, ()),
+    ],
+)
+def test_the_demo_runs_if_nothing_of_an_account_is_configured(
+    env_file: str | None,
+    variables: dict[str, str],
+    flags: tuple[str, ...],
+    environment: pytest.MonkeyPatch,
+) -> None:
+    set_variables(environment, **variables)
+    if env_file is not None:
+        Path(".env").write_text(env_file)
+    ended = run("--or-demo", "--config.check", *flags)
+    assert (ended.status, ended.out) == (0, "no account is configured: runs the demo\n")
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize(
+    ("env_file", "variables", "flags"),
+    [
+        ("\ufeffpin_exporter_secret_key=s\n", {}, ()),
+        (" export  PIN_EXPORTER_BASE_URL=http://127.0.0.1:1\n", {}, ()),
+        ("PIN_EXPORTER_APIKEY=k\n", {}, ()),
+        ("PINEXPORTER_API_KEY=k\n", {}, ()),
+        ("AIOZ_PIN_API_KEY=k\n", {}, ()),
+        ("PIN_EXPORTER_API_KEY: k\n", {}, ()),
+        ("PIN_EXPORTER_API_KEY=\n", {}, ()),
+        ("PIN_EXPORTER_API_KEY\n", {}, ()),
+        (None, {"secret_key_file": "/run/secrets/key"}, ()),
+        (None, {"config_file": "config.yml"}, ()),
+        (None, {}, ("--config.file=config.yml",)),
+        (None, {}, ("--shard=1",)),
+    ],
+)
+def test_no_demo_runs_where_somebody_tried_to_configure_an_account(
+    env_file: str | None,
+    variables: dict[str, str],
+    flags: tuple[str, ...],
+    environment: pytest.MonkeyPatch,
+) -> None:
+    set_variables(environment, **variables)
+    if env_file is not None:
+        Path(".env").write_text(env_file)
+    ended = run("--or-demo", "--config.check", *flags)
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith(("pin-exporter: ", "usage: "))
 
 
 def test_config_check_shows_every_problem_on_a_line_of_its_own(
@@ -181,13 +278,17 @@ def test_config_check_shows_every_problem_on_a_line_of_its_own(
     assert SECRET not in ended.err
 
 
-def test_config_check_shows_the_problems_of_the_web_config_too(tmp_path: Path) -> None:
-    (tmp_path / "web.yml").write_text("tls_server: {}\n")
-    check = ("--config.check", f"--web.config.file={tmp_path}/web.yml")
+@pytest.mark.usefixtures("directory")
+def test_config_check_shows_the_problems_of_the_web_config_too() -> None:
+    """Whatever else is wrong, and wherever the file is named."""
+    Path("web.yml").write_text("tls_server: {}\n")
+    Path("config.yml").write_text("web_config_file: web.yml\npage_size: 1\n")
+    check = ("--config.check", "--web.config.file=web.yml")
     assert len(run(*check, "--log.level=loud").err.splitlines()) == 2
-    without_keys, web = run(*check).err.splitlines()
-    assert "no account" in without_keys
-    assert f"{tmp_path}/web.yml:1: tls_server: " in web
+    for arguments in (check, ("--config.check", "--config.file=config.yml")):
+        without_keys, *others = run(*arguments).err.splitlines()
+        assert "no account" in without_keys
+        assert others[-1].startswith("pin-exporter: web.yml:1: tls_server: ")
 
 
 @pytest.mark.usefixtures("keys")
@@ -196,7 +297,8 @@ def test_config_check_warns_of_a_web_config_that_protects_nothing(content: str, 
     (tmp_path / "web.yml").write_text(content)
     ended = run("--config.check", f"--web.config.file={tmp_path}/web.yml")
     assert ended.status == 0
-    assert ended.err.startswith(f"pin-exporter: {tmp_path}/web.yml: enables neither TLS nor basic auth")
+    assert "enables neither TLS nor basic auth" in ended.err
+    assert ended.err.endswith(f" (file={tmp_path}/web.yml)\n")
 
 
 @pytest.mark.usefixtures("keys")

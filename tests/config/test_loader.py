@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pin_exporter.config.accounts import accounts_of
-from pin_exporter.config.loader import load_settings, load_web_settings
+from pin_exporter.config.dotenv import EnvFile
+from pin_exporter.config.loader import load_settings, load_web_settings, load_with_sources
 from pin_exporter.config.settings import Settings
 from pin_exporter.toolkit.errors import SettingsError
 from tests.support.environment import set_variables
@@ -254,14 +256,41 @@ def test_the_error_does_not_lead_to_the_librarys_own(path: Path) -> None:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def test_web_settings_need_no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_web_settings_need_no_account_and_no_file_unless_it_is_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     set_variables(monkeypatch, log_format="json", log_level="error", api_key="k", poll_interval="nonsense")
-    settings = load_web_settings({"log_level": "debug"})
+    path.write_text("page_size: many\nweb_config_file: web.yml\nlog_format: logfmt\n")
+    flags = {"log_level": "debug", "config_file": str(path)}
+    settings = load_web_settings(flags, reads_file=False)
     assert (settings.log_format, settings.log_level, settings.api_key) == ("json", "debug", None)
+    assert settings.web_config_file is None
+    assert load_web_settings(flags, reads_file=True).web_config_file == path.parent / "web.yml"
 
 
 def test_wrong_web_settings_are_reported_with_their_place(monkeypatch: pytest.MonkeyPatch) -> None:
     set_variables(monkeypatch, log_format="xml")
     with pytest.raises(SettingsError) as caught:
-        load_web_settings({"web_telemetry_path": "metrics"})
+        load_web_settings({"web_telemetry_path": "metrics"}, reads_file=False)
     assert sorted(places(list(caught.value.problems))) == ["--web.telemetry-path", "PIN_EXPORTER_LOG_FORMAT"]
+
+
+def test_paths_in_a_pipe_are_relative_to_the_working_directory(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"{api_key_file: key, secret_key_file: /abs, accounts: []}")
+    os.close(writing)
+    try:
+        settings = load_settings({"config_file": f"/dev/fd/{reading}"})
+    finally:
+        os.close(reading)
+    assert (settings.api_key_file, settings.secret_key_file) == (Path("key"), Path("/abs"))
+
+
+def test_a_problem_with_a_variable_of_an_env_file_names_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_variables(monkeypatch, page_size="1", log_level="loud", **KEYS)
+    with pytest.raises(SettingsError) as caught:
+        load_with_sources({}, EnvFile(frozenset(["PIN_EXPORTER_PAGE_SIZE"])))
+    assert sorted(places(list(caught.value.problems))) == [
+        "PIN_EXPORTER_LOG_LEVEL",
+        "PIN_EXPORTER_PAGE_SIZE in .env",
+    ]

@@ -7,9 +7,10 @@ from pin_exporter.config.names import (
     add_setting_flags,
     default_of,
     flags_given,
-    unknown_variable_problems,
+    is_configured,
     unknown_variables,
     variable_of,
+    variables_in_use,
 )
 from tests.support.environment import set_variables
 
@@ -63,29 +64,78 @@ def test_flags_are_given_by_the_names_of_settings() -> None:
     assert given == {**lists, "web_enable_lifecycle": True, "shard": "1"}
 
 
-def test_misspelt_variables_are_found_with_what_may_be_meant(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_variables(monkeypatch, build_revision="abc", pol_interval="5s", web_port="8080", web_ports="1")
-    assert unknown_variables() == [
-        f"PIN_EXPORTER_{name}" for name in ("POL_INTERVAL", "WEB_PORT", "WEB_PORTS")
-    ]
-    assert unknown_variable_problems()[0].endswith("did you mean PIN_EXPORTER_POLL_INTERVAL?")
-    assert len(unknown_variable_problems()) == 3
+@pytest.mark.parametrize(
+    ("variable", "hint"),
+    [
+        ("PIN_EXPORTER_POL_INTERVAL", ": did you mean PIN_EXPORTER_POLL_INTERVAL?"),
+        ("pin_exporter_pol_interval", ": did you mean PIN_EXPORTER_POLL_INTERVAL?"),
+        ("PINEXPORTER_API_KEY", ": did you mean PIN_EXPORTER_API_KEY?"),
+        ("PIN_EXPORTR_API_KEY", ": did you mean PIN_EXPORTER_API_KEY?"),
+        ("PIN-EXPORTER-API_KEY", ": did you mean PIN_EXPORTER_API_KEY?"),
+        ("AIOZ_PIN_API_KEY", ": did you mean PIN_EXPORTER_API_KEY?"),
+        ("pinning_secret_key", ": did you mean PIN_EXPORTER_SECRET_KEY?"),
+        ("PIN_EXPORTER_WEB_PORT", ""),
+        ("PIN_EXPORTER_PORT", ""),
+        ("PIN_EXPORTER_APPLE", ""),
+    ],
+)
+def test_misspelt_variables_are_found_with_what_may_be_meant(
+    variable: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_variables(monkeypatch, build_revision="abc", api_key="k")
+    monkeypatch.setenv(variable, "8080")
+    assert unknown_variables() == {variable: f"is not a setting and has no effect{hint}"}
 
 
-@pytest.mark.parametrize("service", ["", "metrics_"])
-def test_variables_that_kubernetes_sets_for_a_service_are_not_misspelt(
+OF_KUBERNETES = {
+    "SERVICE_HOST": "10.0.0.1",
+    "SERVICE_PORT": "10242",
+    "SERVICE_PORT_HTTP_METRICS": "10242",
+    "PORT": "tcp://10.0.0.1:10242",
+    "PORT_10242_TCP": "tcp://10.0.0.1:10242",
+    "PORT_10242_TCP_PROTO": "tcp",
+    "PORT_10242_TCP_PORT": "10242",
+    "PORT_10242_TCP_ADDR": "10.0.0.1",
+    "PORT_53_UDP": "udp://10.0.0.1:53",
+}
+
+
+@pytest.mark.parametrize("service", ["PIN_EXPORTER", "PIN_EXPORTER_METRICS"])
+def test_variables_that_kubernetes_sets_for_a_service_mean_nothing(
     service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    variables = {
-        "service_host": "10.0.0.1",
-        "service_port": "10242",
-        "service_port_http_metrics": "10242",
-        "port": "tcp://10.0.0.1:10242",
-        "port_10242_tcp": "tcp://10.0.0.1:10242",
-        "port_10242_tcp_proto": "tcp",
-        "port_10242_tcp_port": "10242",
-        "port_10242_tcp_addr": "10.0.0.1",
-        "port_53_udp": "udp://10.0.0.1:53",
-    }
-    set_variables(monkeypatch, **{f"{service}{name}": value for name, value in variables.items()})
-    assert unknown_variables() == []
+    for name, value in OF_KUBERNETES.items():
+        monkeypatch.setenv(f"{service}_{name}", value)
+    assert unknown_variables() == {}
+    assert not is_configured({})
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        *("PIN_EXPORTER_API_KEY", "pin_exporter_api_key", "PIN_EXPORTER_SECRET_KEY_FILE", "AIOZ_API_KEY"),
+        *("PIN_EXPORTER_BASE_URL", "PIN_EXPORTER_CONFIG_FILE", "PIN_EXPORTER_APIKEY", "PINEXPORTER_X"),
+    ],
+)
+@pytest.mark.parametrize("value", ["x", ""])
+def test_whoever_sets_anything_of_an_account_wants_no_demo(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not is_configured({})
+    monkeypatch.setenv(variable, value)
+    assert is_configured({})
+
+
+def test_settings_of_serving_and_logging_configure_no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_variables(monkeypatch, web_listen_address=":1", log_level="debug", build_revision="abc")
+    monkeypatch.setenv("PINNED", "1")
+    monkeypatch.setenv("AIOZ", "1")
+    assert not is_configured({"web_config_file": "web.yml", "log_format": "json"})
+    assert is_configured({"config_file": ""})
+    assert is_configured({"log_level": "info", "shard": "0"})
+
+
+def test_variables_in_use_are_those_that_set_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_variables(monkeypatch, api_key="k", secret_key="", apikey="k")
+    monkeypatch.setenv("pin_exporter_page_size", "50")
+    assert variables_in_use() == ["PIN_EXPORTER_API_KEY", "PIN_EXPORTER_PAGE_SIZE"]

@@ -76,7 +76,7 @@ def test_serve_has_the_flags_of_the_reference(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         main(["serve", "--help"])
     shown = set(re.findall(r"^  (--[a-z.-]+)", capsys.readouterr().out, re.MULTILINE))
-    assert shown - {"--config.check"} == {flag.name for flag in FLAGS.values()}
+    assert shown - {"--config.check", "--or-demo"} == {flag.name for flag in FLAGS.values()}
 
 
 def test_editors_find_the_schema_of_the_example() -> None:
@@ -111,10 +111,10 @@ GOOD: list[dict[str, Any]] = [
     {**KEYS, "poll_interval": None, "stale_after": None, "log_level": None, "accounts": None},
     {**KEYS, "size_limit": 500},
     {**KEYS, "size_limit": "1.5 TiB"},
-    {**KEYS, "size_limit": 0.5},
+    {**KEYS, "size_limit": 0.6},
     {**KEYS, "web_telemetry_path": "/-metrics"},
     {"api_key": " k ", "secret_key": 1.5},
-    {**KEYS, "web_enable_lifecycle": "Yes", "log_level": "WARNING"},
+    {**KEYS, "web_enable_lifecycle": "Yes", "log_level": "WARN"},
     {**KEYS, "web_enable_lifecycle": True},
     {**KEYS, "web_listen_address": ":1, [::1]:2"},
     {**KEYS, "web_listen_address": [":1"], "proxy_url": "direct"},
@@ -134,7 +134,7 @@ BAD: list[object] = [
     *({"poll_interval": value} for value in ("a minute", 0, 90_000, True)),
     *({"requests_per_minute": value} for value in (1, 1.5, "many")),
     {"page_size": [100]},
-    {"size_limit": "big"},
+    *({"size_limit": value} for value in ("big", 0, -1)),
     *({"web_enable_lifecycle": value} for value in ("maybe", 2)),
     {"log_level": "loud"},
     {"log_format": {}},

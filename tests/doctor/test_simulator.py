@@ -52,6 +52,7 @@ QUIRKS: dict[str, Quirk] = {
     "size_offset": Quirk(7, Check.SIZE, PROBLEM, lambda f: f["missing_bytes"] == 7),
     "ties_swap": Quirk(True, Check.STABILITY, WARNING, lambda f: f["moved"] > 0, {"tie_share": 0.5}),
     "ignore_offset": Quirk(True, Check.OFFSET, PROBLEM, lambda f: f["ignored"]),
+    "ignore_filter": Quirk(True, Check.FOLLOWING, WARNING, beside={"pins": 3_000}),
     "null_share": Quirk(0.2, Check.MALFORMED_ROWS, PROBLEM, lambda f: f["count"] > 0),
     # how they change
     "insert_rate": Quirk(BUSY, Check.CHANGES, OK, lambda f: f["totals"] > 0),
@@ -69,6 +70,8 @@ QUIRKS: dict[str, Quirk] = {
     "forbidden_rate": Quirk(1.0, Check.SCOPE, PROBLEM),
     "not_found_rate": Quirk(1.0, Check.BASE_URL, PROBLEM),
     "duplicate_page_rate": Quirk(1.0, Check.OFFSET, PROBLEM),
+    "null_page_rate": Quirk(1.0, Check.FILES, PROBLEM),
+    "short_page_rate": Quirk(1.0, Check.FOLLOWING, WARNING, beside={"pins": 3_000}),
 }
 HARMLESS: dict[str, Any] = {
     "names": "hostile",
@@ -105,6 +108,7 @@ FAILURES: dict[Fault, tuple[str, int | None]] = {
     Fault.DROPPED_CONNECTION: ("connection", None),
 }
 """Reason and status in the finding of each failure."""
+WRONG_PAGES = {Fault.DUPLICATE_PAGE, Fault.NULL_PAGE, Fault.SHORT_PAGE}
 SOCKETS = {Fault.SLOW_BODY, Fault.BLACK_HOLE, Fault.DROPPED_CONNECTION}
 
 
@@ -123,7 +127,7 @@ def test_every_option_and_fault_of_the_simulator_has_a_case() -> None:
 
     assert QUIRKS.keys() | HARMLESS.keys() | always == options
     assert not QUIRKS.keys() & HARMLESS.keys()
-    assert FAILURES.keys() | {Fault.TOO_MANY_REQUESTS, Fault.DUPLICATE_PAGE} == set(Fault)
+    assert FAILURES.keys() | WRONG_PAGES == set(Fault) - {Fault.TOO_MANY_REQUESTS}
 
 
 @pytest.mark.parametrize("option", QUIRKS)

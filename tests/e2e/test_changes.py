@@ -1,6 +1,5 @@
 """Changes while the exporter runs: reloaded accounts, rotated keys, files that cannot be read any more."""
 
-import os
 import re
 import shutil
 import signal
@@ -14,21 +13,20 @@ import httpx
 import pytest
 
 from tests.support.certificates import Authority
-from tests.support.processes import RunningSimulator, exporter, running, simulator, wait_for
-from tests.support.tools import require_tool
+from tests.support.processes import (
+    RunningSimulator,
+    exporter,
+    running,
+    simulator,
+    unprivileged,
+    wait_for,
+)
 
 CONSISTENT = 'aiozpin_inventory_consistent{account="default"}'
 PINS = re.compile(r'^aiozpin_pins\{account="default".*\} (\S+)$', re.MULTILINE)
 CLIENTS = 8
 RELOADS = 24
 EXPORTER = (sys.executable, "-m", "pin_exporter")
-
-
-def unprivileged() -> tuple[str, ...]:
-    """Return a prefix for commands that makes file permissions apply to root as well."""
-    if os.geteuid() != 0:
-        return ()
-    return (require_tool("setpriv", "util-linux"), "--bounding-set=-dac_override,-dac_read_search")
 
 
 def replace(path: Path, text: str) -> None:

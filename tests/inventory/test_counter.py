@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pin_exporter.api.model import MAX_INTEGER, VOCABULARIES, Phase, Pin, phase_of
+from pin_exporter.api.model import MAX_INTEGER, VOCABULARIES, Phase, Pin, Totals, Verdict, phase_of
 from pin_exporter.inventory.counter import (
     AGE_BOUNDS,
     SIZE_BOUNDS,
+    Counted,
     Inventory,
     Kind,
     PinCounter,
@@ -200,3 +201,9 @@ def test_more_kinds_of_rows_than_are_remembered_are_all_counted() -> None:
     assert sum(held.size for held in inventory.by_status.values()) == 6_000
     assert inventory.by_status["w31", Phase.UNKNOWN] == PinTotals(2, 2)
     assert inventory.by_status["other", Phase.UNKNOWN] == PinTotals(6_000 - 64, 6_000 - 64)
+
+
+@pytest.mark.parametrize(("files", "unaccounted"), [(5, 3), (2, 0), (1, -1)])
+def test_unaccounted_files_are_those_reported_but_not_counted(files: int, unaccounted: int) -> None:
+    counted = Counted(tallied(Pin("a"), Pin("b"), None), Verdict.CONSISTENT, 1, Totals(files, 0))
+    assert counted.unaccounted_files == unaccounted

@@ -509,3 +509,18 @@ def test_an_inventory_that_ended_as_inconsistent_starts_over() -> None:
     polled.poll(Collector.INVENTORY)
     assert offsets_asked(polled)[0] == 0
     assert counted(polled) == (300, Verdict.CONSISTENT)
+
+
+def test_the_rows_read_so_far_are_known_during_an_inventory() -> None:
+    polled = Polled(pins=450)
+    seen: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(polled.poller.rows_read)
+        return polled.service.list_pins(request)
+
+    polled.service.answer = answer
+    polled.poll(Collector.INVENTORY)
+
+    assert seen == [0, 100, 190, 280, 370]
+    assert polled.poller.rows_read == 0

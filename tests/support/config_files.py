@@ -29,10 +29,10 @@ _DURATIONS: Final = st.one_of(
 )
 _NEARLY_DURATIONS: Final = st.builds("".join, st.lists(st.builds("{}{}".format, _DIGITS, _UNITS), max_size=3))
 _SIZES: Final = st.one_of(
-    st.integers(0, 2**63 - 1),
+    st.integers(1, 2**63 - 1),
     st.builds(
         "{}{}{}{}".format,
-        st.integers(0, 8_000),
+        st.integers(1, 8_000),
         st.sampled_from(["", ".5", ".25 ", " "]),
         st.sampled_from(["", *"kKMGTP"]) | st.sampled_from(["Ki", "Mi", "Gi", "Ti", "Pi"]),
         st.sampled_from(["", "B", "b"]),

@@ -162,11 +162,13 @@ def listing(
 
     def answer(request: httpx.Request) -> httpx.Response:
         params = request.url.params
+        wanted = {"all": (True, False), "true": (True,), "false": (False,)}[params["pinned"]]
+        listed = [one for one in everything if one["pinned"] in wanted]
         offset = int(params["offset"])
-        shown = everything[offset : offset + int(params["limit"])]
+        shown = listed[offset : offset + int(params["limit"])]
         if change:
             shown = change(shown, params)
-        return httpx.Response(200, content=page(shown, len(everything), 100 * len(everything)))
+        return httpx.Response(200, content=page(shown, len(listed), 100 * len(listed)))
 
     return answer
 

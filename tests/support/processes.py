@@ -268,3 +268,10 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as opened:
         port: int = opened.getsockname()[1]
         return port
+
+
+def unprivileged() -> tuple[str, ...]:
+    """Return a prefix for commands that makes file permissions apply to root as well."""
+    if os.geteuid() != 0:
+        return ()
+    return (require_tool("setpriv", "util-linux"), "--bounding-set=-dac_override,-dac_read_search")

@@ -30,13 +30,13 @@ async def serve(
     *,
     connections: Connections,
     realm: str,
-    on_hangup: Callable[[], None],
+    on_hangup: Callable[[], None] | None,
 ) -> None:
     """Serve `app` on `sockets` and run the workers until SIGTERM or SIGINT.
 
     `connections` has the web config and the limits. `realm` is what browsers show when they ask for a
-    password. `on_hangup` is called on SIGHUP. A worker that raises or returns has a bug: it ends everything,
-    and its error is raised in an exception group.
+    password. `on_hangup` is called on SIGHUP; without it, SIGHUP stops as well. A worker that raises or
+    returns has a bug: it ends everything, and its error is raised in an exception group.
     """
     stop = asyncio.Event()
     _handle_signals(stop.set, on_hangup)
@@ -87,12 +87,13 @@ def _uvicorn(app: ASGIApp) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def _handle_signals(stop: Callable[[], None], hangup: Callable[[], None]) -> None:
+def _handle_signals(stop: Callable[[], None], hangup: Callable[[], None] | None) -> None:
     """Install our handlers before uvicorn installs its own, which raise the signal again at the end."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    loop.add_signal_handler(signal.SIGHUP, hangup)
+    if hangup or signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup makes it
+        loop.add_signal_handler(signal.SIGHUP, hangup or stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
 
