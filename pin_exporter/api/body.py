@@ -5,12 +5,11 @@ import zlib
 from collections.abc import AsyncIterator
 from typing import Final
 
-from pin_exporter.toolkit.display_text import one_line
-
 _CHUNKS_PER_TURN: Final = 20
 """The HTTP library hands out chunks that have already arrived without yielding to other tasks."""
 
 _GZIP: Final = ("gzip", "x-gzip")
+_OTHER_ENCODINGS: Final = ("br", "zstd", "deflate", "compress")
 _INFLATED_AT_A_TIME_BYTES: Final = 4_096
 """The decompressor copies what follows each member: with little at a time, that is little."""
 
@@ -19,7 +18,9 @@ def encoding_problem(encoding: str, body: bytes | bytearray) -> str | None:
     """Return what is wrong with a body that `read_body` has read, from its Content-Encoding; else None."""
     name = _name(encoding)
     if name not in ("", "identity", *_GZIP):
-        return f"is compressed as {one_line(name)!r}, but only gzip was requested"
+        # The header itself is not shown: a server may send the key back in any header.
+        known = [each for each in _OTHER_ENCODINGS if each in name.replace(" ", "").split(",")]
+        return f"is compressed with {' and '.join(known) or 'something else'}, but only gzip was requested"
     return "is not gzip, although its Content-Encoding says so" if name in _GZIP and not body else None
 
 

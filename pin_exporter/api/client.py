@@ -30,8 +30,7 @@ _DECODE_ON_THREAD_BYTES: Final = 2**20
 class PinClient:
     """The list endpoint of one account. Its requests go through `pool` and are counted by `counter`.
 
-    `credentials` returns the keys to use now and is called before each request. `timeouts` may be a single
-    number: the seconds for a whole request, from connecting to the last byte. `path` is below `base_url`.
+    `credentials` returns the keys to use now and is called before each request. `path` is below `base_url`.
     """
 
     def __init__(
@@ -39,16 +38,16 @@ class PinClient:
         pool: Pool,
         base_url: str,
         credentials: Callable[[], Credentials],
-        timeouts: Timeouts | float,
-        counter: RequestCounter | None = None,
+        timeouts: Timeouts,
+        counter: RequestCounter,
         path: str = "/pinning/pins/",
     ) -> None:
-        self.counter = counter or RequestCounter()
+        self.counter = counter
         self._pool = pool
         self._url = httpx.URL(base_url.rstrip("/") + path)
         self._host = self._url.netloc.decode()
         self._credentials = credentials
-        self._timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(timeouts)
+        self._timeouts = timeouts
 
     async def list_pins(self, collector: Collector, *, offset: int, limit: int) -> Page:
         """Return the rows from `offset` on, at most `limit`, of all pins, oldest first.

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from pin_exporter.api.credentials import Credentials
 from pin_exporter.api.pool import Pool, http_client
+from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.config.accounts import Account
 from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
 from pin_exporter.doctor.evidence import Evidence, NetworkPath
@@ -143,7 +144,7 @@ async def _collect(
     timeout_seconds: float = 30.0,
     path: NetworkPath | None = None,
 ) -> Evidence:
-    senders = senders_for(account.base_url, pool, lambda: keys, timeout_seconds, clock)
+    senders = senders_for(account.base_url, pool, lambda: keys, Timeouts(timeout_seconds), clock)
     return await collect(senders, account, clock, fingerprint=keys.fingerprint, path=path)
 
 
