@@ -51,7 +51,10 @@ class HashSet:
 
     def add(self, member: str) -> bool:
         """Add a member; return whether it was new."""
-        hashed = (hash(member) & _MASK) or 1
+        return self.add_hash((hash(member) & _MASK) or 1)
+
+    def add_hash(self, hashed: int) -> bool:
+        """Add a member by its hash, 64 bits that are not 0; return whether it was new."""
         shard = hashed & 255
         table = self._tables[shard]
         mask = len(table) - 1
