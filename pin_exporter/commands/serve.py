@@ -36,7 +36,7 @@ from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.logs import EventLogger, configure_logging
 from pin_exporter.toolkit.output import write_standard_output
 from pin_exporter.toolkit.web.config import read_web_config
-from pin_exporter.toolkit.web.listener import listen, local_url
+from pin_exporter.toolkit.web.listener import bound_url, listen
 from pin_exporter.toolkit.web.server import hangups_held
 from pin_exporter.toolkit.yaml_file import YamlPath
 
@@ -96,7 +96,7 @@ def run_serve(flags: Mapping[str, object], env_file: EnvFile) -> None:
     settings = configuration.settings
     log_events = configure_logging("pin_exporter", LOG_EVENTS, settings.log_level, settings.log_format)
     sockets = [listen(address) for address in settings.web_listen_address]
-    configuration.log_start([local_url(opened, configuration.web_config.scheme) for opened in sockets])
+    configuration.log_start([bound_url(opened, configuration.web_config.scheme) for opened in sockets])
     web = WebOptions(
         sockets,
         settings.web_telemetry_path,

@@ -23,7 +23,6 @@ _MIN_WAIT_SECONDS: Final = 5.0
 _LARGE_LIMITS: Final = (10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20)
 _SMALLEST_LIMIT: Final = 10
 _SAMPLE: Final = 100
-_FAR: Final = 1_000
 _ENOUGH: Final = 24
 """This many requests show most errors that happen to every tenth request."""
 _MAX_REST: Final = 6
@@ -61,7 +60,6 @@ class _Plan:
             yield Query(Purpose.SECOND, first.query.limit, offset=first.rows - overlap)
         tail = max(1, min(self._sample, self._most_rows()) // 2)
         yield Query(Purpose.LAST, self._sample, offset=max(0, self._files - tail))
-        yield Query(Purpose.BEYOND, _SMALLEST_LIMIT, offset=self._files + _FAR)
         yield Query(Purpose.NOT_PINNED, self._sample)
         yield Query(Purpose.PINNED, 1)
         yield from self._large_pages()

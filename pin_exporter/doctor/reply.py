@@ -26,7 +26,6 @@ class Purpose(Enum):
     AGAIN = auto()
     SECOND = auto()
     LAST = auto()
-    BEYOND = auto()
     NOT_PINNED = auto()
     PINNED = auto()
     LARGE = auto()

@@ -25,7 +25,7 @@ from tests.support.service import page
 REQUESTS = 34
 """To read 3,000 pins in full."""
 SOME: dict[str, Any] = {"in_progress_share": 0.01}
-NOT_PINNED = 6
+NOT_PINNED = 5
 """The number of the request for what is not pinned."""
 
 

@@ -106,6 +106,12 @@ def test_the_demo_shows_three_made_up_accounts() -> None:
         assert process.stop() == 0
 
 
+def test_the_demo_listens_on_loopback_unless_told_otherwise() -> None:
+    with running([*EXPORTER, "demo"]) as process:
+        # Another process may use the port.
+        process.wait_for_line(r"(^metrics +http://|cannot listen on )127\.0\.0\.1:10242")
+
+
 @pytest.mark.parametrize(("prefix", "ends"), [((), True), (("env", "--ignore-signal=HUP"), False)])
 def test_the_demo_ends_when_its_terminal_hangs_up_unless_it_was_started_to_ignore_that(
     prefix: tuple[str, ...], ends: bool
