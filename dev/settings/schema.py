@@ -72,7 +72,7 @@ def _accepted(given: Mapping[str, Any]) -> dict[str, Any]:
         accepted = {**kept, "type": [*texts, *(kind for kind in kinds if kind != "string")]}
         accepted["items"] = {**given["items"], "type": _types_of_text(given["items"].get("pattern", ""))}
     else:
-        accepted = by_type.get(kinds, {"type": kinds, **kept})
+        accepted = by_type.get(str(kinds), {"type": kinds, **kept})
     types = accepted["type"]
     return {**accepted, "type": [*([types] if isinstance(types, str) else types), "null"]}
 
