@@ -14,8 +14,9 @@ from dev.grafana.promql import ACCOUNT, EXPORTER, JOB, known_series
 from dev.grafana.recordings import RECORDINGS
 from dev.grafana.rules import ALERTS, rules_yaml
 from dev.grafana.thresholds import RECORD, THRESHOLDS
-from dev.project import DOCUMENTS, REPOSITORY, ROOT
+from dev.project import REPOSITORY, ROOT
 from pin_exporter.metrics import PREFIX
+from pin_exporter.status.runbooks import read_runbooks
 from tests.grafana.support.promql import Selector, nodes, selectors
 from tests.support.tools import require_tool, run_promtool
 
@@ -92,9 +93,8 @@ def test_each_alert_leads_to_its_runbook_and_there_is_no_other() -> None:
     addresses = {rule["alert"]: rule["annotations"]["runbook_url"] for rule in rules if "alert" in rule}
     assert addresses
     for name, address in addresses.items():
-        path = ROOT / "docs" / address.removeprefix(f"{DOCUMENTS}/")
-        assert path == DIRECTORY / f"{name}.md"
-    assert {path.stem for path in DIRECTORY.glob("*.md")} == {*addresses, "README"}
+        assert address == f"/runbooks/{name}"
+    assert read_runbooks().keys() == {*addresses, "README"}
 
 
 def test_the_overview_lists_the_alerts_in_their_order_with_severity_and_thresholds() -> None:
@@ -216,7 +216,7 @@ def test_every_metric_named_anywhere_exists() -> None:
 
 def test_each_event_named_anywhere_is_logged_by_the_exporter() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "pin_exporter").rglob("*.py"))
-    logged = set(re.findall(r"_log\.\w+\(\s*\"(\w+)\"", sources))
+    logged = set(re.findall(r"(?:_log\.\w+\(\s*|\"event\": )\"(\w+)\"", sources))
     for path in DIRECTORY.glob("*.md"):
         text = path.read_text(encoding="utf-8")
         named = {

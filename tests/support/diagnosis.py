@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from pin_exporter.api.credentials import Credentials
 from pin_exporter.api.pool import Pool
+from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.config.accounts import Account
 from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
 from pin_exporter.doctor.evidence import Evidence, NetworkPath
@@ -125,7 +126,7 @@ async def _collect(
     keys: Credentials,
     path: NetworkPath | None = None,
 ) -> Evidence:
-    senders = senders_for(account.base_url, pool, lambda: keys, 30.0, clock)
+    senders = senders_for(account.base_url, pool, lambda: keys, Timeouts(30.0), clock)
     return await collect(senders, account, clock, fingerprint=keys.fingerprint, path=path)
 
 
