@@ -21,6 +21,7 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     && python -m pip --python /opt/pin-exporter/bin/python install --quiet --no-compile \
         --require-hashes --only-binary :all: --requirement requirements/run.txt
 COPY pyproject.toml README.md LICENSE ./
+COPY docs/runbooks docs/runbooks
 COPY pin_exporter pin_exporter
 # Modification time of every file, in Unix seconds; makes the build reproducible.
 ARG SOURCE_DATE_EPOCH=0

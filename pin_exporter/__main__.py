@@ -3,10 +3,13 @@
 import os
 import signal
 import sys
+import warnings
 
 
 def main() -> int:
     """Run the command line and return the exit status."""
+    # They are for developers. With PYTHONWARNINGS=error, one in a library would end the process.
+    warnings.simplefilter("ignore")
     _open_standard_streams()
     # The first process of a container ignores SIGTERM without a handler, and the imports below take a moment.
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,7 +1,11 @@
 """Settings for all tests: patient examples, signals as at a terminal, a clean environment."""
 
+import logging
 import os
 import signal
+import sys
+import threading
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import Phase, settings
@@ -19,6 +23,15 @@ _LEAKING = {"ARGS", "COLUMNS", "LINES", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "SSL
 for name in list(os.environ):
     if name.upper().endswith("_PROXY") or name.upper().startswith("PIN_EXPORTER_") or name in _LEAKING:
         del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def _hooks() -> Iterator[None]:
+    """Put back what configuring the log replaces."""
+    hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
+    yield
+    logging.captureWarnings(capture=False)
+    sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
 
 
 @pytest.fixture(scope="module")

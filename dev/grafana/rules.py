@@ -15,7 +15,6 @@ from dev.grafana.panels import UID
 from dev.grafana.polling_alerts import COUNT_ALERTS, EXPORTER_ALERTS, POLLING_ALERTS
 from dev.grafana.recordings import DATA_AGE, FILES, PINS, RECORDINGS, SIZE, STORED_BYTES
 from dev.grafana.thresholds import RECORD, THRESHOLDS, Threshold
-from dev.project import DOCUMENTS
 from dev.yaml_text import yaml_text
 
 
@@ -46,7 +45,7 @@ _HEAD: Final = """\
 # Recording and alerting rules for pin-exporter, for the `rule_files` of the Prometheus configuration.
 #
 # Each group begins with the thresholds of its alerts: change them to your needs, and leave the rest alone.
-# Each alert has a runbook. `dashboard_url` is a path: prepend the URL of your Grafana.
+# `dashboard_url` and `runbook_url` are paths: prepend the URLs of your Grafana and of an exporter.
 """
 
 
@@ -84,7 +83,7 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "annotations": {
             "summary": alert.summary,
             "description": alert.description,
-            "runbook_url": f"{DOCUMENTS}/runbooks/{alert.name}.md",
+            "runbook_url": f"/runbooks/{alert.name}",
             "dashboard_url": f"/d/{UID}{account}",
         },
     }

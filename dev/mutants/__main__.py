@@ -25,11 +25,6 @@ _STAGES: Final = (
         "tests/grafana/test_panel_answers.py",
     ],
     ["tests/grafana"],
-    [
-        "tests/e2e/test_dashboard_live.py",
-        "tests/e2e/test_dashboard_history.py",
-        "tests/e2e/test_alerts_live.py",
-    ],
 )
 _RESULTS: Final = Path(__file__).with_name("results.md")
 _HEAD: Final = """\

@@ -193,12 +193,10 @@ RULE_MUTANTS: Final = (
     Mutant(
         "no link to the runbook",
         "rules.py",
-        '            "runbook_url": f"{DOCUMENTS}/runbooks/{alert.name}.md",\n',
+        '            "runbook_url": f"/runbooks/{alert.name}",\n',
         "",
     ),
-    Mutant(
-        "a link to another runbook", "rules.py", "runbooks/{alert.name}.md", "runbooks/{alert.severity}.md"
-    ),
+    Mutant("a link to another runbook", "rules.py", "/runbooks/{alert.name}", "/runbooks/{alert.severity}"),
     Mutant(
         "recorded once per replica",
         "recordings.py",

@@ -10,10 +10,10 @@ from typing import Final
 
 import httpx
 
-from pin_exporter.api.body import read_body
+from pin_exporter.api.body import encoding_problem, read_body
 from pin_exporter.api.credentials import Credentials
 from pin_exporter.api.decode import decode_page, redact_page
-from pin_exporter.api.errors import RequestTimeoutError, TooLargeError
+from pin_exporter.api.errors import MalformedError, RequestTimeoutError, TooLargeError
 from pin_exporter.api.model import Collector, Page, PinnedFilter
 from pin_exporter.api.pool import Pool
 from pin_exporter.api.request_stats import RequestCounter
@@ -30,8 +30,7 @@ _DECODE_ON_THREAD_BYTES: Final = 2**20
 class PinClient:
     """The list endpoint of one account. Its requests go through `pool` and are counted by `counter`.
 
-    `credentials` returns the keys to use now and is called before each request. `timeouts` may be a single
-    number: the seconds for a whole request, from connecting to the last byte. `path` is below `base_url`.
+    `credentials` returns the keys to use now and is called before each request. `path` is below `base_url`.
     """
 
     def __init__(
@@ -39,16 +38,16 @@ class PinClient:
         pool: Pool,
         base_url: str,
         credentials: Callable[[], Credentials],
-        timeouts: Timeouts | float,
-        counter: RequestCounter | None = None,
+        timeouts: Timeouts,
+        counter: RequestCounter,
         path: str = "/pinning/pins/",
     ) -> None:
-        self.counter = counter or RequestCounter()
+        self.counter = counter
         self._pool = pool
         self._url = httpx.URL(base_url.rstrip("/") + path)
         self._host = self._url.netloc.decode()
         self._credentials = credentials
-        self._timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(timeouts)
+        self._timeouts = timeouts
 
     async def list_pins(
         self, collector: Collector, *, offset: int, limit: int, pinned: PinnedFilter = "all"
@@ -97,53 +96,17 @@ class PinClient:
     async def _send(
         self, query: Mapping[str, str | int], credentials: Credentials, response: ApiResponse
     ) -> None:
-        trace = RequestTrace(self._url, query.get("limit"))
         response.stale_files = ("keys",) if credentials.is_stale else ()
-        began = time.perf_counter()
-        timed_out = False
-        try:
-            # Closing stands outside the timeout: the library loses a connection whose closing is cancelled.
-            async with AsyncExitStack() as closing:
-                lease = closing.enter_context(self._pool.lease())
-                response.stale_files += ("certificates",) if lease.is_stale else ()
-                async with asyncio.timeout(self._timeouts.whole):
-                    await closing.enter_async_context(lease.slot)
-                    request = self._request(lease.client, query, credentials, trace)
-                    received = await lease.client.send(request, stream=True)
-                    closing.push_async_callback(_close, received)
-                    await _receive(received, response)
-        except TimeoutError:
-            timed_out = True
-        # The library does not wrap errors of the TLS library that occur late.
-        except (httpx.TransportError, ssl.SSLError) as error:
-            raise transport_error(error, trace, self._timeouts, credentials.redact) from None
-        finally:
-            response.seconds = time.perf_counter() - began
-        if timed_out:
-            # Raised here to have no context: the context would refer to the task, which refers to this error,
-            # so that only the garbage collector could free what the request held.
-            raise RequestTimeoutError(
-                f"{trace.peer} did not send a complete response within {self._timeouts.whole:g} s: if this "
-                f"persists, raise request_timeout{trace.or_smaller_page}"
-            )
-
-    def _request(
-        self,
-        client: httpx.AsyncClient,
-        query: Mapping[str, str | int],
-        credentials: Credentials,
-        trace: RequestTrace,
-    ) -> httpx.Request:
-        connect, read = self._timeouts.connect, self._timeouts.read
-        timeout = httpx.Timeout(None, connect=connect, read=read).as_dict()
-        url = self._url.copy_merge_params(dict(query))
-        request = httpx.Request(
-            "GET", url, headers=client.headers, extensions={"timeout": timeout, "trace": trace}
-        )
         # The only place that sends the keys.
-        request.headers["pinning_api_key"] = credentials.api_key.get_secret_value()
-        request.headers["pinning_secret_key"] = credentials.secret_key.get_secret_value()
-        return request
+        keys = {
+            "pinning_api_key": credentials.api_key.get_secret_value(),
+            "pinning_secret_key": credentials.secret_key.get_secret_value(),
+        }
+        url = self._url.copy_merge_params(dict(query))
+        trace = RequestTrace(url, query.get("limit"))
+        await send_request(
+            self._pool, url, keys, self._timeouts, response, redact=credentials.redact, trace=trace
+        )
 
     def _page(self, response: ApiResponse, credentials: Credentials) -> Page:
         if response.status != 200:
@@ -158,10 +121,77 @@ class PinClient:
             raise TooLargeError(
                 f"the API's response is larger than {MAX_BODY_BYTES // 2**20} MiB: lower page_size"
             )
+        if problem := encoding_problem(response.headers.get("content-encoding", ""), response.body):
+            hint = "check base_url, and have the proxy or CDN in between send gzip"
+            raise MalformedError(f"the API's response {problem}: {hint}")
         page = decode_page(response.body, credentials.redact)
         # Status words become labels, and names are shown: none may contain a key.
         keys = credentials.keys()
         return redact_page(page, keys) if keys.may_be_in(response.body) else page
+
+
+async def send_request(
+    pool: Pool,
+    url: str | httpx.URL,
+    headers: Mapping[str, str],
+    timeouts: Timeouts,
+    response: ApiResponse,
+    *,
+    redact: Callable[[str], str],
+    trace: RequestTrace | None = None,
+    max_bytes: int = MAX_BODY_BYTES,
+) -> None:
+    """Send a GET request and put what arrives into `response`; redirects are not followed.
+
+    `redact` removes secrets from text from outside, `max_bytes` limits the body of a 200. Raises a PollError
+    without a complete response.
+    """
+    url = httpx.URL(url)
+    trace = trace or RequestTrace(url)
+    began = time.perf_counter()
+    timed_out = False
+    try:
+        # Closing stands outside the timeout: the library loses a connection whose closing is cancelled.
+        async with AsyncExitStack() as closing:
+            lease = closing.enter_context(pool.lease())
+            response.stale_files += ("certificates",) if lease.is_stale else ()
+            async with asyncio.timeout(timeouts.whole):
+                await closing.enter_async_context(lease.slot)
+                received = await lease.client.send(
+                    _request(lease.client, url, headers, timeouts, trace), stream=True
+                )
+                closing.push_async_callback(_close, received)
+                await _receive(received, response, max_bytes)
+    except TimeoutError:
+        timed_out = True
+    # The library does not wrap errors of the TLS library that occur late.
+    except (httpx.TransportError, ssl.SSLError) as error:
+        raise transport_error(error, trace, timeouts, redact) from None
+    finally:
+        response.seconds = time.perf_counter() - began
+    if timed_out:
+        # Raised here to have no context: the context would refer to the task, which refers to this error,
+        # so that only the garbage collector could free what the request held.
+        raise RequestTimeoutError(
+            f"{trace.peer} did not send a complete response within {timeouts.whole:g} s: if this "
+            f"persists, raise request_timeout{trace.or_smaller_page}"
+        )
+
+
+def _request(
+    client: httpx.AsyncClient,
+    url: httpx.URL,
+    headers: Mapping[str, str],
+    timeouts: Timeouts,
+    trace: RequestTrace,
+) -> httpx.Request:
+    timeout = httpx.Timeout(None, connect=timeouts.connect, read=timeouts.read).as_dict()
+    request = httpx.Request(
+        "GET", url, headers=client.headers, extensions={"timeout": timeout, "trace": trace}
+    )
+    for name, value in headers.items():
+        request.headers[name] = value
+    return request
 
 
 async def _close(received: httpx.Response) -> None:
@@ -170,11 +200,11 @@ async def _close(received: httpx.Response) -> None:
     received.stream = httpx.ByteStream(b"")
 
 
-async def _receive(received: httpx.Response, response: ApiResponse) -> None:
-    limit = MAX_BODY_BYTES if received.status_code == 200 else _MAX_ERROR_BYTES
+async def _receive(received: httpx.Response, response: ApiResponse, max_bytes: int) -> None:
+    limit = max_bytes if received.status_code == 200 else _MAX_ERROR_BYTES
     response.headers = bounded_headers(received.headers.multi_items())
     response.location = received.extensions.get("location")
-    encoding = received.headers.get("Content-Encoding", "identity")
+    encoding = response.headers.get("content-encoding", "")
     # Not `aiter_raw`, which closes the response at its end, where the timeout may strike.
     assert isinstance(received.stream, httpx.AsyncByteStream)  # noqa: S101 - for the type
     is_complete = await read_body(aiter(received.stream), encoding, response.body, limit)

@@ -11,10 +11,9 @@ from pin_exporter import PROGRAM, __version__
 from pin_exporter.config.dotenv import ENV_FILE, load_env_file
 from pin_exporter.config.names import unknown_flag, unknown_variables
 from pin_exporter.toolkit.errors import ListenError, OutputError, SettingsError, did_you_mean
-from pin_exporter.toolkit.logs import EventLogger
+from pin_exporter.toolkit.files import raise_limit_of_open_files
+from pin_exporter.toolkit.logs import configure_plain_logging
 from pin_exporter.toolkit.output import print_error
-
-_log = EventLogger("pin_exporter")
 
 _DESCRIPTION: Final = "Prometheus exporter for AIOZ Pin, the paid IPFS pinning service."
 _EPILOG: Final = """\
@@ -66,6 +65,8 @@ _COMMANDS: Final[Mapping[str, _Command]] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return the exit status."""
+    configure_plain_logging(PROGRAM)
+    raise_limit_of_open_files()
     command, parsed = _parse(list(sys.argv[1:] if argv is None else argv))
     try:
         if command.reads_settings:
@@ -82,9 +83,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ListenError as error:
         print_error(PROGRAM, str(error))
         return 3
-    except ExceptionGroup as group:
-        _log.critical("internal_error", "exiting after an internal error", group)
-        return 1
 
 
 def _parse(arguments: list[str]) -> tuple[_Command, argparse.Namespace]:

@@ -24,9 +24,12 @@ from pin_exporter.toolkit.output import write_standard_output
 from pin_exporter.toolkit.web.config import read_web_config
 from pin_exporter.toolkit.web.listener import listen, local_url
 
+_LISTEN_ADDRESS: Final = "127.0.0.1:10242"
 _SIMULATOR_HOST: Final = "127.0.0.1"
 _SIMULATOR_PORT: Final = 10243
 _POLL_INTERVAL_SECONDS: Final = 15.0
+_REQUESTS_PER_MINUTE: Final = 600
+"""Enough to read the largest account at once, although the process has just started."""
 _HEADROOM: Final = 1.25
 _NOTE: Final = "three demo accounts on a simulated AIOZ Pin API; no other server is contacted"
 
@@ -34,7 +37,9 @@ _NOTE: Final = "three demo accounts on a simulated AIOZ Pin API; no other server
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
     names = ("web_listen_address", "web_allowed_hosts", "web_config_file", "web_telemetry_path")
-    add_setting_flags(parser, (*names, "log_level", "log_format"))
+    add_setting_flags(
+        parser, (*names, "log_level", "log_format"), defaults={"web_listen_address": _LISTEN_ADDRESS}
+    )
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -45,7 +50,8 @@ def run(parsed: argparse.Namespace) -> int:
     settings = load_web_settings(flags_given(parsed), reads_file=False)
     log_events = configure_logging("pin_exporter", LOG_EVENTS, settings.log_level, settings.log_format)
     web_config = read_web_config(settings.web_config_file)
-    sockets = [listen(address) for address in settings.web_listen_address]
+    is_given = "web_listen_address" in settings.model_fields_set
+    sockets = [listen(each) for each in (settings.web_listen_address if is_given else (_LISTEN_ADDRESS,))]
     simulator_socket = _listen_for_simulator()
     simulator = Simulator(demo_accounts())
     api_url = base_url(simulator_socket)
@@ -57,6 +63,7 @@ def run(parsed: argparse.Namespace) -> int:
             ),
             base_url=api_url,
             poll_interval=_POLL_INTERVAL_SECONDS,
+            requests_per_minute=_REQUESTS_PER_MINUTE,
             size_limit=round(_HEADROOM * account.totals().size_bytes),
         )
         for account in simulator.accounts.values()

@@ -8,7 +8,7 @@ from typing import Final
 
 import uvloop
 
-from pin_exporter import PROGRAM, __version__
+from pin_exporter import __version__
 from pin_exporter.api.pool import HttpClients
 from pin_exporter.commands.app import WebOptions, run_app
 from pin_exporter.config.accounts import (
@@ -33,10 +33,11 @@ from pin_exporter.config.sources import Sources
 from pin_exporter.metrics.exporter import LOG_EVENTS
 from pin_exporter.toolkit.display_text import first_lines
 from pin_exporter.toolkit.errors import SettingsError
-from pin_exporter.toolkit.logs import EventLogger, configure_logging, configure_plain_logging
+from pin_exporter.toolkit.files import max_connection_files
+from pin_exporter.toolkit.logs import EventLogger, configure_logging
 from pin_exporter.toolkit.output import write_standard_output
 from pin_exporter.toolkit.web.config import read_web_config
-from pin_exporter.toolkit.web.listener import listen, local_url
+from pin_exporter.toolkit.web.listener import bound_url, listen
 from pin_exporter.toolkit.web.server import hangups_held
 from pin_exporter.toolkit.yaml_file import YamlPath
 
@@ -96,7 +97,7 @@ def run_serve(flags: Mapping[str, object], env_file: EnvFile) -> None:
     settings = configuration.settings
     log_events = configure_logging("pin_exporter", LOG_EVENTS, settings.log_level, settings.log_format)
     sockets = [listen(address) for address in settings.web_listen_address]
-    configuration.log_start([local_url(opened, configuration.web_config.scheme) for opened in sockets])
+    configuration.log_start([bound_url(opened, configuration.web_config.scheme) for opened in sockets])
     web = WebOptions(
         sockets,
         settings.web_telemetry_path,
@@ -120,7 +121,6 @@ def run_serve(flags: Mapping[str, object], env_file: EnvFile) -> None:
 
 def check_config(flags: Mapping[str, object], env_file: EnvFile) -> list[str]:
     """Return lines about what would run. Raises SettingsError for a configuration that cannot run."""
-    configure_plain_logging(PROGRAM)
     try:
         configuration = Configuration(flags, env_file)
     except SettingsError as error:
@@ -140,7 +140,7 @@ class Configuration:
         self._flags = flags
         self._env_file = env_file
         self.settings, self._sources = load_with_sources(flags, env_file)
-        self.clients = HttpClients()
+        self.clients = HttpClients(max_connections=max_connection_files())
         self.shard = shard_of(self.settings)
         self.accounts = usable_accounts(self.settings, self._sources, self.clients, self.shard)
         self.web_config = read_web_config(self.settings.web_config_file)

@@ -3,8 +3,9 @@
 import argparse
 import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, get_args
 
 from pin_exporter.config.settings import ENV_PREFIX, Flag, Settings
@@ -47,11 +48,19 @@ def default_of(name: str) -> str:
     return ", ".join(default) if isinstance(default, tuple) else str(default)
 
 
-def add_setting_flags(parser: argparse.ArgumentParser, names: Iterable[str] = FLAGS) -> None:
-    """Add the flags of settings. What is not given is no attribute of the namespace."""
+def add_setting_flags(
+    parser: argparse.ArgumentParser,
+    names: Iterable[str] = FLAGS,
+    *,
+    defaults: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Add the flags of settings. What is not given is no attribute of the namespace.
+
+    `defaults` are the command's own, to be shown in the help.
+    """
     for name in names:
         field, flag = Settings.model_fields[name], FLAGS[name]
-        default = default_of(name)
+        default = defaults.get(name) or default_of(name)
         more = f"default: {default}; {variable_of(name)}" if default else variable_of(name)
         options: dict[str, Any] = {"action": "store_true"}
         if flag.metavar:

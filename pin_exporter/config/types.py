@@ -21,7 +21,7 @@ _LISTEN_ADDRESS: Final = re.compile(_ADDRESS)
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?|\*")
 _URL: Final = r"[hH][tT][tT][pP][sS]?://\S+"
 _MAX_SIZE: Final = 2**63 - 1
-_STATUS_PAGES: Final = ("/accounts/", "/style.css")
+_STATUS_PAGES: Final = ("/accounts/", "/runbooks/", "/style.css", "/favicon.ico")
 _PATH: Final = "/(?:(?:[A-Za-z0-9._~/]|-[A-Za-z0-9._~-])[A-Za-z0-9._~/-]*)?"
 _TELEMETRY_PATH: Final = re.compile(_PATH)
 

@@ -25,6 +25,9 @@ _WRONG_KEYS: Final = (
     "check for typing errors, a revoked key, a key of another host, and proxies that drop headers with "
     "underscores, as nginx does without underscores_in_headers"
 )
+_MISSING_SCOPE: Final = (
+    "create a key with the scope data.pin_list, and check that no proxy drops headers with underscores"
+)
 _OFTEN: Final = 0.1
 """The share of failed requests from which they are a problem."""
 
@@ -133,32 +136,30 @@ def _base_url(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _credentials(evidence: Evidence) -> Iterator[Finding]:
-    trial, accepted = (
-        evidence.trial,
-        f"the API accepts the key pair (API key fingerprint {evidence.fingerprint})",
-    )
+    trial, key = evidence.trial, f"the key pair (API key fingerprint {evidence.fingerprint})"
     rejected = next((reply for reply in evidence.replies if reply.status in (401, 403)), None)
     if evidence.pages:
-        yield ok(Check.CREDENTIALS, accepted)
+        yield ok(Check.CREDENTIALS, f"the API accepts {key}")
         yield ok(Check.SCOPE, "the key may list pins; whether it may do more than that cannot be checked")
-    elif rejected is None:
+        return
+    if rejected is None:
         yield skipped(Check.CREDENTIALS, "no response shows whether the API accepts the keys")
-    elif trial.valid_keys:
-        yield ok(Check.CREDENTIALS, accepted)
-        message = f"the key pair is valid but may not list pins: {rejected.detail_and_hint[0]}"
-        yield problem(Check.SCOPE, message, "create a key with the scope data.pin_list")
-    elif trial.swapped_keys:
+        return
+    response = str(rejected.error).partition(f": key {evidence.fingerprint}")[0]
+    if trial.swapped_keys:
         yield problem(
             Check.CREDENTIALS,
             "the API key and the secret key are swapped: the API rejects them (401) and accepts them swapped",
             "use the API key as api_key and the secret key as secret_key",
             swapped=True,
         )
-    elif rejected.status == 401 or trial.valid_keys is False:
+    elif trial.valid_keys is False or (rejected.status == 401 and not trial.valid_keys):
         also = ", also when swapped" if trial.swapped_keys is False else ""
-        yield problem(Check.CREDENTIALS, f"{rejected.detail_and_hint[0]}{also}", _WRONG_KEYS)
+        yield problem(Check.CREDENTIALS, f"the API rejects {key}{also}: {response}", _WRONG_KEYS)
     else:
-        yield problem(Check.SCOPE, *rejected.detail_and_hint)
+        if trial.valid_keys:
+            yield ok(Check.CREDENTIALS, f"the API accepts {key}")
+        yield problem(Check.SCOPE, f"the key may not list pins: {response}", _MISSING_SCOPE)
 
 
 def _errors(evidence: Evidence) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Checks of the paging that an inventory depends on: page size, offset, order, end of the list; pure."""
+"""Checks of the paging that an inventory depends on: page size, offset, order; pure."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -28,7 +28,6 @@ def check_paging(evidence: Evidence) -> Iterator[Finding]:
         yield _stability(first, again)
     if first and first.ids:
         yield _order(first)
-    yield from _list_end(evidence)
 
 
 def _page_size(evidence: Evidence) -> Iterator[Finding]:
@@ -77,16 +76,12 @@ def _limited(message: str, page_size: int, works: int) -> Finding:
 
 def _rejected_offset(evidence: Evidence) -> Iterator[Finding]:
     rejected = [reply for reply in evidence.replies if reply.is_query_rejected and reply.query.offset]
-    within = [reply for reply in rejected if reply.query.purpose is not Purpose.BEYOND]
-    if not evidence.page(Purpose.FIRST) or not rejected:
-        return
-    first = min(within or rejected, key=lambda reply: reply.query.offset)
-    message = f"the API rejects offset {format_number(first.query.offset)} ({first.detail_and_hint[0]})"
-    if within:
+    if evidence.page(Purpose.FIRST) and rejected:
+        first = min(rejected, key=lambda reply: reply.query.offset)
+        offset = first.query.offset
+        message = f"the API rejects offset {format_number(offset)} ({first.detail_and_hint[0]})"
         action = "contact AIOZ Pin: inventories cannot read the whole list"
-        yield problem(Check.OFFSET, message, action, rejected=first.query.offset)
-    else:
-        yield ok(Check.LIST_END, f"{message}, which is beyond the end of the list")
+        yield problem(Check.OFFSET, message, action, rejected=offset)
 
 
 def _offset(first: Reply, second: Reply, again: Reply | None) -> Finding:
@@ -145,17 +140,3 @@ def _order(first: Reply) -> Finding:
         "contact AIOZ Pin: expect repaired or inconsistent inventories",
         back=round(back, 3),
     )
-
-
-def _list_end(evidence: Evidence) -> Iterator[Finding]:
-    beyond = evidence.page(Purpose.BEYOND)
-    if beyond is None or evidence.totals_count_page():
-        return
-    if beyond.ids:
-        yield problem(
-            Check.LIST_END,
-            f"there are rows beyond the end of the list, at offset {format_number(beyond.query.offset)}",
-            "contact AIOZ Pin: the exporter cannot detect where the list ends",
-        )
-    else:
-        yield ok(Check.LIST_END, "the page beyond the end of the list is empty")

@@ -29,7 +29,6 @@ class Check(StrEnum):
     OFFSET = "offset"
     STABILITY = "stability"
     ORDER = "order"
-    LIST_END = "list_end"
     TOTALS = "totals"
     FILES = "files"
     SIZE = "size"

@@ -23,7 +23,6 @@ _MIN_WAIT_SECONDS: Final = 5.0
 _LARGE_LIMITS: Final = (10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20)
 _SMALLEST_LIMIT: Final = 10
 _SAMPLE: Final = 100
-_FAR: Final = 1_000
 _ENOUGH: Final = 24
 """This many requests show most errors that happen to every tenth request."""
 _MAX_REST: Final = 6
@@ -34,7 +33,7 @@ _MAX_TRIALS: Final = 2
 class Stop(StrEnum):
     """Why the requests ended early."""
 
-    RATE_LIMITED = "the API asked for fewer requests"
+    RATE_LIMITED = "the API rejected requests as too many (429)"
     MAX_REQUESTS = f"reached the maximum of {MAX_REQUESTS} requests"
     MAX_SECONDS = f"reached the maximum of {MAX_SECONDS:g} s"
     FAILURES = f"{_FAILURES_IN_A_ROW} requests in a row failed"
@@ -61,7 +60,6 @@ class _Plan:
             yield Query(Purpose.SECOND, first.query.limit, offset=first.rows - overlap)
         tail = max(1, min(self._sample, self._most_rows()) // 2)
         yield Query(Purpose.LAST, self._sample, offset=max(0, self._files - tail))
-        yield Query(Purpose.BEYOND, _SMALLEST_LIMIT, offset=self._files + _FAR)
         yield Query(Purpose.NOT_PINNED, self._sample)
         yield Query(Purpose.PINNED, 1)
         yield from self._large_pages()
@@ -97,7 +95,7 @@ class _Plan:
             yield Query(Purpose.FIRST, limit)
 
     def _large_pages(self) -> Iterator[Query]:
-        """Ask for the largest page of use, and for smaller ones if it is rejected; not if pages are cut.
+        """Request the largest page of use, and for smaller ones if it is rejected; not if pages are cut.
 
         If page_size was rejected, twice the limit that worked was rejected as well.
         """

@@ -247,7 +247,7 @@ class PinCounter:
             size = pin.size or 0
             group.pins += 1
             group.size += size
-            size_bits[(size - 1).bit_length() if size else 0] += 1
+            size_bits[(size - 1).bit_length()] += 1
             if pin.cid and not cids.add(pin.cid):
                 self._duplicate_size_bytes += size
             if group.problem:

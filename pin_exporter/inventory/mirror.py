@@ -248,7 +248,7 @@ class Mirror:
         size, cid = self._sizes[index], self._cids[index]
         group.pins += 1
         group.size += size
-        self._size_bits[(size - 1).bit_length() if size else 0] += 1
+        self._size_bits[(size - 1).bit_length()] += 1
         if cid:
             self._duplicate_size_bytes += size
             if self._doubtful_cids is not None:
@@ -259,7 +259,7 @@ class Mirror:
         size, cid = self._sizes[index], self._cids[index]
         group.pins -= 1
         group.size -= size
-        self._size_bits[(size - 1).bit_length() if size else 0] -= 1
+        self._size_bits[(size - 1).bit_length()] -= 1
         if cid & _FIRST:
             self._unique_cids -= 1
             if self._doubtful_cids is not None:

@@ -21,6 +21,8 @@ _WARNINGS: Final = {
     "basic_auth_without_tls": "The web config enables basic auth but not TLS.",
     "certificates_unusable": "Certificate files cannot be used; the previous certificates stay in use.",
     "config_file_exposed": "The config file or `.env` contains keys, and every user can read it.",
+    "expected_cids_bad_lines": "Lines of `expected_cids_file` are not CIDs; they are ignored.",
+    "expected_cids_unreadable": "`expected_cids_file` cannot be read; the previous list stays in use.",
     "inventory_unproven": "An inventory was published that is not proven consistent.",
     "key_file_unreadable": "A key file cannot be read; the previous keys stay in use.",
     "keys_sent_unencrypted": "`base_url` uses http, so API keys are sent unencrypted.",
@@ -32,7 +34,6 @@ _WARNINGS: Final = {
 }
 _ERRORS: Final = {
     "config_reload_failed": "Reloading the configuration failed; the previous one stays in use.",
-    "internal_error": "The exporter exits because of a bug.",
     "web_config_reload_failed": "Reloading the web config failed; the previous one stays in use.",
 }
 LOG_EVENTS: Final[Mapping[LogEvent, str]] = {

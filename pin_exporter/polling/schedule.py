@@ -49,4 +49,4 @@ class PollSchedule:
         """
         if self.stale_after is None:
             return _STALE_INTERVALS * interval + _STALE_SPARE_SECONDS
-        return max(self.stale_after, 2 * interval if interval > self.poll_interval else 0.0)
+        return max(self.stale_after, 2 * interval) if interval > self.poll_interval else self.stale_after

@@ -6,7 +6,7 @@ from pin_exporter.api.model import Collector, Phase
 from pin_exporter.inventory.problem_pins import ProblemPin
 from pin_exporter.polling.snapshot import AccountSnapshot, PollRecord
 from pin_exporter.status.report import AccountReport, Now, account_report
-from pin_exporter.status.runbooks import BALANCE_EXHAUSTED, PINS_FAILED, PINS_STUCK, runbook_url
+from pin_exporter.status.runbooks import BALANCE_EXHAUSTED, PINS_FAILED, PINS_STUCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class PinList:
     """Pins of one kind: how many there are, and at most 50 of them."""
 
     total: int
-    runbook_url: str
+    runbook: str
     pins: tuple[ProblemPin, ...]
 
 
@@ -60,7 +60,7 @@ def _problem_pins(snapshot: AccountSnapshot, account: AccountReport) -> ProblemP
 
     def listed(total: int, alert: str, pins: tuple[ProblemPin, ...]) -> PinList:
         # With too many different statuses, some of these pins are counted as `other`.
-        return PinList(max(total, len(pins)), runbook_url(alert), pins)
+        return PinList(max(total, len(pins)), alert, pins)
 
     return ProblemPinsReport(
         failed=listed(inventory.pins_in(Phase.FAILED), PINS_FAILED, pins.failed),

@@ -7,9 +7,10 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from pin_exporter import __version__
+from pin_exporter.status import runbooks
 from pin_exporter.status.account import AccountDetails
 from pin_exporter.status.report import Report
-from pin_exporter.status.runbooks import DOCUMENTS_URL
 from pin_exporter.toolkit import display_text, units
 
 _MIN_WIDTH: Final = 1.0
@@ -31,7 +32,7 @@ class Pages:
         shared = {
             "telemetry_path": telemetry_path.removeprefix("/"),
             "note": note,
-            "documents_url": DOCUMENTS_URL,
+            "version": __version__,
         }
         # All templates are read now, so that an upgrade of the package does not change a running process.
         for name in _loader.list_templates():
@@ -39,6 +40,8 @@ class Pages:
         # Links are relative, so that the pages also work behind a proxy that adds a path.
         self._overview = partial(_environment.get_template("overview.html").render, shared, root="./")
         self._account = partial(_environment.get_template("account.html").render, shared, root="../")
+        self._runbook = partial(_environment.get_template("runbook.html").render, shared, root="../")
+        self._runbooks = runbooks.read_runbooks()
 
     def overview(self, report: Report) -> str:
         """Return the page about all accounts."""
@@ -48,10 +51,20 @@ class Pages:
         """Return the page about one account."""
         return self._account(report=details)
 
+    def runbook(self, name: str) -> str | None:
+        """Return the page with a runbook, None if there is none of this name."""
+        text = self._runbooks.get(name)
+        return text and self._runbook(name=name, text=text)
+
 
 def style_sheet() -> str:
     """Return the style sheet of all pages."""
     return _environment.get_template("style.css").render()
+
+
+def icon() -> str:
+    """Return the icon of all pages, as SVG."""
+    return _environment.get_template("icon.svg").render()
 
 
 def bar_widths(shares: Iterable[float]) -> list[float]:
@@ -76,6 +89,8 @@ _environment.filters |= {
     "counted": units.counted,
     "date": units.format_date,
     "datetime": _datetime,
+    "blocks": runbooks.blocks,
+    "inline": runbooks.pieces,
     "duration": units.format_duration,
     "number": units.format_number,
     "pieces": display_text.pieces,

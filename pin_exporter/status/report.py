@@ -12,7 +12,6 @@ from pin_exporter.api.model import Collector, Phase, Totals, Verdict, is_balance
 from pin_exporter.inventory.counter import AGE_BOUNDS, Counted, Inventory
 from pin_exporter.polling.snapshot import KEY_REASONS, AccountSnapshot, Following
 from pin_exporter.status import runbooks
-from pin_exporter.status.runbooks import runbook_url
 from pin_exporter.toolkit.units import counted, format_duration, format_number
 
 _STUCK_SECONDS: Final = 7 * 86_400
@@ -38,19 +37,22 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem of an account. `text` is the exporter's own; `error` may quote the API."""
+    """One problem of an account. `text` is the exporter's own; `error` may quote the API.
+
+    `runbook` is the name of the runbook that helps.
+    """
 
     level: Level
     text: str
+    runbook: str | None = None
     error: str | None = None
-    runbook_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CollectorReport:
     """How one collector is doing. `last_…_at` in Unix seconds, None before the first.
 
-    `fresh` is whether its data are shown. `reason` and `error` are None after a success. `runbook_url` is
+    `fresh` is whether its data are shown. `reason` and `error` are None after a success. `runbook` is
     about `reason`, or about stale data.
     """
 
@@ -63,7 +65,7 @@ class CollectorReport:
     fresh: bool
     reason: str | None
     error: str | None
-    runbook_url: str | None
+    runbook: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,7 @@ def _collector_report(
         fresh=fresh,
         reason=health.reason,
         error=health.error,
-        runbook_url=alert and runbook_url(alert),
+        runbook=alert,
     )
 
 
@@ -242,11 +244,8 @@ def _problems(
         found += _pin_problems(inventory)
         found += _inventory_problems(inventory)
     if totals and size_limit_bytes is not None and totals.size > size_limit_bytes:
-        found.append(
-            _problem(
-                Level.WARNING, "The size is above the configured size limit.", runbooks.SIZE_LIMIT_NEARING
-            )
-        )
+        text = "The size is above the configured size limit."
+        found.append(Problem(Level.WARNING, text, runbooks.SIZE_LIMIT_NEARING))
     levels = list(Level)
     return tuple(sorted(found, key=lambda problem: levels.index(problem.level)))
 
@@ -266,48 +265,44 @@ def _poll_problems(collector: CollectorReport) -> Iterator[Problem]:
         is_warning = collector.fresh and collector.reason not in KEY_REASONS
         level = Level.WARNING if is_warning else Level.CRITICAL
         text = f"The last {poll} failed ({collector.reason}): {outcome}."
-        yield Problem(level, text, collector.error, collector.runbook_url)
+        yield Problem(level, text, collector.runbook, collector.error)
     elif age is None:
         yield Problem(Level.INFO, f"The first {poll} has not finished yet, so {data} are not shown.")
     elif not collector.fresh:
         text = f"The last successful {poll} was {age} ago: {data} are stale and not shown."
-        yield Problem(Level.CRITICAL, text, None, collector.runbook_url)
+        yield Problem(Level.CRITICAL, text, collector.runbook)
 
 
 def _pin_problems(inventory: InventoryReport) -> Iterator[Problem]:
     if removed := inventory.balance_exhausted_pins:
         text = f"{_pins_have(removed)} been removed because the balance was exhausted."
-        yield _problem(Level.CRITICAL, text, runbooks.BALANCE_EXHAUSTED)
+        yield Problem(Level.CRITICAL, text, runbooks.BALANCE_EXHAUSTED)
     if failed := inventory.pins_in(Phase.FAILED):
         text = f"{_pins_have(failed)} failed: AIOZ Pin does not store the content."
-        yield _problem(Level.WARNING, text, runbooks.PINS_FAILED)
+        yield Problem(Level.WARNING, text, runbooks.PINS_FAILED)
     if stuck := inventory.stuck_pins:
         text = f"{_pins_have(stuck)} been in progress for more than 7 days: stuck, or a very large upload."
-        yield _problem(Level.WARNING, text, runbooks.PINS_STUCK)
+        yield Problem(Level.WARNING, text, runbooks.PINS_STUCK)
     if unknown := inventory.pins_in(Phase.UNKNOWN):
         text = f"{_pins_have(unknown)} a status that this version of the exporter does not know."
-        yield _problem(Level.INFO, text, runbooks.UNKNOWN_STATUS)
+        yield Problem(Level.INFO, text, runbooks.UNKNOWN_STATUS)
 
 
 def _inventory_problems(inventory: InventoryReport) -> Iterator[Problem]:
     if inventory.verdict is Verdict.INCONSISTENT:
         text = "The list of pins changes too fast for a consistent inventory: its numbers may be wrong."
-        yield _problem(Level.WARNING, text, runbooks.INVENTORY_INCONSISTENT)
+        yield Problem(Level.WARNING, text, runbooks.INVENTORY_INCONSISTENT)
     if inventory.unaccounted_files:
         difference = format_number(abs(inventory.unaccounted_files))
         relation = "more" if inventory.unaccounted_files > 0 else "fewer"
         text = f"The API reports {difference} files {relation} than it lists."
         # In a list that changes, pins may have come or gone between two pages.
         level = Level.WARNING if inventory.verdict is Verdict.CONSISTENT else Level.INFO
-        yield _problem(level, text, runbooks.COUNT_MISMATCH)
+        yield Problem(level, text, runbooks.COUNT_MISMATCH)
     if inventory.malformed_pins:
         rows = counted(inventory.malformed_pins, "row")
         text = f"{rows} of the list could not be parsed, so the numbers of pins are too low."
-        yield _problem(Level.WARNING, text, runbooks.COUNT_MISMATCH)
-
-
-def _problem(level: Level, text: str, alert: str) -> Problem:
-    return Problem(level, text, None, runbook_url(alert))
+        yield Problem(Level.WARNING, text, runbooks.COUNT_MISMATCH)
 
 
 def _pins_have(number: int) -> str:

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from pin_exporter import __version__
 from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.account import AccountDetails, account_details
-from pin_exporter.status.pages import Pages, style_sheet
+from pin_exporter.status.pages import Pages, icon, style_sheet
 from pin_exporter.status.report import Now, Report, report
 from pin_exporter.toolkit.clock import Clock
 from pin_exporter.toolkit.exposition.negotiation import prefers_json
@@ -21,8 +21,8 @@ from pin_exporter.toolkit.exposition.negotiation import prefers_json
 _AnyReport = TypeVar("_AnyReport", Report, AccountDetails)
 
 _HEADERS: Final[Mapping[str, str]] = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -56,10 +56,25 @@ def status_routes(
             return _guarded("no account has this name; see / for all accounts\n", "text/plain", 404)
         return await respond(request, lambda now: account_details(snapshot, now, __version__), pages.account)
 
+    async def runbook(request: Request) -> Response:
+        page = pages.runbook(request.path_params["name"])
+        if page is None:
+            return _guarded("no runbook has this name; see /runbooks/README\n", "text/plain", 404)
+        return _guarded(page, "text/html")
+
     async def style(_: Request) -> Response:
         return _guarded(style_sheet(), "text/css")
 
-    return [Route("/", overview), Route("/accounts/{name}", account), Route("/style.css", style)]
+    async def favicon(_: Request) -> Response:
+        return _guarded(icon(), "image/svg+xml")
+
+    return [
+        Route("/", overview),
+        Route("/accounts/{name}", account),
+        Route("/runbooks/{name}", runbook),
+        Route("/style.css", style),
+        Route("/favicon.ico", favicon),
+    ]
 
 
 def _response(request: Request, made: _AnyReport, page: Callable[[_AnyReport], str]) -> Response:

@@ -8,13 +8,15 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from logging.handlers import QueueHandler, QueueListener
 from queue import SimpleQueue
-from typing import Final, Literal, NamedTuple
+from types import TracebackType
+from typing import Any, Final, Literal, NamedTuple
 
 Style = Literal["logfmt", "json"]
 
@@ -54,19 +56,8 @@ class EventLogger:
         """Log an event that needs attention."""
         self._log(logging.ERROR, event, message, fields)
 
-    def critical(self, event: str, message: str, error: BaseException) -> None:
-        """Log the error that ends the process, with its traceback."""
-        self._log(logging.CRITICAL, event, message, {}, error)
-
-    def _log(
-        self,
-        level: int,
-        event: str,
-        message: str,
-        fields: Mapping[str, object],
-        error: BaseException | None = None,
-    ) -> None:
-        self._logger.log(level, message, exc_info=error, extra={"event": event, **fields})
+    def _log(self, level: int, event: str, message: str, fields: Mapping[str, object]) -> None:
+        self._logger.log(level, message, extra={"event": event, **fields})
 
 
 class EventFormatter(logging.Formatter):
@@ -187,6 +178,10 @@ class BoundedQueueHandler(QueueHandler):
             self._records.put(self.prepare(record_of_drops))
         self._records.put(record)
 
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - overrides
+        """Count a record that cannot be formatted, where the library would write to standard error."""
+        self._counter.count_dropped()
+
     def close(self) -> None:
         """Stop the thread after everything is written, or after a timeout."""
         self._writer.stop_within(self._flush_timeout_seconds)
@@ -244,6 +239,7 @@ def configure_logging(
     logging.getLogger(logger).setLevel(min(chosen, logging.WARNING))
     # It warns of every invalid request, with which clients could fill the log.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    _log_what_python_would_print()
     return counter
 
 
@@ -253,6 +249,24 @@ def configure_plain_logging(program: str, *, without: str | None = None) -> None
     handler.setFormatter(PlainFormatter(program))
     handler.addFilter(lambda record: record.name != without)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    _log_what_python_would_print()
+
+
+def _log_what_python_would_print() -> None:
+    """Log warnings and exceptions that nobody handles: writing them to standard error could block."""
+    logger = logging.getLogger("python")
+
+    def end(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        message, event = "exiting after an internal error", {"event": "internal_error"}
+        logger.critical(message, exc_info=(kind, error, traceback), extra=event)
+
+    def ignore(ignored: Any) -> None:
+        exc_info = (ignored.exc_type, ignored.exc_value, ignored.exc_traceback)
+        logger.error("an exception was ignored", exc_info=exc_info)
+
+    logging.captureWarnings(capture=True)
+    sys.excepthook = end
+    sys.unraisablehook = threading.excepthook = ignore
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

@@ -211,10 +211,11 @@ def test_each_request_that_waits_for_the_budget_is_counted_as_waiting() -> None:
         ]
         await settle()
         waiting = [asking.client.waiting[Collector.INVENTORY]]
-        for request in pages:
+        for request in pages[2:]:
             request.cancel()
-        await asyncio.wait(pages)
-        return [*waiting, asking.client.waiting[Collector.INVENTORY]]
+            await settle()
+            waiting.append(asking.client.waiting[Collector.INVENTORY])
+        return waiting
 
-    assert asyncio.run(work()) == [2, 0]
+    assert asyncio.run(work()) == [2, 1, 0]
     assert asking.client.waiting[Collector.TOTALS] == 0

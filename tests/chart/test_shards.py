@@ -45,10 +45,6 @@ def test_all_shards_can_be_paused(helm: Helm) -> None:
     assert workload(helm.template({**SHARDS, "replicas": 0}))["replicas"] == 0
 
 
-def test_one_shard_is_told_of_no_shards(helm: Helm) -> None:
-    assert "env" not in container(helm.template({**SHARDS, "shards": 1}))
-
-
 def test_the_shards_as_rendered_have_each_account_once(
     helm: Helm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,13 +46,6 @@ def mounted(objects: list[Object]) -> dict[str, tuple[str, str]]:
     }
 
 
-def test_without_web_nothing_changes(helm: Helm) -> None:
-    objects = helm.template(SECRET)
-    assert mounted(objects) == {}
-    assert not has(objects, "Secret")
-    assert not [argument for argument in container(objects)["args"] if "web.config" in argument]
-
-
 def test_a_configuration_becomes_a_secret_that_the_exporter_is_told_of(each_helm: Helm) -> None:
     objects = each_helm.template(web(config={**USERS, "http_server_config": {"http2": False}}))
     assert made(objects) == {**USERS, "http_server_config": {"http2": False}}
@@ -91,12 +84,6 @@ def test_an_existing_secret_is_mounted_as_it_is(helm: Helm) -> None:
     assert not has(objects, "Secret")
 
 
-def test_the_demonstration_can_have_it_too(helm: Helm) -> None:
-    objects = helm.template({"demo": {"enabled": True}, "web": {"config": USERS}})
-    assert container(objects)["args"][0] == "demo"
-    assert mounted(objects) == {"web": ("/etc/pin-exporter/web", "rel-pin-exporter-web")}
-
-
 def test_a_certificate_alone_turns_tls_on(helm: Helm) -> None:
     objects = helm.template(web(tlsSecret="certificate"))
     path, secret = mounted(objects)["tls"]
@@ -132,6 +119,7 @@ def test_what_contradicts_itself_is_refused_in_a_sentence(
 
 PLAIN = [{}, {"config": USERS}, {"config": {"tls_server_config": {}}}, {"existingSecret": "a"}]
 TLS = [{"config": INLINE}, {"tlsSecret": "a"}, {"existingSecret": "a", "tls": True}]
+TLS += [{"tlsSecret": "a", "config": {"tls_server_config": {"client_auth_type": "VerifyClientCertIfGiven"}}}]
 DEMANDING: list[dict[str, Any]] = [
     {"existingSecret": "a", "tls": True, "clientCertificates": True},
     *(
@@ -160,12 +148,6 @@ def test_where_certificates_are_demanded_the_exporter_probes_itself(
         url = "https://127.0.0.1:10242/-/healthy"
         assert exporter[probe]["exec"] == {"command": ["pin-exporter", "healthcheck", url]}
         assert exporter[probe]["timeoutSeconds"] == 5
-
-
-def test_a_certificate_that_is_only_asked_for_leaves_the_probes_as_they_are(helm: Helm) -> None:
-    config = {"tls_server_config": {"client_auth_type": "VerifyClientCertIfGiven"}}
-    exporter = container(helm.template(web(tlsSecret="a", config=config)))
-    assert exporter["livenessProbe"]["httpGet"]["scheme"] == "HTTPS"
 
 
 def endpoint(helm: Helm, kind: str, values: Mapping[str, Any], **monitor: Any) -> Object:

@@ -91,7 +91,7 @@ REFUSED: Mapping[str, list[object]] = {
     "web_allowed_hosts": ["", "a,", "a:80", "http://a", "*.a", "-a", "a b", "bücher.example", [""], [80], 80],
     "web_telemetry_path": [
         *["", "metrics", "/-/ready", "/-", "/-/", "/a?b", "/a b", "/{x}", "/ä", "/%2e", None],
-        *["/accounts/a", "/style.css"],  # pages of the status page
+        *["/accounts/a", "/runbooks/a", "/style.css", "/favicon.ico"],  # pages of the status page
     ],
     "shard": ["", "-1", "pin-exporter", "pin-exporter-01"],
 }

@@ -30,23 +30,17 @@ def test_inventories_that_are_rarer_than_polls_are_reported() -> None:
     assert found.fields(Check.INVENTORY_COST)["requests"] == 223
 
 
-def test_a_429_halves_the_request_rate() -> None:
-    good = listing()
-    found = diagnosed(
-        in_turn(lambda n: httpx.Response(429, headers={"Retry-After": "7"}) if n == 2 else good)
-    )
-
-    assert found.suggested == {"requests_per_minute": 60}
-
-
-def test_timeouts_raise_a_short_timeout() -> None:
-    good = listing()
-    found = diagnosed(in_turn(lambda n: httpx.ReadTimeout("") if n == 20 else good), request_timeout=5.0)
-
-    assert found.suggested == {"request_timeout": "30s"}
-
-
-def test_an_outage_changes_no_settings() -> None:
+@pytest.mark.parametrize(
+    ("failing", "settings", "suggested"),
+    [
+        ({2: httpx.Response(429, headers={"Retry-After": "7"})}, {}, {"requests_per_minute": 60}),
+        ({20: httpx.ReadTimeout("")}, {"request_timeout": 5.0}, {"request_timeout": "30s"}),
+        (dict.fromkeys(range(5, 30), httpx.Response(503)), {}, {}),  # an outage
+    ],
+)
+def test_failures_change_the_settings_that_cause_them(
+    failing: dict[int, httpx.Response | Exception], settings: dict[str, Any], suggested: dict[str, str | int]
+) -> None:
     good = listing()
 
-    assert diagnosed(in_turn(lambda n: good if n < 5 else httpx.Response(503))).suggested == {}
+    assert diagnosed(in_turn(lambda n: failing.get(n, good)), **settings).suggested == suggested

@@ -29,7 +29,6 @@ from tests.support.service import API_KEY, SECRET_KEY, page, row
 from tests.test_secrets import HOSTILE, PROXIES, hostile_account, leaks
 
 PAGE = page([row(1), row(2)])
-GOOD = answer("200 OK", PAGE)
 WITH_ROWS = ("wrong-dates", "rows", "escaped-rows")
 BROKEN: dict[str, tuple[Behaviour, str]] = {
     "hang up": (hang_up, "connection"),
@@ -48,25 +47,24 @@ SLOW = {
 
 
 def diagnose_at(behaviour: Behaviour, timeout_seconds: float = 10.0, name: str = "a") -> Diagnosis:
+    """Diagnose a server, and check that the report is printable and free of keys."""
+
     async def work() -> Diagnosis:
         async with StrangeServer(behaviour).listening() as server:
             account = varied(hostile_account(name, server.base_url()), request_timeout=timeout_seconds)
             return await _diagnose(account)
 
-    return asyncio.run(work())
+    diagnosis = asyncio.run(work())
+    text, as_object = as_text(diagnosis, verbose=True), as_json([diagnosis])
+    assert all(line.isprintable() for line in text.splitlines())
+    assert leaks(text) == leaks(as_object) == []
+    assert json.loads(as_object)["accounts"][0]["findings"]
+    return diagnosis
 
 
 async def _diagnose(account: Account) -> Diagnosis:
     async with HttpClients() as clients:
         return await diagnose_account(account, clients, DoctorClock())
-
-
-def check(diagnosis: Diagnosis) -> None:
-    text = as_text(diagnosis, verbose=True)
-    assert all(line.isprintable() for line in text.splitlines())
-    assert leaks(text) == []
-    assert leaks(as_json([diagnosis])) == []
-    assert json.loads(as_json([diagnosis]))["accounts"][0]["findings"]
 
 
 def errors_of(diagnosis: Diagnosis) -> Finding:
@@ -78,7 +76,6 @@ def errors_of(diagnosis: Diagnosis) -> Finding:
 def test_a_server_that_repeats_the_keys_gives_none_away(case: str) -> None:
     diagnosis = diagnose_at(HOSTILE[case], name=case if case in PROXIES else "a")
 
-    check(diagnosis)
     if case not in WITH_ROWS:
         assert diagnosis.problems
         assert diagnosis.requests <= 6
@@ -89,7 +86,6 @@ def test_a_broken_server_is_reported_after_four_requests(case: str) -> None:
     behaviour, reason = (BROKEN | SLOW)[case]
     diagnosis = diagnose_at(behaviour, 0.3 if case in SLOW else 10.0)
 
-    check(diagnosis)
     fields = errors_of(diagnosis).fields
     assert (fields["reason"], fields["count"]) == (reason, 4)
 
@@ -100,7 +96,6 @@ def test_rows_and_headers_that_repeat_the_keys_are_redacted() -> None:
     body = page(rows)
     diagnosis = diagnose_at(raw(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body))
 
-    check(diagnosis)
     assert any("[redacted]" in finding.message for finding in diagnosis.findings)
 
 

@@ -1,19 +1,13 @@
 import pytest
 
 from pin_exporter.api.errors import (
-    ClientError,
     ConnectionFailedError,
     MalformedError,
     PollError,
-    RequestTimeoutError,
     TooLargeError,
 )
 from pin_exporter.api.model import Page, Pin, Totals
 from pin_exporter.doctor.reply import Purpose, Query, Reply
-
-
-def failed(error: PollError, purpose: Purpose = Purpose.WATCH, offset: int = 0) -> Reply:
-    return Reply(Query(purpose, 10, offset), 0.0, 0.0, 0.0, error=error)
 
 
 @pytest.mark.parametrize(
@@ -25,28 +19,10 @@ def failed(error: PollError, purpose: Purpose = Purpose.WATCH, offset: int = 0) 
     ],
 )
 def test_an_error_is_taken_apart_into_what_and_what_to_do(error: PollError, detail: str, hint: str) -> None:
-    shown = failed(error).detail_and_hint
+    shown = Reply(Query(Purpose.WATCH, 1), 0.0, 0.0, 0.0, error=error).detail_and_hint
 
     assert shown[0] == detail
     assert hint in shown[1]
-
-
-@pytest.mark.parametrize(
-    ("error", "purpose", "offset", "expected"),
-    [
-        (ClientError("", status=400), Purpose.FIRST, 0, True),
-        (ClientError("", status=400), Purpose.LAST, 9, True),
-        (ClientError("", status=400), Purpose.WATCH, 0, False),
-        (ClientError("", status=409), Purpose.LARGE, 0, False),
-        (TooLargeError(""), Purpose.LARGE, 0, True),
-        (RequestTimeoutError(""), Purpose.LARGE, 0, True),
-        (RequestTimeoutError(""), Purpose.FIRST, 0, False),
-    ],
-)
-def test_a_rejected_limit_or_offset_is_an_expected_failure(
-    error: PollError, purpose: Purpose, offset: int, expected: bool
-) -> None:
-    assert failed(error, purpose, offset).is_expected_failure is expected
 
 
 @pytest.mark.parametrize(

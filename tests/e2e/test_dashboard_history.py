@@ -246,3 +246,12 @@ def test_the_days_until_the_limit_have_texts_and_colors(view: View) -> None:
     views = {name: view.choose(account=name) for name in expected}
     shown = stats_shown(views, [PANELS[title]])
     assert {name: stats[title] for name, stats in shown.items()} == expected
+
+
+def test_each_stat_says_no_data_in_its_own_color_where_there_is_no_exporter(view: View) -> None:
+    stats = [panel for panel in PANELS.values() if panel.kind == "stat"]
+    shown = stats_shown({"": view.choose(job="none")}, stats)[""]
+    assert {title: one.text for title, one in shown.items()} == dict.fromkeys(shown, "NO DATA")
+    assert len(shown) == len(stats)
+    judged = [panel.title for panel in stats if panel.model["options"]["colorMode"] != "none"]
+    assert {shown[title].color for title in judged} == {NO_DATA}

@@ -244,6 +244,9 @@ def test_the_graphs_end_with_the_exact_numbers(stand: Stand) -> None:
     shown = {name: line.last for name, line in view.lines("Pins by sub-hash status").items() if line.last}
     assert shown == sub_hashes
     assert view.lines("Size, limit and forecast", "C")["modern limit"].last == LIMIT
+    unique = view.lines("Pins and unique CIDs", "B")["unique CIDs"].last
+    cids = [{row["cid"] for row in counted.rows} for counted in stand.truth.values()]
+    assert unique == sum(map(len, cids))
 
 
 def test_no_other_job_is_among_the_exporters(stand: Stand) -> None:

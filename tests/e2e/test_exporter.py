@@ -1,5 +1,6 @@
 """The exporter as its users run it: a process, signals, ports, flags, and an API that goes away."""
 
+import json
 import os
 import re
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -14,11 +16,20 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from tests.support.processes import exporter, free_port, prometheus, running, simulator, wait_for
+from tests.support.processes import (
+    PATIENCE_SECONDS,
+    exporter,
+    free_port,
+    prometheus,
+    running,
+    simulator,
+    wait_for,
+)
 from tests.support.streams import full_pipe
 from tests.support.tools import require_tool
 
 EXPORTER = (sys.executable, "-m", "pin_exporter")
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 ACCOUNT = '{account="default"}'
 NOWHERE = {
     "PIN_EXPORTER_BASE_URL": "http://127.0.0.1:9/api",
@@ -60,8 +71,9 @@ def test_both_formats_are_valid_for_the_client_library_and_for_promtool() -> Non
         text = exported.metrics()
         openmetrics = exported.metrics("application/openmetrics-text; version=1.0.0")
         in_text = {sample.name for family in parse_text(text) for sample in family.samples}
+        # Text has no gauge histograms, but histograms.
         in_openmetrics = {
-            sample.name
+            re.sub("_g(count|sum)$", r"_\1", sample.name)
             for family in parse_openmetrics(openmetrics)  # type: ignore[no-untyped-call]
             for sample in family.samples
         }
@@ -99,7 +111,16 @@ def test_the_demo_shows_three_made_up_accounts() -> None:
             return sorted(found) if len(found) == 3 else []
 
         assert wait_for(inventories, "three inventories") == ["media-archive", "nft-drops", "old-backups"]
+        sample = re.findall(r"^(aiozpin_\w+\{.+\}) \S+$", README, re.MULTILINE)
+        assert sample
+        assert [series for series in sample if f"\n{series} " not in httpx.get(url).text] == []
         assert process.stop() == 0
+
+
+def test_the_demo_listens_on_loopback_unless_told_otherwise() -> None:
+    with running([*EXPORTER, "demo"]) as process:
+        # Another process may use the port.
+        process.wait_for_line(r"(^metrics +http://|cannot listen on )127\.0\.0\.1:10242")
 
 
 @pytest.mark.parametrize(("prefix", "ends"), [((), True), (("env", "--ignore-signal=HUP"), False)])
@@ -194,20 +215,6 @@ def test_reloading_by_request_is_disabled_by_default() -> None:
         assert httpx.get(f"{exported.url}/-/reload").status_code == 405
 
 
-def test_clients_that_do_not_speak_http_are_not_logged() -> None:
-    with exporter(NOWHERE) as exported:
-        host, _, port = exported.url.removeprefix("http://").partition(":")
-        for nonsense in (
-            b"NONSENSE\r\n\r\n",
-            b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-        ):
-            with socket.create_connection((host, int(port))) as client:
-                client.sendall(nonsense)
-                client.recv(1_000)
-        exported.process.stop()
-        assert not any("nvalid" in line or "ebSocket" in line for line in exported.process.lines)
-
-
 def test_a_log_that_nobody_reads_delays_neither_the_exporter_nor_its_end() -> None:
     port = free_port()
     series = r"^aiozpin_exporter_config_last_reload_success_timestamp_seconds (\S+)"
@@ -222,7 +229,9 @@ def test_a_log_that_nobody_reads_delays_neither_the_exporter_nor_its_end() -> No
     command = [*EXPORTER, f"--web.listen-address=127.0.0.1:{port}"]
     with (
         full_pipe() as pipe,
-        subprocess.Popen(command, env=os.environ | NOWHERE, stderr=pipe.writing) as process,
+        subprocess.Popen(
+            command, env=os.environ | NOWHERE | {"PYTHONWARNINGS": "error"}, stderr=pipe.writing
+        ) as process,
     ):
         try:
             first = wait_for(loaded_at, "the first answer")
@@ -232,3 +241,38 @@ def test_a_log_that_nobody_reads_delays_neither_the_exporter_nor_its_end() -> No
             assert process.wait(timeout=60) == 0
         finally:
             process.kill()
+
+
+def test_accounts_whose_servers_hang_leave_the_own_port_its_share_of_few_open_files(tmp_path: Path) -> None:
+    files, accounts, clients = 128, 120, 12
+    with ExitStack() as stack:
+        # The system accepts connections, and nobody responds.
+        hung = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(accounts)]
+        urls = [f"http://127.0.0.1:{server.getsockname()[1]}/api" for server in hung]
+        entries = [
+            {"name": f"a{number}", "api_key": f"k{number}", "secret_key": "s", "base_url": url}
+            for number, url in enumerate(urls)
+        ]
+        config = tmp_path / "config.yml"
+        config.write_text(json.dumps({"accounts": entries, "request_timeout": "1h", "connect_timeout": "1h"}))
+        address = ("127.0.0.1", free_port())
+        options = [f"--config.file={config}", f"--web.listen-address={address[0]}:{address[1]}"]
+        limited = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "-", *EXPORTER, *options]
+        process = stack.enter_context(running(limited))
+        process.wait_for_line(r"listening=(\S+)")
+        opened = Path(f"/proc/{process.popen.pid}/fd")
+        counts = [0]
+
+        def all_are_answered_until_no_more_files_are_opened() -> bool:
+            waiting = [socket.create_connection(address, PATIENCE_SECONDS / 3) for _ in range(clients)]
+            for client in waiting:
+                client.sendall(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            for client in waiting:
+                with client:
+                    assert client.recv(15) == b"HTTP/1.1 200 OK"
+            counts.append(len(list(opened.iterdir())))
+            return len(counts) > 40 and max(counts[-40:]) <= max(counts[:-40])
+
+        wait_for(all_are_answered_until_no_more_files_are_opened, "all requests to be sent")
+        assert max(counts) < files
+        assert process.stop() == 0

@@ -1,5 +1,6 @@
 """`pin-exporter once` as cron and people run it: a process of its own, the simulator in another."""
 
+import asyncio
 import json
 import os
 import re
@@ -257,20 +258,13 @@ def test_a_closed_pipe_is_no_failure_but_a_full_disk_is() -> None:
     with HostileServer(good(50)).running() as server:
         env = {**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url()}
         head = in_a_shell(env, "$ONCE | head -n 1")
-        gone = in_a_shell(env, "$ONCE | true")
         full = in_a_shell(env, "$ONCE >/dev/full")
-        closed = in_a_shell(env, "$ONCE >&-")
         silent = in_a_shell(env, "$ONCE 2>&- <&-")
 
     assert (head.returncode, head.stdout.count("\n"), head.stderr) == (0, 1, "")
-    assert (gone.returncode, gone.stdout, gone.stderr) == (0, "", "")
     assert (full.returncode, full.stderr) == (
         2,
         "pin-exporter: standard output cannot be written: No space left on device\n",
-    )
-    assert (closed.returncode, closed.stderr) == (
-        2,
-        "pin-exporter: standard output is closed: redirect it to a file or a terminal\n",
     )
     assert silent.returncode == 0
     assert samples(silent.stdout)["aiozpin_files[('account', 'default')]"] == 50
@@ -289,16 +283,6 @@ def test_the_result_is_written_though_standard_error_is_closed_or_full(tmp_path:
         assert samples(output.read_text())["aiozpin_up[('account', 'default')]"] == 0
 
 
-def test_wrong_settings_and_flags_end_with_2(tmp_path: Path) -> None:
-    nothing = once({})
-    assert (nothing.returncode, nothing.stdout) == (2, "")
-    assert nothing.stderr.startswith("pin-exporter: no account: set PIN_EXPORTER_API_KEY")
-    file = {"PIN_EXPORTER_API_KEY_FILE": str(tmp_path / "none"), "PIN_EXPORTER_SECRET_KEY": SECRET_KEY}
-    unreadable = once(file)
-    assert (unreadable.returncode, unreadable.stderr.count("\n")) == (2, 1)
-    assert "No such file or directory" in unreadable.stderr
-
-
 def test_warnings_are_plain_lines() -> None:
     env = {**KEYS, "PIN_EXPORTER_BASE_URL": "http://keys.invalid/api", "PIN_EXPORTER_POLL_INTERVAL": "1s"}
     ended = once({**env, "PIN_EXPORTER_PAGESIZE": "5"})
@@ -313,9 +297,15 @@ def test_warnings_are_plain_lines() -> None:
     )
 
 
+async def good_but_slow(call: Call) -> None:
+    """Take so long for all pages that the progress is shown meanwhile, however fast the machine is."""
+    await asyncio.sleep(0.05)
+    await good(700)(call)
+
+
 def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
     output = tmp_path / "a.prom"
-    with HostileServer(good(700)).running() as server:
+    with HostileServer(good_but_slow).running() as server:
         env = {**KEYS, "PIN_EXPORTER_BASE_URL": server.base_url(), "PIN_EXPORTER_PAGE_SIZE": "20"}
         seen, dumb = (
             seen_on_a_terminal(

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from dev.grafana.rules import rules_yaml
-from tests.support.processes import RunningExporter, exporter, prometheus, simulator, wait_for
+from tests.support.processes import RunningExporter, exporter, simulator, wait_for
 
 TOTAL = 3
 NAMES = ("archive", "default", "production", "staging", "website")
@@ -74,30 +73,3 @@ def test_a_shard_without_accounts_is_healthy_and_ready_and_logs_it(tmp_path: Pat
         exported.process.wait_for_line("config_reloaded.*accounts=0")
         assert exported.value("aiozpin_exporter_total_shards") == TOTAL
         assert exported.process.stop() == 0
-
-
-def test_prometheus_misses_a_shard_that_is_stopped(tmp_path: Path) -> None:
-    rules = tmp_path / "rules.yml"
-    rules.write_text(rules_yaml())
-    keys = {"PIN_EXPORTER_API_KEY": "a-key-for-tests", "PIN_EXPORTER_SECRET_KEY": "a-secret-for-tests"}
-    nowhere = {**keys, "PIN_EXPORTER_BASE_URL": "http://127.0.0.1:9/api"}
-    with ExitStack() as stack:
-        shards = [
-            stack.enter_context(exporter(nowhere, f"--shard={number}", f"--total-shards={TOTAL}"))
-            for number in range(TOTAL)
-        ]
-        running = stack.enter_context(prometheus(tmp_path, [shard.url for shard in shards], rules=rules))
-
-        def alerts() -> set[str]:
-            return {alert["labels"]["alertname"] for alert in running.ask("alerts")["alerts"]}
-
-        there = "count(aiozpin_exporter_shard)"
-        wait_for(lambda: running.values(there) == {(): TOTAL}, "every shard to be scraped")
-        wait_for(
-            lambda: "AIOZPinNeverPolled" in alerts() and "AIOZPinShardsMissing" not in alerts(),
-            "the rules to find that all are there",
-        )
-
-        shards[1].process.stop()
-        wait_for(lambda: "AIOZPinShardsMissing" in alerts(), "the shard to be missed")
-        assert "AIOZPinExporterAbsent" not in alerts()

@@ -26,7 +26,7 @@ ODD = [
 SHOWN = [ODD[0], ODD[1], "\\u202eoil.exe", "x" * 199 + "…", "\\u0000\ufffd"]
 WORD = "<b>\u202eword"
 BAD = "/accounts/bad"
-PATHS = ("/", BAD, "/accounts/refused", "/accounts/ordinary")
+PATHS = ("/", BAD, "/accounts/refused", "/accounts/ordinary", "/runbooks/AIOZPinThrottled")
 
 
 @dataclass
@@ -108,6 +108,10 @@ def test_a_page_fits_its_window_and_causes_no_console_messages(
         ".map(e => e.outerHTML)"
     )
     assert broken == []
+    heights = browser.value(
+        "[...document.querySelectorAll('footer a')].map(e => e.getBoundingClientRect().height)"
+    )
+    assert min(heights) >= 24, "WCAG 2.2, 2.5.8"
     assert browser.value("document.styleSheets[0].cssRules.length") > 20
     assert browser.complaints == []
     ground = Color(browser.value("getComputedStyle(document.body).backgroundColor"))

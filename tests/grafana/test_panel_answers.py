@@ -75,22 +75,14 @@ def everything(scene: Scene, values: str) -> None:
         scene.add(name, values, **{**labels, **dict(matchers)})
 
 
-def test_nothing_is_returned_once_the_exporter_is_stopped(tmp_path: Path) -> None:
-    scene = Scene()
-    everything(scene, "1+1x60 stale")
-    for panel in INSTANT:
-        for target in panel["targets"]:
-            for minutes in (6, 30, 1200):
-                scene.expect(interpolated(target["expr"]), 60 + minutes, {})
-    scene.check(tmp_path)
-
-
-def test_every_query_returns_something_before(tmp_path: Path) -> None:
+def test_every_query_returns_something_and_nothing_once_the_exporter_is_stopped(tmp_path: Path) -> None:
     scene = Scene()
     everything(scene, "1+1x60 stale")
     for panel in INSTANT:
         for target in panel["targets"]:
             scene.expect(f"count({interpolated(target['expr'])}) > bool 0", 50, {"{}": 1})
+            for minutes in (6, 30, 1200):
+                scene.expect(interpolated(target["expr"]), 60 + minutes, {})
     scene.check(tmp_path)
 
 

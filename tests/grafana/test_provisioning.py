@@ -4,11 +4,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from dev.grafana.panels import UID
-from dev.project import REPOSITORY, ROOT
+from dev.project import ROOT
 from tests.support.tools import require_tool, run_promtool
 
 DIRECTORY = ROOT / "grafana"
@@ -87,13 +86,6 @@ def test_grafana_finds_the_dashboard_where_the_readme_copies_it() -> None:
     assert f"`dashboard.json` to `{path}/`" in README
 
 
-@pytest.mark.parametrize("path", [SOURCES, PROVIDERS], ids=lambda path: path.name)
-def test_the_first_line_explains_a_file_and_where_to_copy_it(path: Path) -> None:
-    first = path.read_text(encoding="utf-8").splitlines()[0]
-    assert first.startswith("# ")
-    assert f"provisioning/{path.parent.name}/" in first
-
-
 def test_the_readme_lists_each_panel_once_in_its_row() -> None:
     listed = listed_by_row()
     assert list(listed) == list(panels_by_row())
@@ -125,8 +117,3 @@ def test_prometheus_loads_the_rules_as_the_readme_says(tmp_path: Path) -> None:
     (tmp_path / "prometheus.yml").write_text(fence("yaml"))
     run_promtool(tmp_path, "check", "config", "prometheus.yml")
     assert yaml.safe_load(fence("yaml")) == {"rule_files": ["rules.yml"]}
-
-
-def test_no_document_contains_the_address_of_the_repository() -> None:
-    assert not any(REPOSITORY in path.read_text(encoding="utf-8") for path in (SOURCES, PROVIDERS))
-    assert REPOSITORY not in README, "pyproject.toml alone does"

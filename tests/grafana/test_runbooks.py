@@ -14,8 +14,9 @@ from dev.grafana.promql import ACCOUNT, EXPORTER, JOB, known_series
 from dev.grafana.recordings import RECORDINGS
 from dev.grafana.rules import ALERTS, rules_yaml
 from dev.grafana.thresholds import RECORD, THRESHOLDS
-from dev.project import DOCUMENTS, REPOSITORY, ROOT
+from dev.project import REPOSITORY, ROOT
 from pin_exporter.metrics import PREFIX
+from pin_exporter.status.runbooks import read_runbooks
 from tests.grafana.support.promql import Selector, nodes, selectors
 from tests.support.tools import require_tool, run_promtool
 
@@ -87,19 +88,13 @@ def labels_kept(node: promql_parser.AggregateExpr) -> set[str]:
     return set(node.modifier.labels) if node.modifier else set()
 
 
-def test_each_alert_has_a_runbook_and_each_runbook_an_alert() -> None:
-    runbooks = {path.stem for path in DIRECTORY.glob("*.md")} - {"README"}
-    assert runbooks == {alert.name for alert in ALERTS}
-
-
-def test_the_address_in_each_alert_leads_to_its_runbook() -> None:
+def test_each_alert_leads_to_its_runbook_and_there_is_no_other() -> None:
     rules = [rule for group in yaml.safe_load(rules_yaml())["groups"] for rule in group["rules"]]
     addresses = {rule["alert"]: rule["annotations"]["runbook_url"] for rule in rules if "alert" in rule}
     assert addresses
     for name, address in addresses.items():
-        path = ROOT / "docs" / address.removeprefix(f"{DOCUMENTS}/")
-        assert path == DIRECTORY / f"{name}.md"
-        assert path.is_file()
+        assert address == f"/runbooks/{name}"
+    assert read_runbooks().keys() == {*addresses, "README"}
 
 
 def test_the_overview_lists_the_alerts_in_their_order_with_severity_and_thresholds() -> None:
@@ -189,37 +184,17 @@ def test_prometheus_understands_every_query(tmp_path: Path) -> None:
 
 
 @each_query
-def test_a_query_uses_metrics_and_labels_that_exist(query: Fence) -> None:
+def test_a_query_is_about_one_account_and_counts_replicas_once(query: Fence) -> None:
     for selector in selectors(query.text):
         labels = labels_of(selector)
-        assert {name for name, _, _ in selector.matchers} <= labels
-        for node in selector.around:
-            if isinstance(node, promql_parser.AggregateExpr):
-                assert labels_kept(node) <= labels
-
-
-@each_query
-def test_a_query_selects_the_account_of_the_alert(query: Fence) -> None:
-    for selector in selectors(query.text):
-        written = [value for name, _, value in selector.matchers if name == "account"]
-        assert written in ([], ["NAME"])
-        if "account" in labels_of(selector) and not written:
-            assert selector.name == "aiozpin_up", "the one that lists all accounts"
-
-
-@each_query
-def test_a_query_distinguishes_accounts_of_the_same_name(query: Fence) -> None:
-    for node in nodes(query.text):
-        if isinstance(node, promql_parser.AggregateExpr) and RECORD not in node.prettify():
-            of_account = any("account" in labels_of(selector) for selector in selectors(node.prettify()))
-            assert set(ACCOUNT if of_account else JOB) <= labels_kept(node)
-
-
-@each_query
-def test_a_query_counts_replicas_once(query: Fence) -> None:
-    for selector in selectors(query.text):
-        if "account" not in labels_of(selector):
+        matched = {name: value for name, _, value in selector.matchers}
+        assert {*matched} <= labels
+        aggregations = [node for node in selector.around if isinstance(node, promql_parser.AggregateExpr)]
+        assert all(labels_kept(node) <= labels for node in aggregations)
+        assert matched.get("account") in (None, "NAME")
+        if "account" not in labels:
             continue
+        assert "account" in matched or selector.name == "aiozpin_up", "the one that lists all accounts"
         assert selector.aggregation is not None
         calls = {node.func.name for node in selector.around if isinstance(node, promql_parser.Call)}
         if selector.name.endswith(("_total", "_api_request_duration_seconds_bucket")):
@@ -227,6 +202,10 @@ def test_a_query_counts_replicas_once(query: Fence) -> None:
         else:
             assert str(selector.aggregation.op) in {"max", "min", "group"}
             assert not calls & {"rate", "increase"}
+    for node in nodes(query.text):
+        if isinstance(node, promql_parser.AggregateExpr) and RECORD not in node.prettify():
+            of_account = any("account" in labels_of(selector) for selector in selectors(node.prettify()))
+            assert set(ACCOUNT if of_account else JOB) <= labels_kept(node), "accounts of the same name"
 
 
 def test_every_metric_named_anywhere_exists() -> None:
@@ -237,7 +216,7 @@ def test_every_metric_named_anywhere_exists() -> None:
 
 def test_each_event_named_anywhere_is_logged_by_the_exporter() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "pin_exporter").rglob("*.py"))
-    logged = set(re.findall(r"_log\.\w+\(\s*\"(\w+)\"", sources))
+    logged = set(re.findall(r"(?:_log\.\w+\(\s*|\"event\": )\"(\w+)\"", sources))
     for path in DIRECTORY.glob("*.md"):
         text = path.read_text(encoding="utf-8")
         named = {
@@ -267,5 +246,9 @@ def test_no_command_puts_a_key_into_the_list_of_processes() -> None:
 
 
 def test_no_document_contains_the_address_of_the_repository() -> None:
-    for path in DIRECTORY.glob("*.md"):
+    for path in (
+        *DIRECTORY.glob("*.md"),
+        *(ROOT / "grafana").rglob("*.md"),
+        *(ROOT / "grafana").rglob("*/*.yml"),
+    ):
         assert REPOSITORY not in path.read_text(encoding="utf-8"), "pyproject.toml alone does"

@@ -15,7 +15,7 @@ from pin_exporter.api.errors import (
     TooLargeError,
     UnauthorizedError,
 )
-from pin_exporter.api.model import Page, Phase, Verdict
+from pin_exporter.api.model import Page, Phase, Pin, Totals, Verdict
 from pin_exporter.inventory.counter import NOTHING_SHOWN, Counted, PinTotals, ShownLabels
 from pin_exporter.inventory.reader import MIN_PAGE_SIZE, FetchPage, InventoryReader, PageSize
 from tests.inventory.test_walk import CHANGES
@@ -159,18 +159,56 @@ def test_a_large_account_that_never_rests_is_counted_without_a_gap(in_flight: in
     assert len(pins.living) <= counted.inventory.pins <= pins.created
 
 
-def test_pages_in_flight_are_requested_again_after_a_shift() -> None:
-    pins = PinList(list(range(60)), changes={2: [removed(0, 12)]})
-    counted = count(pins.fetch, in_flight=4)
-    assert numbers_of(counted) >= set(range(12, 60))
-    assert counted.verdict is Verdict.REPAIRED
-
-
 @BOTH
 def test_a_first_page_that_came_from_elsewhere_in_the_list_counts_for_nothing(in_flight: int) -> None:
     pins = PinList(list(range(60)))
     counted = count(served(lambda o, n: pins.page(o if pins.answered else 35, n)), in_flight=in_flight)
     assert numbers_of(counted) == set(range(60))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("moves_at", "verdict", "starts_over"), [(0, Verdict.CONSISTENT, True), (2, Verdict.REPAIRED, False)]
+)
+def test_a_reading_that_goes_on_starts_over_only_if_the_list_has_moved_meanwhile(
+    in_flight: int, moves_at: int, verdict: Verdict, starts_over: bool
+) -> None:
+    pins = PinList(list(range(300)))
+    reader = InventoryReader(NOTHING_SHOWN)
+    fetches = [failing_above(0, pins, ServerError("no", status=500), after=90), pins.fetch]
+
+    async def read() -> Counted:
+        return await reader.read(fetches.pop(0), PageSize(40), wall=lambda: NOW, pages_in_flight=in_flight)
+
+    with pytest.raises(ServerError):
+        asyncio.run(read())
+    pins.changes = {pins.answered + moves_at: [removed(0, 5)]}
+    pins.requests.clear()
+    counted = asyncio.run(read())
+    assert counted.verdict is verdict
+    assert (0 in {offset for offset, _ in pins.requests}) is starts_over
+
+
+@BOTH
+def test_a_list_that_changes_too_fast_for_a_proof_is_read_once_more_without_one(in_flight: int) -> None:
+    all_but_the_beginning = [removed(20, 180), inserted(180)]
+    pins = PinList(list(range(200)), changes=dict.fromkeys(range(500), all_but_the_beginning))
+    assert count(pins.fetch, in_flight=in_flight).verdict is Verdict.INCONSISTENT
+    assert len(pins.requests) < 100
+
+
+@BOTH
+def test_a_list_that_is_another_for_every_request_is_read_once_without_proof(in_flight: int) -> None:
+    names = map(str, range(1_000))
+    asked: list[int] = []
+
+    def page(offset: int, limit: int) -> Page:
+        asked.append(offset)
+        return Page(Totals(60, 0), [Pin(next(names)) for _ in range(offset, min(60, offset + limit))])
+
+    counted = count(served(page), in_flight=in_flight)
+    assert counted.verdict is Verdict.INCONSISTENT
+    assert asked.count(0) == 9  # four times the beginning and what has become of it, and once without proof
 
 
 @pytest.mark.parametrize("is_first", [True, False])

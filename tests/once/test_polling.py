@@ -95,18 +95,3 @@ def test_an_inventory_that_becomes_consistent_is_no_failure() -> None:
     assert (polls(done)[1], failed(done)) == (2, [])
     assert done.snapshot.counted is not None
     assert done.snapshot.counted.verdict is Verdict.CONSISTENT
-
-
-def test_the_rows_read_so_far_are_known_during_an_inventory() -> None:
-    polled = Polled(pins=450)
-    seen: list[int] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(polled.poller.rows_read)
-        return polled.service.list_pins(request)
-
-    polled.service.answer = answer
-    polled.poll(Collector.INVENTORY)
-
-    assert seen == [0, 100, 190, 280, 370]
-    assert polled.poller.rows_read == 0

@@ -517,6 +517,21 @@ def test_an_inventory_that_ended_as_inconsistent_starts_over() -> None:
     assert counted(polled) == (300, Verdict.CONSISTENT)
 
 
+def test_the_rows_read_so_far_are_known_during_an_inventory() -> None:
+    polled = Polled(pins=450)
+    seen: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(polled.poller.rows_read)
+        return polled.service.list_pins(request)
+
+    polled.service.answer = answer
+    polled.poll(Collector.INVENTORY)
+
+    assert seen == [0, 100, 190, 280, 370]
+    assert polled.poller.rows_read == 0
+
+
 LONG = 7 * PAGE_SIZE
 MODE = 'aiozpin_inventory_mode{account="a",mode="followed"}'
 FALLBACKS = 'aiozpin_inventory_fallbacks_total{account="a",reason="audit"}'
@@ -584,10 +599,13 @@ def test_a_surprise_leads_to_a_full_inventory_in_the_same_poll_and_old_data_stay
     polled.service.latency_seconds = 55
     rename_all(polled)
 
-    shown = []
-    looks = [(float(after), lambda: shown.append(polled.shown())) for after in range(60, 540, 30)]
+    fresh: list[bool] = []
+    looks = [
+        (float(after), lambda: fresh.append(polled.health(Collector.INVENTORY).is_fresh(polled.clock.now)))
+        for after in range(60, 480, 30)
+    ]
     polled.run_for(560, *looks)
-    assert shown == [set(DATA)] * len(looks)
+    assert fresh == [True] * len(looks)
     assert polled.series()[FALLBACKS] == 1
     assert polled.series()['aiozpin_pins{account="a",phase="pinned",status="doneRetrieval"}'] == LONG
 

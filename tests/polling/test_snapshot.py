@@ -3,9 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pin_exporter.api.errors import REASONS
-from pin_exporter.api.model import Collector, Pin, Totals, Verdict
+from pin_exporter.api.model import Collector
 from pin_exporter.api.request_stats import RequestStats
-from pin_exporter.inventory.counter import Counted, PinCounter
 from pin_exporter.polling.snapshot import AccountSnapshot, Health, PollRecord
 from tests.support.samples import FULL, UNTRIED
 
@@ -79,14 +78,6 @@ def test_an_account_was_polled_once_its_totals_were_even_unsuccessfully() -> Non
     bad = failed(HEALTH, "timeout")
     assert not snapshot(inventory=bad).was_polled
     assert snapshot(bad).was_polled
-
-
-@pytest.mark.parametrize(("files", "unaccounted"), [(5, 3), (2, 0), (1, -1)])
-def test_unaccounted_files_are_those_reported_but_not_counted(files: int, unaccounted: int) -> None:
-    tally = PinCounter()
-    tally.add([Pin("a"), Pin("b"), None])
-    counted = Counted(tally.inventory(0.0), Verdict.CONSISTENT, 1, Totals(files, 0))
-    assert counted.unaccounted_files == unaccounted
 
 
 def test_the_counts_of_failures_cannot_be_changed_in_place() -> None:

@@ -83,6 +83,10 @@ def test_a_port_in_use_is_one_line_and_status_3(capsys: pytest.CaptureFixture[st
         (["--listen-address", "nowhere"], "host:port"),
         (["--vocabulary", "1999"], "`$.vocabulary`"),
         (["--failed-share", "2"], "`$.failed_share`"),
+        (["--failed-share", "0.6", "--unknown-share", "0.6"], "must not exceed 1 in total"),
+        (["--not-json-rate", "0.7", "--redirect-rate", "0.7"], "must not exceed 1 in total"),
+        (["--insert-rate", "nan"], "`$.insert_rate`"),
+        (["--max-limit", "-1"], "`$.max_limit`"),
         (["--account", "a:colour=red"], "--account: Object contains unknown field `colour`"),
         (["--account", "a:ties_swap=perhaps"], "`$.ties_swap`"),
         (["--account", "a", "--account", "a:pins=3"], "same name"),
@@ -112,11 +116,12 @@ def test_every_switch_is_an_option_with_its_help(capsys: pytest.CaptureFixture[s
 
 def test_options_apply_to_every_account_unless_it_has_its_own() -> None:
     plain, own = accounts(
-        "--pins", "20", "--vocabulary", "2023", "--insert-rate", "2", "--ties-swap", "--account", "plain",
+        "--pins", "20", "--vocabulary", "2023", "--insert-rate", "2", "--ties-swap", "--unknown-word", "3",
+        "--account", "plain",
         "--account", "own:pins=30,vocabulary=mixed,ties-swap=false,empty_as_null,failed_share=0.1,api_key=k",
     )  # fmt: skip
-    assert (len(plain), plain.behaviour) == (20, Behaviour("2023", ties_swap=True))
-    assert (len(own), own.behaviour) == (30, Behaviour("mixed", empty_as_null=True))
+    assert (len(plain), plain.behaviour) == (20, Behaviour("2023", "3", ties_swap=True))
+    assert (len(own), own.behaviour) == (30, Behaviour("mixed", "3", empty_as_null=True))
     assert plain.churn == own.churn == Churn(insert_rate=2)
     assert own.api_key == "k" != plain.api_key
     statuses = own.truth().statuses()

@@ -76,6 +76,10 @@ def test_a_black_hole_never_answers() -> None:
     assert simulated.clock.now == START
 
 
+def test_every_fault_has_a_rate() -> None:
+    assert list(Faults().rates()) == list(Fault)
+
+
 def test_faults_come_at_their_rates_and_the_same_for_a_seed() -> None:
     runs = []
     for _ in range(2):

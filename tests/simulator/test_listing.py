@@ -3,6 +3,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -34,6 +35,9 @@ def test_fields_follow_the_state_in_the_documented_order() -> None:
         assert ("size" not in row) is (row["file_record_id"] == NIL) is unfinished
         assert row["pinned"] is (row["status"] in PINNED)
         assert re.fullmatch("1220[0-9a-f]{64}", row["root_hash"])
+        assert all(str(UUID(row[name])) == row[name] for name in ("id", "file_record_id", "user_id"))
+        assert type(row.get("size", 0)) is int
+        assert isinstance(row["metadata"]["name"], str)
         assert re.fullmatch(DATE + (r"\d{9}Z" if unfinished else r"\d{6}Z"), row["date_pinned"])
         if row["status"] in REMOVED:
             assert row["date_pinned"] <= row["date_unpinned"] <= "2025-06-15T15:06:40.000000Z"

@@ -3,6 +3,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
 
+import pytest
+
 from pin_exporter.simulator.options import Population
 
 from .harness import START, account, created
@@ -19,14 +21,12 @@ def decoded(digits: str, alphabet: str) -> int:
 
 
 def test_the_same_seed_makes_the_same_pins_and_another_seed_others() -> None:
-    assert list(account().rows()) == list(account().rows())
-    assert not {row["id"] for row in account().rows()} & {row["id"] for row in account(seed=2).rows()}
-
-
-def test_ids_are_unique_uuids() -> None:
-    ids = [row["id"] for row in account().rows()]
-    assert len({UUID(text) for text in ids}) == 500
-    assert all(str(UUID(text)) == text and UUID(text).version == 4 for text in ids)
+    rows = list(account().rows())
+    assert rows == list(account().rows())
+    ids = {UUID(row["id"]) for row in rows}
+    assert len(ids) == 500
+    assert {one.version for one in ids} == {4}
+    assert ids.isdisjoint(UUID(row["id"]) for row in account(seed=2).rows())
 
 
 def test_cids_decode_to_a_sha256_multihash() -> None:
@@ -44,18 +44,16 @@ def test_cids_decode_to_a_sha256_multihash() -> None:
     assert kinds == {"Qm", "bafy", "bafk"}
 
 
-def test_creation_times_ascend_over_the_last_two_years() -> None:
-    times = [created(row) for row in account(population=Population(in_progress_share=1)).rows()]
-    start = datetime.fromtimestamp(START, UTC)
-    assert all(before < after for before, after in pairwise(times))
-    assert (start - timedelta(days=730)).isoformat() <= times[0] < times[-1] <= start.isoformat()
-
-
-def test_a_share_of_rows_ties_on_the_creation_time() -> None:
-    population = Population(in_progress_share=1, tie_share=0.3)
+@pytest.mark.parametrize(("tie_share", "least", "most"), [(0, 0, 0), (0.3, 101, 199)])
+def test_creation_times_ascend_over_the_last_two_years_with_some_ties(
+    tie_share: float, least: int, most: int
+) -> None:
+    population = Population(in_progress_share=1, tie_share=tie_share)
     times = [created(row) for row in account(population=population).rows()]
-    assert 100 < sum(before == after for before, after in pairwise(times)) < 200
+    start = datetime.fromtimestamp(START, UTC)
     assert times == sorted(times)
+    assert least <= sum(before == after for before, after in pairwise(times)) <= most
+    assert (start - timedelta(days=730)).isoformat() <= times[0] < times[-1] <= start.isoformat()
 
 
 def test_duplicates_share_cid_and_size() -> None:

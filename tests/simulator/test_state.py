@@ -62,8 +62,7 @@ def test_dropped_rows_leave_the_list(n: int) -> None:
 def test_switching_to_drop_forgets_the_rows_removed_before() -> None:
     a = account()
     a.configure(behaviour={"unpinned_rows": "drop"})
-    assert len(a) == 425
-    assert a.truth().files == a.totals().files == 425
+    assert len(a) == a.truth().files == a.totals().files == 425
 
 
 def totals_of(a: SimulatedAccount, *, pinned: bool | None) -> Totals:

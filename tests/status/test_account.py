@@ -8,7 +8,6 @@ from pin_exporter.inventory.problem_pins import ProblemPin, ProblemPins
 from pin_exporter.polling.snapshot import AccountSnapshot, PollRecord
 from pin_exporter.status.account import ProblemPinsReport, account_details
 from pin_exporter.status.report import Now, account_report
-from pin_exporter.status.runbooks import runbook_url
 from tests.support.samples import COUNTED, FULL, INVENTORY, NOW_ELAPSED, UNTRIED
 
 NOW = Now(NOW_ELAPSED, 1_750_000_010.5)
@@ -37,7 +36,7 @@ def test_each_list_has_a_total_its_pins_and_a_runbook() -> None:
     lists = (found.failed, found.balance_exhausted, found.in_progress)
     assert [(each.total, len(each.pins)) for each in lists] == [(51, 1), (3, 0), (1, 1)]
     alerts = ("AIOZPinPinsFailed", "AIOZPinBalanceExhausted", "AIOZPinPinsStuck")
-    assert [each.runbook_url for each in lists] == [runbook_url(alert) for alert in alerts]
+    assert [each.runbook for each in lists] == list(alerts)
     (failed,), (queued,) = found.failed.pins, found.in_progress.pins
     assert (failed, queued) == (FAILED, QUEUED)
     # With too many different statuses, some of these pins are counted as `other`.

@@ -22,14 +22,28 @@ from pin_exporter.simulator.listing import HOSTILE_NAMES
 from pin_exporter.status.account import account_details
 from pin_exporter.status.pages import Pages, bar_widths, style_sheet
 from pin_exporter.status.report import Now, report
-from pin_exporter.status.runbooks import DOCUMENTS_URL, runbook_url
 from pin_exporter.toolkit.display_text import pieces
 from tests.support.documents import Document
 from tests.support.samples import COUNTED, FULL, INVENTORY, NOW_ELAPSED, UNTRIED
 
 NOW = Now(NOW_ELAPSED, 1_750_000_010.5)
 ELEMENTS = {
-    *("html", "head", "meta", "title", "link", "body", "main", "footer", "nav", "section", "h1", "h2", "h3"),
+    *(
+        "html",
+        "head",
+        "meta",
+        "title",
+        "link",
+        "body",
+        "header",
+        "main",
+        "footer",
+        "nav",
+        "section",
+        "h1",
+        "h2",
+        "h3",
+    ),
     *("p", "ul", "li", "a", "strong", "small", "span", "bdi", "time", "div", "br", "code", "dl", "dt", "dd"),
     *("table", "caption", "thead", "tbody", "tr", "th", "td", "svg", "rect"),
 }
@@ -131,17 +145,31 @@ def test_the_title_begins_with_what_differs() -> None:
     assert account(FULL).title == "archive – pin-exporter"
 
 
-def test_links_are_relative_or_lead_to_the_documents() -> None:
+def test_links_are_relative() -> None:
     page = overview(FAILING)
     assert "./accounts/archive" in page.links
     assert "./metrics" in page.links
-    assert runbook_url("AIOZPinPollErrorsHigh") in page.links
-    assert f"{DOCUMENTS_URL}/status-page.md" in page.links
+    assert "./runbooks/AIOZPinPollErrorsHigh" in page.links
+    assert "./runbooks/README" in page.links
     inner = account(FAILING)
     assert {"../", "../metrics", "../-/ready"} <= set(inner.links)
-    assert inner.attributes("link", "href") == ["../style.css"]
+    assert inner.attributes("link", "href") == ["../favicon.ico", "../style.css"]
     for link in (*page.links, *inner.links):
-        assert link.startswith(("./", "../", "?format=json", "#", f"{DOCUMENTS_URL}/")), link
+        assert link.startswith(("./", "../", "?format=json", "#")), link
+
+
+def test_a_runbook_is_a_page_with_links_to_others() -> None:
+    pages = Pages("/metrics", "a note")
+    page = Document(pages.runbook("AIOZPinThrottled") or "")
+    assert page.title == "AIOZPinThrottled – pin-exporter"
+    assert page.tags <= ELEMENTS | {"pre"}
+    assert {"../", "README", "AIOZPinDataStale", "../-/ready"} <= set(page.links)
+    assert not any("json" in link or link.endswith(".md") for link in page.links)
+    assert 'rate(aiozpin_api_requests_total{account="NAME"}[10m])\n' in page.text
+    assert "2. How many do all exporters make" in page.words
+    assert "a note AIOZPinThrottled" in page.words.replace("All accounts ", "")
+    assert page.attributes("header", "class") == ["note"], "everything is in a landmark"
+    assert pages.runbook("AIOZPinNone") is None
 
 
 @pytest.mark.parametrize("snapshot", [FULL, UNTRIED, holding("x")])
@@ -195,18 +223,20 @@ def test_each_color_is_defined_once_and_used() -> None:
     assert not re.search(r"#\w{3,8}\b(?!;)|rgb|hsl|url\(|@import", sheet)
 
 
-def test_the_wheel_has_all_templates_and_the_source_distribution_no_tests(tmp_path: Path) -> None:
+def test_the_wheel_has_templates_and_runbooks_and_the_source_distribution_no_tests(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", f"--directory={tmp_path}"]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,), (source,) = tmp_path.glob("*.whl"), tmp_path.glob("*.tar.gz")
-    templates = {
-        path.relative_to(ROOT).as_posix() for path in (ROOT / "pin_exporter/status/templates").iterdir()
-    }
-    assert len(templates) > 3
-    assert templates <= set(zipfile.ZipFile(wheel).namelist())
+    folders = [ROOT / "pin_exporter/status" / name for name in ("templates", "runbook_texts")]
+    shipped = {path.relative_to(ROOT).as_posix() for folder in folders for path in folder.iterdir()}
+    assert len(shipped) > 20
+    with zipfile.ZipFile(wheel) as archive:
+        assert shipped <= set(archive.namelist())
+        name = "pin_exporter/status/runbook_texts/README.md"
+        assert archive.read(name) == (ROOT / "docs/runbooks/README.md").read_bytes()
     with tarfile.open(source) as archive:
-        names = {name.partition("/")[2] for name in archive.getnames()}
-    assert templates <= names
+        names = {member.name.partition("/")[2] for member in archive if member.isfile()}
+    assert shipped <= names
     beside = {name for name in names if not name.startswith("pin_exporter/")}
     assert beside - {".gitignore", "PKG-INFO"} == {"CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml"}
 

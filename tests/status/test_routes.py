@@ -21,6 +21,7 @@ from tests.support.samples import COUNTED, FULL, INVENTORY, NOW_ELAPSED, TOTALS_
 
 POLICY = {
     "default-src": "'none'",
+    "img-src": "'self'",
     "style-src": "'self'",
     "base-uri": "'none'",
     "form-action": "'none'",
@@ -51,7 +52,10 @@ def ask(
     return asyncio.run(exchange())
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/style.css", "/?format=json", "/accounts/nobody"])
+@pytest.mark.parametrize(
+    "path",
+    [*PAGES, "/style.css", "/favicon.ico", "/runbooks/README", "/runbooks/x", "/?format=json", "/accounts/x"],
+)
 def test_every_response_forbids_scripts_framing_and_caching(path: str) -> None:
     headers = ask(path).headers
     policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
@@ -103,6 +107,12 @@ def test_an_unknown_account_is_a_404_that_does_not_repeat_the_name(name: str) ->
     assert response.text.startswith("no account has this name")
     assert name not in response.text
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    assert ask(f"/runbooks/{name}").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["..%2Fstatus-page", "README.md", "%2e%2e", "readme"])
+def test_only_runbooks_are_served(name: str) -> None:
+    assert ask(f"/runbooks/{name}").status_code == 404
 
 
 def test_an_account_whose_name_needs_encoding_is_found_by_its_link() -> None:

@@ -10,7 +10,8 @@ import httpx
 from pydantic import SecretStr
 
 from pin_exporter.api.credentials import Credentials
-from pin_exporter.api.pool import Pool, http_client
+from pin_exporter.api.pool import Pool
+from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.config.accounts import Account
 from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
 from pin_exporter.doctor.evidence import Evidence, NetworkPath
@@ -18,7 +19,7 @@ from pin_exporter.doctor.findings import Check, Finding, Severity
 from pin_exporter.doctor.probe import collect
 from pin_exporter.doctor.requests import senders_for
 from pin_exporter.simulator.account import SimulatedAccount
-from pin_exporter.simulator.app import Simulator, base_url, open_socket, serve
+from pin_exporter.simulator.app import Simulator
 from pin_exporter.simulator.options import Behaviour, Churn, Faults, Population
 from tests.simulator.harness import Clock
 from tests.support.samples import account_at, varied
@@ -90,7 +91,7 @@ class Diagnosed:
 def diagnosed(
     service: Answering, *, path: NetworkPath | None = None, account: Account = ACCOUNT, **settings: Any
 ) -> Diagnosed:
-    """Diagnose what a function answers."""
+    """Diagnose a service."""
     clock = DoctorClock()
     account = varied(account, **settings)
     pool = pool_over(service)
@@ -101,38 +102,21 @@ def diagnosed_simulator(
     *,
     account: Account = ACCOUNT,
     pins: int = 300,
-    timeout_seconds: float = 30.0,
-    on_sockets: bool = False,
     prepare: Callable[[Simulator], None] = lambda _: None,
     **options: Any,
 ) -> Diagnosed:
-    """Diagnose a simulated account with these options. On sockets its own time is real."""
+    """Diagnose a simulated account with these options."""
     clock = DoctorClock()
     records = {
         kind: record(**{name: value for name, value in options.items() if name in record.__struct_fields__})
         for kind, record in RECORDS.items()
     }
     simulated = SimulatedAccount("a", pins=pins, clock=clock.clock, **records)
-    sleep = asyncio.sleep if on_sockets else clock.clock.sleep
-    simulator = Simulator([simulated], clock=clock.clock, sleep=sleep)
+    simulator = Simulator([simulated], clock=clock.clock, sleep=clock.clock.sleep)
     prepare(simulator)
     keys = Credentials(SecretStr(simulated.api_key), SecretStr(simulated.secret_key))
-
-    async def run() -> Evidence:
-        if not on_sockets:
-            pool = pool_over(httpx.ASGITransport(simulator.app).handle_async_request)
-            return await _collect(pool, account, clock, keys, timeout_seconds)
-        with open_socket("127.0.0.1:0") as sock:
-            stop = asyncio.Event()
-            serving = asyncio.create_task(serve(simulator, sock, stop))
-            there = varied(account, base_url=base_url(sock))
-            async with http_client() as client:
-                evidence = await _collect(Pool(lambda: client), there, clock, keys, timeout_seconds)
-            stop.set()
-            await serving
-            return evidence
-
-    return Diagnosed(asyncio.run(run()), clock)
+    pool = pool_over(httpx.ASGITransport(simulator.app).handle_async_request)
+    return Diagnosed(asyncio.run(_collect(pool, account, clock, keys)), clock)
 
 
 async def _collect(
@@ -140,10 +124,9 @@ async def _collect(
     account: Account,
     clock: DoctorClock,
     keys: Credentials,
-    timeout_seconds: float = 30.0,
     path: NetworkPath | None = None,
 ) -> Evidence:
-    senders = senders_for(account.base_url, pool, lambda: keys, timeout_seconds, clock)
+    senders = senders_for(account.base_url, pool, lambda: keys, Timeouts(30.0), clock)
     return await collect(senders, account, clock, fingerprint=keys.fingerprint, path=path)
 
 
@@ -157,10 +140,10 @@ def listing(
     rows: Iterable[dict[str, object]] | int = 300,
     change: Callable[[Rows, httpx.QueryParams], Rows] | None = None,
 ) -> Service:
-    """Answer as documented from these rows, or from so many; `change` alters a page."""
+    """Respond as documented from these rows, or from so many; `change` alters a page."""
     everything = [dated(number) for number in range(rows)] if isinstance(rows, int) else list(rows)
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         params = request.url.params
         wanted = {"all": (True, False), "true": (True,), "false": (False,)}[params["pinned"]]
         listed = [one for one in everything if one["pinned"] in wanted]
@@ -170,11 +153,11 @@ def listing(
             shown = change(shown, params)
         return httpx.Response(200, content=page(shown, len(listed), 100 * len(listed)))
 
-    return answer
+    return respond
 
 
-def asked_instead(good: Service, **parameters: Callable[[int], int]) -> Service:
-    """Answer with other parameters than those that were asked for."""
+def with_parameters(good: Service, **parameters: Callable[[int], int]) -> Service:
+    """Respond as if other parameters had been requested."""
 
     def service(request: httpx.Request) -> httpx.Response:
         url = request.url
@@ -186,7 +169,7 @@ def asked_instead(good: Service, **parameters: Callable[[int], int]) -> Service:
 
 
 def in_turn(choose: Callable[[int], Service | httpx.Response | Exception]) -> Service:
-    """Answer each request by what is chosen by its number, from 0."""
+    """Respond to each request by what is chosen by its number, from 0."""
     count = 0
 
     def service(request: httpx.Request) -> httpx.Response:
@@ -201,7 +184,19 @@ def in_turn(choose: Callable[[int], Service | httpx.Response | Exception]) -> Se
 
 
 def of_the_page(good: Service) -> Service:
-    """Answer with totals that count the rows of the page."""
+    """Respond with totals that count the rows of the page."""
     return lambda request: httpx.Response(
         200, content=page(json.loads(good(request).content)["data"]["pins"])
     )
+
+
+def too_slow_above(most: int) -> Service:
+    """Respond as a server that cannot send more rows in time."""
+    good = listing(1_200)
+
+    def service(request: httpx.Request) -> httpx.Response:
+        if int(request.url.params["limit"]) > most:
+            raise httpx.ReadTimeout("")
+        return good(request)
+
+    return service

@@ -328,5 +328,81 @@ for number in range(900):
     ended = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, timeout=PATIENCE_SECONDS, check=False, text=True
     )
-    # The interpreter may write a traceback in between.
-    assert re.findall(r'msg="line (\d+)\."', ended.stderr) == [str(number) for number in range(900)]
+    lines = ended.stderr.splitlines()
+    assert [line.partition("msg=")[2] for line in lines[:900]] == [f'"line {n}."' for n in range(900)]
+    assert ["event=internal_error" in line for line in lines[900:]] == [True] * ends.startswith("raise")
+
+
+PRINTING = """
+import asyncio, logging, sys, threading, time, warnings
+from pin_exporter.toolkit.logs import configure_logging
+
+class Broken:
+    def __del__(self):
+        raise ValueError("in a finalizer")
+
+async def fail():
+    raise ValueError("in a task")
+
+async def main():
+    warnings.simplefilter("always")
+    warnings.warn("a warning\\n of two lines")
+    Broken()
+    thread = threading.Thread(target=lambda: 1 / 0)
+    thread.start()
+    thread.join()
+    asyncio.ensure_future(fail())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_exception_handler({"message": "from the event loop"})
+    logging.getLogger("library").error("%d", "no number")
+    logging.getLogger("library").error("x", extra={"field": Unprintable()})
+
+class Unprintable:
+    def __str__(self):
+        raise ValueError("in a field")
+
+configure_logging("some_exporter", (), "info", sys.argv[1])
+asyncio.run(main())
+raise RuntimeError("at the end")
+"""
+PRINTED = (
+    *("a warning", "in a finalizer", "ZeroDivisionError", "in a task", "from the event loop"),
+    "event=internal_error",
+)
+
+
+def test_what_python_and_libraries_would_print_is_a_line_of_the_log() -> None:
+    command = [sys.executable, "-c", PRINTING, "logfmt"]
+    ended = subprocess.run(command, capture_output=True, timeout=PATIENCE_SECONDS, check=False, text=True)
+    lines = ended.stderr.splitlines()
+    assert ended.returncode == 1
+    assert not [line for line in lines if not line.startswith("ts=")]
+    assert [sum(text in line for line in lines) for text in PRINTED] == [1] * len(PRINTED)
+    assert len(lines) == len(PRINTED)
+
+
+def test_what_python_and_libraries_would_print_blocks_nothing_if_nobody_reads_it(pipe: Pipe) -> None:
+    with subprocess.Popen([sys.executable, "-c", PRINTING, "json"], stderr=pipe.writing) as process:
+        try:
+            assert process.wait(PATIENCE_SECONDS) == 1
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("action", ["error", "always", "default"])
+def test_no_warning_is_shown_or_ends_the_program(action: str) -> None:
+    program = """
+import sys, warnings
+from pin_exporter import __main__
+from pin_exporter.commands import cli
+cli.main = lambda: warnings.warn("unimportant") or 7
+sys.exit(__main__.main())
+"""
+    ended = subprocess.run(
+        [sys.executable, "-W", action, "-c", program],
+        capture_output=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (7, b"", b"")

@@ -34,6 +34,8 @@ stands in braces is for Prometheus.
 {{- $_ := set $rule "labels" (merge $labels (default dict $values.alertLabels) $rule.labels) }}
 {{- $url := printf "%s%s" (default "" $values.grafanaUrl | trimSuffix "/") $rule.annotations.dashboard_url }}
 {{- $_ := set $rule.annotations "dashboard_url" $url }}
+{{- $url := printf "%s%s" (default "" $values.exporterUrl | trimSuffix "/") $rule.annotations.runbook_url }}
+{{- $_ := set $rule.annotations "runbook_url" $url }}
 {{- end }}
 {{- if and (dig "enabled" true $of_name) (dig "enabled" true $of_severity) }}
 {{- $rules = append $rules $rule }}

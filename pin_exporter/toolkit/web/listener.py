@@ -7,6 +7,7 @@ its TLS handshake is done, and waits a minute for that.
 import asyncio
 import errno
 import os
+import re
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -56,11 +57,15 @@ def listen(address: str) -> socket.socket:
         ) from None
 
 
+def bound_url(listening: socket.socket, scheme: str = "http") -> str:
+    """Return the URL with the address that is bound; `[::]` and `0.0.0.0` are every interface."""
+    host, port = listening.getsockname()[:2]
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
 def local_url(listening: socket.socket, scheme: str = "http") -> str:
     """Return the URL by which this machine reaches a listening socket."""
-    host, port = listening.getsockname()[:2]
-    host = {"::": "localhost", "0.0.0.0": "localhost"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+    return re.sub(r"//(\[::\]|0\.0\.0\.0):", "//localhost:", bound_url(listening, scheme))
 
 
 class Acceptor:

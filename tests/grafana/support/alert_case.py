@@ -9,7 +9,6 @@ from urllib.parse import quote_plus
 from dev.grafana.alert import Alert, Severity
 from dev.grafana.panels import UID
 from dev.grafana.rules import ALERTS
-from dev.project import DOCUMENTS
 from tests.grafana.support.exporters import HERE, Exporter, Key
 from tests.grafana.support.signals import Signal, Trouble
 
@@ -117,7 +116,7 @@ class Case:
             "exp_annotations": {
                 "summary": self.summary.format(**labels),
                 "description": self._expanded(rule.description, labels),
-                "runbook_url": f"{DOCUMENTS}/runbooks/{self.alert}.md",
+                "runbook_url": f"/runbooks/{self.alert}",
                 "dashboard_url": f"/d/{UID}{query}",
             },
         }

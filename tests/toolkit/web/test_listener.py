@@ -13,7 +13,7 @@ from pin_exporter.toolkit.errors import ListenError
 from pin_exporter.toolkit.web.config import WebConfig
 from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
 from pin_exporter.toolkit.web.limits import Connections, Limits, Refusal
-from pin_exporter.toolkit.web.listener import Acceptor, listen, local_url
+from pin_exporter.toolkit.web.listener import Acceptor, bound_url, listen, local_url
 from tests.support.certificates import Authority, Pair
 from tests.support.clocks import FakeClock
 from tests.support.web_site import HEAD, LOOPS, Client, Site, run_on_site, tls_config, trusting
@@ -39,22 +39,23 @@ def can_connect(host: str, port: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("address", "reached", "url_host"),
+    ("address", "reached", "bound", "local"),
     [
-        ("127.0.0.1:0", {"127.0.0.1"}, "127.0.0.1"),
-        ("[::1]:0", {"::1"}, "[::1]"),
-        ("localhost:0", {"127.0.0.1"}, "127.0.0.1"),
-        (":0", {"127.0.0.1", "::1"}, "localhost"),
-        ("0.0.0.0:0", {"127.0.0.1"}, "localhost"),
+        ("127.0.0.1:0", {"127.0.0.1"}, "127.0.0.1", "127.0.0.1"),
+        ("[::1]:0", {"::1"}, "[::1]", "[::1]"),
+        ("localhost:0", {"127.0.0.1"}, "127.0.0.1", "127.0.0.1"),
+        (":0", {"127.0.0.1", "::1"}, "[::]", "localhost"),
+        ("0.0.0.0:0", {"127.0.0.1"}, "0.0.0.0", "localhost"),
     ],
 )
 def test_an_address_is_listened_on_and_no_other(
-    opened: Open, address: str, reached: set[str], url_host: str
+    opened: Open, address: str, reached: set[str], bound: str, local: str
 ) -> None:
     listening = opened(address)
     port = listening.getsockname()[1]
     assert {host for host in ("127.0.0.1", "::1") if can_connect(host, port)} == reached
-    assert local_url(listening, "https") == f"https://{url_host}:{port}"
+    assert bound_url(listening, "https") == f"https://{bound}:{port}"
+    assert local_url(listening, "https") == f"https://{local}:{port}"
 
 
 def test_a_name_with_only_an_ipv6_address_is_listened_on_there(

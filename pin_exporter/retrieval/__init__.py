@@ -1,0 +1,1 @@
+"""Fetches samples of what is pinned."""

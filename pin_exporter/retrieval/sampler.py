@@ -1,0 +1,41 @@
+"""Fetch samples of an account's pins at a steady rate, until cancelled."""
+
+from collections.abc import Callable, Iterable
+
+from pin_exporter.retrieval.gateway import Gateway
+from pin_exporter.retrieval.samples import RetrievalStats, Samples
+from pin_exporter.toolkit.clock import Clock
+
+
+class RetrievalSampler:
+    """Fetches `per_hour` samples an hour from a gateway; what becomes of them is in `stats`."""
+
+    def __init__(self, gateway: Gateway, clock: Clock, per_hour: float) -> None:
+        self._samples = Samples()
+        self._gateway = gateway
+        self._clock = clock
+        self._pause_seconds = 3_600.0 / per_hour
+
+    @property
+    def stats(self) -> RetrievalStats:
+        """Return what is known now: the same object until something changes."""
+        return self._samples.stats
+
+    @property
+    def offer(self) -> Callable[[Iterable[str]], None]:
+        """Take CIDs that were chosen at random among all pins."""
+        return self._samples.offer
+
+    async def run(self) -> None:
+        """Fetch one sample after the other. Only a bug makes it raise."""
+        due = self._clock.elapsed()
+        while True:
+            await self.fetch_next()
+            due = max(due + self._pause_seconds, self._clock.elapsed())
+            await self._clock.sleep(due - self._clock.elapsed())
+
+    async def fetch_next(self) -> None:
+        """Fetch the next sample, if there is one."""
+        cid = self._samples.next(self._clock.wall())
+        if cid is not None:
+            self._samples.record(cid, await self._gateway.fetch(cid), self._clock.wall())
