@@ -101,7 +101,7 @@ class Follow:
         self._phase = _Phase.DONE
         self._cap = _MAX_CAP
         self._limit = 1
-        self._overlap = MIN_OVERLAP
+        self._overlap = 0
         self._audited_to = 0
         self._was_busy = False
         self._reported = mirror.totals
@@ -113,7 +113,8 @@ class Follow:
         """The totals of the newest page, if it proves which rows there are."""
         self._tail_requested = False
         self._spans: list[_Span] = []
-        self._may_guess = True
+        self._guessed: set[int] = set()
+        """Sizes of rows that were looked for since the last page at the end of the list."""
         self._gap = (0, 0)
         self._gap_margin = 1
         self._steps_back = 0
@@ -171,7 +172,7 @@ class Follow:
             offset = self._tail_offset
             self._tail_requested = True
             self._spans.clear()
-            self._may_guess = True
+            self._guessed.clear()
         return PageRequest("all", offset, limit)
 
     def accept(self, request: PageRequest, page: Page) -> Iterator[None]:
@@ -191,10 +192,11 @@ class Follow:
         else:
             yield from self._accept_whole(request.offset, rows, page.totals)
         self._check_labels()
-        if self._phase is not _Phase.DONE and self.requests >= self._most_requests:
-            if not (self._was_proven and self._has_listed):
+        if not self.done and self.requests >= self._most_requests:
+            if self._was_proven and self._has_listed:
+                self._finish(Verdict.REPAIRED)
+            elif self.requests >= self._pages:
                 raise SurpriseError(Surprise.CHURN)
-            self._finish(Verdict.REPAIRED)
         if self.done:
             yield from self._mirror.settle()
 
@@ -203,9 +205,17 @@ class Follow:
         return min(self._limit, self._cap)
 
     @property
+    def _pages(self) -> int:
+        """Return how many pages the whole list has."""
+        return self._mirror.totals.files // self._page_rows
+
+    @property
     def _most_requests(self) -> int:
-        pages = self._mirror.totals.files // self._page_rows
-        return max(_MIN_REQUESTS, min(pages, _MAX_REQUESTS))
+        return max(_MIN_REQUESTS, min(self._pages, _MAX_REQUESTS))
+
+    @property
+    def _min_overlap(self) -> int:
+        return min(MIN_OVERLAP, self._page_rows // 2)
 
     @property
     def _unread_offset(self) -> int | None:
@@ -215,17 +225,18 @@ class Follow:
         first = self._unread[0]
         position = first - self._mirror.gone_before(first)
         end = min(self._mirror.totals.files, self._reported.files)
-        if self._margin == MIN_OVERLAP and position > end - self._page_rows // 2:
+        if self._margin <= MIN_OVERLAP and position > end - self._page_rows // 2:
             return None
         return max(0, position - min(self._margin, self._page_rows // 2))
 
     @property
     def _tail_offset(self) -> int:
         end = min(self._mirror.totals.files, self._reported.files)
-        offset = end - self._overlap
+        offset = end - max(self._overlap, self._min_overlap)
         if self._unread:
             first = self._unread[0]
-            offset = min(offset, first - self._mirror.gone_before(first) - self._margin)
+            margin = min(self._margin, self._page_rows // 2)
+            offset = min(offset, first - self._mirror.gone_before(first) - margin)
         return max(0, offset)
 
     def _gap_offset(self) -> int | None:
@@ -249,10 +260,11 @@ class Follow:
         first = low - before.gone_before_stop
         left = (high - low) - (after.gone_before_start - before.gone_before_stop)
         least = max(0, first - self._gap_margin)
+        missing_files = mirror.totals.files - self._reported.files
         missing_size = mirror.totals.size - self._reported.size
-        if self._may_guess and vanished == 1 and missing_size > 0:
+        if vanished == missing_files == 1 and missing_size > 0 and missing_size not in self._guessed:
             # If a single row is missing, the totals tell its size.
-            self._may_guess = False
+            self._guessed.add(missing_size)
             found = mirror.find_size(missing_size, low, high)
             if found is not None:
                 position = first + found - low - self._gone_between(low, found)
@@ -301,7 +313,7 @@ class Follow:
             self._begin_listing()
             return
         if self._tail_requested:
-            self._overlap = max(MIN_OVERLAP, self._overlap // 2, min(3 * vanished, self._page_rows // 2))
+            self._overlap = max(self._overlap // 2, min(3 * vanished, self._page_rows // 2))
         if is_end and vanished == 0 and not self._unread:
             self._tail = totals
             self._was_proven = True

@@ -29,6 +29,7 @@ _GONE: Final = 255
 """The group of a row that has vanished from the list but not from the arrays yet."""
 _MAX_GROUPS: Final = 250
 _ROWS_PER_SLICE: Final = 20_000
+_MIN_ROWS_SEARCHED: Final = 64
 _MIN_GONE: Final = 1_024
 
 
@@ -184,10 +185,19 @@ class Mirror:
 
     def find(self, wanted: int, start: int, stop: int) -> int | None:
         """Return the index of the row with the hash of an id, from an index to before another."""
-        try:
-            return self._ids.index(wanted, start, stop)
-        except ValueError:
-            return None
+        # A search in bytes is four times as fast as one in numbers.
+        needle, width = array("Q", (wanted,)).tobytes(), self._ids.itemsize
+        first, rows = start, _MIN_ROWS_SEARCHED
+        while first < stop:
+            searched = self._ids[first : min(first + rows, stop)].tobytes()
+            at = searched.find(needle)
+            while at > 0 and at % width:  # between two rows
+                at = searched.find(needle, at + 1)
+            if at >= 0:
+                return first + at // width
+            first += rows
+            rows = min(8 * rows, _ROWS_PER_SLICE)
+        return None
 
     def gone_before(self, index: int) -> int:
         """Return how many rows before an index are known to have vanished."""
@@ -264,7 +274,7 @@ class Mirror:
         size, cid = self._sizes[index], self._cids[index]
         group.pins += 1
         group.size += size
-        self._size_bits[(size - 1).bit_length() if size else 0] += 1
+        self._size_bits[(size - 1).bit_length()] += 1
         if cid:
             self._duplicate_size_bytes += size
             if self._doubtful_cids is not None:
@@ -275,7 +285,7 @@ class Mirror:
         size, cid = self._sizes[index], self._cids[index]
         group.pins -= 1
         group.size -= size
-        self._size_bits[(size - 1).bit_length() if size else 0] -= 1
+        self._size_bits[(size - 1).bit_length()] -= 1
         if cid & _FIRST:
             self._unique_cids -= 1
             if self._doubtful_cids is not None:

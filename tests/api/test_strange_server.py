@@ -18,12 +18,13 @@ import httpx
 import pytest
 import uvloop
 
-from pin_exporter.api.client import MAX_BODY_BYTES, PinClient
+from pin_exporter.api.client import MAX_BODY_BYTES
 from pin_exporter.api.errors import PollError, RequestTimeoutError
 from pin_exporter.api.model import Collector
 from pin_exporter.api.pool import HttpClients
 from pin_exporter.api.rate_limit import RequestBudget
 from pin_exporter.api.retry import RetryingClient
+from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.polling.poller import AccountPoller, Reading
 from pin_exporter.polling.schedule import PollSchedule
 from tests.support.certificates import self_signed
@@ -42,7 +43,7 @@ from tests.support.servers import (
     then_reset,
     trickle,
 )
-from tests.support.service import credentials, page, row
+from tests.support.service import page, pin_client, row
 
 T = TypeVar("T")
 
@@ -160,7 +161,7 @@ class Talk:
     def __init__(
         self, clients: HttpClients, base_url: str, timeout_seconds: float, patience_seconds: float = 0.1
     ) -> None:
-        self.api = PinClient(clients.for_url(base_url), base_url, credentials, timeout_seconds)
+        self.api = pin_client(clients.for_url(base_url), base_url, timeouts=Timeouts(timeout_seconds))
         self.clock = FakeClock()
         budget = RequestBudget(120, self.clock)
         client = RetryingClient(self.api, lambda: budget, self.clock, random.Random(1), patience_seconds)

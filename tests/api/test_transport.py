@@ -18,7 +18,6 @@ import pytest
 import uvloop
 from pydantic import SecretStr
 
-from pin_exporter.api.client import PinClient
 from pin_exporter.api.errors import PollError
 from pin_exporter.api.model import Collector
 from pin_exporter.api.pool import HttpClients, Pool, http_client
@@ -29,12 +28,13 @@ from tests.support.certificates import Authority, Pair
 from tests.support.clocks import FakeClock
 from tests.support.logged import event
 from tests.support.servers import Call, Proxy, StrangeServer, answer, hang_up, raw, silence
-from tests.support.service import API_KEY, SECRET_KEY, credentials, page, row
+from tests.support.service import API_KEY, SECRET_KEY, page, pin_client, row
 
 T = TypeVar("T")
 GOOD = answer("200 OK", page([row(1), row(2)]))
 LOOPS = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 PASSWORD = "pr0xyPassw0rd"
+TIMEOUTS = Timeouts(10.0)
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +69,10 @@ def route(
 
 
 async def asked(
-    clients: HttpClients, url: str, way: Route, timeouts: Timeouts | float = 10.0
+    clients: HttpClients, url: str, way: Route, timeouts: Timeouts = TIMEOUTS
 ) -> tuple[int | None, PollError | None, Mapping[str, int]]:
     """Send one request; return the number of files, or the error, and the stale files that were counted."""
-    api = PinClient(clients.for_url(url, way), url, credentials, timeouts)
+    api = pin_client(clients.for_url(url, way), url, timeouts=timeouts)
     try:
         page = await api.list_pins(Collector.TOTALS, offset=0, limit=1)
     except PollError as error:
@@ -85,7 +85,7 @@ async def files_of(url: str, way: Route) -> int | None:
         return (await asked(clients, url, way))[0]
 
 
-async def failure_of(url: str, way: Route, timeouts: Timeouts | float = 10.0) -> PollError:
+async def failure_of(url: str, way: Route, timeouts: Timeouts = TIMEOUTS) -> PollError:
     async with HttpClients() as clients:
         _, error, _ = await asked(clients, url, way, timeouts)
     assert error is not None
@@ -477,7 +477,7 @@ def test_no_proxy_means_for_names_what_the_readme_says(no_proxy: str, direct: se
     names = ("example.com", "a.example.com", "example.com:8443", "notexample.com")
 
     async def reached(name: str) -> str:
-        return str(await failure_of(f"https://{name}/api", Route(), 0.5))
+        return str(await failure_of(f"https://{name}/api", Route(), Timeouts(0.5)))
 
     with variables(ALL_PROXY="http://127.0.0.1:9", NO_PROXY=no_proxy):
         asked_proxy = {name for name in names if "the proxy 127.0.0.1:9" in run(reached(name))}
@@ -592,7 +592,7 @@ def test_a_smaller_page_is_advised_if_a_page_was_requested(
     async def work() -> PollError:
         async with StrangeServer(silence).listening() as server, HttpClients() as clients:
             url = server.base_url()
-            api = PinClient(clients.for_url(url), url, credentials, timeouts)
+            api = pin_client(clients.for_url(url), url, timeouts=timeouts)
             with pytest.raises(PollError) as caught:
                 await api.list_pins(Collector.INVENTORY, offset=0, limit=limit)
             return caught.value

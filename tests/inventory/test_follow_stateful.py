@@ -25,7 +25,9 @@ START = datetime(2025, 6, 15, tzinfo=UTC)
 NOW = START.timestamp() + 7_200
 SIZES = (5, 5, 7, 4_096)
 """So few that a pin that comes and one that goes often leave the totals as they were."""
-Kind = Literal["insert", "upload", "tied", "complete", "fail", "unpin", "drop", "rename", "pin_again"]
+Kind = Literal[
+    "insert", "upload", "tied", "complete", "fail", "unpin", "drop", "rename", "pin_again", "revive"
+]
 
 
 class Change(NamedTuple):
@@ -53,8 +55,12 @@ class Server:
     rows: list[Pin] = field(default_factory=list)
     keeps_unpinned: bool = False
     largest_page: int | None = None
+    most_ties: int = 3
+    """Rows of equal age: fewer than a page repeats of the known rows, or nothing is known of their order."""
     errors_left: int = 6
     created: int = 0
+    must: set[str] = field(default_factory=set)
+    may: set[str] = field(default_factory=set)
     moment: int = 0
     """The number of responses so far."""
     renamed: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -79,11 +85,22 @@ class Server:
             metadata=Metadata(f"name-{number}"),
         )
 
+    def begin(self) -> None:
+        """Begin to record which rows live through, and which were there at any time."""
+        self.must = {pin.id for pin in self.rows}
+        self.may = set(self.must)
+
     def apply(self, change: Change) -> None:
+        self._apply(change)
+        ids = {pin.id for pin in self.rows}
+        self.must &= ids
+        self.may |= ids
+
+    def _apply(self, change: Change) -> None:
         if change.kind in ("insert", "upload"):
             self.rows += [self.new(finished=change.kind == "upload") for _ in range(change.rows)]
         elif change.kind == "tied":  # as old as the newest rows, but sorted before them
-            place = max(0, len(self.rows) - min(change.rows, 3))
+            place = max(0, len(self.rows) - min(change.rows, self.most_ties))
             self.rows.insert(place, self.new())
         elif change.kind == "pin_again":
             self.rows += [self.new(cid=self.rows[place].cid) for place in self._places(change)]
@@ -101,7 +118,7 @@ class Server:
         return range(int(change.where * len(self.rows)), len(self.rows))[:count]
 
     def changed(self, pin: Pin, kind: str) -> Pin:
-        if kind == "complete" and not pin.pinned:
+        if kind == "complete" and pin.status in ("queued", "failed"):
             later = pin.date_pinned and pin.date_pinned + timedelta(seconds=90)
             size = pin.size or SIZES[int(pin.id) % len(SIZES)]
             cid = pin.cid or f"cid-{int(pin.id) % 50}"
@@ -109,7 +126,9 @@ class Server:
         if kind == "rename" and pin.pinned:
             self.renamed[pin.id].append(self.moment)
             return replace(pin, status="doneRetrieval" if pin.status == "pinned" else "pinned")
-        if kind == "fail" and not pin.pinned:
+        if kind == "revive" and not pin.pinned and pin.size:
+            return replace(pin, status="pinned", pinned=True)
+        if kind == "fail" and pin.status == "queued":
             return replace(pin, status="failed")
         if kind == "unpin" and pin.pinned:
             return replace(
@@ -172,12 +191,14 @@ def read_whole(server: Server, turns: "chain[Turn] | repeat[Turn]", limit: int) 
 def follow_once(follow: Follow, server: Server, turns: "chain[Turn] | repeat[Turn]", limit: int) -> None:
     """Follow for one interval, which begins again after an error."""
     follow.begin()
+    server.begin()
     while not follow.done:
         request = follow.next_request(limit)
         try:
             page = server.respond(next(turns), *request)
         except PollError:
             follow.begin()
+            server.begin()
             continue
         for _ in follow.accept(request, page):
             pass
@@ -210,6 +231,7 @@ def check(
 ) -> None:
     """Read a list, then follow it for some intervals, with changes before and during each."""
     server = server_with(count, keeps_unpinned=keeps_unpinned, largest_page=largest_page)
+    server.most_ties = min(3, min(limit, largest_page or limit) // 2 - 1)
     mirror = read_whole(server, chain(reading, repeat(QUIET)), limit)
     if mirror is None:
         event("first inventory unproven")
@@ -227,6 +249,12 @@ def check(
             event(f"surprise: {surprise.surprise}")
             return
         event(f"verdict: {follow.verdict}")
+        ids = [mirror.id_at(index) for index in range(len(mirror)) if not mirror.is_gone(index)]
+        assert len(ids) == len(set(ids)), "counted twice"
+        assert {hashed(each) for each in server.must} <= set(ids), (
+            "missed though it lived through the interval"
+        )
+        assert set(ids) <= {hashed(each) for each in server.may}, "counted without having been there"
         if follow.verdict is Verdict.CONSISTENT:
             rounds = -(-len(server.whole) // min(limit, largest_page or limit)) + 2
             assert_true(mirror, server, renamed_since=begun[-rounds] if rounds <= len(begun) else 0)
@@ -241,6 +269,8 @@ CHANGES = st.one_of(
     ),
     st.builds(Change, st.just("rename"), st.integers(1, 2), PLACES),
 )
+REVIVALS = st.builds(Change, st.just("revive"), st.integers(1, 3), PLACES)
+"""Not between two responses: a pin that was removed and is again what it was leaves no trace."""
 EVEN = st.builds(
     lambda count, where: [Change("upload", count), Change("unpin", count, where)], st.integers(1, 3), PLACES
 )
@@ -248,7 +278,7 @@ EVEN = st.builds(
 RESPONSES = st.sampled_from([*["rows"] * 12, "repeated", "error"])
 TURNS = st.lists(st.builds(Turn, st.just(()) | st.lists(CHANGES, max_size=2) | EVEN, RESPONSES), max_size=8)
 INTERVALS = st.lists(
-    st.tuples(st.lists(CHANGES, max_size=3) | EVEN, st.just([]) | TURNS, st.booleans()),
+    st.tuples(st.lists(CHANGES | REVIVALS, max_size=3) | EVEN, st.just([]) | TURNS, st.booleans()),
     min_size=1,
     max_size=6,
 )

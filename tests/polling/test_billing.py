@@ -8,6 +8,7 @@ import pytest
 from pin_exporter.api.client import PinClient
 from pin_exporter.api.errors import MalformedError
 from pin_exporter.api.pool import HttpClients
+from pin_exporter.api.request_stats import RequestCounter
 from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.polling.billing import (
     FORBIDDEN_INTERVAL_SECONDS,
@@ -94,7 +95,7 @@ def test_anything_else_is_malformed(response: bytes) -> None:
 async def polled(behaviour: Behaviour, clock: FakeClock) -> tuple[BillingPoller, list[float], list[bytes]]:
     async with StrangeServer(behaviour).listening() as server, HttpClients() as clients:
         url = server.base_url()
-        client = PinClient(clients.for_url(url), url, credentials, Timeouts(10.0), path=PATH)
+        client = PinClient(clients.for_url(url), url, credentials, Timeouts(10.0), RequestCounter(), PATH)
         poller = BillingPoller("mine", client, clock)
         pauses = [await poller.poll() for _ in range(2)]
         server.behaviour = answer("200 OK", body())
