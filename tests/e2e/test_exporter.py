@@ -29,6 +29,7 @@ from tests.support.streams import full_pipe
 from tests.support.tools import require_tool
 
 EXPORTER = (sys.executable, "-m", "pin_exporter")
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 ACCOUNT = '{account="default"}'
 NOWHERE = {
     "PIN_EXPORTER_BASE_URL": "http://127.0.0.1:9/api",
@@ -110,6 +111,9 @@ def test_the_demo_shows_three_made_up_accounts() -> None:
             return sorted(found) if len(found) == 3 else []
 
         assert wait_for(inventories, "three inventories") == ["media-archive", "nft-drops", "old-backups"]
+        sample = re.findall(r"^(aiozpin_\w+\{.+\}) \S+$", README, re.MULTILINE)
+        assert sample
+        assert [series for series in sample if f"\n{series} " not in httpx.get(url).text] == []
         assert process.stop() == 0
 
 
