@@ -36,6 +36,8 @@ class ExpectedState(StrEnum):
     MISSING = "missing"
 
 
+NOT_HELD: Final = (ExpectedState.FAILED, ExpectedState.REMOVED, ExpectedState.MISSING)
+"""The states of the CIDs that must be pinned again."""
 _WORST_FIRST: Final = tuple(reversed(ExpectedState))
 _RANKS: Final[Mapping[Phase, int]] = {phase: _WORST_FIRST.index(ExpectedState(phase)) for phase in Phase}
 
@@ -104,14 +106,19 @@ class ExpectedResult:
     expected: ExpectedCids
     ranks: bytes
 
+    @property
+    def not_held(self) -> int:
+        """Return how many CIDs must be pinned again."""
+        return sum(self.by_state[state] for state in NOT_HELD)
+
     def state_of(self, hashed: int) -> ExpectedState | None:
         """Return the state of a CID by its hash, None if it was not expected."""
         index = self.expected.index(hashed)
         return None if index is None else _WORST_FIRST[self.ranks[index]]
 
-    def select(self, lines: Iterable[str], states: Iterable[ExpectedState]) -> Iterator[str]:
-        """Yield the CIDs of a file's lines that have one of the states, each once, as they are spelled."""
-        wanted, seen = frozenset(states), HashSet()
+    def to_pin(self, lines: Iterable[str]) -> Iterator[str]:
+        """Yield the CIDs of a file's lines that must be pinned again, each once, as they are spelled."""
+        wanted, seen = frozenset(NOT_HELD), HashSet()
         for _, word in _words(lines):
             try:
                 hashed = cid_hash(word)

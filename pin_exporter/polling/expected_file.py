@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import TextIOWrapper
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,7 +15,6 @@ from pin_exporter.inventory.expected import (
     BadLine,
     ExpectedCids,
     ExpectedResult,
-    ExpectedState,
     read_expected,
 )
 from pin_exporter.toolkit.files import Signature, open_regular, signature
@@ -38,10 +38,13 @@ def read_file(path: Path) -> ExpectedCids:
     return cids
 
 
-def select_cids(path: Path, result: ExpectedResult, states: Iterable[ExpectedState]) -> list[str]:
-    """Return the CIDs of a file that have one of the states. Raises OSError or ValueError."""
+def cids_to_pin(path: Path, result: ExpectedResult, limit: int | None = None) -> tuple[str, ...]:
+    """Return the CIDs of a file that must be pinned again, the first ones with a limit.
+
+    Raises OSError or ValueError.
+    """
     with _open(path) as lines:
-        return list(result.select(lines, states))
+        return tuple(islice(result.to_pin(lines), limit))
 
 
 @contextmanager
@@ -60,12 +63,13 @@ class _Content(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ExpectedFileState:
-    """The list in use and its age. `read_at` is when it was last read or found unchanged, in Unix seconds.
+    """The list in use. `read_at` is when it was last read or found unchanged, in Unix seconds.
 
     `cids` is None before the first success, `problem` says why the file cannot be read now, and `failures`
     counts how often it could not.
     """
 
+    path: Path
     cids: ExpectedCids | None = None
     read_at: float | None = None
     problem: str = ""
@@ -87,8 +91,7 @@ class ExpectedFile:
         patience_seconds: float = _PATIENCE_SECONDS,
         read: Callable[[Path], ExpectedCids] = read_file,
     ) -> None:
-        self.path = path
-        self.state = ExpectedFileState()
+        self.state = ExpectedFileState(path)
         self._account = account
         self._wall = wall
         self._patience_seconds = patience_seconds
@@ -128,8 +131,8 @@ class ExpectedFile:
 
     def _read_if_changed(self) -> _Content | None:
         # Determined first: a change while it is read is noticed next time.
-        now = signature([self.path])
-        return None if now == self._signature else _Content(now, self._read(self.path))
+        now = signature([self.state.path])
+        return None if now == self._signature else _Content(now, self._read(self.state.path))
 
     def _cannot_read(self, problem: str) -> bool:
         times = self._unreadable.happened(new=problem != self.state.problem)

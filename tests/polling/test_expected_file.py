@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pin_exporter.inventory.expected import Comparison, ExpectedCids, ExpectedState
-from pin_exporter.polling.expected_file import ExpectedFile, read_file, select_cids
+from pin_exporter.inventory.expected import Comparison, ExpectedCids
+from pin_exporter.polling.expected_file import ExpectedFile, cids_to_pin, read_file
 from tests.inventory.test_expected import CIDS
 from tests.support.clocks import FakeClock
 from tests.support.logged import events
@@ -125,6 +125,7 @@ def test_a_disk_that_hangs_is_waited_for_once(path: Path, run: asyncio.Runner) -
 
 def test_the_missing_cids_are_listed_from_the_file_as_it_is_now(path: Path) -> None:
     result = Comparison(read_file(path)).result()
-    assert select_cids(path, result, [ExpectedState.MISSING]) == CIDS[:3]
+    assert cids_to_pin(path, result) == tuple(CIDS[:3])
+    assert cids_to_pin(path, result, 2) == tuple(CIDS[:2])
     path.write_text(f"{CIDS[7]}\n{CIDS[2]} recursive\n")
-    assert select_cids(path, result, [ExpectedState.MISSING]) == [CIDS[2]]
+    assert cids_to_pin(path, result) == (CIDS[2],)

@@ -107,7 +107,7 @@ FULL = AccountSnapshot(
     following=Following(
         "followed", 1_749_999_000.0, 4_000, {**dict.fromkeys(Surprise, 0), Surprise.AUDIT: 1}
     ),
-    expected_file=ExpectedFileState(EXPECTED, 1_749_999_500.0, "", 2),
+    expected_file=ExpectedFileState(Path("/cids.txt"), EXPECTED, 1_749_999_500.0, "", 2),
     retrieval=RetrievalStats(
         results={**dict.fromkeys(Result, 0), Result.OK: 58, Result.NOT_FOUND: 4},
         durations=Durations((10, 20, 20, 8, 0, 0, 0, 0, 0, 0), 12.5),
