@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pin_exporter.config.accounts import accounts_of
 from pin_exporter.config.dotenv import EnvFile
-from pin_exporter.config.loader import load_settings, load_web_settings, load_with_sources
+from pin_exporter.config.loader import load_settings, load_web_settings, load_with_sources, web_config_path
 from pin_exporter.config.settings import Settings
 from pin_exporter.toolkit.errors import SettingsError
 from tests.support.environment import set_variables
@@ -256,22 +256,21 @@ def test_the_error_does_not_lead_to_the_librarys_own(path: Path) -> None:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def test_web_settings_need_no_account_and_no_file_unless_it_is_read(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_web_settings_need_no_account_and_no_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     set_variables(monkeypatch, log_format="json", log_level="error", api_key="k", poll_interval="nonsense")
     path.write_text("page_size: many\nweb_config_file: web.yml\nlog_format: logfmt\n")
     flags = {"log_level": "debug", "config_file": str(path)}
-    settings = load_web_settings(flags, reads_file=False)
+    settings = load_web_settings(flags)
     assert (settings.log_format, settings.log_level, settings.api_key) == ("json", "debug", None)
     assert settings.web_config_file is None
-    assert load_web_settings(flags, reads_file=True).web_config_file == path.parent / "web.yml"
+    assert web_config_path(flags) == path.parent / "web.yml"
+    assert web_config_path({}) is None
 
 
 def test_wrong_web_settings_are_reported_with_their_place(monkeypatch: pytest.MonkeyPatch) -> None:
     set_variables(monkeypatch, log_format="xml")
     with pytest.raises(SettingsError) as caught:
-        load_web_settings({"web_telemetry_path": "metrics"}, reads_file=False)
+        load_web_settings({"web_telemetry_path": "metrics"})
     assert sorted(places(list(caught.value.problems))) == ["--web.telemetry-path", "PIN_EXPORTER_LOG_FORMAT"]
 
 
