@@ -96,7 +96,7 @@ mutants: $(VENV)/dev ## Check that the tests of dashboard and rules catch mistak
 	$(BIN)/python -m dev.mutants $(ARGS)
 
 .PHONY: mutants-core
-mutants-core: $(VENV)/dev ## Check that the tests of the package's core catch mistakes, in about an hour
+mutants-core: $(VENV)/dev ## Check that the tests of the package's core catch generated mistakes
 	$(BIN)/python -m dev.mutants.core $(ARGS)
 
 SECONDS ?= 600
