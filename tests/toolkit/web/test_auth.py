@@ -15,6 +15,7 @@ from pin_exporter.toolkit.web.config import WebConfig
 from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
 from pin_exporter.toolkit.web.fair_queue import FairQueue
 from pin_exporter.toolkit.web.limits import Refusal, Refusals
+from tests.support import asgi
 from tests.support.clocks import FakeClock
 from tests.support.web_site import Site, run_on_site
 
@@ -118,13 +119,7 @@ class Guard:
     def ask(
         self, authorization: bytes = b"", path: str = "/metrics", method: str = "GET", times: int = 1
     ) -> httpx.Response:
-        async def exchange() -> httpx.Response:
-            transport = httpx.ASGITransport(self.app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://a") as client:
-                headers = [(b"Authorization", authorization)] * times
-                return await client.request(method, path, headers=headers)
-
-        return asyncio.run(exchange())
+        return asgi.ask(self.app, path, [(b"Authorization", authorization)] * times, method)
 
 
 def basic(credentials: bytes) -> bytes:
