@@ -19,6 +19,8 @@ OPERATORS := $(TOOLS)/prometheus-operator-v0.60.1 $(TOOLS)/prometheus-operator-v
 COMPOSE := $(TOOLS)/compose-go-v2.16.2/cmd
 ACTIONLINT := $(TOOLS)/actionlint-v1.7.12/actionlint
 VMAGENT := $(TOOLS)/vmagent-v1.148.9/vmagent
+TELEGRAF := $(TOOLS)/telegraf-v1.37.2/telegraf
+OTELCOL := $(TOOLS)/otelcol-$(shell sed -n 's|^\t.*/prometheusreceiver \(v.*\)|\1|p' dev/collectors/go.mod)/otelcol
 
 ##@ Use
 
@@ -60,11 +62,11 @@ test: $(VENV)/dev ## Run the tests (about 4 minutes); ARGS="-k walk" selects som
 	$(BIN)/python -m $(PYTEST) -m "not slow and not image" $(ARGS)
 
 .PHONY: test-all
-test-all: lint test test-slow test-lowest coverage image-test ## Run all tests (about 20 minutes); CONTRIBUTING.md lists what they need
+test-all: lint test test-slow collector-test test-lowest coverage image-test ## Run all tests (about 20 minutes); CONTRIBUTING.md lists what they need
 
 .PHONY: test-slow
 test-slow: $(VENV)/dev chart-tools collector-tools compose-tools render ## Run the slow tests: chart, compose, dashboard over time, long proofs
-	$(BIN)/python -m $(PYTEST) -m slow $(ARGS)
+	$(BIN)/python -m $(PYTEST) -m "slow and not collector" $(ARGS)
 
 .PHONY: test-core
 test-core: $(VENV)/dev ## Run the tests of the package only
@@ -85,12 +87,16 @@ coverage: $(VENV)/dev ## Check the branch coverage of the tests of the package
 image-test: $(VENV)/dev ## Build and run the image without a registry; needs root, buildah, runc, podman, mmdebstrap
 	$(BIN)/python -m pytest -m image tests/image $(ARGS)
 
+.PHONY: collector-test
+collector-test: $(VENV)/dev $(VMAGENT) $(TELEGRAF) $(OTELCOL) ## Test the collectors of docs/collectors.md; builds them with Go, 10 minutes of CPU
+	$(BIN)/python -m pytest -m collector tests/docs/test_collectors.py $(ARGS)
+
 .PHONY: mutants
 mutants: $(VENV)/dev ## Check that the tests of dashboard and rules catch mistakes
 	$(BIN)/python -m dev.mutants $(ARGS)
 
 .PHONY: mutants-core
-mutants-core: $(VENV)/dev ## Check that the tests of the package's core catch mistakes, in about an hour
+mutants-core: $(VENV)/dev ## Check that the tests of the package's core catch generated mistakes
 	$(BIN)/python -m dev.mutants.core $(ARGS)
 
 SECONDS ?= 600
@@ -186,7 +192,7 @@ chart-tools: $(HELMS) $(OPERATORS) ## Build both Helms and fetch the Prometheus 
 compose-tools: $(COMPOSE) ## Build the part of Docker Compose that reads compose.yaml; needs Go
 
 .PHONY: collector-tools
-collector-tools: $(VMAGENT) ## Build the other collectors of docs/collectors.md; needs Go
+collector-tools: $(VMAGENT) ## Build vmagent, the collector that test-slow tests; needs Go
 
 .PHONY: render
 render: dev/render/node_modules/.package-lock.json ## Install Grafana's published components; needs npm
@@ -213,6 +219,14 @@ $(TOOLS)/actionlint-%/actionlint:
 
 $(TOOLS)/vmagent-%/vmagent:
 	CGO_ENABLED=0 GOBIN=$(@D) go install github.com/VictoriaMetrics/VictoriaMetrics/app/vmagent@$*
+
+# Telegraf's tags leave out what the tests do not use.
+$(TOOLS)/telegraf-%/telegraf:
+	CGO_ENABLED=0 GOBIN=$(@D) go install -tags custom,inputs.prometheus,outputs.file,parsers.prometheus,serializers.json \
+		github.com/influxdata/telegraf/cmd/telegraf@$*
+
+$(OTELCOL):
+	CGO_ENABLED=0 go -C dev/collectors build -tags remove_all_sd -trimpath -ldflags="-s -w" -o $@
 
 $(VENV)/python:
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11+ found; name one: make PYTHON=/usr/bin/python3.12" >&2; exit 1; }

@@ -15,7 +15,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from pin_exporter.api.client import PinClient
 from pin_exporter.api.credentials import CredentialSource
 from pin_exporter.api.errors import PollError
 from pin_exporter.api.model import Collector
@@ -43,7 +42,7 @@ from tests.support.servers import (
     silence,
     then_reset,
 )
-from tests.support.service import API_KEY, SECRET_KEY, page, row
+from tests.support.service import API_KEY, SECRET_KEY, page, pin_client, row
 
 PROXY_USER, PROXY_PASSWORD = "puser", "hunter2/secret!"
 PROXY_PAIR = f"{PROXY_USER}:{PROXY_PASSWORD}"
@@ -330,7 +329,7 @@ def test_an_error_shows_no_key_by_itself_nor_in_a_traceback() -> None:
         async with StrangeServer(behaviour).listening() as server, HttpClients() as clients:
             account = hostile_account(name, server.base_url())
             pool = clients.for_url(account.base_url, account.route)
-            client = PinClient(pool, account.base_url, account.credentials.current, account.request_timeout)
+            client = pin_client(pool, account.base_url, account.credentials.current)
             try:
                 await client.list_pins(Collector.TOTALS, offset=0, limit=1)
             except PollError as error:

@@ -14,6 +14,7 @@ import random
 import signal
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -41,8 +42,6 @@ MODULES: Final = (
     "toolkit/exposition/single_flight",
 )
 """Further core modules, beside all of PACKAGES."""
-TEST_SECONDS: Final = 60
-"""The most time for one test. Without a mistake, the slowest takes a fifth of it."""
 REQUIRED_SHARE: Final = 0.95
 _EQUIVALENT: Final = Path(__file__).with_name("equivalent.txt")
 _RESULTS: Final = Path(__file__).with_name("core.md")
@@ -173,13 +172,6 @@ def tests_of(module: str) -> tuple[str, ...]:
     return tuple(files) or (str(own.parent),)
 
 
-class _TimeLimit:
-    """A plug-in of pytest that ends the process if a test takes too long."""
-
-    def pytest_runtest_logstart(self) -> None:
-        signal.alarm(TEST_SECONDS)
-
-
 def _run_tests(tests: Sequence[str], mistake: Mistake | None) -> int:
     """Run tests in this process, in which nothing of the package is loaded yet, and return 0 if they pass."""
     for stream in (1, 2):
@@ -191,7 +183,7 @@ def _run_tests(tests: Sequence[str], mistake: Mistake | None) -> int:
         deadline=None,
         database=None,
         derandomize=True,  # every run tries the same examples
-        max_examples=30,
+        max_examples=20,
         phases=[Phase.explicit, Phase.generate],  # a failure needs no smaller example
     )
     flags = [
@@ -204,7 +196,7 @@ def _run_tests(tests: Sequence[str], mistake: Mistake | None) -> int:
         "ignore::pytest.PytestAssertRewriteWarning",
     ]
     without = [flag for name in ("cacheprovider", "xdist", "anyio") for flag in ("-p", f"no:{name}")]
-    return pytest.main([*flags, *without, *tests], plugins=[_TimeLimit()])
+    return pytest.main([*flags, *without, *tests])
 
 
 def _load(mistake: Mistake) -> None:
@@ -218,11 +210,12 @@ def _load(mistake: Mistake) -> None:
     exec(compile(mistake.text, path, "exec"), vars(module))  # noqa: S102
 
 
-def _start(tests: Sequence[str], mistake: Mistake | None = None) -> int:
-    """Run tests in a copy of this process, and return its id."""
+def _start(tests: Sequence[str], mistake: Mistake | None = None, seconds: float = 0.0) -> int:
+    """Run tests in a copy of this process, for so many seconds at most, and return its id."""
     process = os.fork()
     if process == 0:
         status = 1
+        signal.setitimer(signal.ITIMER_REAL, seconds)
         try:
             status = _run_tests(tests, mistake)
         finally:
@@ -232,9 +225,12 @@ def _start(tests: Sequence[str], mistake: Mistake | None = None) -> int:
 
 def survivors(sample: Sequence[Mistake], jobs: int) -> Iterator[Mistake]:
     """Yield the mistakes that no test catches."""
-    for tests in {tests_of(mistake.module) for mistake in sample}:
-        if os.waitpid(_start(tests), 0)[1]:
-            raise SystemExit(f"the tests fail without a mistake: {' '.join(tests)}")
+    limits: dict[str, float] = {}
+    for module in {mistake.module for mistake in sample}:
+        began = time.monotonic()
+        if os.waitpid(_start(tests_of(module)), 0)[1]:
+            raise SystemExit(f"the tests of {module} fail without a mistake")
+        limits[module] = 10 + 3 * (time.monotonic() - began)
     running: dict[int, Mistake] = {}
     for mistake in [*sample, *[None] * jobs]:
         if len(running) == jobs or (mistake is None and running):
@@ -243,7 +239,8 @@ def survivors(sample: Sequence[Mistake], jobs: int) -> Iterator[Mistake]:
             if status == 0:
                 yield finished
         if mistake is not None:
-            running[_start(tests_of(mistake.module), mistake)] = mistake
+            process = _start(tests_of(mistake.module), mistake, limits[mistake.module])
+            running[process] = mistake
 
 
 def main() -> int:

@@ -8,8 +8,20 @@ from typing import Final
 _CHUNKS_PER_TURN: Final = 20
 """The HTTP library hands out chunks that have already arrived without yielding to other tasks."""
 
+_GZIP: Final = ("gzip", "x-gzip")
+_OTHER_ENCODINGS: Final = ("br", "zstd", "deflate", "compress")
 _INFLATED_AT_A_TIME_BYTES: Final = 4_096
 """The decompressor copies what follows each member: with little at a time, that is little."""
+
+
+def encoding_problem(encoding: str, body: bytes | bytearray) -> str | None:
+    """Return what is wrong with a body that `read_body` has read, from its Content-Encoding; else None."""
+    name = _name(encoding)
+    if name not in ("", "identity", *_GZIP):
+        # The header itself is not shown: a server may send the key back in any header.
+        known = [each for each in _OTHER_ENCODINGS if each in name.replace(" ", "").split(",")]
+        return f"is compressed with {' and '.join(known) or 'something else'}, but only gzip was requested"
+    return "is not gzip, although its Content-Encoding says so" if name in _GZIP and not body else None
 
 
 async def read_body(chunks: AsyncIterator[bytes], encoding: str, body: bytearray, limit: int) -> bool:
@@ -18,7 +30,7 @@ async def read_body(chunks: AsyncIterator[bytes], encoding: str, body: bytearray
     Then the rest is not read: the body ends just above the limit, or the compressed bytes at twice as many.
     Data that are not gzip although the header says so leave the body empty, which is no valid page.
     """
-    inflater = _Inflater() if encoding.strip().lower() in ("gzip", "x-gzip") else None
+    inflater = _Inflater() if _name(encoding) in _GZIP else None
     received = pieces = 0
     async for chunk in chunks:
         received += len(chunk)
@@ -39,6 +51,10 @@ async def read_body(chunks: AsyncIterator[bytes], encoding: str, body: bytearray
             pieces = 0
             await asyncio.sleep(0)
     return True
+
+
+def _name(encoding: str) -> str:
+    return encoding.strip().lower()
 
 
 class _Inflater:

@@ -10,10 +10,10 @@ from typing import Final
 
 import httpx
 
-from pin_exporter.api.body import read_body
+from pin_exporter.api.body import encoding_problem, read_body
 from pin_exporter.api.credentials import Credentials
 from pin_exporter.api.decode import decode_page, redact_page
-from pin_exporter.api.errors import RequestTimeoutError, TooLargeError
+from pin_exporter.api.errors import MalformedError, RequestTimeoutError, TooLargeError
 from pin_exporter.api.model import Collector, Page
 from pin_exporter.api.pool import Pool
 from pin_exporter.api.request_stats import RequestCounter
@@ -30,8 +30,7 @@ _DECODE_ON_THREAD_BYTES: Final = 2**20
 class PinClient:
     """The list endpoint of one account. Its requests go through `pool` and are counted by `counter`.
 
-    `credentials` returns the keys to use now and is called before each request. `timeouts` may be a single
-    number: the seconds for a whole request, from connecting to the last byte. `path` is below `base_url`.
+    `credentials` returns the keys to use now and is called before each request. `path` is below `base_url`.
     """
 
     def __init__(
@@ -39,16 +38,16 @@ class PinClient:
         pool: Pool,
         base_url: str,
         credentials: Callable[[], Credentials],
-        timeouts: Timeouts | float,
-        counter: RequestCounter | None = None,
+        timeouts: Timeouts,
+        counter: RequestCounter,
         path: str = "/pinning/pins/",
     ) -> None:
-        self.counter = counter or RequestCounter()
+        self.counter = counter
         self._pool = pool
         self._url = httpx.URL(base_url.rstrip("/") + path)
         self._host = self._url.netloc.decode()
         self._credentials = credentials
-        self._timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(timeouts)
+        self._timeouts = timeouts
 
     async def list_pins(self, collector: Collector, *, offset: int, limit: int) -> Page:
         """Return the rows from `offset` on, at most `limit`, of all pins, oldest first.
@@ -120,6 +119,9 @@ class PinClient:
             raise TooLargeError(
                 f"the API's response is larger than {MAX_BODY_BYTES // 2**20} MiB: lower page_size"
             )
+        if problem := encoding_problem(response.headers.get("content-encoding", ""), response.body):
+            hint = "check base_url, and have the proxy or CDN in between send gzip"
+            raise MalformedError(f"the API's response {problem}: {hint}")
         page = decode_page(response.body, credentials.redact)
         # Status words become labels, and names are shown: none may contain a key.
         keys = credentials.keys()
@@ -200,7 +202,7 @@ async def _receive(received: httpx.Response, response: ApiResponse, max_bytes: i
     limit = max_bytes if received.status_code == 200 else _MAX_ERROR_BYTES
     response.headers = bounded_headers(received.headers.multi_items())
     response.location = received.extensions.get("location")
-    encoding = received.headers.get("Content-Encoding", "identity")
+    encoding = response.headers.get("content-encoding", "")
     # Not `aiter_raw`, which closes the response at its end, where the timeout may strike.
     assert isinstance(received.stream, httpx.AsyncByteStream)  # noqa: S101 - for the type
     is_complete = await read_body(aiter(received.stream), encoding, response.body, limit)

@@ -1,6 +1,7 @@
 """Decode the body of a 200 into a typed page; a single unreadable row does not cost the page."""
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -53,6 +54,7 @@ def decode_page(body: bytes | bytearray, redact: Callable[[str], str] = str) -> 
     An unreadable row becomes None. `redact` removes keys from the API's messages. Raises MalformedError if
     the body as a whole cannot be used: not JSON, wrong shape, an error envelope, nested too deeply.
     """
+    body = body.removeprefix(BOM_UTF8)  # some proxies add a byte order mark
     if body.count(b",") > _MAX_COMMAS or body.count(b"{") > _MAX_BRACES:
         raise TooLargeError("the API's response has more elements than any page of pins: lower page_size")
     try:
@@ -70,7 +72,7 @@ def decode_page(body: bytes | bytearray, redact: Callable[[str], str] = str) -> 
 def error_message(body: bytes | bytearray, redact: Callable[[str], str] = str) -> str | None:
     """Return the message of an error envelope on one line, None if the body is not one."""
     try:
-        envelope = _envelope.decode(body)
+        envelope = _envelope.decode(body.removeprefix(BOM_UTF8))
     except _UNREADABLE:
         return None
     return _quoted(envelope.message, redact) if isinstance(envelope.message, str) else None

@@ -1,6 +1,7 @@
 """The request budget: no more requests per minute than configured, shared by accounts with the same key."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Hashable
 from typing import Final
@@ -9,6 +10,7 @@ from pin_exporter.toolkit.clock import Clock
 
 _WINDOW_SECONDS: Final = 60.0
 _MIN_WAIT_SECONDS: Final = 0.001
+_MIN_AT_ONCE: Final = 2
 
 
 class RequestBudget:
@@ -17,11 +19,15 @@ class RequestBudget:
     Background requests, those of an inventory, get at most half of them, so that a long inventory never
     delays the totals. Bursts are allowed while the window has room: a small account is read at once.
     `per_minute` may be changed at any time; requests that were granted before still count.
+
+    What a process that ended just before `began` has sent is unknown. So in the first minute after that, half
+    of either limit is granted: a tenth of the limit at once, the rest evenly.
     """
 
-    def __init__(self, per_minute: int, clock: Clock) -> None:
+    def __init__(self, per_minute: int, clock: Clock, began: float = -math.inf) -> None:
         self.per_minute = per_minute
         self._clock = clock
+        self._began = began
         self._granted: deque[float] = deque()
         self._background: deque[float] = deque()
         self._turn = asyncio.Lock()
@@ -70,7 +76,15 @@ class RequestBudget:
     def _wait_seconds(self, granted: deque[float], most: int) -> float:
         recent = self._recent(granted)
         free_at = recent[-most] + _WINDOW_SECONDS if len(recent) >= most else 0.0
-        return max(free_at, self._paused_until) - self._clock.elapsed()
+        return max(free_at, self._ready_at(len(recent), most), self._paused_until) - self._clock.elapsed()
+
+    def _ready_at(self, granted: int, most: int) -> float:
+        """Return when another request may follow those that were granted since the process began."""
+        at_once = max(_MIN_AT_ONCE, most // 10)
+        if granted < at_once:
+            return self._began
+        evenly = max(1, most // 2 - at_once)
+        return self._began + _WINDOW_SECONDS * min(1.0, (granted - at_once + 1) / evenly)
 
     def _recent(self, granted: deque[float]) -> deque[float]:
         """Return the requests in the window; forget older ones."""
@@ -80,11 +94,14 @@ class RequestBudget:
 
 
 class Budgets:
-    """One budget per key. That of a key that no account uses any more is kept until it is unused."""
+    """One budget per key, of a process that begins now.
+
+    That of a key that no account uses any more is kept until it is unused.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._tidied_at = clock.elapsed()
+        self._began = self._tidied_at = clock.elapsed()
         self._budgets: dict[Hashable, RequestBudget] = {}
 
     def of(self, key: Hashable, per_minute: int) -> RequestBudget:
@@ -95,6 +112,6 @@ class Budgets:
             self._tidied_at = now
         budget = self._budgets.get(key)
         if budget is None:
-            budget = self._budgets[key] = RequestBudget(per_minute, self._clock)
+            budget = self._budgets[key] = RequestBudget(per_minute, self._clock, self._began)
         budget.per_minute = min(budget.per_minute, per_minute)
         return budget

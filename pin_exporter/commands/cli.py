@@ -11,6 +11,7 @@ from pin_exporter import PROGRAM, __version__
 from pin_exporter.config.dotenv import ENV_FILE, load_env_file
 from pin_exporter.config.names import unknown_flag, unknown_variables
 from pin_exporter.toolkit.errors import ListenError, OutputError, SettingsError, did_you_mean
+from pin_exporter.toolkit.files import raise_limit_of_open_files
 from pin_exporter.toolkit.logs import configure_plain_logging
 from pin_exporter.toolkit.output import print_error
 
@@ -65,6 +66,7 @@ _COMMANDS: Final[Mapping[str, _Command]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return the exit status."""
     configure_plain_logging(PROGRAM)
+    raise_limit_of_open_files()
     command, parsed = _parse(list(sys.argv[1:] if argv is None else argv))
     try:
         if command.reads_settings:

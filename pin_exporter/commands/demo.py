@@ -28,6 +28,8 @@ _LISTEN_ADDRESS: Final = "127.0.0.1:10242"
 _SIMULATOR_HOST: Final = "127.0.0.1"
 _SIMULATOR_PORT: Final = 10243
 _POLL_INTERVAL_SECONDS: Final = 15.0
+_REQUESTS_PER_MINUTE: Final = 600
+"""Enough to read the largest account at once, although the process has just started."""
 _HEADROOM: Final = 1.25
 _NOTE: Final = "three demo accounts on a simulated AIOZ Pin API; no other server is contacted"
 
@@ -61,6 +63,7 @@ def run(parsed: argparse.Namespace) -> int:
             ),
             base_url=api_url,
             poll_interval=_POLL_INTERVAL_SECONDS,
+            requests_per_minute=_REQUESTS_PER_MINUTE,
             size_limit=round(_HEADROOM * account.totals().size_bytes),
         )
         for account in simulator.accounts.values()

@@ -8,14 +8,16 @@ import argparse
 import re
 import socket
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from pin_exporter import PROGRAM
 
 _DEFAULT_URL: Final = "http://127.0.0.1:10242/-/healthy"
-_TIMEOUT_SECONDS: Final = 2.0
+_TIMEOUT_SECONDS: Final = 3.0
 _MAX_RESPONSE_BYTES: Final = 2_000
 _EPILOG: Final = """\
 TLS certificates are not verified. If the exporter requires a client certificate, it counts as healthy when it
@@ -55,23 +57,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace, timeout_seconds: float = _TIMEOUT_SECONDS) -> int:
     """Print the result in one line and return the exit status: 0 if healthy, else 1."""
-    try:
-        problem = _problem(parsed.url, timeout_seconds)
-    except OSError as error:
-        problem = error.strerror or str(error)
+    problems: list[str] = []
+    # On a thread that may never end: looking up a name can hang, and a server can send byte by byte.
+    thread = threading.Thread(target=lambda: problems.append(_problem(parsed.url, timeout_seconds)))
+    thread.daemon = True
+    thread.start()
+    thread.join(timeout_seconds)
+    problem = problems[0] if problems else "timed out"
+    stream, line = sys.stdout, "healthy"
     if problem:
-        shown = "".join(char if char.isprintable() else "?" for char in problem)
-        sys.stderr.write(f"{PROGRAM}: {parsed.url.geturl()}: {shown}\n")
-        return 1
-    sys.stdout.write("healthy\n")
-    return 0
+        stream, line = sys.stderr, f"{PROGRAM}: {parsed.url.geturl()}: {problem}"
+    if stream is not None:
+        with suppress(OSError):
+            stream.write("".join(char if char.isprintable() else "?" for char in line) + "\n")
+            stream.flush()
+    return 1 if problem else 0
 
 
 def _http_url(text: str) -> SplitResult:
     """Return the parts of a URL. Raises ArgumentTypeError."""
     try:
         url = urlsplit(text)
-        is_http = url.scheme in ("http", "https") and url.hostname and url.port != 0
+        is_http = url.scheme in ("http", "https") and url.hostname and url.port != 0 and url.username is None
     except ValueError:
         is_http = False
     if not is_http:
@@ -80,15 +87,22 @@ def _http_url(text: str) -> SplitResult:
 
 
 def _problem(url: SplitResult, timeout_seconds: float) -> str:
-    """Request the URL and return what is wrong with the response, nothing if its status is 200."""
-    port = url.port or (443 if url.scheme == "https" else 80)
-    with socket.create_connection((url.hostname, port), timeout_seconds) as connection:
-        response = (_exchange_with_tls if url.scheme == "https" else _exchange)(connection, url)
+    """Request the URL and return what is wrong, nothing if the status of the response is 200."""
+    try:
+        response = _response(url, timeout_seconds)
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
     head, _, body = response.decode("ascii", "replace").partition("\r\n\r\n")
     status_line = re.match(r"HTTP/1\.\d (\d{3}.*)", head)
     if status_line is None:
         return "the response is not HTTP" if response else "the connection was closed without a response"
     return "" if status_line[1].startswith("200") else "; ".join([status_line[1], *body.splitlines()])
+
+
+def _response(url: SplitResult, timeout_seconds: float) -> bytes:
+    port = url.port or (443 if url.scheme == "https" else 80)
+    with socket.create_connection((url.hostname, port), timeout_seconds) as connection:
+        return (_exchange_with_tls if url.scheme == "https" else _exchange)(connection, url)
 
 
 def _exchange_with_tls(connection: socket.socket, url: SplitResult) -> bytes:

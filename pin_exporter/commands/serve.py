@@ -33,6 +33,7 @@ from pin_exporter.config.sources import Sources
 from pin_exporter.metrics.exporter import LOG_EVENTS
 from pin_exporter.toolkit.display_text import first_lines
 from pin_exporter.toolkit.errors import SettingsError
+from pin_exporter.toolkit.files import max_connection_files
 from pin_exporter.toolkit.logs import EventLogger, configure_logging
 from pin_exporter.toolkit.output import write_standard_output
 from pin_exporter.toolkit.web.config import read_web_config
@@ -139,7 +140,7 @@ class Configuration:
         self._flags = flags
         self._env_file = env_file
         self.settings, self._sources = load_with_sources(flags, env_file)
-        self.clients = HttpClients()
+        self.clients = HttpClients(max_connections=max_connection_files())
         self.shard = shard_of(self.settings)
         self.accounts = usable_accounts(self.settings, self._sources, self.clients, self.shard)
         self.web_config = read_web_config(self.settings.web_config_file)

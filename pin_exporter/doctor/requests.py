@@ -10,6 +10,7 @@ from pin_exporter.api.client import PinClient
 from pin_exporter.api.credentials import Credentials
 from pin_exporter.api.errors import PollError
 from pin_exporter.api.pool import Pool
+from pin_exporter.api.request_stats import RequestCounter
 from pin_exporter.api.status_errors import ApiResponse
 from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.doctor.evidence import other_base_url
@@ -39,7 +40,7 @@ def senders_for(
     base_url: str,
     pool: Pool,
     credentials: Callable[[], Credentials],
-    timeouts: Timeouts | float,
+    timeouts: Timeouts,
     clock: Clock,
 ) -> Senders:
     """Return the ways to send a query. None of them ever raises: each failure is a reply."""
@@ -49,11 +50,12 @@ def senders_for(
         return replace(pair, api_key=pair.secret_key, secret_key=pair.api_key)
 
     other = other_base_url(base_url)
+    client = partial(PinClient, pool, timeouts=timeouts, counter=RequestCounter())
     return Senders(
-        _sender(PinClient(pool, base_url, credentials, timeouts), clock),
-        _sender(PinClient(pool, base_url, swapped, timeouts), clock),
-        _sender(PinClient(pool, other, credentials, timeouts), clock) if other else None,
-        partial(_are_keys_valid, PinClient(pool, base_url, credentials, timeouts, path=_TEST_PATH)),
+        _sender(client(base_url, credentials), clock),
+        _sender(client(base_url, swapped), clock),
+        _sender(client(other, credentials), clock) if other else None,
+        partial(_are_keys_valid, client(base_url, credentials, path=_TEST_PATH)),
     )
 
 

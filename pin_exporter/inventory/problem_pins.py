@@ -1,6 +1,7 @@
 """The pins that need attention: at most 50 of each kind, however long the list is."""
 
 import heapq
+import math
 from dataclasses import dataclass
 from itertools import count
 from typing import Final
@@ -10,7 +11,7 @@ from pin_exporter.toolkit.display_text import shortened
 
 MAX_PINS: Final = 50
 MAX_TEXT_LENGTH: Final = 200
-"""Characters kept of a name, CID or status, which the owner can choose freely."""
+"""Characters kept of an id, name or CID, which the owner can choose freely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +45,14 @@ class Shortlist:
     """The 50 newest pins of those added, or the 50 oldest; a pin without a date comes after all others."""
 
     def __init__(self, *, oldest: bool) -> None:
-        self._sign = -1.0 if oldest else 1.0
+        self._oldest = oldest
         self._heap: list[tuple[float, int, ProblemPin]] = []
         self._order = count(0, -1)
 
     def add(self, pin: Pin) -> None:
         """Keep a pin if it is one of the 50."""
         date = _dated(pin)
-        rank = -float("inf") if date is None else self._sign * date
+        rank = -math.inf if date is None else -date if self._oldest else date
         if len(self._heap) < MAX_PINS:
             heapq.heappush(self._heap, (rank, next(self._order), _problem_pin(pin)))
         elif rank > self._heap[0][0]:
@@ -91,7 +92,7 @@ def _problem_pin(pin: Pin) -> ProblemPin:
         id=shortened(pin.id, MAX_TEXT_LENGTH),
         name=pin.name and shortened(pin.name, MAX_TEXT_LENGTH),
         cid=pin.cid and shortened(pin.cid, MAX_TEXT_LENGTH),
-        status=pin.status and shortened(pin.status, MAX_TEXT_LENGTH),
+        status=pin.status,  # a known word, or the pin would be in no list
         date_pinned=_dated(pin),
         size_bytes=pin.size,
     )

@@ -19,7 +19,6 @@ MAX_ROWS: Final = 20_000_000
 """More rows cannot be told apart in the memory that an exporter may use."""
 _MAX_REPEATS: Final = 3
 _MIN_ANCHOR_ROWS: Final = 8
-_SPARE_PAGES: Final = 3
 _SPARE_ROWS: Final = 10_000
 
 Ids = list[str | None]
@@ -161,14 +160,8 @@ class Walk:
         rows = max(self._movement.most_files, self._farthest)
         length = self._rows // self.pages
         undisturbed = 1 + rows // max(1, length - min(MIN_OVERLAP, length // 2))
-        problem = (
-            f"the list changes too fast: {self.pages} pages were read where {undisturbed} should be enough: "
-            "raise requests_per_minute or page_size"
-        )
         if self._prove and self.pages > 2 * (undisturbed + 1):
-            raise UnprovableError(problem)
-        if not self._prove and self.pages > undisturbed + undisturbed // 10 + _SPARE_PAGES:
-            raise InconsistentError(problem)
+            raise UnprovableError(f"{self.pages} pages were read where {undisturbed} should be enough")
         if self._farthest > min(2 * self._movement.most_files + _SPARE_ROWS, self._max_rows):
             raise InconsistentError(
                 f"the list does not end: {self._farthest} rows read, {self.reported.files} files reported: "

@@ -16,6 +16,7 @@ from pin_exporter.once.polling import poll_all
 from pin_exporter.polling.poll_log import POLL_LOG
 from pin_exporter.status.report import Now
 from pin_exporter.toolkit.clock import SystemClock
+from pin_exporter.toolkit.files import max_connection_files
 from pin_exporter.toolkit.logs import configure_plain_logging
 from pin_exporter.toolkit.output import (
     ProgressLine,
@@ -82,7 +83,7 @@ def run_once(
     configure_plain_logging(PROGRAM, without=POLL_LOG)
     output = None if output == Path("-") else output
     settings, sources = load_with_sources(flags, env_file)
-    clients = HttpClients()
+    clients = HttpClients(max_connections=max_connection_files())
     accounts = usable_accounts(settings, sources, clients, shard_of(settings))
     if output:
         check_file(output)

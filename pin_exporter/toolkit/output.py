@@ -1,6 +1,7 @@
 """Write results to standard output or to a file, and errors to standard error."""
 
 import os
+import re
 import secrets
 import sys
 from contextlib import suppress
@@ -76,6 +77,9 @@ def check_file(path: Path) -> None:
     try:
         if _exists(path) and not path.is_file():
             raise OutputError(f"{path}: is not a file: choose a file, or standard output")
+        if _is_mounted(path):
+            hint = "mount its directory instead, or redirect standard output to it"
+            raise OutputError(f"{path}: is mounted as a single file, which cannot be replaced: {hint}")
         temporary = _temporary_path(path)
         try:
             os.close(_create(temporary))
@@ -117,6 +121,17 @@ def _exists(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def _is_mounted(path: Path) -> bool:
+    """Return whether a file is a mount point, as containers mount single files. Known on Linux only."""
+    target = os.fsencode(os.path.realpath(path))
+    escaped = re.sub(rb"[ \t\n\\]", lambda char: b"\\%03o" % char[0][0], target)
+    try:
+        mounts = Path("/proc/self/mountinfo").read_bytes()
+    except OSError:
+        return False
+    return any(line.split(b" ")[4] == escaped for line in mounts.splitlines())
 
 
 def _temporary_path(path: Path) -> Path:

@@ -16,9 +16,10 @@ _MAX_BYTES: Final = 4 * 2**20
 _MAX_VALUES: Final = 100_000
 _MAX_NAME_LENGTH: Final = 80
 _NULL_TAG: Final = "tag:yaml.org,2002:null"
+_MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 _TAGS: Final = frozenset(
     f"tag:yaml.org,2002:{kind}"
-    for kind in ("bool", "float", "int", "map", "merge", "null", "seq", "str", "timestamp", "value")
+    for kind in ("bool", "float", "int", "map", "null", "seq", "str", "timestamp", "value")
 )
 """The tags that YAML itself gives to values. What others mean, such as `!vault`, is unknown here."""
 _MAY_BE_A_SECRET: Final = re.compile(r"(:|\$2\w?\$).*", re.DOTALL)
@@ -193,6 +194,11 @@ class _Converter:
         for key, value in pairs:
             name = _text(key) if isinstance(key, yaml.ScalarNode) else "?"
             line = key.start_mark.line + 1
+            if key.tag == _MERGE_TAG:
+                self.problems.append(
+                    f"{self.file}:{line}: merge keys (<<) are not supported: write the values out"
+                )
+                continue
             if not isinstance(key, yaml.ScalarNode):
                 self.problems.append(f"{self.file}:{line}: a key must be a string")
             elif name in values:

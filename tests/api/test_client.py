@@ -19,16 +19,17 @@ from pin_exporter.api.http1 import UnacceptableResponseError
 from pin_exporter.api.model import Collector, Page
 from pin_exporter.api.pool import MAX_CONNECTIONS, HttpClients, Pool
 from pin_exporter.api.status_errors import ApiResponse
+from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.toolkit.errors import SettingsError
 from tests.support.clocks import settle
 from tests.support.service import (
     API_KEY,
-    BASE_URL,
     SECRET_KEY,
     Answering,
     credentials,
     page,
     pin_api,
+    pin_client,
     pool_over,
     row,
     served_by,
@@ -118,7 +119,7 @@ def test_the_keys_are_read_before_each_request() -> None:
         return ok()
 
     async def work() -> None:
-        api = PinClient(pool_over(answer), BASE_URL, lambda: next(keys), 5.0)
+        api = pin_client(pool_over(answer), keys=lambda: next(keys))
         for _ in range(2):
             await files(api)
 
@@ -295,7 +296,7 @@ def test_a_redirect_is_not_followed_even_by_a_client_that_follows_them() -> None
     async def work() -> None:
         client = served_by(answer)
         client.follow_redirects = True
-        await files(PinClient(Pool(lambda: client), BASE_URL, credentials, 5.0))
+        await files(pin_client(Pool(lambda: client)))
 
     with pytest.raises(PollError):
         asyncio.run(work())
@@ -312,7 +313,7 @@ def test_cookies_are_kept_neither_for_the_same_account_nor_for_another() -> None
     async def work() -> None:
         client = served_by(answer)
         for account in ("one", "one", "two"):
-            api = PinClient(Pool(lambda: client), BASE_URL, partial(credentials, account), 5.0)
+            api = pin_client(Pool(lambda: client), keys=partial(credentials, account))
             await files(api)
         assert not list(client.cookies.jar)
 
@@ -326,20 +327,37 @@ def test_gzip_is_understood_however_it_is_written(encoding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "body"),
+    ("encoding", "body", "named"),
     [
-        ("br", b"\x0b\x02\x80"),
-        ("zstd", b"\x28\xb5\x2f\xfd"),
-        ("deflate", zlib.compress(GOOD)),
-        ("gzip, gzip", gzip.compress(gzip.compress(GOOD, mtime=0), mtime=0)),
-        ("gzip", GOOD),
-        ("gzip", gzip.compress(GOOD, mtime=0)[:-20]),
-        ("nonsense", b"\x00\xff"),
+        ("br", b"\x0b\x02\x80", "br"),
+        ("zstd", b"\x28\xb5\x2f\xfd", "zstd"),
+        (" Deflate ", zlib.compress(GOOD), "deflate"),
+        ("br, deflate", b"", "br and deflate"),
+        ("gzip, gzip", gzip.compress(gzip.compress(GOOD, mtime=0), mtime=0), "something else"),
+        (API_KEY, GOOD, "something else"),
     ],
 )
-def test_an_unexpected_or_broken_encoding_is_malformed(encoding: str, body: bytes) -> None:
-    asking = Asking(ok(body, {"Content-Encoding": encoding}))
-    assert asking.failure().reason == "malformed"
+def test_an_encoding_that_was_not_requested_is_named(encoding: str, body: bytes, named: str) -> None:
+    error = Asking(ok(body, {"Content-Encoding": encoding})).failure()
+    assert error.reason == "malformed"
+    assert f"is compressed with {named}, but only gzip was requested: " in str(error)
+    refused = Asking(httpx.Response(401, stream=Chunks(body), headers={"Content-Encoding": encoding}))
+    assert refused.failure().reason == "unauthorized"
+
+
+@pytest.mark.parametrize("body", [GOOD, gzip.compress(GOOD, mtime=0)[:-20], gzip.compress(b"", mtime=0)])
+def test_gzip_that_is_broken_or_empty_is_malformed(body: bytes) -> None:
+    error = Asking(ok(body, {"Content-Encoding": "gzip"})).failure()
+    assert error.reason == "malformed"
+    assert ("is not gzip" in str(error)) == (body[:2] != b"\x1f\x8b" or len(body) < 30)
+
+
+def test_plain_json_is_read_with_and_without_identity_and_behind_a_byte_order_mark() -> None:
+    for body in (GOOD, b"\xef\xbb\xbf" + GOOD):
+        for headers in ({}, {"Content-Encoding": "identity"}):
+            assert Asking(ok(body, headers)).page().totals.files == 2
+    refused = httpx.Response(401, content=b'\xef\xbb\xbf{"message": "no such key"}')
+    assert "no such key" in str(Asking(refused).failure())
 
 
 def test_a_body_of_just_the_limit_is_read() -> None:
@@ -376,7 +394,7 @@ def test_large_pages_are_decoded_off_the_loop_and_one_at_a_time_whatever_origin_
         loop = asyncio.get_running_loop()
         async with HttpClients(lambda _: served_by(lambda _: ok(large))) as clients:
             urls = [f"http://{name}.test/api" for name in ("one", "two")]
-            apis = [PinClient(clients.for_url(url), url, credentials, 5.0) for url in urls]
+            apis = [pin_client(clients.for_url(url), url) for url in urls]
             asked = [asyncio.create_task(files(each)) for each in apis]
             await began.wait()
             await settle()
@@ -501,7 +519,7 @@ def test_waiting_for_a_connection_counts_as_waiting_for_the_answer() -> None:
             for _ in range(MAX_CONNECTIONS):
                 lease = taken.enter_context(pool.lease())
                 await taken.enter_async_context(lease.slot)
-            await files(PinClient(pool, BASE_URL, credentials, 0.01))
+            await files(pin_client(pool, timeouts=Timeouts(0.01)))
 
     with pytest.raises(RequestTimeoutError):
         asyncio.run(ask_in_vain())

@@ -19,9 +19,10 @@ from pin_exporter.api.errors import PollError
 from pin_exporter.api.model import Collector
 from pin_exporter.api.pool import HttpClients
 from pin_exporter.api.proxy_tls import DIRECT, Route, TlsFiles
+from pin_exporter.api.transport_errors import Timeouts
 from tests.support.certificates import Authority
 from tests.support.servers import Behaviour, Call, Proxy, StrangeServer, message, raw
-from tests.support.service import API_KEY, credentials, page, row
+from tests.support.service import API_KEY, credentials, page, pin_client, row
 
 OTHER_KEY = API_KEY[::-1]
 MINE = message("200 OK", page([row(1)], files=7))
@@ -73,7 +74,7 @@ async def accounts(
         url = server.base_url("https" if has_tls else "http")
         pool = clients.for_url(url, Route(TlsFiles(authority.path), SecretStr(through)))
         mine, theirs = partial(credentials, API_KEY), partial(credentials, OTHER_KEY)
-        yield Accounts(server, PinClient(pool, url, mine, 10.0), PinClient(pool, url, theirs, 10.0))
+        yield Accounts(server, pin_client(pool, url, mine), pin_client(pool, url, theirs))
         assert bool(proxy.heads) == ("proxy" in way)
 
 
@@ -229,7 +230,7 @@ def test_names_are_looked_up_once_at_a_time_and_a_hanging_lookup_delays_no_other
     async def failure(host: str) -> PollError:
         async with HttpClients() as clients:
             pool = clients.for_url(f"http://{host}:9/api", Route(proxy_url=SecretStr(DIRECT)))
-            api = PinClient(pool, f"http://{host}:9/api", partial(credentials, API_KEY), 0.2)
+            api = pin_client(pool, f"http://{host}:9/api", timeouts=Timeouts(0.2))
             with pytest.raises(PollError) as caught:
                 await _files(api)
             return caught.value

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -15,9 +16,10 @@ ARRIVALS = st.lists(st.tuples(GAPS, st.booleans()), min_size=1, max_size=40)
 class Grants:
     """Acquires from a budget; records who was granted a request when, and the returned waits."""
 
-    def __init__(self, per_minute: int) -> None:
+    def __init__(self, per_minute: int, *, is_new: bool = False) -> None:
         self.clock = FakeClock()
-        self.budget = RequestBudget(per_minute, self.clock)
+        began = self.clock.elapsed() if is_new else self.clock.elapsed() - 60
+        self.budget = RequestBudget(per_minute, self.clock, began)
         self.at: list[float] = []
         self.background_at: list[float] = []
         self.order: list[int] = []
@@ -42,11 +44,15 @@ class Grants:
 
 
 def most_in_any_minute(times: Sequence[float]) -> int:
-    return max(sum(start <= at < start + 60.0 for at in times) for start in times)
+    return max((sum(start <= at < start + 60.0 for at in times) for start in times), default=0)
 
 
-def let_all_arrive(per_minute: int, arrivals: list[tuple[float, bool]]) -> Grants:
-    grants = Grants(per_minute)
+@settings(max_examples=60, deadline=None)
+@given(per_minute=st.integers(2, 9), arrivals=ARRIVALS, is_new=st.booleans())
+def test_no_minute_ever_sees_more_requests_than_allowed_or_background_requests_than_half_of_them(
+    per_minute: int, arrivals: list[tuple[float, bool]], is_new: bool
+) -> None:
+    grants = Grants(per_minute, is_new=is_new)
 
     async def work() -> None:
         due, asking = grants.clock.elapsed(), []
@@ -56,27 +62,54 @@ def let_all_arrive(per_minute: int, arrivals: list[tuple[float, bool]]) -> Grant
         await asyncio.gather(*asking)
 
     grants.run(work)
-    return grants
-
-
-@settings(max_examples=60, deadline=None)
-@given(per_minute=st.integers(2, 9), arrivals=ARRIVALS)
-def test_no_minute_ever_sees_more_requests_than_allowed(
-    per_minute: int, arrivals: list[tuple[float, bool]]
-) -> None:
-    grants = let_all_arrive(per_minute, arrivals)
     assert len(grants.at) == len(arrivals)
     assert most_in_any_minute(grants.at) <= per_minute
+    assert most_in_any_minute(grants.background_at) <= per_minute // 2
 
 
-@settings(max_examples=60, deadline=None)
-@given(per_minute=st.integers(2, 9), arrivals=ARRIVALS)
-def test_no_minute_ever_sees_background_requests_for_more_than_half_the_budget(
-    per_minute: int, arrivals: list[tuple[float, bool]]
+@pytest.mark.parametrize("background", [False, True])
+@pytest.mark.parametrize(
+    ("most", "at_once", "in_first_minute"), [(2, 2, 2), (9, 2, 4), (60, 6, 30), (100, 10, 50)]
+)
+def test_a_new_process_grants_a_tenth_of_the_limit_at_once_and_half_of_it_evenly_in_its_first_minute(
+    background: bool, most: int, at_once: int, in_first_minute: int
 ) -> None:
-    grants = let_all_arrive(per_minute, arrivals)
-    if grants.background_at:
-        assert most_in_any_minute(grants.background_at) <= per_minute // 2
+    grants = Grants(2 * most if background else most, is_new=True)
+    grants.run(lambda: asyncio.gather(*(grants.ask(n, background=background) for n in range(2 * most))))
+    after = [at - grants.at[0] for at in grants.at]
+    assert after.count(0.0) == at_once
+    assert sum(seconds < 60 for seconds in after) == in_first_minute - (in_first_minute > at_once)
+    assert sum(seconds <= 60 for seconds in after) >= in_first_minute
+    evenly = [seconds for seconds in after if 0 < seconds <= 60][: in_first_minute - at_once]
+    gaps = [later - before for before, later in pairwise([0.0, *evenly])]
+    assert gaps == pytest.approx([60 / (in_first_minute - at_once)] * len(gaps) if gaps else [])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    lifetimes=st.lists(st.floats(0.1, 13.0), min_size=4, max_size=4),
+    before=st.sampled_from([0.0, 30.0, 61.0, 120.5, 300.0]),
+)
+def test_four_restarts_in_a_minute_stay_within_the_limit_whatever_ran_before(
+    lifetimes: list[float], before: float
+) -> None:
+    clock = FakeClock()
+    sent: list[float] = []
+
+    async def process() -> None:
+        budget = Budgets(clock).of("key", 120)
+
+        async def poll(*, background: bool) -> None:
+            while True:
+                await budget.acquire(background=background)
+                sent.append(clock.elapsed())
+                await clock.sleep(0.0 if background else 60.0)
+
+        await asyncio.gather(poll(background=True), poll(background=False))
+
+    for seconds in (before, *lifetimes, 61.0):
+        asyncio.run(clock.run_until(clock.elapsed() + seconds, process))
+    assert most_in_any_minute(sent) <= 120
 
 
 def test_the_budget_is_used_in_full_and_the_time_waited_is_returned_even_behind_others() -> None:
@@ -106,9 +139,10 @@ def test_totals_are_let_through_at_once_while_a_long_walk_waits() -> None:
     assert grants.background_at == [1_000.0 + 60 * (number // 5) for number in range(30)]
 
 
-def test_a_pause_holds_back_everyone_until_it_is_over() -> None:
+def test_a_pause_holds_back_everyone_until_the_longest_is_over() -> None:
     grants = Grants(10)
-    grants.budget.pause(25.0)
+    for seconds in (25.0, 5.0):
+        grants.budget.pause(seconds)
     grants.run(lambda: asyncio.gather(grants.ask(0), grants.ask(1, background=True)))
     assert grants.at == [1_025.0, 1_025.0]
     assert grants.waited == {0: 25.0, 1: 25.0}
@@ -125,14 +159,6 @@ def test_a_pause_also_holds_back_those_who_wait_already() -> None:
 
     grants.run(work)
     assert grants.at == [1_000.0, 1_000.0, 1_089.0]
-
-
-def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
-    grants = Grants(10)
-    grants.budget.pause(25.0)
-    grants.budget.pause(5.0)
-    grants.run(lambda: grants.ask(0))
-    assert grants.at == [1_025.0]
 
 
 def test_someone_who_gives_up_waiting_takes_no_place_and_holds_up_nobody() -> None:
@@ -190,6 +216,7 @@ def test_the_budget_of_a_key_is_kept_until_a_minute_after_its_last_request_or_pa
 def test_a_budget_that_someone_waits_for_is_kept() -> None:
     clock = FakeClock()
     budgets = Budgets(clock)
+    clock.now += 60.0
     budget = budgets.of("key", 2)
 
     async def work() -> None:

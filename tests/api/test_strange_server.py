@@ -18,12 +18,13 @@ import httpx
 import pytest
 import uvloop
 
-from pin_exporter.api.client import MAX_BODY_BYTES, PinClient
+from pin_exporter.api.client import MAX_BODY_BYTES
 from pin_exporter.api.errors import PollError, RequestTimeoutError
 from pin_exporter.api.model import Collector
 from pin_exporter.api.pool import HttpClients
 from pin_exporter.api.rate_limit import RequestBudget
 from pin_exporter.api.retry import RetryingClient
+from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.polling.poller import AccountPoller
 from pin_exporter.polling.schedule import PollSchedule
 from tests.support.certificates import self_signed
@@ -42,7 +43,7 @@ from tests.support.servers import (
     then_reset,
     trickle,
 )
-from tests.support.service import credentials, page, row
+from tests.support.service import page, pin_client, row
 
 T = TypeVar("T")
 
@@ -160,7 +161,7 @@ class Talk:
     def __init__(
         self, clients: HttpClients, base_url: str, timeout_seconds: float, patience_seconds: float = 0.1
     ) -> None:
-        self.api = PinClient(clients.for_url(base_url), base_url, credentials, timeout_seconds)
+        self.api = pin_client(clients.for_url(base_url), base_url, timeouts=Timeouts(timeout_seconds))
         self.clock = FakeClock()
         budget = RequestBudget(120, self.clock)
         client = RetryingClient(self.api, lambda: budget, self.clock, random.Random(1), patience_seconds)
@@ -290,17 +291,22 @@ def test_a_host_that_does_not_resolve_is_a_failed_connection() -> None:
     asyncio.run(work())
 
 
-def test_running_out_of_files_is_named_as_the_cause() -> None:
-    async def tell(server: StrangeServer, talk: Talk) -> str:
-        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-        with socket.socket() as next_file:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (next_file.fileno(), limits[1]))
-        try:
-            return str(await talk.failure())
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_running_out_of_files_is_named_as_the_cause_also_of_a_failed_lookup(host: str) -> None:
+    "".encode("idna")  # reads files when it is first used
 
-    error = asyncio.run(talk(GOOD, tell))
+    async def tell() -> str:
+        async with HttpClients() as clients:
+            there = Talk(clients, f"http://{host}:9/api", 10.0)
+            limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+            with socket.socket() as next_file:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (next_file.fileno(), limits[1]))
+            try:
+                return str(await there.failure())
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    error = asyncio.run(tell())
     assert "Too many open files" in error
     assert "LimitNOFILE" in error
     assert "DNS" not in error

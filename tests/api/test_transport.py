@@ -18,23 +18,24 @@ import pytest
 import uvloop
 from pydantic import SecretStr
 
-from pin_exporter.api.client import PinClient
 from pin_exporter.api.errors import PollError
 from pin_exporter.api.model import Collector
-from pin_exporter.api.pool import HttpClients, Pool, http_client
+from pin_exporter.api.pool import HttpClients, Pool, client_over, http_client
 from pin_exporter.api.proxy_tls import Route, TlsFiles
+from pin_exporter.api.transport import RouteTransport
 from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.toolkit.errors import SettingsError
 from tests.support.certificates import Authority, Pair
 from tests.support.clocks import FakeClock
 from tests.support.logged import event
 from tests.support.servers import Call, Proxy, StrangeServer, answer, hang_up, raw, silence
-from tests.support.service import API_KEY, SECRET_KEY, credentials, page, row
+from tests.support.service import API_KEY, SECRET_KEY, page, pin_client, row
 
 T = TypeVar("T")
 GOOD = answer("200 OK", page([row(1), row(2)]))
 LOOPS = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 PASSWORD = "pr0xyPassw0rd"
+TIMEOUTS = Timeouts(10.0)
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +70,10 @@ def route(
 
 
 async def asked(
-    clients: HttpClients, url: str, way: Route, timeouts: Timeouts | float = 10.0
+    clients: HttpClients, url: str, way: Route, timeouts: Timeouts = TIMEOUTS
 ) -> tuple[int | None, PollError | None, Mapping[str, int]]:
     """Send one request; return the number of files, or the error, and the stale files that were counted."""
-    api = PinClient(clients.for_url(url, way), url, credentials, timeouts)
+    api = pin_client(clients.for_url(url, way), url, timeouts=timeouts)
     try:
         page = await api.list_pins(Collector.TOTALS, offset=0, limit=1)
     except PollError as error:
@@ -85,7 +86,7 @@ async def files_of(url: str, way: Route) -> int | None:
         return (await asked(clients, url, way))[0]
 
 
-async def failure_of(url: str, way: Route, timeouts: Timeouts | float = 10.0) -> PollError:
+async def failure_of(url: str, way: Route, timeouts: Timeouts = TIMEOUTS) -> PollError:
     async with HttpClients() as clients:
         _, error, _ = await asked(clients, url, way, timeouts)
     assert error is not None
@@ -120,18 +121,37 @@ def test_each_python_trusts_a_private_ca_whose_certificate_lacks_a_key_usage(tmp
     assert run(work()) == 2
 
 
+def test_the_default_cas_are_not_trusted_more_strictly_by_a_newer_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca = Authority(tmp_path, has_key_usage=False)
+    strict = ssl.create_default_context(cafile=str(ca.path))
+    strict.verify_flags |= ssl.VERIFY_X509_STRICT
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda: strict)
+
+    async def work() -> int | None:
+        async with StrangeServer(GOOD).listening(server_context(ca.issue("server"))) as server:
+            url = server.base_url("https")
+            transport = RouteTransport(route(shown=ca.issue("client", usage="clientAuth")))
+            api = pin_client(Pool(lambda: client_over(transport)), url)
+            return (await api.list_pins(Collector.TOTALS, offset=0, limit=1)).totals.files
+
+    assert run(work()) == 2
+
+
 @pytest.mark.parametrize(
-    ("subject", "hint"),
+    ("issue", "hint"),
     [
-        ("DNS:other.test", "it is for another host: check base_url"),
-        ("IP:127.0.0.9", "it is for another host: check base_url"),
-        (None, "it is expired or not yet valid"),
+        (lambda ca: ca.issue("wrong", "DNS:other.test"), "it is for another host: check base_url"),
+        (lambda ca: ca.issue("wrong", "IP:127.0.0.9"), "it is for another host: check base_url"),
+        (lambda ca: ca.issue_expired("wrong"), "it is expired or not yet valid"),
+        (lambda ca: ca.issue("wrong", usage="clientAuth"), "no setting makes it acceptable"),
     ],
 )
-def test_a_certificate_for_another_host_or_an_expired_one_has_its_own_hint(
-    authority: Authority, subject: str | None, hint: str
+def test_each_reason_to_reject_a_certificate_has_its_own_hint(
+    authority: Authority, issue: Callable[[Authority], Pair], hint: str
 ) -> None:
-    wrong = authority.issue("wrong", subject) if subject else authority.issue_expired("wrong")
+    wrong = issue(authority)
 
     async def work() -> PollError:
         async with StrangeServer(GOOD).listening(server_context(wrong)) as server:
@@ -477,7 +497,7 @@ def test_no_proxy_means_for_names_what_the_readme_says(no_proxy: str, direct: se
     names = ("example.com", "a.example.com", "example.com:8443", "notexample.com")
 
     async def reached(name: str) -> str:
-        return str(await failure_of(f"https://{name}/api", Route(), 0.5))
+        return str(await failure_of(f"https://{name}/api", Route(), Timeouts(0.5)))
 
     with variables(ALL_PROXY="http://127.0.0.1:9", NO_PROXY=no_proxy):
         asked_proxy = {name for name in names if "the proxy 127.0.0.1:9" in run(reached(name))}
@@ -592,7 +612,7 @@ def test_a_smaller_page_is_advised_if_a_page_was_requested(
     async def work() -> PollError:
         async with StrangeServer(silence).listening() as server, HttpClients() as clients:
             url = server.base_url()
-            api = PinClient(clients.for_url(url), url, credentials, timeouts)
+            api = pin_client(clients.for_url(url), url, timeouts=timeouts)
             with pytest.raises(PollError) as caught:
                 await api.list_pins(Collector.INVENTORY, offset=0, limit=limit)
             return caught.value

@@ -4,7 +4,7 @@ import sys
 import threading
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -98,9 +98,63 @@ def test_a_server_that_is_not_there_or_hangs_is_not_healthy(capsys: pytest.Captu
             assert capsys.readouterr() == ("", f"pin-exporter: {url}: {words}\n")
 
 
+def test_a_server_that_sends_byte_by_byte_is_not_healthy(capsys: pytest.CaptureFixture[str]) -> None:
+    over = threading.Event()
+
+    def trickle() -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            while not over.wait(0.01):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        assert check(url) == 1
+        over.set()
+        thread.join()
+    assert capsys.readouterr().err == f"pin-exporter: {url}: timed out\n"
+
+
+def test_a_name_that_hangs_or_is_none_is_not_healthy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check("http://a..b/") == 1
+    over = threading.Event()
+
+    def hang(*_: object) -> list[object]:
+        over.wait(60)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    assert check("http://hangs.test/") == 1
+    over.set()
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("pin-exporter: http://a..b/: ")
+    assert second == "pin-exporter: http://hangs.test/: timed out"
+
+
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/full", "2>&- >&-"])
+def test_nobody_needs_to_read_the_result(redirection: str) -> None:
+    with answering(OK) as (url, _):
+        command = f'exec "$0" -m pin_exporter healthcheck "$1" {redirection}'
+        ended = subprocess.run(["sh", "-c", command, sys.executable, url], capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize(
     "argument",
-    ["--no-such-flag", f"--api-key={SECRET}", SECRET, "ftp://a/", "http://", "http://a:x/", "http://a:0/"],
+    [
+        "--no-such-flag",
+        f"--api-key={SECRET}",
+        SECRET,
+        "ftp://a/",
+        "http://",
+        "http://a:x/",
+        "http://a:0/",
+        f"http://u:{SECRET}@a/",
+    ],
 )
 def test_invalid_arguments_give_2_and_are_not_repeated(
     argument: str, capsys: pytest.CaptureFixture[str]

@@ -13,12 +13,12 @@ from tests.support.diagnosis import (
     WARNING,
     Diagnosed,
     Service,
-    asked_instead,
     dated,
     diagnosed,
     diagnosed_simulator,
     in_turn,
     listing,
+    with_parameters,
 )
 from tests.support.service import page
 
@@ -107,13 +107,13 @@ def test_a_page_without_some_of_its_rows_is_an_obstacle(
 
 def test_a_limit_that_shrinks_is_an_obstacle() -> None:
     good = listing(3_000)
-    less = asked_instead(good, limit=lambda limit: min(limit, 40))
+    less = with_parameters(good, limit=lambda limit: min(limit, 40))
 
     assert "became shorter: 40" in following(diagnosed(in_turn(lambda n: good if n < 4 else less)))
 
 
 def filtered(service: Service) -> Service:
-    """Answer requests with a filter by another service."""
+    """Respond to requests with a filter by another service."""
     good = listing(3_000)
     return lambda request: good(request) if request.url.params["pinned"] == "all" else service(request)
 

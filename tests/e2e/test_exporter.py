@@ -1,11 +1,14 @@
 """The exporter as its users run it: a process, signals, ports, flags, and an API that goes away."""
 
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -13,11 +16,21 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from tests.support.processes import exporter, free_port, prometheus, running, simulator, wait_for
+from tests.support.processes import (
+    PATIENCE_SECONDS,
+    exporter,
+    free_port,
+    prometheus,
+    run_to_end,
+    running,
+    simulator,
+    wait_for,
+)
 from tests.support.streams import full_pipe
 from tests.support.tools import require_tool
 
 EXPORTER = (sys.executable, "-m", "pin_exporter")
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 ACCOUNT = '{account="default"}'
 NOWHERE = {
     "PIN_EXPORTER_BASE_URL": "http://127.0.0.1:9/api",
@@ -99,6 +112,9 @@ def test_the_demo_shows_three_made_up_accounts() -> None:
             return sorted(found) if len(found) == 3 else []
 
         assert wait_for(inventories, "three inventories") == ["media-archive", "nft-drops", "old-backups"]
+        sample = re.findall(r"^(aiozpin_\w+\{.+\}) \S+$", README, re.MULTILINE)
+        assert sample
+        assert [series for series in sample if f"\n{series} " not in httpx.get(url).text] == []
         assert process.stop() == 0
 
 
@@ -140,14 +156,12 @@ def test_a_second_demo_finds_another_port_for_its_simulator() -> None:
 def test_a_dotenv_file_is_read_and_the_environment_takes_precedence(tmp_path: Path) -> None:
     lines = [f"{name}={value}" for name, value in {**NOWHERE, "PIN_EXPORTER_ACCOUNT": "of-the-file"}.items()]
     (tmp_path / ".env").write_text("\n".join(lines))
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PIN_EXPORTER_")}
 
     def check(**variables: str) -> str:
-        command = [*EXPORTER, "--config.check"]
-        env = {**clean, "PYTHONPATH": str(Path(__file__).parents[2]), **variables}
-        return subprocess.run(
-            command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True
-        ).stdout
+        env = {"PYTHONPATH": str(Path(__file__).parents[2]), **variables}
+        ran = run_to_end([*EXPORTER, "--config.check"], env, cwd=tmp_path)
+        assert ran.returncode == 0, ran.stderr
+        return str(ran.stdout)
 
     assert check().startswith("env file: .env\n")
     assert "\naccount of-the-file: " in check()
@@ -226,3 +240,38 @@ def test_a_log_that_nobody_reads_delays_neither_the_exporter_nor_its_end() -> No
             assert process.wait(timeout=60) == 0
         finally:
             process.kill()
+
+
+def test_accounts_whose_servers_hang_leave_the_own_port_its_share_of_few_open_files(tmp_path: Path) -> None:
+    files, accounts, clients = 128, 120, 12
+    with ExitStack() as stack:
+        # The system accepts connections, and nobody responds.
+        hung = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(accounts)]
+        urls = [f"http://127.0.0.1:{server.getsockname()[1]}/api" for server in hung]
+        entries = [
+            {"name": f"a{number}", "api_key": f"k{number}", "secret_key": "s", "base_url": url}
+            for number, url in enumerate(urls)
+        ]
+        config = tmp_path / "config.yml"
+        config.write_text(json.dumps({"accounts": entries, "request_timeout": "1h", "connect_timeout": "1h"}))
+        address = ("127.0.0.1", free_port())
+        options = [f"--config.file={config}", f"--web.listen-address={address[0]}:{address[1]}"]
+        limited = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "-", *EXPORTER, *options]
+        process = stack.enter_context(running(limited))
+        process.wait_for_line(r"listening=(\S+)")
+        opened = Path(f"/proc/{process.popen.pid}/fd")
+        counts = [0]
+
+        def all_are_answered_until_no_more_files_are_opened() -> bool:
+            waiting = [socket.create_connection(address, PATIENCE_SECONDS / 3) for _ in range(clients)]
+            for client in waiting:
+                client.sendall(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            for client in waiting:
+                with client:
+                    assert client.recv(15) == b"HTTP/1.1 200 OK"
+            counts.append(len(list(opened.iterdir())))
+            return len(counts) > 40 and max(counts[-40:]) <= max(counts[:-40])
+
+        wait_for(all_are_answered_until_no_more_files_are_opened, "all requests to be sent")
+        assert max(counts) < files
+        assert process.stop() == 0

@@ -1,3 +1,4 @@
+import tracemalloc
 from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
@@ -106,6 +107,7 @@ def test_a_tally_equals_a_plain_count_however_the_rows_are_split(
     assert len(inventory.by_kind) == 8
     assert {kind: n for kind, n in inventory.by_kind.items() if n} == kinds
 
+    assert len(inventory.problem_pins.in_progress) == phases.count(Phase.IN_PROGRESS)
     cids: set[str] = set()
     duplicates = 0
     for pin in pins:
@@ -166,6 +168,8 @@ def test_words_shown_once_stay_shown(walks: list[list[Pin | None]]) -> None:
     for rows in walks:
         inventory = tallied(*rows, shown=shown)
         assert set(shown.statuses) <= set(inventory.shown.statuses)
+        counts = inventory.by_sub_hash_status.values()
+        assert sum(counts) == sum(held.pins for held in inventory.by_status.values()) == inventory.pins
         assert inventory.shown.sub_hash_statuses[: len(shown.sub_hash_statuses)] == shown.sub_hash_statuses
         shown = inventory.shown
 
@@ -201,6 +205,20 @@ def test_more_kinds_of_rows_than_are_remembered_are_all_counted() -> None:
     assert sum(held.size for held in inventory.by_status.values()) == 6_000
     assert inventory.by_status["w31", Phase.UNKNOWN] == PinTotals(2, 2)
     assert inventory.by_status["other", Phase.UNKNOWN] == PinTotals(6_000 - 64, 6_000 - 64)
+
+
+@pytest.mark.parametrize("status", ["", "0" * 9_000])
+@pytest.mark.parametrize("sub_hash", ["", "0" * 9_000])
+def test_long_words_are_not_remembered(status: str, sub_hash: str) -> None:
+    tally = PinCounter()
+    tracemalloc.start()
+    try:
+        for number in range(500):
+            tally.add([Pin("a", status=f"{status}{number}", sub_hash_status=f"{sub_hash}{number}")])
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 500_000
 
 
 @pytest.mark.parametrize(("files", "unaccounted"), [(5, 3), (2, 0), (1, -1)])

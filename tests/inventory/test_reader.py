@@ -167,6 +167,29 @@ def test_a_first_page_that_came_from_elsewhere_in_the_list_counts_for_nothing(in
 
 
 @BOTH
+@pytest.mark.parametrize(
+    ("moves_at", "verdict", "starts_over"), [(0, Verdict.CONSISTENT, True), (2, Verdict.REPAIRED, False)]
+)
+def test_a_reading_that_goes_on_starts_over_only_if_the_list_has_moved_meanwhile(
+    in_flight: int, moves_at: int, verdict: Verdict, starts_over: bool
+) -> None:
+    pins = PinList(list(range(300)))
+    reader = InventoryReader(NOTHING_SHOWN)
+    fetches = [failing_above(0, pins, ServerError("no", status=500), after=90), pins.fetch]
+
+    async def read() -> Counted:
+        return await reader.read(fetches.pop(0), PageSize(40), wall=lambda: NOW, pages_in_flight=in_flight)
+
+    with pytest.raises(ServerError):
+        asyncio.run(read())
+    pins.changes = {pins.answered + moves_at: [removed(0, 5)]}
+    pins.requests.clear()
+    counted = asyncio.run(read())
+    assert counted.verdict is verdict
+    assert (0 in {offset for offset, _ in pins.requests}) is starts_over
+
+
+@BOTH
 def test_a_list_that_changes_too_fast_for_a_proof_is_read_once_more_without_one(in_flight: int) -> None:
     all_but_the_beginning = [removed(20, 180), inserted(180)]
     pins = PinList(list(range(200)), changes=dict.fromkeys(range(500), all_but_the_beginning))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from pin_exporter.api.errors import InconsistentError
+from pin_exporter.api.errors import InconsistentError, UnprovableError
 from pin_exporter.api.model import Page, Pin, Totals, Verdict
 from pin_exporter.inventory.walk import MAX_ROWS, Walk
 from tests.support.lists import Change, PinList, inserted, numbers, removed, removed_share
@@ -54,7 +54,7 @@ def shuffled(rows: list[int]) -> None:
     Random(len(rows)).shuffle(rows)
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4 * settings().max_examples, suppress_health_check=[HealthCheck.too_slow])
 @given(
     count=st.integers(0, 60),
     limit=st.integers(1, 20),
@@ -193,7 +193,7 @@ def test_an_offset_that_the_server_ignores_raises(count: int, limit: int, larges
 
 @pytest.mark.parametrize(
     ("count", "limit", "duplicated"),
-    [(50, 20, {1}), (50, 20, {2}), (50, 20, {4}), (20_000, 30, {100, 300, 500, 700})],
+    [(50, 20, {1}), (50, 20, {2}), (50, 20, {4}), (3_000, 30, {10, 60, 110, 140})],
 )
 def test_a_repeated_page_is_requested_again_and_the_walk_counts_as_repaired(
     count: int, limit: int, duplicated: set[int]
@@ -259,6 +259,17 @@ def test_a_list_without_an_order_spends_three_times_the_requests_of_a_quiet_one_
     assert len(pins.requests) <= 3 * (5_000 // 90 + 2) + 1
 
 
+@pytest.mark.parametrize(("rows", "limit", "pages"), [(200, 20, 45), (200, 4, 205), (30, 1, 65)])
+def test_a_list_of_which_only_the_first_page_stays_is_given_up_after_two_times_the_usual_requests(
+    rows: int, limit: int, pages: int
+) -> None:
+    pins = PinList(list(range(rows)), changes=every_request(removed(limit, rows), inserted(rows - limit)))
+    with pytest.raises(UnprovableError):
+        walk_over(pins.page, limit)
+    assert len(pins.requests) == pages
+    assert walk_over(pins.page, limit, walk=Walk(prove=False)).walk.verdict is Verdict.INCONSISTENT
+
+
 @pytest.mark.parametrize(("files", "max_rows", "most"), [(5, MAX_ROWS, 11_000), (2**63 - 1, 5_000, 6_000)])
 def test_a_list_without_an_end_is_given_up_whatever_it_reports(files: int, max_rows: int, most: int) -> None:
     def fetch(offset: int, limit: int) -> Page:
@@ -314,6 +325,21 @@ def test_rows_that_cannot_be_read_hold_no_place_while_the_list_changes() -> None
     assert pins.living <= set(walked.numbers)
 
 
+def test_files_beside_the_rows_and_unreadable_rows_leave_a_quiet_list_consistent() -> None:
+    walked = walk_over(PinList(list(range(40)), range(20), extra_files=3).page, 30)
+    assert walked.walk.verdict is Verdict.CONSISTENT
+
+
+def test_totals_that_change_after_the_first_page_make_the_walk_repaired() -> None:
+    def report_one_more(pins: PinList) -> None:
+        pins.extra_files = 1
+
+    assert (
+        walk_over(PinList(list(range(40)), changes={1: [report_one_more]}).page, 30).walk.verdict
+        is Verdict.REPAIRED
+    )
+
+
 @given(count=st.integers(1, 80), changes=CHANGES)
 def test_a_list_of_which_no_row_can_be_read_ends_the_walk(
     count: int, changes: dict[int, list[Change]]
@@ -328,13 +354,13 @@ def test_a_list_of_which_no_row_can_be_read_ends_the_walk(
 
 
 def test_a_smaller_limit_in_mid_walk_is_given_the_requests_it_needs() -> None:
-    pins = PinList(list(range(30_000)))
+    pins = PinList(list(range(6_000)))
     walk = Walk()
     read = 0
     while not walk.done:
-        offset, limit = walk.next_offset, 1_000 if walk.frontier < 10_000 else 62
+        offset, limit = walk.next_offset, 1_000 if walk.frontier < 2_000 else 62
         read += len(walk.accept(offset, limit, pins.page(offset, limit)))
-    assert read == 30_000
+    assert read == 6_000
     assert walk.verdict is Verdict.CONSISTENT
 
 

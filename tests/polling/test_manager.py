@@ -54,10 +54,12 @@ class Running:
         pins: int = 0,
         seconds: float = 50.0,
     ) -> None:
-        self.clock = FakeClock(elapsed=START)
+        # In its first minute, a process sends less than it may.
+        self.clock = FakeClock(elapsed=START - 60)
         self.service = Service(self.clock, pins)
         self.clients = _Clients(self.service)
         self.manager = PollerManager(accounts, self.clients, self.clock, random.Random(1))
+        self.clock.now = START
         self.unready_at_first = self.manager.unready()
         self.before: Mapping[str, AccountSnapshot] = {}
         self.right_after: Mapping[str, AccountSnapshot] = {}

@@ -12,7 +12,9 @@ from pin_exporter.api.client import PinClient
 from pin_exporter.api.credentials import Credentials
 from pin_exporter.api.pool import Pool, client_over
 from pin_exporter.api.rate_limit import RequestBudget
+from pin_exporter.api.request_stats import RequestCounter
 from pin_exporter.api.retry import RetryingClient
+from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.toolkit.clock import Clock
 from tests.support.clocks import FakeClock
 
@@ -113,8 +115,17 @@ def pool_over(service: Answering) -> Pool:
     return Pool(lambda: served_by(service))
 
 
+def pin_client(
+    pool: Pool,
+    base_url: str = BASE_URL,
+    keys: Callable[[], Credentials] = credentials,
+    timeouts: Timeouts = Timeouts(5.0),  # noqa: B008 - immutable
+) -> PinClient:
+    return PinClient(pool, base_url, keys, timeouts, RequestCounter())
+
+
 def pin_api(service: Answering, timeout_seconds: float = 5.0, base_url: str = BASE_URL) -> PinClient:
-    return PinClient(pool_over(service), base_url, credentials, timeout_seconds)
+    return pin_client(pool_over(service), base_url, timeouts=Timeouts(timeout_seconds))
 
 
 def retrying_client(

@@ -24,7 +24,7 @@ def built_tool(name: str) -> Path:
     """Return a program that Go has built for the tests; skip the test if it is missing, fail it in CI."""
     found = sorted(TOOLS.glob(f"{name}-v*/{name}"))
     if not found:
-        do_without(f"{name} is missing: run `make collector-tools`")
+        do_without(f"{name} is missing: run `make collector-test`")
     return found[-1]
 
 

@@ -1,10 +1,13 @@
 import os
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from pin_exporter.toolkit.errors import SettingsError
-from pin_exporter.toolkit.files import open_regular, signature
+from pin_exporter.toolkit.files import max_connection_files, open_regular, signature
 from pin_exporter.toolkit.yaml_file import read_yaml_file
 
 REFUSED = "it is a pipe or a device: use a regular file"
@@ -56,3 +59,25 @@ def test_a_signature_changes_with_the_file_and_with_what_a_link_points_to(tmp_pa
     assert len(set(seen)) == len(seen)
     assert signature(paths) == seen[-1]
     assert signature([Path("\0")]) != signature([])
+
+
+@pytest.mark.parametrize(
+    ("files", "connections"), [(8, 16), (128, 32), (256, 96), (1_024, 480), (resource.RLIM_INFINITY, 500)]
+)
+def test_incoming_and_outgoing_connections_share_the_open_files(
+    monkeypatch: pytest.MonkeyPatch, files: int, connections: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (files, resource.RLIM_INFINITY))
+    assert max_connection_files() == connections
+    assert max_connection_files(20) == min(20, connections)
+
+
+def test_the_limit_of_open_files_is_raised_as_far_as_allowed() -> None:
+    program = """
+import resource
+from pin_exporter.toolkit.files import raise_limit_of_open_files
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 200))
+raise_limit_of_open_files()
+print(resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "(200, 200)\n"

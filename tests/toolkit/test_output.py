@@ -135,6 +135,44 @@ def test_a_file_that_cannot_be_written_is_refused(tmp_path: Path, name: str, pro
     assert set(tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize("name", ["a.prom", "with space\\and\ttab.prom"])
+def test_a_file_that_is_mounted_by_itself_is_refused_because_it_cannot_be_replaced(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "outside").touch()
+    (tmp_path / name).touch()
+    (tmp_path / "link").symlink_to(name)
+    (tmp_path / "other.prom").touch()
+    program = """
+import sys
+from pathlib import Path
+from pin_exporter.toolkit.errors import OutputError
+from pin_exporter.toolkit.output import check_file
+for path in sys.argv[1:]:
+    try:
+        check_file(Path(path))
+        print("can be written")
+    except OutputError as error:
+        print(error)
+"""
+    script = 'mount --bind "$1" "$2" && shift && exec "$0" -c "$PROGRAM" "$@"'
+    files = [str(tmp_path / each) for each in (name, "link", "other.prom")]
+    ended = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, sys.executable, str(tmp_path / "outside"), *files],
+        env=os.environ | {"PROGRAM": program},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "unshare failed" in ended.stderr or "mount:" in ended.stderr:
+        pytest.skip("this user may not mount anything")
+    problem = "is mounted as a single file, which cannot be replaced: mount its directory instead, or "
+    mounted, link, other = ended.stdout.splitlines()
+    assert mounted.startswith(f"{files[0]}: {problem}")
+    assert link.startswith(f"{files[1]}: {problem}")
+    assert other == "can be written"
+
+
 def test_checking_a_file_leaves_no_trace(tmp_path: Path) -> None:
     check_file(tmp_path / "a.prom")
     assert list(tmp_path.iterdir()) == []

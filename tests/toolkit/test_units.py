@@ -102,7 +102,7 @@ def test_anything_else_is_no_duration(text: str | float) -> None:
 
 @pytest.mark.parametrize("text", [*NEITHER, "B", "GB", "5i", "5iB", "5XB", "5 G B", ".5G", "1_000"])
 def test_anything_else_is_no_size(text: str | float) -> None:
-    with pytest.raises(ValueError, match=r"write 500GB, 1\.5TiB, or a number of bytes"):
+    with pytest.raises(ValueError, match=r"write 500GiB, 1\.5TiB, or a number of bytes"):
         parse_size(text)
 
 

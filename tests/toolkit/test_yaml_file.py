@@ -86,6 +86,7 @@ def test_aliases_are_resolved(path: Path) -> None:
 
 ILLEGAL = "config.yml: is not valid YAML: it contains characters that YAML does not allow"
 TAG = "config.yml:2: tags are not supported: write the value itself, in quotes if it begins with `!`"
+MERGE = "config.yml:{}: merge keys (<<) are not supported: write the values out"
 NO_MAPPING = "config.yml:1: must be a mapping, such as `name: value`"
 TOO_DEEP = "config.yml: is nested too deeply"
 
@@ -118,6 +119,8 @@ def test_invalid_yaml_is_refused_with_its_line_and_the_parsers_reason(
         ("c:\n  d: 1\n  d: 2\nc: 1\n", ["config.yml:3: d is given twice", "config.yml:4: c is given twice"]),
         ('"x\\ny": 1\n"x\\ny": 1\n', ["config.yml:2: x… is given twice"]),
         ("a: 1\n? [x, y]\n: 1\n", ["config.yml:2: a key must be a string"]),
+        ("a: &x {b: 1}\nc:\n  <<: *x\n  d: 2\n", [MERGE.format(3)]),
+        ("a: &x {b: 1}\nc: {<<: [*x, *x]}\n<<: 1\n", [MERGE.format(2), MERGE.format(3)]),
         *((content, [NO_MAPPING]) for content in ("- a: 1\n", "60s\n", "'quoted'\n", "[]\n", "api_key=x\n")),
         *((content, [TOO_DEEP]) for content in ("a: &x [*x]\n", "a: &x {b: *x}\n", "&x\na: *x\n")),
         *((content, [TOO_DEEP]) for content in ("[" * 5_000, "a: " + "{b: " * 5_000)),
@@ -144,7 +147,7 @@ def test_a_short_file_that_aliases_make_enormous_is_refused(path: Path) -> None:
 
 
 def test_tags_of_yaml_itself_are_accepted(path: Path) -> None:
-    content = "a: !!str 60\nb: !!int '5'\nc: ! x\nd: !!seq [1]\ne: !!map {<<: =}\nf: !!null x\n"
+    content = "a: !!str 60\nb: !!int '5'\nc: ! x\nd: !!seq [1]\ne: !!map {'<<': =}\nf: !!null x\n"
     values = {"a": "60", "b": "5", "c": "x", "d": ["1"], "e": {"<<": "="}, "f": None}
     assert read(path, content).values == values
 

@@ -1,17 +1,14 @@
 """Limits on connections and requests, and the state that all connections share."""
 
-import resource
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
+from pin_exporter.toolkit.files import max_connection_files
 from pin_exporter.toolkit.web.config_watcher import WebConfigWatcher
 
 _MAX_CONNECTIONS: Final = 192
-_MIN_CONNECTIONS: Final = 8
-_RESERVED_FILES: Final = 64
-"""File descriptors for everything that is not a client connection."""
 
 
 class Refusal(StrEnum):
@@ -42,10 +39,7 @@ def max_connections() -> int:
 
     A connection takes two file descriptors during its TLS handshake.
     """
-    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if files == resource.RLIM_INFINITY:
-        return _MAX_CONNECTIONS
-    return max(_MIN_CONNECTIONS, min(_MAX_CONNECTIONS, (files - _RESERVED_FILES) // 2))
+    return max_connection_files(2 * _MAX_CONNECTIONS) // 2
 
 
 @dataclass(frozen=True, slots=True)

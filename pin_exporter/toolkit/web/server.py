@@ -1,11 +1,10 @@
 """Serve an application over HTTP beside other workers, until a signal or a bug ends them all."""
 
 import asyncio
-import resource
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -40,7 +39,6 @@ async def serve(
     """
     stop = asyncio.Event()
     _handle_signals(stop.set, on_hangup)
-    _raise_limit_of_open_files()
     server = _uvicorn(middleware.wrap(app, connections, realm=realm))
     await server.on_tick(0)  # otherwise the first responses have no Date header
     new_protocol = partial(
@@ -95,13 +93,6 @@ def _handle_signals(stop: Callable[[], None], hangup: Callable[[], None] | None)
     if hangup or signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup makes it
         loop.add_signal_handler(signal.SIGHUP, hangup or stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
-
-
-def _raise_limit_of_open_files() -> None:
-    """Raise the soft limit on open files to the hard limit, as Go programs do: each connection is a file."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _run_for_ever(worker: Callable[[], Awaitable[None]]) -> None:
