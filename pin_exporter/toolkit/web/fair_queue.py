@@ -24,8 +24,8 @@ class _Place:
 class FairQueue:
     """Gives turns to the clients that came least often, until they are forgotten.
 
-    What is in progress counts as waiting. A client with nothing in the queue gets a place even if it is full:
-    the one that would have the last turn is refused instead.
+    What is in progress counts as waiting. If the queue is full, whoever would have the last turn is refused, so
+    a client that comes for the first time always gets a place.
     """
 
     def __init__(
@@ -62,14 +62,14 @@ class FairQueue:
         own = sum(each.client == client for each in self._places)
         if own >= self._max_waiting_per_client:
             raise QueueFullError
+        place = _Place(client, attempts)
         if len(self._places) >= self._max_waiting:
-            waiting = [each for each in reversed(self._places) if not each.turn.done()]
-            if own or not waiting:
+            waiting = (each for each in reversed(self._places) if not each.turn.done())
+            last = max((*waiting, place), key=lambda each: each.attempts)
+            if last is place:
                 raise QueueFullError
-            last = max(waiting, key=lambda each: each.attempts)
             self._places.remove(last)
             last.turn.set_exception(QueueFullError())
-        place = _Place(client, attempts)
         self._places.append(place)
         return place
 

@@ -52,8 +52,9 @@ def served(queue: FairQueue, clients: Sequence[str]) -> tuple[list[str], list[st
         ("a1 a2 a3 b1 b2 b3 c1", "a1 b1 c1 a2 b2 a3", "b3"),
         ("a1 b1 c1 d1 e1 f1 g1", "a1 b1 c1 d1 e1 g1", "f1"),
         ("a1 b1 c1 d1 e1 f1 a2", "a1 b1 c1 d1 e1 f1", "a2"),
+        ("a1 b1 c1 d1 e1 f1 x1", "a1 b1 c1 d1 e1 f1", "x1"),
         # Who came before comes last and goes first, the oftener the more.
-        ("a1 y1 x1 b1", "a1 b1 x1 y1", ""),
+        ("a1 y1 x1 z1", "a1 z1 x1 y1", ""),
         ("a1 x1 b1 c1 y1 d1 e1", "a1 b1 c1 d1 e1 x1", "y1"),
         ("a1 b1 b2 c1 c2 d1 x1", "a1 b1 c1 d1 b2 x1", "c2"),
     ],
