@@ -13,6 +13,7 @@ from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.pages import Pages
 from pin_exporter.status.routes import status_routes
 from pin_exporter.toolkit.web.listener import listen, local_url
+from tests.support import asgi
 from tests.support.clocks import FakeClock
 from tests.support.documents import Document
 from tests.support.samples import FULL, NOW_ELAPSED, UNTRIED, account_at
@@ -41,14 +42,7 @@ def ask(
         pages=status_routes(lambda: accounts, clock, Pages(telemetry_path)),
     )
 
-    async def exchange() -> httpx.Response:
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://localhost"
-        ) as client:
-            client.headers = httpx.Headers(headers or QUIET)
-            return await client.request(method, path)
-
-    return asyncio.run(exchange())
+    return asgi.ask(app, path, headers or QUIET, method)
 
 
 PATHS = ("/", "/metrics", "/-/healthy", "/-/ready")
