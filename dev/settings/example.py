@@ -14,7 +14,7 @@ _TEMPLATE: Final = """\
 # yaml-language-server: $schema=config.schema.json
 
 # Config file of pin-exporter, given as --config.file. It shows every setting with its default, or commented
-# out where there is none. Durations are written as 90 (seconds), 60s, 5m or 1h30m, sizes as 500GB or 1.5TiB.
+# out where there is none. Durations are written as 90 (seconds), 60s, 5m or 1h30m, sizes as 500GiB or 1.5TiB.
 # Relative paths are relative to the directory of this file.
 #
 # `pin-exporter --config.file=FILE --config.check` checks a file. SIGHUP reloads it.

@@ -67,7 +67,12 @@ def _accepted(given: Mapping[str, Any]) -> dict[str, Any]:
         "string": {"type": _types_of_text(given.get("pattern", "")), **kept},
     }
     kinds = given["type"]
-    accepted = by_type[kinds] if isinstance(kinds, str) and kinds in by_type else {"type": kinds, **kept}
+    if "array" in kinds and "string" in kinds:  # a text, or several
+        texts = _types_of_text(given.get("pattern", ""))
+        accepted = {**kept, "type": [*texts, *(kind for kind in kinds if kind != "string")]}
+        accepted["items"] = {**given["items"], "type": _types_of_text(given["items"].get("pattern", ""))}
+    else:
+        accepted = by_type.get(str(kinds), {"type": kinds, **kept})
     types = accepted["type"]
     return {**accepted, "type": [*([types] if isinstance(types, str) else types), "null"]}
 

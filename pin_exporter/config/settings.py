@@ -129,7 +129,7 @@ class AccountSettings(BaseModel):
     )
     size_limit: Size | None = Field(
         default=None,
-        description="Size that the account may hold, such as `500GB` or `2TiB`, for dashboards and alerts.",
+        description="Size that the account may hold, such as `500GiB` or `2TiB`, for dashboards and alerts.",
         examples=["2TiB"],
     )
 

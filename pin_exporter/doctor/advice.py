@@ -124,7 +124,7 @@ def _requests_per_minute(evidence: Evidence) -> Iterator[Suggestion]:
         first = limited[0] if limited[0] >= _FEW_REQUESTS else now
         wanted = max(_LEAST_PER_MINUTE, min(now // 2, first))
         if wanted < now:
-            reason = f"the API answered 429 after {counted(limited[0], 'request')}"
+            reason = f"the API responded 429 after {counted(limited[0], 'request')}"
             yield Suggestion("requests_per_minute", wanted, reason)
 
 

@@ -13,7 +13,7 @@ from pin_exporter.toolkit.display_text import one_line
 
 _MAX_ADDRESSES: Final = 6
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-_NO_ANSWER: Final = "no response within the timeout"
+_NO_RESPONSE: Final = "no response within the timeout"
 
 
 async def look_at_path(
@@ -42,7 +42,7 @@ async def look_at_path(
             if scheme == "https":
                 facts |= await _tls(addresses, host, port, context or default_context())
     except TimeoutError:
-        facts["tls_error" if "addresses" in facts else "resolve_error"] = _NO_ANSWER
+        facts["tls_error" if "addresses" in facts else "resolve_error"] = _NO_RESPONSE
     except ssl.SSLError as error:
         facts["tls_error"] = _message(error)
     except OSError as error:

@@ -33,7 +33,7 @@ _MAX_TRIALS: Final = 2
 class Stop(StrEnum):
     """Why the requests ended early."""
 
-    RATE_LIMITED = "the API asked for fewer requests"
+    RATE_LIMITED = "the API rejected requests as too many (429)"
     MAX_REQUESTS = f"reached the maximum of {MAX_REQUESTS} requests"
     MAX_SECONDS = f"reached the maximum of {MAX_SECONDS:g} s"
     FAILURES = f"{_FAILURES_IN_A_ROW} requests in a row failed"
@@ -95,7 +95,7 @@ class _Plan:
             yield Query(Purpose.FIRST, limit)
 
     def _large_pages(self) -> Iterator[Query]:
-        """Ask for the largest page of use, and for smaller ones if it is rejected; not if pages are cut.
+        """Request the largest page of use, and for smaller ones if it is rejected; not if pages are cut.
 
         If page_size was rejected, twice the limit that worked was rejected as well.
         """

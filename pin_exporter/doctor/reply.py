@@ -94,7 +94,7 @@ class Reply:
     def rows(self) -> int:
         """Return the number of rows, malformed ones included unless they come in addition to the rows.
 
-        They do if there are more elements than rows were asked for, or than are left in the list.
+        They do if there are more elements than rows were requested, or than are left in the list.
         """
         if self.page is None:
             return 0
@@ -122,7 +122,7 @@ class Reply:
 
     @property
     def retry_after_seconds(self) -> float | None:
-        """Return how long a 429 asks to wait; None if it does not say."""
+        """Return how long to wait after a 429; None if it does not say."""
         return self.error.retry_after_seconds if isinstance(self.error, RateLimitedError) else None
 
     @property

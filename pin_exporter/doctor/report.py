@@ -36,7 +36,7 @@ def as_yaml(suggested: Sequence[Suggestion], width: int = WIDEST) -> str:
     """Return settings as they are written in the config file, each below a comment with the reason."""
     lines: list[str] = []
     for one in suggested:
-        lines += textwrap.wrap(one.reason, width, initial_indent="# ", subsequent_indent="# ")
+        lines += [f"# {line}" for line in _wrapped(one.reason, width - 2)]
         # What is not a number or a duration is quoted; a JSON string is YAML as well.
         value = one.value if str(one.value).isalnum() else json.dumps(one.value)
         lines.append(f"{one.setting}: {value}")

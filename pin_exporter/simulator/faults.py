@@ -109,7 +109,7 @@ def envelope(status: int, message: str, headers: Mapping[str, str] | None = None
 
 
 def too_many_requests(faults: Faults, seconds: int = _RETRY_AFTER_SECONDS) -> Response:
-    """Return a 429; with `retry_after` it asks the client to wait for `seconds`."""
+    """Return a 429; with `retry_after`, it says to wait for `seconds`."""
     headers = {"Retry-After": str(seconds)} if faults.retry_after else None
     return envelope(429, "too many requests", headers)
 

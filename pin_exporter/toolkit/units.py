@@ -1,6 +1,6 @@
 """Parse and format durations and sizes; format numbers, shares and dates; pure.
 
-People write durations as `90`, `60s`, `5m` or `1h30m`, and sizes as `500GB` or `1.5TiB`.
+People write durations as `90`, `60s`, `5m` or `1h30m`, and sizes as `500GiB` or `1.5TiB`.
 """
 
 import re
@@ -36,7 +36,7 @@ def parse_size(text: str | float) -> int:
     cleaned = str(text).strip()
     match = _SIZE.fullmatch(cleaned) if len(cleaned) <= _MAX_LENGTH and not isinstance(text, bool) else None
     if match is None:
-        raise ValueError("is not a size: write 500GB, 1.5TiB, or a number of bytes")
+        raise ValueError("is not a size: write 500GiB, 1.5TiB, or a number of bytes")
     number, prefix, binary = match.groups()
     factor: int = (1024 if binary else 1000) ** _POWERS[prefix.lower()]
     return round(Fraction(number) * factor)

@@ -76,7 +76,7 @@ def accounts() -> Iterator[Result]:
         )
         ages = [time.time() - at for at in _values(_ATTEMPT, exported).values()]
         yield Result(f"{what}: oldest totals", f"{max(ages):.1f} s", "< 60 s and a poll")
-        yield Result(f"{what}: resident memory", _memory(exported.process), "< 250 MB")
+        yield Result(f"{what}: resident memory", _memory(exported.process), "< 240 MiB")
         yield Result(f"{what}: peak resident memory", _memory(exported.process, "VmHWM"))
 
 
@@ -93,7 +93,7 @@ def hanging() -> Iterator[Result]:
             time.sleep(0.1)
         yield Result(f"{what}: slowest response of /-/healthy", f"{max(latencies):.0f} ms")
         yield Result(f"{what}: {_described(_stall(exported.process))}", *_stalled(exported.process))
-        yield Result(f"{what}: resident memory", _memory(exported.process), "< 250 MB")
+        yield Result(f"{what}: resident memory", _memory(exported.process), "< 240 MiB")
 
 
 def _described(stall: Stall) -> str:
@@ -118,7 +118,7 @@ def _scrapes(exported: RunningExporter, what: str) -> Iterator[Result]:
     for kind, (first, *later) in times.items():
         shown = f"p99 {quantile(later, 0.99):.0f} ms, first {first:.0f} ms"
         yield Result(
-            f"{what}: /metrics, {kind[0]}, {kind[1]}, {sizes[kind] / 1e6:.1f} MB: {shown}, median",
+            f"{what}: /metrics, {kind[0]}, {kind[1]}, {sizes[kind] / 2**20:.1f} MiB: {shown}, median",
             f"{quantile(later, 0.5):.0f} ms",
             "< 200 ms",
         )
@@ -227,7 +227,7 @@ def _stall(process: Process, since: int = 0) -> Stall:
 
 
 def _memory(process: Process, field: str = "VmRSS") -> str:
-    return f"{process.memory_bytes(field) / 1e6:.0f} MB"
+    return f"{process.memory_bytes(field) / 2**20:.0f} MiB"
 
 
 def _processor_seconds(process: Process) -> float:

@@ -16,7 +16,9 @@ import pytest
 import yaml
 
 from dev.project import ROOT
+from pin_exporter.metrics.account import ACCOUNT_FAMILIES
 from pin_exporter.toolkit.exposition.encoder import Format
+from pin_exporter.toolkit.exposition.family import Type
 from tests.e2e.hostile import HostileServer
 from tests.grafana.support.grafana import panels_of, steps_of_buckets
 from tests.grafana.support.stand import DASHBOARD, look
@@ -159,6 +161,21 @@ def test_vmagent_reads_more_than_16_mib_only_if_configured(tmp_path: Path, limit
         assert wait_for(lambda: database.values("up"), "a scrape") == {(): up}
 
 
+def test_datadog_takes_the_buckets_of_gauge_histograms_for_gauges_and_leaves_out_count_and_sum() -> None:
+    (instance,) = yaml.safe_load(block("Datadog Agent", "yaml"))["instances"]
+    present, *overrides = instance["metrics"]
+    histograms = [family.name for family in ACCOUNT_FAMILIES if family.type is Type.GAUGE_HISTOGRAM]
+    assert overrides == [{name: {"type": "gauge"}} for name in histograms]
+    (left_out,) = instance["raw_line_filters"]
+    names = {
+        line.partition("{")[0] for line in rendered(Format.TEXT).split("\n") if line[:1] not in ("", "#")
+    }
+    assert {name for name in names if re.search(left_out, name)} == {
+        f"{name}_{what}" for name in histograms for what in ("count", "sum")
+    }
+    assert all(re.search(present, name) for name in names)
+
+
 def points(metric: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str], float]]:
     """Yield the samples of a metric in OTLP as Prometheus would name them."""
 
@@ -238,11 +255,13 @@ def test_telegraf_forwards_every_value(exported: RunningExporter, tmp_path: Path
 
     def forwarded() -> dict[str, float]:
         lines = output.read_text().split("\n")[:-1] if output.exists() else []
-        return {
-            series(name, {tag: word for tag, word in metric["tags"].items() if tag not in ("host", "url")}): v
-            for metric in map(json.loads, lines)
-            for name, v in metric["fields"].items()
-        }
+        found = {}
+        for metric in map(json.loads, lines):
+            tags = metric["tags"]
+            assert (tags.pop("job"), tags.pop("instance")) == ("aioz-pin", f"{exported.url}/metrics")
+            del tags["host"]
+            found.update({series(name, tags): value for name, value in metric["fields"].items()})
+        return found
 
     with running([built_tool("telegraf"), f"--config={config}"]) as process:
         process.wait_for_line("Loaded outputs: file")

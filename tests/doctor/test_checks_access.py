@@ -156,8 +156,10 @@ def dates(ahead_seconds: Callable[[int], float]) -> Callable[[int], str]:
     ("date", "severity", "behind_seconds"),
     [
         (dates(lambda _: 0), OK, 0),
-        (dates(lambda _: 30), WARNING, 30),
-        (dates(lambda _: -300), PROBLEM, -300),
+        (dates(lambda _: 5), OK, 0),
+        (dates(lambda _: 6), WARNING, 6),
+        (dates(lambda _: -60), WARNING, -60),
+        (dates(lambda _: -61), PROBLEM, -61),
         (dates(lambda _: 400), PROBLEM, 400),
         (dates(lambda n: 7_200 * (n % 2)), OK, 0),  # one server of two has a wrong clock
         (lambda _: "soon", SKIPPED, 0),

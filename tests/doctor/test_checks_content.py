@@ -1,14 +1,17 @@
+import json
 from typing import Any
 
 import httpx
 import pytest
 
-from pin_exporter.doctor.findings import Check
+from pin_exporter.doctor.findings import Check, Severity
+from pin_exporter.doctor.probe import MAX_REQUESTS
 from tests.support.diagnosis import (
     OK,
     PROBLEM,
     SKIPPED,
     WARNING,
+    Service,
     dated,
     diagnosed,
     diagnosed_simulator,
@@ -33,32 +36,37 @@ def test_a_large_account_is_read_to_its_end() -> None:
     for check in (Check.FILES, Check.SIZE):
         assert found.severity(check) is OK
     assert found.fields(Check.PAGE_SIZE)["works"] == 10_000
+    assert found.evidence.requests <= MAX_REQUESTS
 
 
-def test_a_list_much_shorter_than_totals_files_is_a_problem() -> None:
-    rows = [row(number) for number in range(300)]
+def much_shorter(request: httpx.Request) -> httpx.Response:
+    """Respond with 300 rows, and totals that count many more."""
+    shown = json.loads(listing()(request).content)["data"]["pins"]
+    return httpx.Response(200, content=page(shown, 1_000_000, 5))
 
-    def service(request: httpx.Request) -> httpx.Response:
-        offset, limit = (int(request.url.params[name]) for name in ("offset", "limit"))
-        return httpx.Response(200, content=page(rows[offset : offset + limit], 1_000_000, 5))
 
+UNREADABLE = listing(dated(n, **({"id": ""} if n % 5 == 0 else {})) for n in range(50))
+SERVERS = listing(1_500), listing(1_200)
+
+
+@pytest.mark.parametrize(
+    ("service", "check", "severity", "fields"),
+    [
+        (much_shorter, Check.FILES, PROBLEM, {"missing": 50}),
+        (in_turn(lambda n: listing(300 if n < 4 else 200)), Check.FILES, SKIPPED, {}),
+        (in_turn(lambda n: listing(300 if n < 4 else 500)), Check.FILES, SKIPPED, {}),
+        (UNREADABLE, Check.MALFORMED_ROWS, PROBLEM, {"count": 10}),
+        (UNREADABLE, Check.SIZE, SKIPPED, {}),
+        (listing(row(n, date_pinned="yesterday") for n in range(50)), Check.DATES, WARNING, {"count": 50}),
+        (in_turn(lambda n: SERVERS[n % 2]), Check.CHANGES, PROBLEM, {"totals": 21}),
+    ],
+)
+def test_a_list_that_is_not_as_documented_is_reported(
+    service: Service, check: Check, severity: Severity, fields: dict[str, int]
+) -> None:
     found = diagnosed(service)
 
-    assert Check.FILES in found.problems
-    assert found.fields(Check.FILES)["missing"] == 50
-
-
-def test_unreadable_rows_are_counted_on_one_page() -> None:
-    found = diagnosed(listing(dated(n, **({"id": ""} if n % 5 == 0 else {})) for n in range(50)))
-
-    assert found.fields(Check.MALFORMED_ROWS)["count"] == 10
-    assert found.severity(Check.SIZE) is SKIPPED
-
-
-def test_rows_without_a_date_are_counted() -> None:
-    found = diagnosed(listing(row(n, date_pinned="yesterday") for n in range(50)))
-
-    assert (found.severity(Check.DATES), found.fields(Check.DATES)["count"]) == (WARNING, 50)
+    assert (found.severity(check), found.fields(check)) == (severity, fields)
 
 
 def test_statuses_are_listed_on_one_line_without_keys() -> None:
@@ -71,13 +79,6 @@ def test_statuses_are_listed_on_one_line_without_keys() -> None:
     assert "30 more" in unknown.message
     assert unknown.message.isprintable()
     assert API_KEY not in repr(found.diagnosis)
-
-
-def test_servers_that_disagree_are_not_taken_for_one_list_that_changes() -> None:
-    servers = listing(1_500), listing(1_200)
-    found = diagnosed(in_turn(lambda n: servers[n % 2]), page_size=1_000)
-
-    assert Check.CHANGES in found.problems
 
 
 FAST: list[dict[str, Any]] = [

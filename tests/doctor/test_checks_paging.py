@@ -11,7 +11,6 @@ from tests.support.diagnosis import (
     WARNING,
     Rows,
     Service,
-    asked_instead,
     dated,
     diagnosed,
     diagnosed_simulator,
@@ -19,6 +18,7 @@ from tests.support.diagnosis import (
     listing,
     of_the_page,
     too_slow_above,
+    with_parameters,
 )
 from tests.support.service import row
 
@@ -31,18 +31,18 @@ def rejecting(parameter: str, most: int) -> Service:
 
 
 def shuffled() -> Service:
-    """Answer each request with other rows."""
+    """Respond to each request with other rows."""
     return in_turn(lambda n: listing(row(10_000 * n + number) for number in range(300)))
 
 
 def rotated() -> Service:
-    """Answer with the same rows, in another order each time."""
+    """Respond with the same rows, in another order each time."""
     rows = [row(number) for number in range(300)]
     return in_turn(lambda n: listing(rows[70 * n % 300 :] + rows[: 70 * n % 300]))
 
 
 def nulls() -> Service:
-    """Answer with null in the place of every tenth row."""
+    """Respond with null in the place of every tenth row."""
 
     def change(rows: Rows, _: httpx.QueryParams) -> Rows:
         return [None if int(str(one["size"])) % 10 == 0 else one for one in rows]  # type: ignore[misc]
@@ -83,9 +83,9 @@ def test_a_smaller_page_size_is_suggested_if_the_configured_one_is_too_slow(
     [
         (too_slow_above(1_500), 100, OK, {"works": 1_000}, []),  # a very large page is no use
         (rejecting("limit", 5), 1_000, PROBLEM, {"works": 1}, [Check.PAGE_SIZE]),
-        (asked_instead(MANY, limit=lambda n: 10 if n > 500 else n), 1_000, WARNING, {"works": 100}, []),
+        (with_parameters(MANY, limit=lambda n: 10 if n > 500 else n), 1_000, WARNING, {"works": 100}, []),
         (
-            asked_instead(MANY, limit=lambda _: 1_200),
+            with_parameters(MANY, limit=lambda _: 1_200),
             1_000,
             PROBLEM,
             {"limit": 1, "rows": 1_200},
@@ -128,8 +128,8 @@ def test_a_list_that_grows_is_not_taken_for_pages_that_are_cut() -> None:
 @pytest.mark.parametrize(
     ("service", "problems"),
     [
-        (asked_instead(MANY, offset=lambda _: 0), {Check.OFFSET, Check.FILES}),
-        (asked_instead(MANY, offset=lambda offset: min(offset, 1_400)), {Check.FILES}),
+        (with_parameters(MANY, offset=lambda _: 0), {Check.OFFSET, Check.FILES}),
+        (with_parameters(MANY, offset=lambda offset: min(offset, 1_400)), {Check.FILES}),
         (rejecting("offset", 1_000), {Check.OFFSET}),
         (rejecting("offset", 1_500), set()),
         (of_the_page(listing(3_000)), {Check.TOTALS}),

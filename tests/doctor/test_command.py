@@ -29,7 +29,6 @@ from tests.support.service import API_KEY, SECRET_KEY, page, row
 from tests.test_secrets import HOSTILE, PROXIES, hostile_account, leaks
 
 PAGE = page([row(1), row(2)])
-GOOD = answer("200 OK", PAGE)
 WITH_ROWS = ("wrong-dates", "rows", "escaped-rows")
 BROKEN: dict[str, tuple[Behaviour, str]] = {
     "hang up": (hang_up, "connection"),

@@ -21,6 +21,7 @@ from tests.support.processes import (
     exporter,
     free_port,
     prometheus,
+    run_to_end,
     running,
     simulator,
     wait_for,
@@ -29,6 +30,7 @@ from tests.support.streams import full_pipe
 from tests.support.tools import require_tool
 
 EXPORTER = (sys.executable, "-m", "pin_exporter")
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 ACCOUNT = '{account="default"}'
 NOWHERE = {
     "PIN_EXPORTER_BASE_URL": "http://127.0.0.1:9/api",
@@ -110,6 +112,9 @@ def test_the_demo_shows_three_made_up_accounts() -> None:
             return sorted(found) if len(found) == 3 else []
 
         assert wait_for(inventories, "three inventories") == ["media-archive", "nft-drops", "old-backups"]
+        sample = re.findall(r"^(aiozpin_\w+\{.+\}) \S+$", README, re.MULTILINE)
+        assert sample
+        assert [series for series in sample if f"\n{series} " not in httpx.get(url).text] == []
         assert process.stop() == 0
 
 
@@ -151,14 +156,12 @@ def test_a_second_demo_finds_another_port_for_its_simulator() -> None:
 def test_a_dotenv_file_is_read_and_the_environment_takes_precedence(tmp_path: Path) -> None:
     lines = [f"{name}={value}" for name, value in {**NOWHERE, "PIN_EXPORTER_ACCOUNT": "of-the-file"}.items()]
     (tmp_path / ".env").write_text("\n".join(lines))
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PIN_EXPORTER_")}
 
     def check(**variables: str) -> str:
-        command = [*EXPORTER, "--config.check"]
-        env = {**clean, "PYTHONPATH": str(Path(__file__).parents[2]), **variables}
-        return subprocess.run(
-            command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True
-        ).stdout
+        env = {"PYTHONPATH": str(Path(__file__).parents[2]), **variables}
+        ran = run_to_end([*EXPORTER, "--config.check"], env, cwd=tmp_path)
+        assert ran.returncode == 0, ran.stderr
+        return str(ran.stdout)
 
     assert check().startswith("env file: .env\n")
     assert "\naccount of-the-file: " in check()

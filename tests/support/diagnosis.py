@@ -91,7 +91,7 @@ class Diagnosed:
 def diagnosed(
     service: Answering, *, path: NetworkPath | None = None, account: Account = ACCOUNT, **settings: Any
 ) -> Diagnosed:
-    """Diagnose what a function answers."""
+    """Diagnose a service."""
     clock = DoctorClock()
     account = varied(account, **settings)
     pool = pool_over(service)
@@ -140,10 +140,10 @@ def listing(
     rows: Iterable[dict[str, object]] | int = 300,
     change: Callable[[Rows, httpx.QueryParams], Rows] | None = None,
 ) -> Service:
-    """Answer as documented from these rows, or from so many; `change` alters a page."""
+    """Respond as documented from these rows, or from so many; `change` alters a page."""
     everything = [dated(number) for number in range(rows)] if isinstance(rows, int) else list(rows)
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         params = request.url.params
         wanted = {"all": (True, False), "true": (True,), "false": (False,)}[params["pinned"]]
         listed = [one for one in everything if one["pinned"] in wanted]
@@ -153,11 +153,11 @@ def listing(
             shown = change(shown, params)
         return httpx.Response(200, content=page(shown, len(listed), 100 * len(listed)))
 
-    return answer
+    return respond
 
 
-def asked_instead(good: Service, **parameters: Callable[[int], int]) -> Service:
-    """Answer with other parameters than those that were asked for."""
+def with_parameters(good: Service, **parameters: Callable[[int], int]) -> Service:
+    """Respond as if other parameters had been requested."""
 
     def service(request: httpx.Request) -> httpx.Response:
         url = request.url
@@ -169,7 +169,7 @@ def asked_instead(good: Service, **parameters: Callable[[int], int]) -> Service:
 
 
 def in_turn(choose: Callable[[int], Service | httpx.Response | Exception]) -> Service:
-    """Answer each request by what is chosen by its number, from 0."""
+    """Respond to each request by what is chosen by its number, from 0."""
     count = 0
 
     def service(request: httpx.Request) -> httpx.Response:
@@ -184,14 +184,14 @@ def in_turn(choose: Callable[[int], Service | httpx.Response | Exception]) -> Se
 
 
 def of_the_page(good: Service) -> Service:
-    """Answer with totals that count the rows of the page."""
+    """Respond with totals that count the rows of the page."""
     return lambda request: httpx.Response(
         200, content=page(json.loads(good(request).content)["data"]["pins"])
     )
 
 
 def too_slow_above(most: int) -> Service:
-    """Answer as a server that cannot send more rows in time."""
+    """Respond as a server that cannot send more rows in time."""
     good = listing(1_200)
 
     def service(request: httpx.Request) -> httpx.Response:
