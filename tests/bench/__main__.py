@@ -8,7 +8,7 @@ from typing import Final
 from tests.bench import speed
 from tests.bench.accounts import accounts, hanging, scrapers
 from tests.bench.churn import churn
-from tests.bench.concurrency import concurrency, rate_limit
+from tests.bench.concurrency import concurrency
 from tests.bench.result import Result
 
 _BENCHMARKS: Final[dict[str, Callable[[], Iterator[Result]]]] = {
@@ -17,12 +17,11 @@ _BENCHMARKS: Final[dict[str, Callable[[], Iterator[Result]]]] = {
     "scrapes": speed.scrapes_during_a_long_walk,
     "churn": churn,
     "concurrency": concurrency,
-    "rate_limit": rate_limit,
     "accounts": accounts,
     "scrapers": scrapers,
     "hanging": hanging,
 }
-_SLOW: Final = {"rate_limit", "accounts", "scrapers", "hanging"}
+_SLOW: Final = {"accounts", "scrapers", "hanging"}
 """Benchmarks that take minutes."""
 
 
