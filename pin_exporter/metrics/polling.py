@@ -71,7 +71,7 @@ POLLING_FAMILIES: Final[Sequence[Family[AccountSnapshot]]] = (
     ),
     _gauge(
         "poll_interval_seconds",
-        "Current time between polls in seconds; for the inventory it grows with the number of pins.",
+        "Current time between polls in seconds; for an inventory that reads all pins it grows with their number.",
         _by_collector(lambda health: health.interval_seconds),
         "collector",
     ),
