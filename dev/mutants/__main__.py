@@ -1,7 +1,7 @@
 """Check that a test fails for each mutant of the generator: `make mutants`.
 
-Each mutant is applied to a copy of the tree, the files of `grafana/` are generated, and the tests run, the
-fast ones first. The result is written to dev/mutants/results.md.
+Each mutant is applied to a copy of the tree, the files of `grafana/` are generated, and the tests run, those
+that catch most first. The result is written to dev/mutants/results.md.
 """
 
 import re
@@ -18,14 +18,11 @@ from dev.mutants.tree import copy_tree
 from dev.project import ROOT
 
 MUTANTS: Final = (*DASHBOARD_MUTANTS, *RULE_MUTANTS)
-_STAGES: Final = (
-    [
-        "tests/grafana/test_dashboard.py",
-        "tests/grafana/test_colors.py",
-        "tests/grafana/test_panel_answers.py",
-    ],
-    ["tests/grafana"],
-)
+_FIRST: Final = {
+    DASHBOARD_MUTANTS: ("test_dashboard.py", "test_colors.py", "test_panel_answers.py"),
+    RULE_MUTANTS: ("test_rule_file.py", "test_runbooks.py", "test_shard_rules.py", "test_rules.py"),
+}
+"""The tests that catch most mistakes of a kind; all others run after them."""
 _RESULTS: Final = Path(__file__).with_name("results.md")
 _HEAD: Final = """\
 # Mutation tests of the dashboard and the rules
@@ -69,7 +66,8 @@ def _caught_by(mutant: Mutant | None) -> str | None:
         made = _run(tree, "dev.grafana")
         if made.returncode:
             return f"the generator: {made.stderr.strip().splitlines()[-1]}"
-        for stage in _STAGES:
+        first = [f"tests/grafana/{name}" for of, names in _FIRST.items() if mutant in of for name in names]
+        for stage in (first, ["tests/grafana"]) if first else (["tests/grafana"],):
             tested = _run(tree, "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *stage)
             failed = re.search(
                 r"^(?:FAILED|ERROR) (?:\S+/)?(\w+\.py)(?:::(\w+))?", tested.stdout, re.MULTILINE

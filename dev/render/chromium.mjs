@@ -63,11 +63,11 @@ async function photograph(send, url, { width, height, scale }) {
 }
 
 function connect(browser) {
-    const [, , , commands, answers] = browser.stdio;
+    const [, , , commands, replies] = browser.stdio;
     const waiting = new Map();
     let last = 0;
     let rest = '';
-    answers.setEncoding('utf8').on('data', (text) => {
+    replies.setEncoding('utf8').on('data', (text) => {
         const messages = (rest + text).split('\0');
         rest = messages.pop();
         for (const { id, result, error } of messages.map((message) => JSON.parse(message))) {

@@ -176,6 +176,9 @@ async def resolve(host: str) -> list[str]:
 
 
 def _look_up(host: str) -> list[str]:
+    os.close(
+        os.open("/", os.O_RDONLY)
+    )  # raises if no file is left: the resolver would say that no name exists
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except UnicodeError:

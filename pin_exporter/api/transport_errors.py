@@ -20,6 +20,7 @@ from pin_exporter.toolkit.display_text import one_line
 _CA: Final = "set ca_file to the certificate of the CA that signed it"
 _EXPIRED: Final = "it is expired or not yet valid: have it renewed, and check this machine's clock"
 _OTHER_HOST: Final = "it is for another host: check base_url"
+_UNUSABLE: Final = "no setting makes it acceptable: have it, or the certificate of its CA, issued anew"
 _HINTS_BY_VERIFY_CODE: Final[Mapping[int, str]] = {
     **dict.fromkeys((2, 18, 19, 20, 21), _CA),
     **dict.fromkeys((9, 10), _EXPIRED),
@@ -148,7 +149,8 @@ def _timed_out(
 
 def _tls_hint(error: ssl.SSLError) -> str | None:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _HINTS_BY_VERIFY_CODE.get(getattr(error, "verify_code", 0))
+        code = getattr(error, "verify_code", 0)
+        return _HINTS_BY_VERIFY_CODE.get(code, _UNUSABLE if code else None)
     reason = getattr(error, "reason", None) or ""
     return next((hint for end, hint in _HINTS_BY_REASON.items() if reason.endswith(end)), None)
 

@@ -47,7 +47,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     Raises SettingsError, ListenError, and an exception group for a bug.
     """
-    settings = load_web_settings(flags_given(parsed), reads_file=False)
+    settings = load_web_settings(flags_given(parsed))
     log_events = configure_logging("pin_exporter", LOG_EVENTS, settings.log_level, settings.log_format)
     web_config = read_web_config(settings.web_config_file)
     is_given = "web_listen_address" in settings.model_fields_set

@@ -20,7 +20,7 @@ from pin_exporter.config.accounts import (
     warn_of_exposed_keys,
 )
 from pin_exporter.config.dotenv import ENV_FILE, EnvFile
-from pin_exporter.config.loader import load_web_settings, load_with_sources
+from pin_exporter.config.loader import load_with_sources, web_config_path
 from pin_exporter.config.names import (
     add_setting_flags,
     flags_given,
@@ -242,7 +242,7 @@ class Configuration:
 def _web_config_problems(flags: Mapping[str, object]) -> Sequence[str]:
     """Return the problems of a web config file, whatever else is wrong."""
     try:
-        read_web_config(load_web_settings(flags, reads_file=True).web_config_file)
+        read_web_config(web_config_path(flags))
     except SettingsError as error:
         return error.problems
     return ()

@@ -58,19 +58,27 @@ def load_with_sources(
     return settings, sources
 
 
-def load_web_settings(flags: Mapping[str, object], *, reads_file: bool) -> Settings:
-    """Return the settings for serving and logging alone, those of no account.
+def load_web_settings(flags: Mapping[str, object]) -> Settings:
+    """Return the settings for serving and logging alone, those of no account, from flags and environment.
 
-    Without `reads_file`, they are from flags and environment. Raises SettingsError with a line for each
-    problem.
+    Raises SettingsError with a line for each problem.
     """
-    values, sources = _given(flags, reads_file=reads_file)
+    values, sources = _given(flags, reads_file=False)
     settings, problems = _validated(
         {name: value for name, value in values.items() if name.startswith(("web_", "log_"))}
     )
     if settings is None:
         raise SettingsError(sources.describe(problems))
     return settings
+
+
+def web_config_path(flags: Mapping[str, object]) -> Path | None:
+    """Return the web config file that is named, whatever is wrong with other settings.
+
+    Raises SettingsError for a config file that cannot be read.
+    """
+    path = _given(flags)[0].get("web_config_file")
+    return None if path is None else Path(str(path))
 
 
 def _given(

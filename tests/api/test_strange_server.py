@@ -291,17 +291,22 @@ def test_a_host_that_does_not_resolve_is_a_failed_connection() -> None:
     asyncio.run(work())
 
 
-def test_running_out_of_files_is_named_as_the_cause() -> None:
-    async def tell(server: StrangeServer, talk: Talk) -> str:
-        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-        with socket.socket() as next_file:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (next_file.fileno(), limits[1]))
-        try:
-            return str(await talk.failure())
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_running_out_of_files_is_named_as_the_cause_also_of_a_failed_lookup(host: str) -> None:
+    "".encode("idna")  # reads files when it is first used
 
-    error = asyncio.run(talk(GOOD, tell))
+    async def tell() -> str:
+        async with HttpClients() as clients:
+            there = Talk(clients, f"http://{host}:9/api", 10.0)
+            limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+            with socket.socket() as next_file:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (next_file.fileno(), limits[1]))
+            try:
+                return str(await there.failure())
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    error = asyncio.run(tell())
     assert "Too many open files" in error
     assert "LimitNOFILE" in error
     assert "DNS" not in error

@@ -20,8 +20,9 @@ from pydantic import SecretStr
 
 from pin_exporter.api.errors import PollError
 from pin_exporter.api.model import Collector
-from pin_exporter.api.pool import HttpClients, Pool, http_client
+from pin_exporter.api.pool import HttpClients, Pool, client_over, http_client
 from pin_exporter.api.proxy_tls import Route, TlsFiles
+from pin_exporter.api.transport import RouteTransport
 from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.toolkit.errors import SettingsError
 from tests.support.certificates import Authority, Pair
@@ -120,18 +121,37 @@ def test_each_python_trusts_a_private_ca_whose_certificate_lacks_a_key_usage(tmp
     assert run(work()) == 2
 
 
+def test_the_default_cas_are_not_trusted_more_strictly_by_a_newer_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca = Authority(tmp_path, has_key_usage=False)
+    strict = ssl.create_default_context(cafile=str(ca.path))
+    strict.verify_flags |= ssl.VERIFY_X509_STRICT
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda: strict)
+
+    async def work() -> int | None:
+        async with StrangeServer(GOOD).listening(server_context(ca.issue("server"))) as server:
+            url = server.base_url("https")
+            transport = RouteTransport(route(shown=ca.issue("client", usage="clientAuth")))
+            api = pin_client(Pool(lambda: client_over(transport)), url)
+            return (await api.list_pins(Collector.TOTALS, offset=0, limit=1)).totals.files
+
+    assert run(work()) == 2
+
+
 @pytest.mark.parametrize(
-    ("subject", "hint"),
+    ("issue", "hint"),
     [
-        ("DNS:other.test", "it is for another host: check base_url"),
-        ("IP:127.0.0.9", "it is for another host: check base_url"),
-        (None, "it is expired or not yet valid"),
+        (lambda ca: ca.issue("wrong", "DNS:other.test"), "it is for another host: check base_url"),
+        (lambda ca: ca.issue("wrong", "IP:127.0.0.9"), "it is for another host: check base_url"),
+        (lambda ca: ca.issue_expired("wrong"), "it is expired or not yet valid"),
+        (lambda ca: ca.issue("wrong", usage="clientAuth"), "no setting makes it acceptable"),
     ],
 )
-def test_a_certificate_for_another_host_or_an_expired_one_has_its_own_hint(
-    authority: Authority, subject: str | None, hint: str
+def test_each_reason_to_reject_a_certificate_has_its_own_hint(
+    authority: Authority, issue: Callable[[Authority], Pair], hint: str
 ) -> None:
-    wrong = authority.issue("wrong", subject) if subject else authority.issue_expired("wrong")
+    wrong = issue(authority)
 
     async def work() -> PollError:
         async with StrangeServer(GOOD).listening(server_context(wrong)) as server:

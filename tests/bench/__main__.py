@@ -8,7 +8,7 @@ from typing import Final
 from tests.bench import speed
 from tests.bench.accounts import accounts, hanging, scrapers
 from tests.bench.churn import churn
-from tests.bench.concurrency import concurrency, rate_limit
+from tests.bench.concurrency import concurrency
 from tests.bench.following import following
 from tests.bench.result import Result
 
@@ -19,12 +19,11 @@ _BENCHMARKS: Final[dict[str, Callable[[], Iterator[Result]]]] = {
     "churn": churn,
     "following": following,
     "concurrency": concurrency,
-    "rate_limit": rate_limit,
     "accounts": accounts,
     "scrapers": scrapers,
     "hanging": hanging,
 }
-_SLOW: Final = {"following", "rate_limit", "accounts", "scrapers", "hanging"}
+_SLOW: Final = {"following", "accounts", "scrapers", "hanging"}
 """Benchmarks that take minutes."""
 
 

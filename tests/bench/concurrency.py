@@ -1,7 +1,6 @@
-"""What several pages in flight gain, and whether the exporter keeps within the documented rate limit."""
+"""What several pages in flight gain."""
 
 import math
-import time
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,7 +12,6 @@ _PAGES: Final = 100
 _PAGE_SIZE: Final = 100
 _PINS: Final = _PAGE_SIZE + (_PAGES - 1) * (_PAGE_SIZE - 10) - 1
 """As many as fit in so many pages that overlap by 10. Larger ones would measure the simulator's processor."""
-_MINUTES: Final = 5
 
 
 def concurrency() -> Iterator[Result]:
@@ -37,29 +35,6 @@ def concurrency() -> Iterator[Result]:
         yield Result("ratio of the two", f"{walks[4] / walks[1]:.2f}", "< 0.34")
 
 
-def rate_limit() -> Iterator[Result]:
-    """Count the requests that the documented limit rejects in five minutes with 50,000 pins."""
-    with (
-        simulator("--pins=50000", "--requests-per-minute=180") as simulated,
-        exporter(simulated.keys["default"]) as exported,
-    ):
-        time.sleep(60 * _MINUTES)
-        lines = exported.metrics().split("\n")
-        requests = [line for line in lines if line.startswith("aiozpin_api_requests_total{")]
-        refused = [line for line in requests if 'code="429"' in line]
-        polls = _value(exported, f"aiozpin_polls_total{{{_INVENTORY}}}")
-        throttled = _value(exported, 'aiozpin_api_throttled_seconds_total{account="default"}')
-    what = f"{_MINUTES} minutes, default settings, 50,000 pins"
-    yield Result(f"{what}: 429 responses", f"{_sum(refused):.0f}", "0")
-    yield Result(f"{what}: requests", f"{_sum(requests):.0f}", f"<= {120 * (_MINUTES + 1)}")
-    yield Result(f"{what}: inventories", f"{polls:.0f}")
-    yield Result(f"{what}: wait time", f"{throttled:.1f} s")
-
-
 def _value(exported: RunningExporter, series: str) -> float:
     value = exported.value(series)
     return math.nan if value is None else value
-
-
-def _sum(lines: list[str]) -> float:
-    return sum(float(line.rpartition(" ")[2]) for line in lines)

@@ -1,6 +1,5 @@
 """The rendered settings, flags and probes, tried on the exporter itself."""
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from pin_exporter.config.accounts import Account, accounts_of
 from pin_exporter.config.loader import load_settings
 from tests.chart.helm import CI_VALUES, SECRET, Helm, config_of, container, only, pod, read_yaml
-from tests.support.processes import free_port, running, simulator, wait_for
+from tests.support.processes import free_port, run_to_end, running, simulator, wait_for
 
 MOUNTED = "/etc/pin-exporter"
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
@@ -94,12 +93,7 @@ def try_pod(objects: list[dict[str, Any]], directory: Path) -> str:
             wait_for(lambda path=path: answers(path), path)  # type: ignore[misc]
         hook = only(objects, "Pod")["spec"]["containers"][0]["command"]
         path = "/" + hook[-4].removeprefix("http://").partition("/")[2]
-        scraped = subprocess.run(
-            [sys.executable, *hook[1:-4], f"{url}{path}", *hook[-3:]],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        scraped = run_to_end([sys.executable, *hook[1:-4], f"{url}{path}", *hook[-3:]])
         assert scraped.returncode == 0, scraped.stderr
         assert "lines of metrics" in scraped.stdout
         return httpx.get(f"{url}{path}").text
@@ -133,6 +127,6 @@ def test_the_hook_fails_on_what_is_no_exporter(helm: Helm) -> None:
     with simulator() as simulated:
         url = simulated.base_url.removesuffix("/api") + "/control/accounts"
         command = [sys.executable, *hook[1:-4], url, *hook[-3:]]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = run_to_end(command)
     assert done.returncode == 1
     assert "not as pin-exporter" in done.stderr

@@ -13,6 +13,7 @@ from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.pages import Pages
 from pin_exporter.status.routes import status_routes
 from pin_exporter.toolkit.web.listener import listen, local_url
+from tests.support import asgi
 from tests.support.clocks import FakeClock
 from tests.support.documents import Document
 from tests.support.samples import FULL, NOW_ELAPSED, UNTRIED, account_at
@@ -41,14 +42,7 @@ def ask(
         pages=status_routes(lambda: accounts, clock, Pages(telemetry_path)),
     )
 
-    async def exchange() -> httpx.Response:
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://localhost"
-        ) as client:
-            client.headers = httpx.Headers(headers or QUIET)
-            return await client.request(method, path)
-
-    return asyncio.run(exchange())
+    return asgi.ask(app, path, headers or QUIET, method)
 
 
 PATHS = ("/", "/metrics", "/-/healthy", "/-/ready")
@@ -83,20 +77,15 @@ def test_programs_may_use_any_host_name_and_browsers_only_those_that_are_known(p
         assert (ask(path, headers).status_code == 403) == (path not in PATHS[1:])
 
 
-def test_the_exporter_is_healthy_unless_a_poller_is_stuck() -> None:
-    healthy = ask("/-/healthy", unready=["archive"])
-    stuck = ask("/-/healthy", problems=["account a: stuck", "and 3 more"])
-
-    assert (healthy.status_code, healthy.text) == (200, "healthy\n")
-    assert (stuck.status_code, stuck.text) == (503, "account a: stuck\nand 3 more\n")
-
-
-def test_the_exporter_is_ready_once_every_account_was_polled() -> None:
-    waiting = ask("/-/ready", unready=["archive", "website"])
-    ready = ask("/-/ready")
-
-    assert (waiting.status_code, waiting.text) == (503, "not polled yet: archive, website\n")
-    assert (ready.status_code, ready.text) == (200, "ready\n")
+def test_the_exporter_is_healthy_unless_a_poller_is_stuck_and_ready_once_all_were_polled() -> None:
+    for path, status, text in (
+        ("/-/healthy", 503, "account a: stuck\nand 3 more\n"),
+        ("/-/ready", 503, "not polled yet: archive, website\n"),
+    ):
+        bad = ask(path, unready=["archive", "website"], problems=["account a: stuck", "and 3 more"])
+        assert (bad.status_code, bad.text) == (status, text)
+    assert ask("/-/healthy", unready=["archive"]).text == "healthy\n"
+    assert ask("/-/ready", problems=["account a: stuck"]).text == "ready\n"
 
 
 def test_the_overview_links_to_every_page() -> None:

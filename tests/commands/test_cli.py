@@ -209,86 +209,47 @@ def test_config_check_shows_a_default_and_only_some_of_many_accounts(directory: 
 
 @pytest.mark.usefixtures("directory")
 @pytest.mark.parametrize(
-    ("env_file", "variables", "flags"),
+    ("env_file", "arguments", "runs_demo"),
     [
-        (None, {}, ()),
-        ("", {"web_listen_address": ":1", "build_revision": "abc"}, ("--log.level=debug",)),
-        ("# PIN_EXPORTER_API_KEY=k\nPIN_EXPORTER_LOG_LEVEL=debug\nOTHER=1\n", {}, ()),
+        ("", (), True),
+        ("# PIN_EXPORTER_API_KEY=k\nPIN_EXPORTER_LOG_LEVEL=debug\nOTHER=1\n", (), True),
+        ("\ufeffpin_exporter_secret_key=s\n", (), False),
+        (" export  PIN_EXPORTER_BASE_URL=http://127.0.0.1:1\n", (), False),
+        *((f"{name}=k\n", (), False) for name in ("PINEXPORTER_API_KEY", "AIOZ_PIN_API_KEY")),
+        *((f"PIN_EXPORTER_API_KEY{rest}\n", (), False) for rest in ("=", ": k", "")),
+        ("", ("--config.file=config.yml",), False),
+        ("", ("--shard=1",), False),
     ],
 )
-def test_the_demo_runs_if_nothing_of_an_account_is_configured(
-    env_file: str | None,
-    variables: dict[str, str],
-    flags: tuple[str, ...],
-    environment: pytest.MonkeyPatch,
+def test_the_demo_runs_only_where_nobody_tried_to_configure_an_account(
+    env_file: str, arguments: tuple[str, ...], runs_demo: bool
 ) -> None:
-    set_variables(environment, **variables)
-    if env_file is not None:
-        Path(".env").write_text(env_file)
-    ended = run("--or-demo", "--config.check", *flags)
-    assert (ended.status, ended.out) == (0, "no account is configured: runs the demo\n")
+    Path(".env").write_text(env_file)
+    ended = run("--or-demo", "--config.check", "--web.listen-address=:1", *arguments)
+    if runs_demo:
+        assert ended == Ended(0, "no account is configured: runs the demo\n", "")
+    else:
+        assert (ended.status, ended.out) == (2, "")
 
 
 @pytest.mark.usefixtures("directory")
-@pytest.mark.parametrize(
-    ("env_file", "variables", "flags"),
-    [
-        ("\ufeffpin_exporter_secret_key=s\n", {}, ()),
-        (" export  PIN_EXPORTER_BASE_URL=http://127.0.0.1:1\n", {}, ()),
-        ("PIN_EXPORTER_APIKEY=k\n", {}, ()),
-        ("PINEXPORTER_API_KEY=k\n", {}, ()),
-        ("AIOZ_PIN_API_KEY=k\n", {}, ()),
-        ("PIN_EXPORTER_API_KEY: k\n", {}, ()),
-        ("PIN_EXPORTER_API_KEY=\n", {}, ()),
-        ("PIN_EXPORTER_API_KEY\n", {}, ()),
-        (None, {"secret_key_file": "/run/secrets/key"}, ()),
-        (None, {"config_file": "config.yml"}, ()),
-        (None, {}, ("--config.file=config.yml",)),
-        (None, {}, ("--shard=1",)),
-    ],
-)
-def test_no_demo_runs_where_somebody_tried_to_configure_an_account(
-    env_file: str | None,
-    variables: dict[str, str],
-    flags: tuple[str, ...],
+def test_config_check_shows_every_problem_those_of_the_web_config_too(
     environment: pytest.MonkeyPatch,
 ) -> None:
-    set_variables(environment, **variables)
-    if env_file is not None:
-        Path(".env").write_text(env_file)
-    ended = run("--or-demo", "--config.check", *flags)
-    assert (ended.status, ended.out) == (2, "")
-    assert ended.err.startswith(("pin-exporter: ", "usage: "))
-
-
-def test_config_check_shows_every_problem_on_a_line_of_its_own(
-    environment: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    set_variables(environment, api_key=f"{SECRET} {SECRET}", page_size="none")
-    path = tmp_path / "config.yml"
-    path.write_text("pol_interval: 5m\n")
-
-    ended = run("--config.check", f"--config.file={path}", "--log.level=loud")
-
-    assert (ended.status, ended.out) == (2, "")
-    lines = ended.err.splitlines()
-    assert len(lines) == 5
-    assert all(line.startswith("pin-exporter: ") for line in lines)
-    assert any(f"{path}:1: pol_interval: " in line and "poll_interval?" in line for line in lines)
-    assert SECRET not in ended.err
-
-
-@pytest.mark.usefixtures("directory")
-def test_config_check_shows_the_problems_of_the_web_config_too() -> None:
     """Whatever else is wrong, and wherever the file is named."""
     Path("web.yml").write_text("tls_server: {}\n")
-    Path("config.yml").write_text("web_config_file: web.yml\npage_size: 1\n")
-    check = ("--config.check", "--web.config.file=web.yml")
-    assert len(run(*check, "--log.level=loud").err.splitlines()) == 2
-    for arguments in (check, ("--config.check", "--config.file=config.yml")):
-        without_keys, *others = run(*arguments).err.splitlines()
-        assert "no account" in without_keys
-        assert others[-1].startswith("pin-exporter: web.yml:1: tls_server: ")
+    Path("config.yml").write_text("web_config_file: web.yml\npol_interval: 5m\n")
+    set_variables(environment, api_key=f"{SECRET} {SECRET}", apply_key="k")
+    for arguments in (("--web.config.file=web.yml", "--log.level=loud"), ("--config.file=config.yml",)):
+        ended = run("--config.check", *arguments)
+        assert (ended.status, ended.out) == (2, "")
+        lines = ended.err.splitlines()
+        assert all(line.startswith("pin-exporter: ") for line in lines)
+        assert sum("PIN_EXPORTER_API_KEY: the key contains white space" in line for line in lines) == 1
+        assert sum(("--log.level: " in line) or ("config.yml:2: pol_" in line) for line in lines) == 1
+        assert sum("web.yml:1: tls_server: " in line for line in lines) == 1
+        assert lines[-1].startswith("pin-exporter: PIN_EXPORTER_APPLY_KEY: is not a setting")
+        assert SECRET not in ended.err
 
 
 @pytest.mark.usefixtures("keys")
@@ -299,24 +260,6 @@ def test_config_check_warns_of_a_web_config_that_protects_nothing(content: str, 
     assert ended.status == 0
     assert "enables neither TLS nor basic auth" in ended.err
     assert ended.err.endswith(f" (file={tmp_path}/web.yml)\n")
-
-
-@pytest.mark.usefixtures("keys")
-@pytest.mark.parametrize(
-    ("addresses", "words"),
-    [
-        (["127.0.0.1:11,[::1]:12"], ""),
-        (["127.0.0.1:11, [::1]:12", ":13"], ""),
-        ([":11", ":11"], "twice"),
-        ([":12,:11", ":12"], "twice"),
-        ([""], "host:port"),
-    ],
-)
-def test_several_addresses_can_be_given_but_none_twice(addresses: Sequence[str], words: str) -> None:
-    ended = run("--config.check", *(f"--web.listen-address={address}" for address in addresses))
-    assert ended.status == (2 if words else 0)
-    assert words in ended.err
-    assert ended.err.startswith("pin-exporter: --web.listen-address: " if words else "")
 
 
 @pytest.mark.usefixtures("keys")
@@ -339,17 +282,6 @@ def test_a_file_that_is_not_there_or_has_no_name_gives_2(arguments: Sequence[str
     line = ended.err.splitlines()[-1]
     assert line.startswith("pin-exporter")
     assert (path or flag) in line
-
-
-def test_the_demo_reports_wrong_settings_like_serve(environment: pytest.MonkeyPatch) -> None:
-    set_variables(environment, log_format="xml")
-    ended = run("demo", "--log.level=loud", "--web.listen-address=nowhere")
-    assert ended.status == 2
-    assert sorted(line.split()[1] for line in ended.err.splitlines()) == [
-        "--log.level:",
-        "--web.listen-address:",
-        "PIN_EXPORTER_LOG_FORMAT:",
-    ]
 
 
 @pytest.mark.usefixtures("keys")

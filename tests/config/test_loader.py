@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pin_exporter.config.accounts import accounts_of
 from pin_exporter.config.dotenv import EnvFile
-from pin_exporter.config.loader import load_settings, load_web_settings, load_with_sources
+from pin_exporter.config.loader import load_settings, load_web_settings, load_with_sources, web_config_path
 from pin_exporter.config.settings import Settings
 from pin_exporter.toolkit.errors import SettingsError
 from tests.support.environment import set_variables
@@ -44,22 +44,14 @@ def places(lines: list[str]) -> list[str]:
 def test_flags_take_precedence_over_the_environment_the_file_and_the_defaults(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    content = f"{GOOD}log_level: error\nlog_format: json\nweb_telemetry_path: /file\n"
-    set_variables(monkeypatch, log_level="warning", log_format="logfmt")
-    settings = load(path, content, log_level="debug")
+    set_variables(monkeypatch, log_level="warning", log_format="logfmt", config_file="/nowhere")
+    settings = load(
+        path, f"{GOOD}log_level: error\nlog_format: json\nweb_telemetry_path: /file\n", log_level="debug"
+    )
     assert (settings.log_level, settings.log_format) == ("debug", "logfmt")
     assert (settings.web_telemetry_path, settings.poll_interval) == ("/file", 60)
-
-
-def test_a_flag_names_another_file_than_the_environment(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = tmp_path / "other.yml"
-    path.write_text(f"{GOOD}account: one\n")
-    other.write_text(f"{GOOD}account: other\n")
     set_variables(monkeypatch, config_file=str(path))
-    assert load_settings({}).account == "one"
-    assert load_settings({"config_file": str(other)}).account == "other"
+    assert load_settings({}).web_telemetry_path == "/file"
 
 
 def test_an_empty_value_is_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,32 +65,21 @@ def test_an_empty_value_is_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert account.stale_after == 3_600
 
 
-def test_an_account_of_the_environment_joins_those_of_the_file(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    set_variables(monkeypatch, account="from-environment", **KEYS)
-    settings = load(path, "accounts:\n  - {name: from-file, api_key: k, secret_key: s}\n")
-    assert [account.name for account in accounts_of(settings)] == ["from-environment", "from-file"]
-
-
 def test_paths_in_the_file_are_relative_to_its_folder_and_others_to_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
+    (tmp_path / "folder").mkdir()
     monkeypatch.chdir(tmp_path)
-    for name in ("folder/in-file", "in-variable"):
-        (tmp_path / name).write_text("k3y")
-    (folder / "config.yml").write_text(
+    Path("folder/config.yml").write_text(
         "secret_key_file: in-file\nweb_config_file: web.yml\naccounts:\n"
-        f"- {{name: a, api_key_file: in-file, secret_key_file: {tmp_path}/in-variable}}\n"
+        "- {name: a, api_key_file: in-file, secret_key_file: /absolute}\n"
     )
     set_variables(monkeypatch, api_key_file="in-variable")
     settings = load_settings({"config_file": "folder/config.yml"})
     assert (settings.api_key_file, settings.secret_key_file) == (Path("in-variable"), Path("folder/in-file"))
     assert settings.web_config_file == Path("folder/web.yml")
     assert settings.accounts[0].api_key_file == Path("folder/in-file")
-    assert settings.accounts[0].secret_key_file == tmp_path / "in-variable"
+    assert settings.accounts[0].secret_key_file == Path("/absolute")
 
 
 def test_all_problems_are_reported_at_once_in_the_order_of_lines(
@@ -256,22 +237,21 @@ def test_the_error_does_not_lead_to_the_librarys_own(path: Path) -> None:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def test_web_settings_need_no_account_and_no_file_unless_it_is_read(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_web_settings_need_no_account_and_no_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     set_variables(monkeypatch, log_format="json", log_level="error", api_key="k", poll_interval="nonsense")
     path.write_text("page_size: many\nweb_config_file: web.yml\nlog_format: logfmt\n")
     flags = {"log_level": "debug", "config_file": str(path)}
-    settings = load_web_settings(flags, reads_file=False)
+    settings = load_web_settings(flags)
     assert (settings.log_format, settings.log_level, settings.api_key) == ("json", "debug", None)
     assert settings.web_config_file is None
-    assert load_web_settings(flags, reads_file=True).web_config_file == path.parent / "web.yml"
+    assert web_config_path(flags) == path.parent / "web.yml"
+    assert web_config_path({}) is None
 
 
 def test_wrong_web_settings_are_reported_with_their_place(monkeypatch: pytest.MonkeyPatch) -> None:
     set_variables(monkeypatch, log_format="xml")
     with pytest.raises(SettingsError) as caught:
-        load_web_settings({"web_telemetry_path": "metrics"}, reads_file=False)
+        load_web_settings({"web_telemetry_path": "metrics"})
     assert sorted(places(list(caught.value.problems))) == ["--web.telemetry-path", "PIN_EXPORTER_LOG_FORMAT"]
 
 

@@ -37,7 +37,6 @@ def load(directory: Path) -> Model:
     ran = subprocess.run(
         [tool, "-format=json", "compose.yaml"],
         cwd=directory,
-        env={name: value for name, value in os.environ.items() if not name.startswith("PIN_EXPORTER_")},
         capture_output=True,
         text=True,
         check=False,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import PATIENCE_SECONDS, free_port, running, simulator
+from tests.support.processes import PATIENCE_SECONDS, free_port, run_to_end, running, simulator
 from tests.support.service import API_KEY, SECRET_KEY
 from tests.support.streams import seen_on_a_terminal
 
@@ -23,16 +23,7 @@ DOCTOR = (sys.executable, "-m", "pin_exporter", "doctor")
 def doctor(
     env: Mapping[str, str], *options: str, stdout: int = subprocess.PIPE
 ) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PIN_EXPORTER_")}
-    return subprocess.run(
-        [*DOCTOR, *options],
-        env={**clean, **QUICK, **env},
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    return run_to_end([*DOCTOR, *options], {**QUICK, **env}, stdout=stdout)
 
 
 def test_accounts_are_diagnosed_and_reported(tmp_path: Path) -> None:
@@ -165,9 +156,6 @@ def test_a_terminal_shows_how_far_it_is_unless_it_is_dumb() -> None:
 
 
 def on_a_terminal(env: Mapping[str, str], *options: str, columns: int = 120) -> str:
-    clean = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("PIN_EXPORTER_") and name not in ("COLUMNS", "TERM")
-    }
-    return seen_on_a_terminal([*DOCTOR, *options], {**clean, **QUICK, **env}, columns=columns)
+    return seen_on_a_terminal(
+        [*DOCTOR, *options], {**os.environ, "TERM": "xterm", **QUICK, **env}, columns=columns
+    )

@@ -21,6 +21,7 @@ from tests.support.processes import (
     exporter,
     free_port,
     prometheus,
+    run_to_end,
     running,
     simulator,
     wait_for,
@@ -155,14 +156,12 @@ def test_a_second_demo_finds_another_port_for_its_simulator() -> None:
 def test_a_dotenv_file_is_read_and_the_environment_takes_precedence(tmp_path: Path) -> None:
     lines = [f"{name}={value}" for name, value in {**NOWHERE, "PIN_EXPORTER_ACCOUNT": "of-the-file"}.items()]
     (tmp_path / ".env").write_text("\n".join(lines))
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PIN_EXPORTER_")}
 
     def check(**variables: str) -> str:
-        command = [*EXPORTER, "--config.check"]
-        env = {**clean, "PYTHONPATH": str(Path(__file__).parents[2]), **variables}
-        return subprocess.run(
-            command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True
-        ).stdout
+        env = {"PYTHONPATH": str(Path(__file__).parents[2]), **variables}
+        ran = run_to_end([*EXPORTER, "--config.check"], env, cwd=tmp_path)
+        assert ran.returncode == 0, ran.stderr
+        return str(ran.stdout)
 
     assert check().startswith("env file: .env\n")
     assert "\naccount of-the-file: " in check()

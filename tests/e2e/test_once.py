@@ -22,6 +22,7 @@ from tests.support.processes import (
     PATIENCE_SECONDS,
     RunningSimulator,
     free_port,
+    run_to_end,
     running,
     simulator,
     wait_for,
@@ -38,19 +39,11 @@ UNLIMITED = "--requests-per-minute=0"
 
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PIN_EXPORTER_")}
-    return {**clean, **QUICK, **env}
+    return {**os.environ, **QUICK, **env}
 
 
 def once(env: Mapping[str, str], *options: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*ONCE, *map(str, options)],
-        env=environment(env),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    return run_to_end([*ONCE, *options], {**QUICK, **env})
 
 
 def config(path: Path, simulated: RunningSimulator) -> Path:
@@ -244,14 +237,7 @@ def test_what_a_server_sends_reaches_neither_terminal_nor_metrics_as_it_is(comma
 
 def in_a_shell(env: Mapping[str, str], command: str) -> subprocess.CompletedProcess[str]:
     """Run a shell command, in which $ONCE is the command under test."""
-    return subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {command}"],
-        env={**environment(env), "ONCE": " ".join(ONCE)},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    return run_to_end(["bash", "-c", f"set -o pipefail; {command}"], {**QUICK, **env, "ONCE": " ".join(ONCE)})
 
 
 def test_a_closed_pipe_is_no_failure_but_a_full_disk_is() -> None:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.support.certificates import Authority
-from tests.support.processes import RunningExporter, exporter, prometheus, wait_for
+from tests.support.processes import RunningExporter, exporter, prometheus, run_to_end, wait_for
 from tests.support.tools import require_tool
 
 PAGE = (Path(__file__).parents[2] / "docs" / "web-config.md").read_text(encoding="utf-8")
@@ -31,7 +31,7 @@ HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(6)).decode()
 def curl(url: str, *options: str | Path, cwd: Path | None = None) -> tuple[int, str]:
     """Return the status, 0 without a response, and the response or the message of curl."""
     command = [require_tool("curl", "curl"), "-sSi", "-m", "30", *map(str, options), url]
-    ran = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    ran = run_to_end(command, cwd=cwd)
     found = re.match(r"HTTP/1\.[01] (\d+)", ran.stdout)
     return int(found[1]) if found else 0, ran.stdout + ran.stderr
 
@@ -166,10 +166,10 @@ def test_the_health_check_speaks_tls_and_needs_no_client_certificate(
     with protected(write(tmp_path / "web.yml", tls=tls)) as exported:
         url = f"https://127.0.0.1:{port_of(exported.url)}/-/healthy"
         command = [*EXPORTER, "healthcheck", url]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        ran = run_to_end(command)
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, "healthy\n", "")
         plain = [*EXPORTER, "healthcheck", url.replace("https", "http")]
-        ran = subprocess.run(plain, capture_output=True, text=True, check=False)
+        ran = run_to_end(plain)
         assert (ran.returncode, "requires HTTPS" in ran.stderr) == (1, True)
 
 

@@ -15,6 +15,7 @@ from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.pages import Pages
 from pin_exporter.status.report import Report
 from pin_exporter.status.routes import status_routes
+from tests.support import asgi
 from tests.support.clocks import FakeClock
 from tests.support.documents import Document
 from tests.support.samples import COUNTED, FULL, INVENTORY, NOW_ELAPSED, TOTALS_HEALTH, UNTRIED
@@ -32,11 +33,11 @@ PAGES = ("/", "/accounts/archive", "/accounts/website")
 CLOCK = FakeClock(elapsed=NOW_ELAPSED, wall=1_750_000_010.5)
 
 
-def app_of(accounts: Iterable[AccountSnapshot], pages: Pages | None = None) -> httpx.ASGITransport:
+def app_of(accounts: Iterable[AccountSnapshot], pages: Pages | None = None) -> Starlette:
     routes = status_routes(lambda: accounts, CLOCK, pages or Pages("/metrics"))
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
-    return httpx.ASGITransport(app)
+    return app
 
 
 def ask(
@@ -45,11 +46,7 @@ def ask(
     *,
     accounts: Iterable[AccountSnapshot] = (FULL, UNTRIED),
 ) -> httpx.Response:
-    async def exchange() -> httpx.Response:
-        async with httpx.AsyncClient(transport=app_of(accounts), base_url="http://exporter") as client:
-            return await client.get(path, headers=headers)
-
-    return asyncio.run(exchange())
+    return asgi.ask(app_of(accounts), path, headers)
 
 
 @pytest.mark.parametrize(
@@ -147,10 +144,9 @@ def test_pages_are_rendered_in_a_thread_one_at_a_time() -> None:
             return super().overview(report)
 
     async def exchange() -> None:
-        transport = app_of([FULL], Watched("/metrics"))
-        async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
-            answers = await asyncio.gather(*(client.get("/") for _ in range(4)))
-            assert [answer.status_code for answer in answers] == [200] * 4
+        app = app_of([FULL], Watched("/metrics"))
+        answers = await asyncio.gather(*(asgi.asked(app) for _ in range(4)))
+        assert [answer.status_code for answer in answers] == [200] * 4
 
     asyncio.run(exchange())
     assert len(threads) == 4

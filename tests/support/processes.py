@@ -88,10 +88,9 @@ class Process:
 @contextmanager
 def running(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> Iterator[Process]:
     """Run a command with only the given `PIN_EXPORTER_` variables."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PIN_EXPORTER_")}
     popen = subprocess.Popen(
         [str(part) for part in command],
-        env={**clean, **(env or {})},
+        env={**without_settings(), **(env or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -101,6 +100,25 @@ def running(command: Sequence[str | Path], env: Mapping[str, str] | None = None)
         yield process
     finally:
         process.end()
+
+
+def run_to_end(
+    command: Sequence[str | Path], env: Mapping[str, str] | None = None, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a command with only the given `PIN_EXPORTER_` variables, and return what it printed."""
+    given: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+    return subprocess.run(
+        [str(part) for part in command],
+        env={**without_settings(), **(env or {})},
+        timeout=PATIENCE_SECONDS,
+        check=False,
+        **given,
+    )
+
+
+def without_settings() -> dict[str, str]:
+    """Return the environment without the variables of the exporter."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PIN_EXPORTER_")}
 
 
 @dataclass

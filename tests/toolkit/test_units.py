@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,27 +20,24 @@ from pin_exporter.toolkit.units import (
 UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("90", 90),
-        (90, 90),
-        (0.25, 0.25),
-        ("1.5", 1.5),
-        ("60s", 60),
-        ("5m", 300),
-        ("1h30m", 5_400),
-        ("1.5h", 5_400),
-        ("250ms", 0.25),
-        ("1m250ms", 60.25),
-        ("2d", 172_800),
-        ("1w", 604_800),
-        (" 5m\n", 300),
-        ("0", 0),
-    ],
-)
-def test_a_duration_is_parsed(text: str | float, seconds: float) -> None:
-    assert parse_duration(text) == pytest.approx(seconds)
+PARSED_DURATIONS: dict[str | float, float] = {
+    90: 90,
+    0.25: 0.25,
+    "90": 90,
+    "1.5": 1.5,
+    "0": 0,
+    "60s": 60,
+    "1h30m": 5_400,
+    "1.5h": 5_400,
+    "250ms": 0.25,
+    "1m250ms": 60.25,
+    " 5m\n": 300,
+}
+
+
+@pytest.mark.parametrize("text", PARSED_DURATIONS)
+def test_a_duration_is_parsed(text: str | float) -> None:
+    assert parse_duration(text) == pytest.approx(PARSED_DURATIONS[text])
 
 
 @given(st.integers(0, 10**9))
@@ -50,29 +49,22 @@ def test_a_duration_written_in_parts_adds_up(seconds: int) -> None:
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [
-        ("500GB", 500 * 1_000**3),
-        ("1.5TiB", 1_536 * 1_024**3),
-        ("1.5 TiB", 1_536 * 1_024**3),
-        ("10k", 10_000),
-        ("10K", 10_000),
-        ("10Ki", 10_240),
-        ("10KiB", 10_240),
-        ("1M", 1_000_000),
-        ("1Mib", 1_048_576),
-        ("2PB", 2 * 1_000**5),
-        ("2PiB", 2 * 1_024**5),
-        ("7", 7),
-        ("7B", 7),
-        (7, 7),
-        (7.0, 7),
-        ("0", 0),
-    ],
-)
-def test_a_size_is_parsed(text: str | float, size: int) -> None:
-    assert parse_size(text) == size
+PARSED_SIZES: dict[str | float, int] = {
+    7: 7,
+    7.5: 8,
+    "7": 7,
+    "7B": 7,
+    "10K": 10_000,
+    "1Mib": 2**20,
+    "1.5TiB": 1_536 * 2**30,
+    "1.5 TiB": 1_536 * 2**30,
+    "0": 0,
+}
+
+
+@pytest.mark.parametrize("text", PARSED_SIZES)
+def test_a_size_is_parsed(text: str | float) -> None:
+    assert parse_size(text) == PARSED_SIZES[text]
 
 
 @given(
@@ -116,76 +108,60 @@ def test_any_text_gives_a_quantity_or_a_value_error(text: str) -> None:
         assert 0 <= parsed < float("inf")
 
 
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [
-        (0, "0 B"),
-        (1_023, "1023 B"),
-        (1_024, "1.00 KiB"),
-        (10_234, "9.99 KiB"),
-        (10_236, "10.0 KiB"),
-        (102_350, "100 KiB"),
-        (2**20 - 1_000, "1023 KiB"),
-        (2**20 - 1, "1.00 MiB"),
-        (10_499_764_604_348, "9.55 TiB"),
-        (2**63 - 1, "8.00 EiB"),
-    ],
-)
-def test_a_size_is_formatted_in_iec_units_with_three_digits(size: int, text: str) -> None:
-    assert format_size(size) == text
+FORMATTED: dict[Callable[[Any], str], dict[float, str]] = {
+    format_size: {  # in IEC units with three digits
+        0: "0 B",
+        1_023: "1023 B",
+        1_024: "1.00 KiB",
+        10_234: "9.99 KiB",
+        10_236: "10.0 KiB",
+        102_350: "100 KiB",
+        2**20 - 1_000: "1023 KiB",
+        2**20 - 1: "1.00 MiB",
+        10_499_764_604_348: "9.55 TiB",
+        2**63 - 1: "8.00 EiB",
+    },
+    format_duration: {  # in at most two units
+        0: "0 s",
+        0.0004: "< 1 ms",
+        0.25: "250 ms",
+        0.9999: "1 s",
+        1: "1 s",
+        9.81: "9.8 s",
+        9.96: "10 s",
+        59.6: "1 min",
+        90: "1 min 30 s",
+        3_600: "1 h",
+        3_661: "1 h 1 min",
+        86_400 * 3 + 3_599: "3 d",
+        86_400 * 400.5: "400 d 12 h",
+    },
+    format_percent: {  # 0 or 100 only if it is exactly that
+        0: "0 %",
+        1e-9: "< 0.1 %",
+        0.001: "0.1 %",
+        0.5: "50.0 %",
+        0.9989: "99.9 %",
+        1 - 1e-9: "> 99.9 %",
+        1: "100 %",
+        1.25: "125.0 %",
+        1_249.75: "124,975.0 %",
+    },
+    format_date: {  # in UTC, and beyond the calendar
+        0: "1970-01-01 00:00:00 UTC",
+        1_750_000_000.9: "2025-06-15 15:06:40 UTC",
+        253_402_300_800: "253402300800 s since 1970",
+        1e300: f"{1e300:.0f} s since 1970",
+    },
+}
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (0.0004, "< 1 ms"),
-        (0.25, "250 ms"),
-        (0.9999, "1 s"),
-        (1, "1 s"),
-        (9.81, "9.8 s"),
-        (9.96, "10 s"),
-        (59.6, "1 min"),
-        (90, "1 min 30 s"),
-        (3_600, "1 h"),
-        (3_661, "1 h 1 min"),
-        (86_400 * 3 + 3_599, "3 d"),
-        (86_400 * 400.5, "400 d 12 h"),
-    ],
+    ("formatted", "value", "text"),
+    [(formatted, *pair) for formatted, pairs in FORMATTED.items() for pair in pairs.items()],
 )
-def test_a_duration_is_formatted_in_at_most_two_units(seconds: float, text: str) -> None:
-    assert format_duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [
-        (0, "0 %"),
-        (1e-9, "< 0.1 %"),
-        (0.001, "0.1 %"),
-        (0.5, "50.0 %"),
-        (0.9989, "99.9 %"),
-        (1 - 1e-9, "> 99.9 %"),
-        (1, "100 %"),
-        (1.25, "125.0 %"),
-        (1_249.75, "124,975.0 %"),
-    ],
-)
-def test_a_share_is_shown_as_0_or_100_percent_only_if_it_is_exactly_that(share: float, text: str) -> None:
-    assert format_percent(share) == text
-
-
-@pytest.mark.parametrize(
-    ("at", "text"),
-    [
-        (0, "1970-01-01 00:00:00 UTC"),
-        (1_750_000_000.9, "2025-06-15 15:06:40 UTC"),
-        (253_402_300_800, "253402300800 s since 1970"),
-        (1e300, f"{1e300:.0f} s since 1970"),
-    ],
-)
-def test_a_date_is_formatted_in_utc_even_beyond_the_calendar(at: float, text: str) -> None:
-    assert format_date(at) == text
+def test_a_value_is_formatted_for_people(formatted: Callable[[Any], str], value: float, text: str) -> None:
+    assert formatted(value) == text
 
 
 def test_numbers_have_thousands_separators_and_nouns_agree_with_them() -> None:

@@ -1,9 +1,6 @@
 import pytest
-import yaml
 
-from dev.project import ROOT
 from dev.release import ReleaseError, check_versions, main, release_notes
-from pin_exporter import __version__
 
 CHANGELOG = """\
 # Changelog
@@ -62,11 +59,6 @@ def test_the_notes_are_the_section_of_exactly_that_version() -> None:
 def test_a_version_without_a_changelog_section_is_not_released(version: str) -> None:
     with pytest.raises(ReleaseError, match="no section"):
         release_notes(CHANGELOG, version)
-
-
-def test_the_package_and_the_chart_of_this_tree_have_one_version() -> None:
-    chart = yaml.safe_load((ROOT / "helm/pin-exporter/Chart.yaml").read_text(encoding="utf-8"))
-    assert check_versions(f"v{__version__}", __version__, chart) == __version__
 
 
 def test_an_error_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

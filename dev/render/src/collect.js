@@ -8,13 +8,13 @@ import { dashboardVariables, interpolate } from './variables.js';
 export async function collect(dashboard, { prometheus, chosen, from, to, width, rows }) {
     const variables = dashboardVariables(dashboard, chosen);
     const range = { from: instant(from, false), to: instant(to, true) };
-    const ask = (panel, target) => query(prometheus, panel, target, { variables, range, width });
+    const runQuery = (panel, target) => query(prometheus, panel, target, { variables, range, width });
     const shown = [];
     for (const panel of firstRows(dashboard.panels, rows)) {
         shown.push(
             panel.type === 'row'
                 ? { panel: named(panel, variables) }
-                : await collectPanel(panel, variables, ask),
+                : await collectPanel(panel, variables, runQuery),
         );
     }
     return {
@@ -26,14 +26,14 @@ export async function collect(dashboard, { prometheus, chosen, from, to, width, 
     };
 }
 
-async function collectPanel(panel, variables, ask) {
+async function collectPanel(panel, variables, runQuery) {
     if (panel.repeat) {
         throw new Error(`panel "${panel.title}": repeated panels are not supported`);
     }
     const results = {};
     const steps = {};
     for (const target of (panel.targets ?? []).filter(({ hide }) => !hide)) {
-        const { response, stepMs } = await ask(panel, target);
+        const { response, stepMs } = await runQuery(panel, target);
         results[target.refId] = response;
         steps[target.refId] = stepMs;
     }
@@ -72,7 +72,7 @@ async function post(url, parameters) {
         const response = await fetch(url, { method: 'POST', body: new URLSearchParams(parameters) });
         return await response.json();
     } catch (error) {
-        throw new Error(`${url} did not answer: ${error.cause?.message ?? error.message}`, { cause: error });
+        throw new Error(`${url} did not respond: ${error.cause?.message ?? error.message}`, { cause: error });
     }
 }
 

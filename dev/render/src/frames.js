@@ -6,14 +6,14 @@ const LABEL_IN_LEGEND = /\{\{\s*(.+?)\s*\}\}/g;
 
 /** Return a panel's frames: `results` holds one Prometheus response per refId, `intervals` its step in ms. */
 export function panelFrames(targets, results, intervals = {}) {
-    const answers = targets
+    const responses = targets
         .filter(({ hide }) => !hide)
         .map((target) => ({
             target,
             frames: seriesFrames(target, results[target.refId], intervals[target.refId]),
         }));
-    nameAutomatically(answers);
-    const of = (format) => answers.filter(({ target }) => (target.format ?? 'time_series') === format);
+    nameAutomatically(responses);
+    const of = (format) => responses.filter(({ target }) => (target.format ?? 'time_series') === format);
     return [
         ...of('time_series').flatMap(({ frames }) => frames),
         ...tableFrames(of('table')),
@@ -84,9 +84,9 @@ function metricName({ __name__: name, ...labels }) {
     return pairs.length > 0 || name === undefined ? `${name ?? ''}{${pairs.sort().join(', ')}}` : name;
 }
 
-function nameAutomatically(answers) {
-    const all = answers.flatMap(({ frames }) => frames);
-    for (const { target, frames } of answers) {
+function nameAutomatically(responses) {
+    const all = responses.flatMap(({ frames }) => frames);
+    for (const { target, frames } of responses) {
         for (const frame of target.legendFormat === '__auto' ? frames : []) {
             for (const field of frame.fields.filter(
                 ({ name, labels }) => labels?.__name__ === name && name,
@@ -97,13 +97,13 @@ function nameAutomatically(answers) {
     }
 }
 
-function tableFrames(answers) {
-    const frames = answers.flatMap((answer) => answer.frames);
+function tableFrames(responses) {
+    const frames = responses.flatMap((response) => response.frames);
     if (frames.length === 0 || (frames.length === 1 && frames[0].length === 0)) {
         return frames;
     }
-    return answers.map(({ target, frames: series }) =>
-        tableFrame(target.refId, series, answers.length > 1 ? `Value #${target.refId}` : 'Value'),
+    return responses.map(({ target, frames: series }) =>
+        tableFrame(target.refId, series, responses.length > 1 ? `Value #${target.refId}` : 'Value'),
     );
 }
 

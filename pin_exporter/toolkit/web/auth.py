@@ -35,8 +35,8 @@ _HASH_CHARACTERS: Final = 31
 class PasswordChecker:
     """Checks passwords one at a time, and remembers the correct ones by a keyed hash.
 
-    Clients take turns, and those whose last password was wrong come last: a client that tries many passwords
-    does not delay the others.
+    Clients that sent few passwords since their last correct one come first: a client that tries many does not
+    delay the others.
     """
 
     def __init__(
@@ -68,9 +68,9 @@ class PasswordChecker:
         async with self._queue.turn(client):
             loop = asyncio.get_running_loop()
             matches = await loop.run_in_executor(self._thread, self._check, hashed, checked, highest_cost)
-            is_correct = matches and usable
-            self._queue.judge(client, is_suspect=not is_correct)
+        is_correct = matches and usable
         if is_correct:
+            self._queue.forget(client)
             if len(self._correct) >= self._max_remembered:  # after many changes of the file
                 self._correct.clear()
             self._correct.add(digest)

@@ -14,28 +14,28 @@ class QueueFullError(ExporterError):
 
 @dataclass(eq=False, slots=True)
 class _Place:
-    """A place in the queue; `rank` is how many of the same client were in the queue before it."""
+    """A place in the queue; `attempts` is how often its client came before, even if it was refused."""
 
     client: str
-    rank: int
+    attempts: int
     turn: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class FairQueue:
-    """Lets clients take turns, those that are not suspects first.
+    """Gives turns to the clients that came least often, until they are forgotten.
 
-    What is in progress counts as waiting. A client with nothing in the queue gets a place even if it is full:
-    the one that would have the last turn is refused instead.
+    What is in progress counts as waiting. If the queue is full, whoever would be last is refused, so a client
+    that comes for the first time always gets a place.
     """
 
     def __init__(
-        self, *, max_waiting: int = 64, max_waiting_per_client: int = 8, max_suspects: int = 1_024
+        self, *, max_waiting: int = 64, max_waiting_per_client: int = 8, max_clients: int = 1_024
     ) -> None:
         self._max_waiting = max_waiting
         self._max_waiting_per_client = max_waiting_per_client
-        self._max_suspects = max_suspects
+        self._max_clients = max_clients
         self._places: list[_Place] = []
-        self._suspects: dict[str, None] = {}
+        self._attempts: dict[str, int] = {}
 
     @asynccontextmanager
     async def turn(self, client: str) -> AsyncIterator[None]:
@@ -50,32 +50,29 @@ class FairQueue:
                 self._places.remove(place)
             self._begin_next()
 
-    def judge(self, client: str, *, is_suspect: bool) -> None:
-        """Remember whether a client is a suspect; of too many, the oldest is forgotten."""
-        self._suspects.pop(client, None)
-        if is_suspect:
-            self._suspects[client] = None
-        if len(self._suspects) > self._max_suspects:
-            del self._suspects[next(iter(self._suspects))]
+    def forget(self, client: str) -> None:
+        """Forget how often a client came."""
+        self._attempts.pop(client, None)
 
     def _take_place(self, client: str) -> _Place:
+        attempts = self._attempts.pop(client, 0)
+        self._attempts[client] = attempts + 1
+        if len(self._attempts) > self._max_clients:
+            self.forget(next(iter(self._attempts)))  # the one that has not come for longest
         own = sum(each.client == client for each in self._places)
         if own >= self._max_waiting_per_client:
             raise QueueFullError
+        place = _Place(client, attempts)
         if len(self._places) >= self._max_waiting:
-            waiting = [each for each in reversed(self._places) if not each.turn.done()]
-            if own or not waiting:
+            waiting = (each for each in reversed(self._places) if not each.turn.done())
+            last = max((*waiting, place), key=lambda each: each.attempts)
+            if last is place:
                 raise QueueFullError
-            last = max(waiting, key=self._order)
             self._places.remove(last)
             last.turn.set_exception(QueueFullError())
-        place = _Place(client, own)
         self._places.append(place)
         return place
 
     def _begin_next(self) -> None:
         if self._places and not any(each.turn.done() for each in self._places):
-            min(self._places, key=self._order).turn.set_result(None)
-
-    def _order(self, place: _Place) -> tuple[bool, int]:
-        return place.client in self._suspects, place.rank
+            min(self._places, key=lambda each: each.attempts).turn.set_result(None)

@@ -12,6 +12,7 @@ from pin_exporter.toolkit.exposition.encoder import Format
 from pin_exporter.toolkit.exposition.endpoint import metrics_endpoint
 from pin_exporter.toolkit.exposition.family import Target
 from pin_exporter.toolkit.exposition.renderer import Renderer
+from tests.support import asgi
 from tests.support.clocks import FakeClock
 from tests.toolkit.exposition.disks import FAMILIES, LABEL, Disk, target
 
@@ -20,23 +21,14 @@ OM = "application/openmetrics-text"
 QUIET = (("accept", "*/*"), ("accept-encoding", "identity"))
 
 
-def client_of(targets: Callable[[], Sequence[Target[Disk]]]) -> httpx.AsyncClient:
+def app_of(targets: Callable[[], Sequence[Target[Disk]]]) -> Starlette:
     renderer = Renderer(FAMILIES, LABEL, targets, CollectorRegistry(), FakeClock().elapsed)
-    app = Starlette(routes=[Route("/metrics", metrics_endpoint(renderer))])
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exporter.test")
-    client.headers = httpx.Headers(QUIET)
-    return client
+    return Starlette(routes=[Route("/metrics", metrics_endpoint(renderer))])
 
 
 def get(query: str = "", *headers: tuple[str, str], disks: int = 2) -> httpx.Response:
     targets = [target(f"disk {number}") for number in range(disks)]
-
-    async def request() -> httpx.Response:
-        async with client_of(lambda: targets) as client:
-            client.headers = httpx.Headers(headers or QUIET)
-            return await client.get(f"/metrics{query}")
-
-    return asyncio.run(request())
+    return asgi.ask(app_of(lambda: targets), f"/metrics{query}", headers or QUIET)
 
 
 @pytest.mark.parametrize(
@@ -91,10 +83,10 @@ def test_simultaneous_requests_share_a_response_and_later_ones_get_new_data() ->
         return disks
 
     async def request() -> tuple[set[str], str]:
-        async with client_of(targets) as client:
-            responses = await asyncio.gather(*(client.get("/metrics") for _ in range(100)))
-            disks[:] = [target("new")]
-            return {response.text for response in responses}, (await client.get("/metrics")).text
+        app = app_of(targets)
+        responses = await asyncio.gather(*(asgi.asked(app, "/metrics", QUIET) for _ in range(100)))
+        disks[:] = [target("new")]
+        return {response.text for response in responses}, (await asgi.asked(app, "/metrics", QUIET)).text
 
     simultaneous, later = asyncio.run(request())
 

@@ -52,18 +52,26 @@ def served(queue: FairQueue, clients: Sequence[str]) -> tuple[list[str], list[st
         ("a1 a2 a3 b1 b2 b3 c1", "a1 b1 c1 a2 b2 a3", "b3"),
         ("a1 b1 c1 d1 e1 f1 g1", "a1 b1 c1 d1 e1 g1", "f1"),
         ("a1 b1 c1 d1 e1 f1 a2", "a1 b1 c1 d1 e1 f1", "a2"),
-        # Suspects come last and go first.
-        ("a1 x1 y1 b1", "a1 b1 x1 y1", ""),
+        ("a1 b1 c1 d1 e1 f1 x1", "a1 b1 c1 d1 e1 f1", "x1"),
+        # Who came before comes last and goes first, the oftener the more.
+        ("a1 y1 x1 z1", "a1 z1 x1 y1", ""),
         ("a1 x1 b1 c1 y1 d1 e1", "a1 b1 c1 d1 e1 x1", "y1"),
         ("a1 b1 b2 c1 c2 d1 x1", "a1 b1 c1 d1 b2 x1", "c2"),
     ],
 )
 def test_the_order_of_turns(arrivals: str, turns: str, refused: str) -> None:
     queue = FairQueue(max_waiting=6, max_waiting_per_client=4)
-    for suspect in "axy":
-        queue.judge(suspect, is_suspect=True)
-    queue.judge("a", is_suspect=False)
+    for again in "xyyz":
+        served(queue, [again])
+    queue.forget("z")
     assert served(queue, arrivals.split()) == (turns.split(), refused.split())
+
+
+def test_one_that_is_refused_and_comes_again_at_once_does_not_keep_others_out() -> None:
+    queue = FairQueue(max_waiting=3)
+    hammering = [f"{client}{number}" for number in range(9) for client in "abcd"]
+    turns, _ = served(queue, ["a", *hammering, "n1", *hammering])
+    assert "n1" in turns[:4], "only those are before it that came for the first time, too"
 
 
 def test_one_that_is_cancelled_in_the_queue_or_at_its_turn_leaves_no_gap() -> None:
@@ -87,8 +95,8 @@ def test_one_that_is_cancelled_in_the_queue_or_at_its_turn_leaves_no_gap() -> No
     asyncio.run(main())
 
 
-def test_the_oldest_of_too_many_suspects_is_forgotten() -> None:
-    queue = FairQueue(max_suspects=2)
-    for suspect in "xyxz":
-        queue.judge(suspect, is_suspect=True)
-    assert served(queue, ["a1", "x1", "z1", "y1", "b1"])[0] == ["a1", "y1", "b1", "x1", "z1"]
+def test_of_too_many_clients_the_one_that_did_not_come_for_longest_is_forgotten() -> None:
+    queue = FairQueue(max_clients=2)
+    for again in "xyx":
+        served(queue, [again])
+    assert served(queue, ["a1", "x1", "y1", "b1"])[0] == ["a1", "y1", "b1", "x1"]

@@ -1,12 +1,11 @@
-import asyncio
 from collections.abc import Mapping
 
-import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
 from pin_exporter.toolkit.web.limits import Refusal, Refusals
 from pin_exporter.toolkit.web.origin import OriginCheck
+from tests.support import asgi
 
 
 def ask(
@@ -21,11 +20,7 @@ def ask(
     refusals = Refusals()
     app = OriginCheck(PlainTextResponse("passed"), hosts=hosts, open_paths={"/metrics"}, refusals=refusals)
 
-    async def exchange() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://a") as client:
-            return await client.request(method, path, headers={"Host": host, **(headers or {})})
-
-    response = asyncio.run(exchange())
+    response = asgi.ask(app, path, {"Host": host, **(headers or {})}, method)
     passed = response.text == "passed"
     assert response.status_code == (200 if passed else 403)
     assert refusals == ({} if passed else {Refusal.ORIGIN: 1})
