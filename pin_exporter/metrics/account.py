@@ -150,7 +150,7 @@ INVENTORY_FAMILIES: Final[Sequence[_Family]] = (
     ),
     _inventory(
         "inventory_consistent",
-        "1 if the list of pins did not change during the last inventory, 0 if it did.",
+        "1 if the last inventory is the list of pins at one moment, 0 if the list changed meanwhile.",
         lambda counted: counted.verdict is Verdict.CONSISTENT,
     ),
     _inventory(

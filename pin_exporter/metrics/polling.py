@@ -71,7 +71,7 @@ POLLING_FAMILIES: Final[Sequence[Family[AccountSnapshot]]] = (
     ),
     _gauge(
         "poll_interval_seconds",
-        "Current time between polls in seconds; for the inventory it grows with the number of pins.",
+        "Current time between polls in seconds; reading all pins of a long list takes longer.",
         _by_collector(lambda health: health.interval_seconds),
         "collector",
     ),

@@ -39,7 +39,7 @@ class Change(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """What happens before one response, and whether it is the rows of an earlier page, or an error."""
+    """What happens before one response, and whether it is the rows of the page before, or an error."""
 
     changes: Sequence[Change] = ()
     response: Literal["rows", "repeated", "error"] = "rows"
@@ -67,7 +67,8 @@ class Server:
     """The moments at which words changed that no total shows."""
     whole: list[Pin] = field(default_factory=list)
     """The list at the moment of the last response about all of it."""
-    sent: dict[tuple[str, int], Sequence[Pin]] = field(default_factory=dict)
+    sent: Sequence[Pin] = ()
+    asked: tuple[str, int] = ("", 0)
     requests: list[tuple[str, int]] = field(default_factory=list)
 
     def new(self, *, finished: bool = False, cid: str | None = None) -> Pin:
@@ -149,10 +150,10 @@ class Server:
         if pinned == "all":
             self.whole = list(self.rows)
         rows: Sequence[Pin] = listed[offset : offset + min(limit, self.largest_page or limit)]
-        others = [page for key, page in self.sent.items() if key != (pinned, offset)]
-        if turn.response == "repeated" and others:
-            return Page(totals, others[self.moment % len(others)])
-        self.sent[pinned, offset] = rows
+        asked, self.asked = self.asked, (pinned, offset)
+        if turn.response == "repeated" and asked != self.asked:
+            return Page(totals, self.sent)
+        self.sent = rows
         return Page(totals, rows)
 
 
