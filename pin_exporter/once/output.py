@@ -11,6 +11,7 @@ from pin_exporter.metrics.account import account_textfile
 from pin_exporter.metrics.exporter import build_info_registry
 from pin_exporter.once.polling import PolledAccount
 from pin_exporter.polling.expected_file import cids_to_pin
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.report import AccountReport, Now, Report, account_report
 from pin_exporter.toolkit.units import counted, format_duration, format_number, format_size
 
@@ -51,11 +52,7 @@ def _failures(polled: PolledAccount) -> Iterator[str]:
         action = "raise requests_per_minute or page_size"
         yield f"inventory: inconsistent: the list changed too fast to prove its {pins} complete: {action}"
     report = account_report(snapshot, polled.ended)
-    if snapshot.expected_file and snapshot.expected_file.problem:
-        yield f"expected_cids_file: cannot be read: {snapshot.expected_file.problem}"
-    if report.expected and report.expected.to_pin:
-        cids = f"{format_number(report.expected.to_pin)} of {counted(report.expected.cids, 'expected CID')}"
-        yield f"expected_cids_file: {cids} must be pinned again: --format=missing lists them"
+    yield from _expected_failures(snapshot, report)
     lacking = _lacks(report)
     lacks = []
     if lacking.missing:
@@ -64,6 +61,14 @@ def _failures(polled: PolledAccount) -> Iterator[str]:
         lacks.append(f"{counted(lacking.malformed, 'row')} could not be parsed")
     if lacks:
         yield f"inventory: incomplete: {', '.join(lacks)}: {_COMPARE}"
+
+
+def _expected_failures(snapshot: AccountSnapshot, report: AccountReport) -> Iterator[str]:
+    if snapshot.expected_file and snapshot.expected_file.problem:
+        yield f"expected_cids_file: cannot be read: {snapshot.expected_file.problem}"
+    if report.expected and report.expected.to_pin:
+        cids = f"{format_number(report.expected.to_pin)} of {counted(report.expected.cids, 'expected CID')}"
+        yield f"expected_cids_file: {cids} must be pinned again: --format=missing lists them"
 
 
 class _Lacks(NamedTuple):
@@ -159,6 +164,8 @@ def _verdict(account: AccountReport) -> str:
         return f"{format_number(lacking.missing)} missing"
     if lacking.malformed:
         return f"{format_number(lacking.malformed)} malformed"
+    if account.expected and account.expected.to_pin:
+        return f"{format_number(account.expected.to_pin)} to pin again"
     return account.inventory.verdict
 
 

@@ -65,19 +65,8 @@ def status_routes(
     async def missing(request: Request) -> Response:
         name = request.path_params["name"]
         snapshot = next((each for each in snapshots() if each.account == name), None)
-        if snapshot is None or snapshot.expected_file is None:
-            return _guarded("no account of this name has an expected_cids_file\n", "text/plain", 404)
-        counted = snapshot.counted if Collector.INVENTORY in snapshot.fresh(clock.elapsed()) else None
-        if counted is None or counted.expected is None:
-            return _guarded("not known: no inventory was compared recently\n", "text/plain", 503)
-        try:
-            cids = await to_pin.all(snapshot)
-        except (OSError, ValueError) as error:
-            problem = getattr(error, "strerror", None) or error
-            return _guarded(f"cannot read expected_cids_file: {problem}\n", "text/plain", 503)
-        if request.query_params.get("format") == "json":
-            return _guarded(json.dumps(cids) + "\n", "application/json")
-        return _guarded("".join(f"{cid}\n" for cid in cids), "text/plain")
+        as_json = request.query_params.get("format") == "json"
+        return await _missing(snapshot, to_pin, clock, as_json=as_json)
 
     async def runbook(request: Request) -> Response:
         page = pages.runbook(request.path_params["name"])
@@ -99,6 +88,25 @@ def status_routes(
         Route("/style.css", style),
         Route("/favicon.ico", favicon),
     ]
+
+
+async def _missing(
+    snapshot: AccountSnapshot | None, to_pin: CidsToPin, clock: Clock, *, as_json: bool
+) -> Response:
+    """Return all expected CIDs of an account that must be pinned again."""
+    if snapshot is None or snapshot.expected_file is None:
+        return _guarded("no account of this name has an expected_cids_file\n", "text/plain", 404)
+    counted = snapshot.counted if Collector.INVENTORY in snapshot.fresh(clock.elapsed()) else None
+    if counted is None or counted.expected is None:
+        return _guarded("not known: no inventory was compared recently\n", "text/plain", 503)
+    try:
+        cids = await to_pin.all(snapshot)
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or error
+        return _guarded(f"cannot read expected_cids_file: {problem}\n", "text/plain", 503)
+    if as_json:
+        return _guarded(json.dumps(cids) + "\n", "application/json")
+    return _guarded("".join(f"{cid}\n" for cid in cids), "text/plain")
 
 
 def _response(request: Request, made: _AnyReport, page: Callable[[_AnyReport], str]) -> Response:

@@ -634,6 +634,8 @@ def test_after_several_surprises_in_a_row_a_list_is_not_followed_for_a_day() -> 
     polled.poll()
     polled.poll()
     assert polled.series()[MODE] == 1
+
+
 def test_a_page_that_waits_for_the_budget_says_so() -> None:
     polled = Polled(pins=1_000, per_minute=2)
 
