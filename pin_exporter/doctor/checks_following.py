@@ -100,9 +100,11 @@ def _filter_obstacles(evidence: Evidence) -> Iterator[str]:
 def _sum_obstacles(evidence: Evidence, not_pinned: Reply) -> Iterator[str]:
     """Compare the totals of both filters with those of the whole list, unless the list has just changed."""
     pinned = evidence.page(Purpose.PINNED)
+    if pinned is None:
+        return
     before = [page for page in evidence.pages if page.began < not_pinned.began]
-    after = [page for page in evidence.pages if pinned and page.began > pinned.began]
-    if not (pinned and before and after and have_same_totals([before[-1], after[0]])):
+    after = [page for page in evidence.pages if page.began > pinned.began]
+    if not before or not after or not have_same_totals([before[-1], after[0]]):
         return
     files, size = pinned.files + not_pinned.files, pinned.size_bytes + not_pinned.size_bytes
     whole = after[0]

@@ -35,6 +35,7 @@ def test_inventories_that_are_rarer_than_polls_are_reported() -> None:
     [
         ({2: httpx.Response(429, headers={"Retry-After": "7"})}, {}, {"requests_per_minute": 60}),
         ({20: httpx.ReadTimeout("")}, {"request_timeout": 5.0}, {"request_timeout": "30s"}),
+        ({20: httpx.ReadTimeout("")}, {"request_timeout": 10.0}, {}),
         (dict.fromkeys(range(5, 30), httpx.Response(503)), {}, {}),  # an outage
     ],
 )

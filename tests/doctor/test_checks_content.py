@@ -5,6 +5,7 @@ import httpx
 import pytest
 
 from pin_exporter.doctor.findings import Check, Severity
+from pin_exporter.doctor.probe import MAX_REQUESTS
 from tests.support.diagnosis import (
     OK,
     PROBLEM,
@@ -35,6 +36,7 @@ def test_a_large_account_is_read_to_its_end() -> None:
     for check in (Check.FILES, Check.SIZE):
         assert found.severity(check) is OK
     assert found.fields(Check.PAGE_SIZE)["works"] == 10_000
+    assert found.evidence.requests <= MAX_REQUESTS
 
 
 def much_shorter(request: httpx.Request) -> httpx.Response:

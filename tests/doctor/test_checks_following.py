@@ -112,16 +112,23 @@ def test_a_limit_that_shrinks_is_an_obstacle() -> None:
     assert "became shorter: 40" in following(diagnosed(in_turn(lambda n: good if n < 4 else less)))
 
 
-def filtered(service: Service) -> Service:
+def filtered(service: Service, pinned: str = "false") -> Service:
     """Respond to requests with a filter by another service."""
     good = listing(3_000)
-    return lambda request: good(request) if request.url.params["pinned"] == "all" else service(request)
+    return lambda request: service(request) if request.url.params["pinned"] == pinned else good(request)
 
 
 def test_a_filter_that_is_rejected_is_an_obstacle_and_no_error() -> None:
     found = diagnosed(filtered(lambda _: httpx.Response(400)))
 
     assert "rejects pinned=false" in following(found)
+    assert found.severity(Check.ERRORS) is OK
+
+
+def test_the_other_filter_is_not_needed() -> None:
+    found = diagnosed(filtered(lambda _: httpx.Response(400), "true"))
+
+    assert found.fields(Check.FOLLOWING)["mode"] == "followed"
     assert found.severity(Check.ERRORS) is OK
 
 

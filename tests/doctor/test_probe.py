@@ -5,12 +5,8 @@ import httpx
 import pytest
 
 from pin_exporter.doctor.findings import Check
-from pin_exporter.doctor.probe import MAX_REQUESTS, Stop
-from tests.support.diagnosis import WARNING, diagnosed, diagnosed_simulator, in_turn, listing
-
-
-def test_an_account_of_any_size_takes_no_more_requests() -> None:
-    assert diagnosed_simulator(pins=30_000).evidence.requests <= MAX_REQUESTS
+from pin_exporter.doctor.probe import Stop
+from tests.support.diagnosis import WARNING, diagnosed, in_turn, listing
 
 
 @pytest.mark.parametrize(("retry_after", "seconds"), [("7", 7.0), ("0", 5.0), ("soon", 5.0)])
