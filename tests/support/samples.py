@@ -47,18 +47,7 @@ INVENTORY = Inventory(
     malformed=2,
 )
 EXPECTED = ExpectedCids(array("Q", [2, 4, 6, 8]), (BadLine(3, "not a CID"),), 1)
-COUNTED = Counted(
-    INVENTORY,
-    Verdict.REPAIRED,
-    requests=3,
-    reported=Totals(files=10, size=400_005_120),
-    expected=ExpectedResult(
-        {**dict.fromkeys(ExpectedState, 0), ExpectedState.PINNED: 3, ExpectedState.MISSING: 1},
-        2,
-        EXPECTED,
-        bytes([5, 0, 5, 5]),
-    ),
-)
+COUNTED = Counted(INVENTORY, Verdict.REPAIRED, requests=3, reported=Totals(files=10, size=400_005_120))
 
 TOTALS_HEALTH = Health(
     interval_seconds=60,
@@ -107,6 +96,20 @@ FULL = AccountSnapshot(
     following=Following(
         "followed", 1_749_999_000.0, 4_000, {**dict.fromkeys(Surprise, 0), Surprise.AUDIT: 1}
     ),
+)
+"""An account with fresh totals, and an inventory from the poll before one that timed out."""
+
+EVERYTHING = replace(
+    FULL,
+    counted=replace(
+        COUNTED,
+        expected=ExpectedResult(
+            {**dict.fromkeys(ExpectedState, 0), ExpectedState.PINNED: 3, ExpectedState.MISSING: 1},
+            2,
+            EXPECTED,
+            bytes([5, 0, 5, 5]),
+        ),
+    ),
     expected_file=ExpectedFileState(Path("/cids.txt"), EXPECTED, 1_749_999_500.0, "", 2),
     retrieval=RetrievalStats(
         results={**dict.fromkeys(Result, 0), Result.OK: 58, Result.NOT_FOUND: 4},
@@ -122,7 +125,7 @@ FULL = AccountSnapshot(
         Bill(1_000, 2_000, 3_000, 1.5, 0.25), 1_749_998_000.0, 500.0, None, {"server_error": 1}
     ),
 )
-"""An account with fresh totals, and an inventory from the poll before one that timed out."""
+"""The same with all that is read besides the list."""
 
 UNTRIED = AccountSnapshot("website", dict.fromkeys(Collector, Health(60, 240)))
 """An account that was never polled."""
