@@ -17,9 +17,9 @@ def copy_tree(target: Path) -> Path:
         check=True,
     )
     for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file():
+        if (ROOT / name).is_file() or (ROOT / name).is_symlink():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, target / name)
+            shutil.copy(ROOT / name, target / name, follow_symlinks=False)
     if (ROOT / "dev" / "render" / "node_modules").exists():
         (target / "dev" / "render" / "node_modules").symlink_to(ROOT / "dev" / "render" / "node_modules")
     return target

@@ -17,7 +17,6 @@ RETRIED: Final = frozenset({"connection", "timeout", "rate_limited", "server_err
 _ATTEMPTS: Final = 4
 _FIRST_DELAY_SECONDS: Final = 0.5
 _FIRST_DELAY_SECONDS_AFTER_429: Final = 5.0
-_MAX_DELAY_SECONDS: Final = 20.0
 
 
 class RetryingClient:
@@ -54,8 +53,9 @@ class RetryingClient:
         retried: Collection[str] = RETRIED,
     ) -> Page:
         """Return one page. Raises the PollError of the last attempt."""
-        deadline = math.inf
-        for attempt in range(1, _ATTEMPTS + 1):
+        attempt, deadline = 0, math.inf
+        while True:
+            attempt += 1
             await self._wait_for_budget(collector)
             # From the first request on: waiting for the budget must not use up the patience.
             deadline = min(deadline, self._clock.elapsed() + self._patience_seconds)
@@ -71,7 +71,6 @@ class RetryingClient:
                     raise
                 self.counter.count_retry(error.reason)
                 await self._back_off(error, delay)
-        raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def _wait_for_budget(self, collector: Collector) -> None:
         self.waiting[collector] += 1
@@ -93,7 +92,7 @@ class RetryingClient:
         """Return an exponential backoff with jitter, or the response's Retry-After if that is longer."""
         is_429 = isinstance(error, RateLimitedError)
         first = _FIRST_DELAY_SECONDS_AFTER_429 if is_429 else _FIRST_DELAY_SECONDS
-        longest = min(_MAX_DELAY_SECONDS, first * 2 ** (attempt - 1))
+        longest = first * 2 ** (attempt - 1)
         backoff = self._rng.uniform(longest / 2, longest)
         asked = error.retry_after_seconds if isinstance(error, HttpStatusError) else None
         return max(backoff, asked or 0.0)

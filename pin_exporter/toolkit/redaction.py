@@ -5,6 +5,7 @@ JSON (`\/`, `\u002f`), and with all of its characters escaped. The work is linea
 whatever the text and the secrets are.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Final
 
@@ -23,7 +24,7 @@ class SecretFinder:
         found = [secret for secret in secrets if len(secret) >= _MIN_SECRET_LENGTH]
         bare = {_folded(_without_padding(secret)) for secret in found}
         self._secrets = sorted(bare, key=len, reverse=True)  # as one may contain another
-        escaped = ("".join(map(escape, secret)) for secret in found for escape in (_percent, _json))
+        escaped = (_folded(escape(secret)) for secret in found for escape in (_percent, _json, _json_string))
         self._searched = [*self._secrets, *escaped]
         special = {char for secret in found for char in secret if not (char.isascii() and char.isalnum())}
         # The marks of escapes come last: unescaped earlier, they could form another escape.
@@ -96,14 +97,18 @@ def _folded(text: str) -> str:
 
 def _escapes(char: str) -> Iterable[str]:
     """Return how a character may be escaped, with hexadecimal digits in either case."""
-    percent, json = _percent(char), _json(char)
-    return dict.fromkeys((percent, percent.upper(), json, json.upper().replace("\\U", "\\u"), f"\\{char}"))
+    percent, code = _percent(char), _json(char)
+    return dict.fromkeys((percent, percent.upper(), code, code.upper().replace("\\U", "\\u"), f"\\{char}"))
 
 
-def _percent(char: str) -> str:
-    return "".join(f"%{byte:02x}" for byte in char.encode(errors="surrogatepass"))
+def _percent(text: str) -> str:
+    return "".join(f"%{byte:02x}" for byte in text.encode(errors="surrogatepass"))
 
 
-def _json(char: str) -> str:
-    encoded = char.encode("utf-16-be", errors="surrogatepass").hex()
+def _json_string(text: str) -> str:
+    return json.dumps(text)[1:-1]
+
+
+def _json(text: str) -> str:
+    encoded = text.encode("utf-16-be", errors="surrogatepass").hex()
     return "".join(f"\\u{encoded[at : at + 4]}" for at in range(0, len(encoded), 4))

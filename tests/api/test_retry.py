@@ -162,7 +162,7 @@ def test_a_wait_longer_than_the_patience_fails_at_once_and_only_a_429_pauses_oth
 
 
 def test_retries_end_when_the_patience_does() -> None:
-    asking = Asking(refusing(503, "8"), refusing(503, "8"), refusing(503, "8"), patience_seconds=20.0)
+    asking = Asking(*(refusing(503, "8") for _ in range(3)), patience_seconds=16.0)
     assert asking.failure() == "server_error"
     assert asking.at == [1_000.0, 1_008.0, 1_016.0]
 

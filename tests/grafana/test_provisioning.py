@@ -93,10 +93,6 @@ def test_the_readme_lists_each_panel_once_in_its_row() -> None:
         assert sorted(titles) == sorted(panels_by_row()[row]), row
 
 
-def test_the_readme_fits_on_a_screen() -> None:
-    assert len(README.splitlines()) <= 60
-
-
 def test_the_commands_of_the_readme_make_the_alerts_link_to_grafana(tmp_path: Path) -> None:
     require_tool("promtool", "prometheus")
     bash = require_tool("bash", "bash")

@@ -167,6 +167,14 @@ def test_a_first_page_that_came_from_elsewhere_in_the_list_counts_for_nothing(in
 
 
 @BOTH
+@pytest.mark.parametrize("rows", [11, 15])
+def test_a_page_that_comes_short_moves_nothing(in_flight: int, rows: int) -> None:
+    pins = PinList(list(range(200)))
+    page = served(lambda offset, limit: pins.page(offset, rows if pins.answered == 3 else limit))
+    assert count(page, in_flight=in_flight).verdict is Verdict.CONSISTENT
+
+
+@BOTH
 @pytest.mark.parametrize(
     ("moves_at", "verdict", "starts_over"), [(0, Verdict.CONSISTENT, True), (2, Verdict.REPAIRED, False)]
 )
@@ -187,6 +195,7 @@ def test_a_reading_that_goes_on_starts_over_only_if_the_list_has_moved_meanwhile
     counted = asyncio.run(read())
     assert counted.verdict is verdict
     assert (0 in {offset for offset, _ in pins.requests}) is starts_over
+    assert reader.rows == counted.inventory.pins
 
 
 @BOTH

@@ -283,8 +283,16 @@ def test_a_list_without_an_end_is_given_up_whatever_it_reports(files: int, max_r
 
 def test_a_page_whose_first_row_is_unknown_makes_the_walk_step_back() -> None:
     pins = PinList(list(range(100)), changes={1: [removed(0, 15)]})
-    walked = walk_over(pins.page, 40)
+    walk = Walk()
+    stepped_back: list[bool] = []
+
+    def fetch(offset: int, limit: int) -> Page:
+        stepped_back.append(walk.stepped_back)
+        return pins.page(offset, limit)
+
+    walked = walk_over(fetch, 40, walk=walk)
     assert pins.requests[:3] == [(0, 40), (30, 40), (20, 40)]
+    assert stepped_back[:4] == [False, False, True, False]
     assert set(range(15, 100)) <= set(walked.numbers)
     assert walked.walk.verdict is Verdict.REPAIRED
 

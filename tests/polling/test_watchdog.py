@@ -8,7 +8,7 @@ from pin_exporter.polling.poller import AccountPoller, Reading
 from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.polling.watchdog import Watchdog
 from tests.polling.test_poller import Polled
-from tests.support.clocks import FakeClock, settle
+from tests.support.clocks import FakeClock
 from tests.support.service import Service, retrying_client
 
 HOUR = 3_600.0
@@ -99,21 +99,6 @@ def test_an_account_that_waits_for_a_budget_that_others_use_up_is_alive() -> Non
     watchdog = Watchdog(lambda: [waiting, stuck], clock.elapsed)
     problems = look_for(3, watchdog, clock)
     assert [line.split(":")[0] for line in problems] == ["account stuck", "account stuck"]
-
-
-def test_a_page_that_waits_for_the_budget_says_so() -> None:
-    watched = Watched(pins=1_000, per_minute=2)
-
-    async def work() -> bool:
-        walk = asyncio.ensure_future(watched.poller.poll(Collector.INVENTORY))
-        await settle()
-        waits = watched.poller.waits_for_budget(Collector.INVENTORY)
-        walk.cancel()
-        await asyncio.gather(walk, return_exceptions=True)
-        return waits and not watched.poller.waits_for_budget(Collector.INVENTORY)
-
-    assert not watched.poller.waits_for_budget(Collector.INVENTORY)
-    assert asyncio.run(work())
 
 
 def test_of_many_that_are_stuck_ten_are_named() -> None:

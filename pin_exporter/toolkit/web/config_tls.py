@@ -158,12 +158,10 @@ def _read_ciphers(section: Section, context: ssl.SSLContext) -> None:
         context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
     else:
         context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-    if len(curves) > 1:
-        section.problem("curve_preferences", "only one curve is supported: remove the others")
-    elif curves and curves[0] not in CURVES:
-        section.problem("curve_preferences", f"must be one of {', '.join(CURVES)}")
-    elif curves:
+    if len(curves) == 1 and curves[0] in CURVES:
         context.set_ecdh_curve(CURVES[curves[0]])
+    elif curves:
+        section.problem("curve_preferences", f"must contain exactly one of {', '.join(CURVES)}")
 
 
 def _read_client_auth(section: Section, context: ssl.SSLContext, files: _Files) -> None:
@@ -171,10 +169,9 @@ def _read_client_auth(section: Section, context: ssl.SSLContext, files: _Files) 
     given = "client_ca" if section.text("client_ca") else "client_ca_file"
     mode = section.choice("client_auth_type", CLIENT_AUTH_TYPES, ssl.CERT_NONE)
     if mode == ssl.CERT_NONE:
-        if section.text(given) and not section.text("client_auth_type"):
-            section.problem(given, "has no effect: set client_auth_type: RequireAndVerifyClientCert")
-        elif section.text(given):
-            section.problem(given, "has no effect with client_auth_type: NoClientCert: remove it")
+        if section.text(given):
+            message = "has no effect: set client_auth_type: RequireAndVerifyClientCert, or remove it"
+            section.problem(given, message)
     elif not section.text(given):
         section.problem("client_auth_type", "requires client_ca_file or client_ca")
     elif ca_certificates is not None:

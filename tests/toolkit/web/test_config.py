@@ -141,7 +141,7 @@ PROBLEMS = [
     (TLS + "client_allowed_sans: [a]", "4: tls_server_config.client_allowed_sans: …requires client_auth"),
     (TLS + "client_allowed_sans: a", "4: tls_server_config.client_allowed_sans: …must be a list"),
     (MUTUAL_CA + "\n  client_allowed_sans: []", "6: tls_server_config.client_allowed_sans: …no client would"),
-    (TLS + "curve_preferences: [X25519, CurveP256]", "4: tls_server_config.curve_preferences: …only one"),
+    (TLS + "curve_preferences: [X25519, CurveP256]", "4: tls_server_config.curve_preferences: …one of Cur"),
     (TLS + "cipher_suites: [TLS_AES_128_GCM_SHA256]", "4: tls_server_config.cipher_suites: …min_version"),
     (TLS + "cipher_suites: [RC4]", "4: tls_server_config.cipher_suites: …TLS_ECDHE_ECDSA_WITH_AES_128_GCM"),
     (TLS + "prefer_server_cipher_suites: x", "4: tls_server_config.prefer_server_cipher_suites: …true or"),
