@@ -14,7 +14,7 @@ from pin_exporter.api.body import encoding_problem, read_body
 from pin_exporter.api.credentials import Credentials
 from pin_exporter.api.decode import decode_page, redact_page
 from pin_exporter.api.errors import MalformedError, RequestTimeoutError, TooLargeError
-from pin_exporter.api.model import Collector, Page
+from pin_exporter.api.model import Collector, Page, PinnedFilter
 from pin_exporter.api.pool import Pool
 from pin_exporter.api.request_stats import RequestCounter
 from pin_exporter.api.status_errors import ApiResponse, bounded_headers, error_for_status
@@ -49,8 +49,10 @@ class PinClient:
         self._credentials = credentials
         self._timeouts = timeouts
 
-    async def list_pins(self, collector: Collector, *, offset: int, limit: int) -> Page:
-        """Return the rows from `offset` on, at most `limit`, of all pins, oldest first.
+    async def list_pins(
+        self, collector: Collector, *, offset: int, limit: int, pinned: PinnedFilter = "all"
+    ) -> Page:
+        """Return the rows from `offset` on, at most `limit`, of the pins that the filter lists, oldest first.
 
         The server may send fewer rows than requested. The request is counted for `collector`, whether it
         succeeds or not. Raises a PollError.
@@ -59,7 +61,7 @@ class PinClient:
         query: dict[str, str | int] = {
             "offset": offset,
             "limit": limit,
-            "pinned": "all",
+            "pinned": pinned,
             "sortBy": "created_at",
             "sortOrder": "ASC",
         }

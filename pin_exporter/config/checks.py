@@ -1,24 +1,21 @@
 """Check what no value shows alone: keys, values that must fit each other, and the files for TLS."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 from pin_exporter.api.proxy_tls import TlsFiles
 from pin_exporter.config.accounts import applied, owners, path_of, shard_of
 from pin_exporter.config.settings import KeySettings, Settings
-from pin_exporter.config.sources import Problem
+from pin_exporter.config.sources import Problem, Sources
 from pin_exporter.toolkit.yaml_file import YamlPath
 
-SpelledAs = Callable[[str, YamlPath], str]
-"""Returns a setting's name: in the config file if the setting at the path is set there, else its variable."""
 
-
-def key_problems(values: Mapping[str, object], spelled: SpelledAs) -> Iterator[Problem]:
+def key_problems(values: Mapping[str, object], sources: Sources) -> Iterator[Problem]:
     """Check that each account has its keys and a name of its own, in values that are not validated yet."""
     names: set[str] = set()
     if any(name in values for name in KeySettings.model_fields):
         names.add(str(values.get("account", Settings.model_fields["account"].default)))
-        yield from _pair_problems(values, (), spelled)
+        yield from _pair_problems(values, (), sources)
     entries = values.get("accounts")
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         if isinstance(entry, dict):
@@ -27,18 +24,18 @@ def key_problems(values: Mapping[str, object], spelled: SpelledAs) -> Iterator[P
                 if name in names:
                     yield Problem(("accounts", index, "name"), "is already the name of another account")
                 names.add(name)
-            yield from _pair_problems(entry, ("accounts", index), spelled)
+            yield from _pair_problems(entry, ("accounts", index), sources)
 
 
-def _pair_problems(values: Mapping[str, object], path: YamlPath, spelled: SpelledAs) -> Iterator[Problem]:
+def _pair_problems(values: Mapping[str, object], path: YamlPath, sources: Sources) -> Iterator[Problem]:
     for key in ("api_key", "secret_key"):
         file = f"{key}_file"
         if key in values and file in values:
-            message = f"{spelled(file, (*path, file))} is set as well: remove one of them"
+            message = f"{sources.spelled(file, (*path, file))} is set as well: remove one of them"
             yield Problem((*path, key), message)
         elif key not in values and file not in values:
             at = path or tuple(name for name in KeySettings.model_fields if name in values)[:1]
-            names = " or ".join(spelled(name, at) for name in (key, file))
+            names = " or ".join(sources.spelled(name, at) for name in (key, file))
             yield Problem(at, f"the {key.replace('_', ' ')} is missing: set {names}")
 
 

@@ -10,12 +10,14 @@ from dotenv.parser import parse_stream
 
 from pin_exporter import PROGRAM
 from pin_exporter.config.names import is_ours
+from pin_exporter.toolkit.display_text import first_lines
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.files import open_regular
 from pin_exporter.toolkit.output import print_error
 
 ENV_FILE: Final = Path(".env")
 _MAX_BYTES: Final = 64 * 2**10
+_MAX_PROBLEMS: Final = 10
 
 
 class EnvFile(NamedTuple):
@@ -74,16 +76,17 @@ def load_env_file(path: Path) -> EnvFile:
 def _set_variables(path: Path, text: str, *, is_exposed: bool) -> EnvFile:
     before = {name.upper() for name in os.environ}
     given: dict[str, str] = {}
-    has_problems = False
+    problems = []
     for binding in parse_stream(StringIO(text)):
         if binding.error or (binding.key and binding.value is None):
-            print_error(PROGRAM, f"{path}:{binding.original.line}: has no effect: write NAME=value")
-            has_problems = True
+            problems.append(f"{path}:{binding.original.line}: has no effect: write NAME=value")
         elif binding.key and is_ours(binding.key):
             given[binding.key.upper()] = binding.value or ""
+    for problem in first_lines(problems, _MAX_PROBLEMS):
+        print_error(PROGRAM, problem)
     variables = given.keys() - before
     os.environ.update({name: given[name] for name in variables})
-    return EnvFile(frozenset(variables), is_exposed, has_problems)
+    return EnvFile(frozenset(variables), is_exposed, bool(problems))
 
 
 def _is_writable_by_others(found: os.stat_result) -> bool:

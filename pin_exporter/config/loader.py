@@ -47,7 +47,7 @@ def load_with_sources(
     """
     values, sources = _given(flags, env_file, again=again)
     settings, problems = _validated(values)
-    problems += [*_misplaced(sources), *key_problems(values, sources.spelled)]
+    problems += [*_misplaced(sources), *key_problems(values, sources)]
     if settings is not None:
         problems += joint_problems(settings)
     lines = sources.describe(problems)

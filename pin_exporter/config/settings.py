@@ -23,6 +23,7 @@ from pin_exporter.config.types import (
     BaseUrl,
     HostNames,
     Interval,
+    InventoryMode,
     Key,
     ListenAddresses,
     LogFormat,
@@ -121,6 +122,12 @@ class AccountSettings(BaseModel):
     )
     pages_in_flight: PagesInFlight = Field(
         default=4, description="Maximum pages of an account to request at the same time."
+    )
+    inventory: InventoryMode = Field(
+        default="auto",
+        description="How to read the list of pins: `auto` reads a long list once and then only follows its "
+        "changes, `full` reads all of it each time.",
+        examples=["full"],
     )
     stale_after: StaleAfter | None = Field(
         default=None,

@@ -198,4 +198,5 @@ LogLevel = Annotated[
     BeforeValidator(_check_level),
     WithJsonSchema({"enum": ["debug", "info", "warn", "warning", "error"], "type": "string"}),
 ]
+InventoryMode = Annotated[Literal["auto", "full"], BeforeValidator(_lower)]
 LogFormat = Annotated[Literal["logfmt", "json"], BeforeValidator(_lower)]

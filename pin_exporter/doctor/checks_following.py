@@ -120,7 +120,7 @@ def _page_obstacles(evidence: Evidence) -> Iterator[str]:
     """Find pages that are empty within the list, or shorter than the same limit returned before."""
     for reply in evidence.replies:
         end, limit = reply.query.offset + reply.rows, reply.query.limit
-        if reply.page is None or reply.malformed or reply.rows == limit or end >= reply.files:
+        if reply.page is None or reply.rows == limit or end >= reply.files:
             continue
         if not reply.rows:
             place = f"offset {format_number(reply.query.offset)} of pinned={reply.query.pinned}"

@@ -27,7 +27,6 @@ _ENOUGH: Final = 24
 """This many requests show most errors that happen to every tenth request."""
 _MAX_REST: Final = 6
 _RESERVED: Final = 1
-_MAX_TRIALS: Final = 2
 
 
 class Stop(StrEnum):
@@ -195,7 +194,7 @@ class _Probe:
     async def trial(self) -> Trial:
         """If every request was rejected, try what may be wrong: scope, keys, their order, or the base URL."""
         statuses = {reply.status for reply in self.replies}
-        if self._has_pages() or self.requests > MAX_REQUESTS - _MAX_TRIALS or self.rate_limited:
+        if self._has_pages() or self.rate_limited:
             return Trial()
         totals = Query(Purpose.TOTALS, 1)
         if statuses <= {401, 403}:

@@ -13,11 +13,14 @@ from pin_exporter.api.errors import (
     TooLargeError,
     UnprovableError,
 )
-from pin_exporter.api.model import Page
+from pin_exporter.api.model import Page, Verdict
 from pin_exporter.inventory.counter import Counted, PinCounter, ShownLabels
+from pin_exporter.inventory.mirror import Mirror
 from pin_exporter.inventory.walk import Walk
 
 MIN_PAGE_SIZE: Final = 10
+SMALL_PAGES: Final = 5
+"""A list of so many pages is read whole each time: nothing is simpler."""
 _ROWS_PER_TURN: Final = 250
 _MAX_RESTARTS: Final = 3
 
@@ -70,7 +73,8 @@ class InventoryReader:
     without one.
 
     `shown` holds the labels of the previous inventory, `totals_files` the number of files in the newest
-    totals. `new_counter` makes the counter of each walk.
+    totals. `new_counter` makes the counter of each walk. With `mirrors`, a list of more than five pages is
+    counted by a `mirror`, to be followed from then on if the inventory was proven.
     """
 
     def __init__(
@@ -78,10 +82,14 @@ class InventoryReader:
         shown: ShownLabels,
         totals_files: int | None = None,
         new_counter: Callable[[ShownLabels], PinCounter] = PinCounter,
+        *,
+        mirrors: bool = False,
     ) -> None:
+        self.mirror: Mirror | None = None
         self._shown = shown
         self._totals_files = totals_files
         self._new_counter = new_counter
+        self._mirrors = mirrors
         self._in_flight: deque[_PageInFlight] = deque()
         self._requests = 0
         self._restarts = 0
@@ -89,7 +97,7 @@ class InventoryReader:
 
     def _start_over(self, *, prove: bool = True) -> None:
         self._walk = Walk(prove=prove, totals_files=self._totals_files)
-        self._counter = self._new_counter(self._shown)
+        self._counter: PinCounter | Mirror = self._new_counter(self._shown)
         self.rows = 0
         """Rows read so far, each counted once."""
 
@@ -130,13 +138,20 @@ class InventoryReader:
             await self._discard_pages()
         if page_size.rows == rows_at_first:
             page_size.step_up()
-        walk = self._walk
-        return Counted(self._counter.inventory(wall()), walk.verdict, self._requests, walk.reported)
+        verdict, reported, counter = self._walk.verdict, self._walk.reported, self._counter
+        self._walk = Walk()  # frees the ids that it has seen
+        if isinstance(counter, Mirror):
+            for _ in counter.settle():
+                await asyncio.sleep(0)
+            self.mirror = counter if verdict is not Verdict.INCONSISTENT else None
+        return Counted(counter.inventory(wall()), verdict, self._requests, reported)
 
     async def _accept(self, accepted: _PageInFlight, page: Page) -> None:
         walk = self._walk
         fresh = walk.accept(accepted.offset, accepted.limit, page)
         self.rows += len(fresh)
+        if self._mirrors and walk.pages == 1 and page.totals.files > SMALL_PAGES * len(page.rows):
+            self._counter = Mirror(self._shown)
         for start in range(0, len(fresh), _ROWS_PER_TURN):
             self._counter.add(fresh[start : start + _ROWS_PER_TURN])
             await asyncio.sleep(0)  # let scrapes run

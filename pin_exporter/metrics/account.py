@@ -72,6 +72,12 @@ def _pins_by_kind(inventory: Inventory) -> Iterator[Value]:
         yield (pinned, source, "directory" if kind.directory else "file"), pins
 
 
+def _modes(snapshot: AccountSnapshot) -> Iterator[Value]:
+    if snapshot.counted:
+        for mode in ("full", "followed"):
+            yield (mode,), snapshot.following.mode == mode
+
+
 TOTALS_FAMILIES: Final[Sequence[_Family]] = (
     _totals("files", "Number of files in the account as reported by the API.", lambda totals: totals.files),
     _totals("size_bytes", "Size of the account in bytes as reported by the API.", lambda totals: totals.size),
@@ -144,13 +150,26 @@ INVENTORY_FAMILIES: Final[Sequence[_Family]] = (
     ),
     _inventory(
         "inventory_consistent",
-        "1 if the list of pins did not change during the last inventory, 0 if it did.",
+        "1 if the last inventory is the list of pins at one moment, 0 if the list changed meanwhile.",
         lambda counted: counted.verdict is Verdict.CONSISTENT,
     ),
     _inventory(
         "inventory_requests",
         "Number of API requests that the last inventory took.",
         lambda counted: counted.requests,
+    ),
+    _gauge(
+        "inventory_mode",
+        "1 for how the last inventory was made, 0 for the other way: all pins read, or the changes followed.",
+        Collector.INVENTORY,
+        _modes,
+        "mode",
+    ),
+    _gauge(
+        "inventory_full_timestamp_seconds",
+        "End of the last inventory that read all pins, as Unix time.",
+        Collector.INVENTORY,
+        single(lambda snapshot: snapshot.following.full_at),
     ),
     _inventory(
         "inventory_unaccounted_files",

@@ -42,7 +42,8 @@ async def poll_all(
     a bug.
     """
     async with clients:
-        by_name = PollerManager(accounts, clients, clock, random.Random()).pollers()
+        whole = [account.model_copy(update={"inventory": "full"}) for account in accounts]
+        by_name = PollerManager(whole, clients, clock, random.Random()).pollers()
         pollers = [by_name[account.name] for account in accounts]
         progress = asyncio.create_task(_show_progress(pollers, clock, line)) if line.is_shown else None
         try:

@@ -13,7 +13,7 @@ from pin_exporter.api.request_stats import RequestCounter
 from pin_exporter.api.retry import RetryingClient
 from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.config.accounts import Account
-from pin_exporter.polling.poller import AccountPoller
+from pin_exporter.polling.poller import AccountPoller, Reading
 from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.toolkit.clock import Clock
@@ -128,8 +128,7 @@ class PollerManager:
             RetryingClient(client, budget, self._clock, self._rng, patience_seconds),
             PollSchedule(account.poll_interval, account.stale_after, inventory_requests_per_minute),
             self._clock,
-            page_size=account.page_size,
-            pages_in_flight=account.pages_in_flight,
+            reading=Reading(account.page_size, account.pages_in_flight, account.inventory == "auto"),
             size_limit_bytes=account.size_limit,
             before=old.snapshot if old else None,
         )

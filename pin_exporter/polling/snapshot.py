@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from pin_exporter.api.errors import REASONS, InconsistentError
 from pin_exporter.api.model import Collector, Totals, Verdict
 from pin_exporter.api.request_stats import RequestStats
 from pin_exporter.inventory.counter import Counted
+from pin_exporter.inventory.follow import Surprise
 
 KEY_REASONS: Final = frozenset({"unauthorized", "forbidden"})
 """The reasons for which no other request with the same key can succeed."""
@@ -93,6 +94,21 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Following:
+    """How the newest inventory was made, and what led to it.
+
+    `full_at` is the end of the last one that read all pins, in Unix seconds. `fallbacks` counts why a list
+    that was followed had to be read whole, and is empty while none was followed. `audited_rows` counts rows
+    that were read again to find changes that no total shows.
+    """
+
+    mode: Literal["full", "followed"] = "full"
+    full_at: float | None = None
+    audited_rows: int = 0
+    fallbacks: Mapping[Surprise, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class AccountSnapshot:
     """One account at one moment: the newest data of both collectors, their health, the request counts.
 
@@ -106,6 +122,7 @@ class AccountSnapshot:
     counted: Counted | None = None
     request_stats: RequestStats = field(default_factory=RequestStats)
     records: Mapping[Collector, tuple[PollRecord, ...]] = field(default_factory=dict)
+    following: Following = field(default_factory=Following)
 
     def with_health(self, collector: Collector, health: Health) -> Self:
         """Return the snapshot with one collector's health replaced."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from pin_exporter.api.model import Collector, Phase, Totals, Verdict, is_balance_exhausted
 from pin_exporter.inventory.counter import AGE_BOUNDS, Counted, Inventory
-from pin_exporter.polling.snapshot import KEY_REASONS, AccountSnapshot
+from pin_exporter.polling.snapshot import KEY_REASONS, AccountSnapshot, Following
 from pin_exporter.status import runbooks
 from pin_exporter.toolkit.units import counted, format_duration, format_number
 
@@ -100,11 +100,14 @@ class SubHashReport:
 class InventoryReport:
     """The result of the last inventory, without statuses that no pin has.
 
-    `stuck_pins` are those in progress for more than 7 days.
+    `mode` is `full` if all pins were read, `followed` if only changes were; `full_at` is when all were read
+    last, in Unix seconds. `stuck_pins` are those in progress for more than 7 days.
     """
 
     pins: int
     size_bytes: int
+    mode: str
+    full_at: float | None
     balance_exhausted_pins: int
     stuck_pins: int
     verdict: Verdict
@@ -155,7 +158,7 @@ def account_report(snapshot: AccountSnapshot, now: Now) -> AccountReport:
     fresh = snapshot.fresh(now.elapsed)
     totals = snapshot.totals if Collector.TOTALS in fresh else None
     published = snapshot.counted if Collector.INVENTORY in fresh else None
-    inventory = _inventory_report(published) if published else None
+    inventory = _inventory_report(published, snapshot.following) if published else None
     collectors = tuple(_collector_report(snapshot, each, now, fresh=each in fresh) for each in Collector)
     return AccountReport(
         account=snapshot.account,
@@ -190,7 +193,7 @@ def _collector_report(
     )
 
 
-def _inventory_report(published: Counted) -> InventoryReport:
+def _inventory_report(published: Counted, following: Following) -> InventoryReport:
     inventory = published.inventory
     statuses = (
         StatusReport(status, phase, held.pins, held.size)
@@ -200,6 +203,8 @@ def _inventory_report(published: Counted) -> InventoryReport:
     sub_hashes = (SubHashReport(word, pins) for word, pins in inventory.by_sub_hash_status.items() if pins)
     return InventoryReport(
         pins=inventory.pins,
+        mode=following.mode,
+        full_at=following.full_at,
         size_bytes=inventory.size,
         balance_exhausted_pins=sum(
             held.pins for (status, _), held in inventory.by_status.items() if is_balance_exhausted(status)

@@ -1,5 +1,6 @@
 import asyncio
 import gzip
+import zlib
 from collections.abc import AsyncIterator, Iterable
 from itertools import chain, pairwise, repeat
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pin_exporter.api.body import read_body
+from pin_exporter.api.body import encoding_problem, read_body
 from tests.support.service import page, row
 
 PAGE = page([row(1), row(2)])
@@ -78,6 +79,26 @@ def test_what_follows_the_last_member_is_not_read() -> None:
     assert reading.is_complete
     assert reading.body == PAGE * 2
     assert reading.taken == 1
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "problem"),
+    [
+        ("", b"", None),
+        ("identity", b"", None),
+        (" X-GZIP ", b"{}", None),
+        ("gzip", b"", "is not gzip, although its Content-Encoding says so"),
+        ("br", b"{}", "is compressed with br, but only gzip was requested"),
+        ("Zstd, deflate", b"{}", "is compressed with zstd and deflate, but only gzip was requested"),
+        ("a-key", b"{}", "is compressed with something else, but only gzip was requested"),
+    ],
+)
+def test_another_encoding_than_gzip_is_a_problem(encoding: str, body: bytes, problem: str | None) -> None:
+    assert encoding_problem(encoding, body) == problem
+
+
+def test_zlib_without_the_header_of_gzip_is_not_gzip() -> None:
+    assert not Reading([zlib.compress(PAGE)]).body
 
 
 def test_a_member_that_is_broken_leaves_nothing_of_the_body() -> None:

@@ -113,7 +113,7 @@ def test_a_file_without_a_valid_key_is_rejected_and_not_quoted(
 
 
 def test_the_longest_key_is_read(tmp_path: Path) -> None:
-    for before, after in ((b"", b""), (b"\xef\xbb\xbf", b"\r\n"), (b" " * 99, b"")):
+    for before, after in ((b"", b""), (b"\xef\xbb\xbf", b"\r\n"), (b" " * MAX_KEY_LENGTH, b"")):
         file = key_file(tmp_path / "key", before + b"x" * MAX_KEY_LENGTH + after)
         assert read_key_file(file) == SecretStr("x" * MAX_KEY_LENGTH)
 

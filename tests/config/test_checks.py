@@ -7,6 +7,7 @@ import pytest
 from pin_exporter.api.proxy_tls import TlsFiles
 from pin_exporter.config.checks import joint_problems, key_problems
 from pin_exporter.config.settings import Settings
+from pin_exporter.config.sources import Sources
 
 KEYS = {"api_key": "k", "secret_key": "s"}
 # Of three shards, `archive` belongs to the first.
@@ -22,8 +23,7 @@ def joint(**values: Any) -> list[tuple[str, str]]:
 
 def keys(**values: Any) -> list[tuple[str, str]]:
     return [
-        (".".join(map(str, problem.path)), problem.message)
-        for problem in key_problems(values, lambda name, _: name.upper())
+        (".".join(map(str, problem.path)), problem.message) for problem in key_problems(values, Sources())
     ]
 
 
@@ -87,9 +87,9 @@ def test_a_file_that_many_accounts_share_is_read_once(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("given", "path", "words"),
     [
-        ({"api_key": "k"}, "api_key", "the secret key is missing: set SECRET_KEY or SECRET_KEY_FILE"),
-        ({"secret_key_file": "f"}, "secret_key_file", "the api key is missing: set API_KEY or API_KEY_FILE"),
-        ({**KEYS, "api_key_file": "f"}, "api_key", "API_KEY_FILE is set as well"),
+        ({"api_key": "k"}, "api_key", "the secret key is missing: set PIN_EXPORTER_SECRET_KEY or "),
+        ({"secret_key_file": "f"}, "secret_key_file", "the api key is missing: set PIN_EXPORTER_API_KEY or "),
+        ({**KEYS, "api_key_file": "f"}, "api_key", "PIN_EXPORTER_API_KEY_FILE is set as well"),
         ({"api_key_file": "f", "secret_key": "s"}, "", ""),
     ],
 )

@@ -73,6 +73,10 @@ def test_lines_that_are_not_variables_are_printed_by_number_and_the_others_are_s
     expected = [f"pin-exporter: {path}:{line}: has no effect: write NAME=value" for line in (2, 3, 4, 5)]
     assert capsys.readouterr().err.splitlines() == expected
     assert ours() == {"ACCOUNT": "mine", "PAGE_SIZE": "7"}
+    path.write_text("= x\n" * 1_000)
+    load_env_file(path)
+    *shown, last = capsys.readouterr().err.splitlines()
+    assert (len(shown), last) == (10, "pin-exporter: and 990 more")
 
 
 def test_a_missing_file_is_no_problem_and_a_directory_has_no_effect(

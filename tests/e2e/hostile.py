@@ -239,13 +239,6 @@ def listing(rows: list[dict[str, object]], *headers: str) -> Behaviour:
     return behave
 
 
-async def list_without_end(call: Call) -> None:
-    """Report two files, but return new rows at every offset."""
-    offset, limit = wanted_rows(call)
-    rows = [row(number) for number in range(offset, offset + limit)]
-    await call.send(message("200 OK", page(rows, 2, 200)))
-
-
 def many_rows(one: bytes, body_bytes: int) -> bytes:
     """Return a compressed response with as many copies of a row as fit into a body of this size."""
     rows = b",".join([one] * (body_bytes // (len(one) + 1)))

@@ -17,18 +17,15 @@ from tests.e2e.hostile import (
     Watched,
     failures,
     good,
-    list_without_end,
     listing,
     many_rows,
     new_failures,
     pins,
     refused_connection,
-    wanted_rows,
 )
 from tests.support.processes import RunningExporter, exporter, wait_for
 from tests.support.servers import (
     Behaviour,
-    Call,
     answer,
     endless,
     message,
@@ -153,34 +150,6 @@ def running_exporter(
         assert leaks(log) == []
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One exporter with several accounts, each with its own server; at first all work.
-
-    One that tests break, its neighbour, and one whose data is stale early.
-    """
-
-    exported: RunningExporter
-    accounts: dict[str, Watched]
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    special: dict[str, dict[str, object]] = {
-        "broken": {"request_timeout": "30s"},  # large responses take long
-        "neighbour": {},
-        "fleeting": {"stale_after": "2s"},
-    }
-    with ExitStack() as stack:
-        servers = {name: stack.enter_context(HostileServer(good(100)).running()) for name in special}
-        settings: list[dict[str, object]] = [
-            {"name": name, "base_url": server.base_url(), **KEYS, **special[name]}
-            for name, server in servers.items()
-        ]
-        exported = stack.enter_context(running_exporter(tmp_path_factory.mktemp("faults"), settings))
-        yield Stage(exported, {name: Watched(exported, name, server) for name, server in servers.items()})
-
-
 @contextmanager
 def watching(exported: RunningExporter, report: list[tuple[str, object]]) -> Iterator[None]:
     """Check that the exporter responds fast, needs little memory and keeps running meanwhile."""
@@ -197,15 +166,6 @@ def watching(exported: RunningExporter, report: list[tuple[str, object]]) -> Ite
     assert observer.slowest_seconds < SLOWEST_SECONDS
     assert observer.peak_resident_bytes < RESIDENT_BYTES
     assert leaks(exported.metrics()) == []
-
-
-@pytest.fixture
-def watched(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Stage]:
-    """Yield the stage while it is observed."""
-    # For the report of --junitxml.
-    with watching(stage.exported, request.node.user_properties):
-        yield stage
-    assert stage.accounts["neighbour"].now()["aiozpin_up"] == 1
 
 
 @dataclass(frozen=True)
@@ -298,47 +258,6 @@ def test_odd_data_is_no_failure_and_readable_parts_are_counted(courses: Courses,
     for now in (course.during, course.after):
         assert now["aiozpin_up"] == 1
         assert failures(now, "totals") == failures(now, "inventory") == {}
-
-
-def test_an_endless_list_fails_as_inconsistent_and_totals_are_still_polled(watched: Stage) -> None:
-    account = watched.accounts["fleeting"]
-    before = account.wait_until_well()
-    account.server.behaviour = list_without_end
-    after = account.wait_for(lambda now: bool(new_failures(before, now, "inventory")), "a failure")
-    assert new_failures(before, after, "inventory") == {"inconsistent"}
-    assert new_failures(before, after, "totals") == set()
-    assert after["aiozpin_up"] == 1
-    account.wait_for(lambda now: now.get("aiozpin_files") == 2, "the totals")
-    account.recover()
-
-
-def test_a_broken_account_does_not_delay_its_neighbour(watched: Stage) -> None:
-    broken, neighbour = watched.accounts["fleeting"], watched.accounts["neighbour"]
-    before = neighbour.recover()
-    for behaviour in (silence, answer("429 Too Many Requests", b"", "Retry-After: 3600")):
-        broken.server.behaviour = behaviour
-        broken.wait_for(lambda now: now["aiozpin_up"] == 0, "the failure")
-        after = neighbour.recover()
-        assert broken.now()["aiozpin_up"] == 0
-        for collector in ("totals", "inventory"):
-            assert new_failures(before, after, collector) == set()
-    broken.recover()
-
-
-def test_a_fault_unrelated_to_the_page_size_does_not_lower_it_forever(watched: Stage) -> None:
-    account = watched.accounts["broken"]
-    fail_and_recover(account, answer("200 OK"), "malformed")
-    limits: list[int] = []
-
-    async def noting(call: Call) -> None:
-        limits.append(wanted_rows(call)[1])
-        await good(account.files)(call)
-
-    account.server.behaviour = noting
-    polls = 'aiozpin_polls_total{collector="inventory"}'
-    before = account.now()[polls]
-    account.wait_for(lambda now: now[polls] > before + 3, "three inventories")
-    assert max(limits) == 1_000
 
 
 @pytest.mark.parametrize("kind", MANY)

@@ -60,12 +60,19 @@ def test_lines_that_contain_no_cid_are_named_and_counted() -> None:
     )
 
 
+def test_an_array_that_begins_below_another_line_is_a_line_without_a_cid() -> None:
+    expected = read_expected([CIDS[0], json.dumps(CIDS[1:2])])
+    assert (len(expected), expected.bad_line_count) == (1, 1)
+
+
 @pytest.mark.parametrize(
     "text", ["[", "[1]", '["a"', '["a",]', '["a" "b"]', '["a"] x', '[["a"]]', "[" * 100_000]
 )
 def test_an_array_of_anything_but_strings_is_no_list(text: str) -> None:
     with pytest.raises(ValueError, match="not a JSON array of strings, at character"):
         read_expected([text])
+    with pytest.raises(ValueError, match=r"at character 5$"):
+        read_expected(['["a" "b"]'])
 
 
 def test_the_best_pin_of_a_cid_decides_and_pinned_cids_that_are_not_expected_are_counted_once() -> None:

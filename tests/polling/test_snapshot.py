@@ -78,6 +78,7 @@ def test_an_account_was_polled_once_its_totals_were_even_unsuccessfully() -> Non
     bad = failed(HEALTH, "timeout")
     assert not snapshot(inventory=bad).was_polled
     assert snapshot(bad).was_polled
+    assert snapshot().with_health(Collector.TOTALS, bad) == snapshot(bad)
 
 
 def test_the_counts_of_failures_cannot_be_changed_in_place() -> None:

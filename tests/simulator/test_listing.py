@@ -93,6 +93,9 @@ def test_rows_are_sorted_by_what_they_show() -> None:
         up = a.page(replace(ASCENDING, sort_by=sort_by))["pins"]
         assert up == sorted(a.rows(), key=key)
         assert up[::-1] == a.page(Query(0, 1000, sort_by=sort_by))["pins"]
+    a.configure(behaviour={"names": "plain"})
+    by_name = replace(ASCENDING, sort_by="name")
+    assert a.page(by_name)["pins"] == sorted(a.rows(), key=keys["name"])
     assert "size" not in a.page(replace(ASCENDING, sort_by="size"))["pins"][0]
 
 

@@ -11,7 +11,8 @@ from pin_exporter.api.model import Collector, Phase, Totals, Verdict
 from pin_exporter.api.request_stats import RequestStats
 from pin_exporter.config.accounts import Account
 from pin_exporter.inventory.counter import Counted, Inventory, Kind, PinTotals
-from pin_exporter.polling.snapshot import AccountSnapshot, Health
+from pin_exporter.inventory.follow import Surprise
+from pin_exporter.polling.snapshot import AccountSnapshot, Following, Health
 
 HOSTILE_WORD = 'a"b\\c\n# HELP up\u2028'
 """A status with every character that could break a line of an exposition."""
@@ -86,6 +87,9 @@ FULL = AccountSnapshot(
     totals=Totals(files=10, size=400_005_120),
     counted=COUNTED,
     request_stats=TRAFFIC,
+    following=Following(
+        "followed", 1_749_999_000.0, 4_000, {**dict.fromkeys(Surprise, 0), Surprise.AUDIT: 1}
+    ),
 )
 """An account with fresh totals, and an inventory from the poll before one that timed out."""
 
