@@ -532,6 +532,21 @@ def test_the_rows_read_so_far_are_known_during_an_inventory() -> None:
     assert polled.poller.rows_read == 0
 
 
+def test_a_page_that_waits_for_the_budget_says_so() -> None:
+    polled = Polled(pins=1_000, per_minute=2)
+
+    async def work() -> bool:
+        walk = asyncio.ensure_future(polled.poller.poll(Collector.INVENTORY))
+        await settle()
+        waits = polled.poller.waits_for_budget(Collector.INVENTORY)
+        walk.cancel()
+        await asyncio.gather(walk, return_exceptions=True)
+        return waits and not polled.poller.waits_for_budget(Collector.INVENTORY)
+
+    assert not polled.poller.waits_for_budget(Collector.INVENTORY)
+    assert asyncio.run(work())
+
+
 LONG = 7 * PAGE_SIZE
 MODE = 'aiozpin_inventory_mode{account="a",mode="followed"}'
 FALLBACKS = 'aiozpin_inventory_fallbacks_total{account="a",reason="audit"}'
@@ -634,18 +649,3 @@ def test_after_several_surprises_in_a_row_a_list_is_not_followed_for_a_day() -> 
     polled.poll()
     polled.poll()
     assert polled.series()[MODE] == 1
-
-
-def test_a_page_that_waits_for_the_budget_says_so() -> None:
-    polled = Polled(pins=1_000, per_minute=2)
-
-    async def work() -> bool:
-        walk = asyncio.ensure_future(polled.poller.poll(Collector.INVENTORY))
-        await settle()
-        waits = polled.poller.waits_for_budget(Collector.INVENTORY)
-        walk.cancel()
-        await asyncio.gather(walk, return_exceptions=True)
-        return waits and not polled.poller.waits_for_budget(Collector.INVENTORY)
-
-    assert not polled.poller.waits_for_budget(Collector.INVENTORY)
-    assert asyncio.run(work())
