@@ -649,3 +649,16 @@ def test_after_several_surprises_in_a_row_a_list_is_not_followed_for_a_day() -> 
     polled.poll()
     polled.poll()
     assert polled.series()[MODE] == 1
+
+
+def test_a_poller_that_takes_over_a_list_that_was_followed_keeps_its_data_until_it_has_read_all() -> None:
+    polled = Polled(LONG, follows=True, latency_seconds=55)
+    polled.run_for(800)
+    before = polled.poller.snapshot
+    assert before.following.mode == "followed"
+    client, budget = retrying_client(polled.service, polled.clock)
+    schedule = PollSchedule(60.0, None, budget.background_per_minute)
+    after = AccountPoller("a", client, schedule, polled.clock, reading=Reading(PAGE_SIZE, 1), before=before)
+    took = before.following.full_seconds
+    assert took >= 8 * 55
+    assert after.snapshot.fresh(polled.clock.now + took) == {Collector.INVENTORY}
