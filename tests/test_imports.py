@@ -59,6 +59,7 @@ PURE = {
     "inventory.label_limit",
     "inventory.mirror",
     "inventory.problem_pins",
+    "inventory.reservoir",
     "inventory.walk",
     "polling.schedule",
     "polling.snapshot",

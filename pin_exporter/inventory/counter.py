@@ -9,6 +9,7 @@ from itertools import pairwise, product
 from typing import Final, NamedTuple
 
 from pin_exporter.api.model import Phase, Pin, Totals, Verdict, phase_of
+from pin_exporter.inventory.expected import ExpectedResult
 from pin_exporter.inventory.hash_set import HashSet
 from pin_exporter.inventory.label_limit import KNOWN_WORDS, NO_WORD, LabelLimiter, Status, status_labels
 from pin_exporter.inventory.problem_pins import (
@@ -85,12 +86,16 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A complete inventory: the counts, what is proven, the requests it took, what the API reported."""
+    """A complete inventory: the counts, what is proven, the requests it took, what the API reported.
+
+    `expected` is what it says about the expected CIDs, None without a list of them.
+    """
 
     inventory: Inventory
     verdict: Verdict
     requests: int
     reported: Totals
+    expected: ExpectedResult | None = None
 
     @property
     def unaccounted_files(self) -> int:

@@ -134,6 +134,11 @@ class Follow:
         return self._phase is _Phase.DONE
 
     @property
+    def is_auditing(self) -> bool:
+        """Return whether the next page is the one of this interval's audit."""
+        return self._phase is _Phase.AUDIT
+
+    @property
     def reported(self) -> Totals:
         """Return the totals of the newest page of the whole list."""
         return self._reported

@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from pin_exporter.api.errors import PollError
 from pin_exporter.api.model import Page, PinnedFilter
 from pin_exporter.inventory.counter import Counted
+from pin_exporter.inventory.expected import Comparison, ExpectedCids
 from pin_exporter.inventory.follow import Follow
 from pin_exporter.inventory.mirror import Mirror
 from pin_exporter.inventory.reader import SMALL_PAGES, PageSize
+from pin_exporter.inventory.reservoir import Reservoir
 
 FetchFiltered = Callable[[int, int, PinnedFilter], Awaitable[Page]]
 """Fetches the page at an offset with a limit of what a filter lists; raises a PollError."""
@@ -30,8 +32,19 @@ class Follower:
         """Return whether the list is still so long that following it takes fewer requests."""
         return self._mirror.totals.files > SMALL_PAGES * page_size.rows
 
-    async def read(self, fetch: FetchFiltered, page_size: PageSize, *, wall: Callable[[], float]) -> Counted:
+    async def read(
+        self,
+        fetch: FetchFiltered,
+        page_size: PageSize,
+        *,
+        wall: Callable[[], float],
+        expected: ExpectedCids | None = None,
+        sample: Reservoir | None = None,
+    ) -> Counted:
         """Bring the mirror up to date and return the count, with what is proven about it.
+
+        Pins are compared with the `expected` CIDs. `sample` is filled from the page that is audited: each
+        row's turn comes equally often.
 
         May be called again after the PollError that interrupted it. Raises SurpriseError if the list must be
         read whole; the mirror is of no use then.
@@ -47,8 +60,17 @@ class Follower:
                     page_size.reset()
                     raise
                 continue
+            if sample is not None and follow.is_auditing:
+                sample.add_pins(page.rows)
             for _ in follow.accept(request, page):
                 await asyncio.sleep(0)  # let scrapes run
         if page_size.rows == rows_at_first:
             page_size.step_up()
-        return Counted(self._mirror.inventory(wall()), follow.verdict, follow.requests, follow.reported)
+        result = None
+        if expected is not None:
+            comparison = Comparison(expected)
+            for _ in self._mirror.compare(comparison):
+                await asyncio.sleep(0)
+            result = comparison.result()
+        inventory = self._mirror.inventory(wall())
+        return Counted(inventory, follow.verdict, follow.requests, follow.reported, result)

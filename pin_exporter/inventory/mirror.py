@@ -5,7 +5,7 @@ from __future__ import annotations  # array is generic for the type checker only
 import re
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Final
 
@@ -19,6 +19,7 @@ from pin_exporter.inventory.counter import (
     ShownLabels,
     dated,
 )
+from pin_exporter.inventory.expected import Comparison
 from pin_exporter.inventory.hash_set import HashSet
 
 _MASK: Final = (1 << 64) - 1
@@ -47,9 +48,18 @@ class Mirror:
     in the list, the number of rows before it, is its index minus the vanished rows before it.
 
     Generators do part of their work between two steps, none of which takes long; they must be exhausted.
+
+    `value_of` returns 64 bits for the value of a CID, whatever its spelling, for `compare`; it costs 8 bytes
+    per pin.
     """
 
-    def __init__(self, shown: ShownLabels = NOTHING_SHOWN, min_gone: int = _MIN_GONE) -> None:
+    def __init__(
+        self,
+        shown: ShownLabels = NOTHING_SHOWN,
+        min_gone: int = _MIN_GONE,
+        *,
+        value_of: Callable[[str], int] | None = None,
+    ) -> None:
         self.malformed = 0
         """Rows that could not be read. A mirror with such rows cannot be followed."""
         self.attention = Attention()
@@ -60,6 +70,8 @@ class Mirror:
         self._sizes = array("Q")
         self._dates = array("d")
         self._groups = bytearray()
+        self._value_of = value_of
+        self._values = array("Q")
         self._gone = array("L")
         self._size_bits = [0] * 64
         self._unique_cids = 0
@@ -106,6 +118,8 @@ class Mirror:
             group = self._table.of(pin)
             self._ids.append(hashed(pin.id))
             self._cids.append(_cid_hash(pin))
+            if self._value_of:
+                self._values.append(self._value_of(pin.cid) if pin.cid else 0)
             self._sizes.append(pin.size or 0)
             self._dates.append(dated(pin))
             self._groups.append(min(group.number, _MAX_GROUPS))
@@ -126,6 +140,8 @@ class Mirror:
             return Difference.NONE
         self._count_out(index, before)
         self._cids[index], self._sizes[index], self._dates[index] = cid, pin.size or 0, date
+        if self._value_of:
+            self._values[index] = self._value_of(pin.cid) if pin.cid else 0
         self._groups[index] = min(group.number, _MAX_GROUPS)
         self._count_in(index, group)
         return Difference.SILENT if before.kind.pinned and group.kind.pinned else Difference.STATE
@@ -232,6 +248,16 @@ class Mirror:
                 self._newest = max(self._newest, newest)
             self._newest_is_gone = False
 
+    def compare(self, comparison: Comparison) -> Iterator[None]:
+        """Add all pins to a comparison with the expected CIDs."""
+        phases = [group.status[1] for group in self._table.groups]
+        for start in range(0, len(self), _ROWS_PER_SLICE // 4):
+            yield
+            stop = start + _ROWS_PER_SLICE // 4
+            for value, group in zip(self._values[start:stop], self._groups[start:stop], strict=True):
+                if value and group != _GONE:
+                    comparison.add(value, phases[group])
+
     def inventory(self, now: float) -> Inventory:
         """Return what is counted, after `settle`; ages are relative to `now`, in Unix seconds."""
         return self._table.inventory(
@@ -325,13 +351,13 @@ class Mirror:
         self._gone = array("L")
 
     def _move(self, start: int, stop: int, to: int) -> None:
-        for column in (self._ids, self._cids, self._sizes):
+        for column in (self._ids, self._cids, self._sizes, *((self._values,) if self._value_of else ())):
             column[to : to + stop - start] = column[start:stop]
         self._dates[to : to + stop - start] = self._dates[start:stop]
         self._groups[to : to + stop - start] = self._groups[start:stop]
 
     def _drop(self, index: int) -> None:
-        for column in (self._ids, self._cids, self._sizes):
+        for column in (self._ids, self._cids, self._sizes, self._values):
             del column[index:]
         del self._dates[index:]
         del self._groups[index:]

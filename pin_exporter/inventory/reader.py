@@ -15,7 +15,9 @@ from pin_exporter.api.errors import (
 )
 from pin_exporter.api.model import Page, Verdict
 from pin_exporter.inventory.counter import Counted, PinCounter, ShownLabels
+from pin_exporter.inventory.expected import Comparison, ExpectedCids, pin_hash
 from pin_exporter.inventory.mirror import Mirror
+from pin_exporter.inventory.reservoir import Reservoir
 from pin_exporter.inventory.walk import Walk
 
 MIN_PAGE_SIZE: Final = 10
@@ -74,7 +76,8 @@ class InventoryReader:
 
     `shown` holds the labels of the previous inventory, `totals_files` the number of files in the newest
     totals. `new_counter` makes the counter of each walk. With `mirrors`, a list of more than five pages is
-    counted by a `mirror`, to be followed from then on if the inventory was proven.
+    counted by a `mirror`, to be followed from then on if the inventory was proven. Pins are compared with the
+    `expected` CIDs; `compares` says that a mirror will be compared with some. `sample` is refilled by `read`.
     """
 
     def __init__(
@@ -84,12 +87,18 @@ class InventoryReader:
         new_counter: Callable[[ShownLabels], PinCounter] = PinCounter,
         *,
         mirrors: bool = False,
+        compares: bool = False,
+        expected: ExpectedCids | None = None,
+        new_sample: Callable[[], Reservoir | None] = lambda: None,
     ) -> None:
         self.mirror: Mirror | None = None
         self._shown = shown
         self._totals_files = totals_files
         self._new_counter = new_counter
         self._mirrors = mirrors
+        self._value_of = pin_hash if compares else None
+        self._expected = expected
+        self._new_sample = new_sample
         self._in_flight: deque[_PageInFlight] = deque()
         self._requests = 0
         self._restarts = 0
@@ -98,6 +107,9 @@ class InventoryReader:
     def _start_over(self, *, prove: bool = True) -> None:
         self._walk = Walk(prove=prove, totals_files=self._totals_files)
         self._counter: PinCounter | Mirror = self._new_counter(self._shown)
+        self._comparison = None if self._expected is None else Comparison(self._expected)
+        self.sample = self._new_sample()
+        """A random sample of the pinned CIDs, complete after `read`."""
         self.rows = 0
         """Rows read so far, each counted once."""
 
@@ -144,16 +156,21 @@ class InventoryReader:
             for _ in counter.settle():
                 await asyncio.sleep(0)
             self.mirror = counter if verdict is not Verdict.INCONSISTENT else None
-        return Counted(counter.inventory(wall()), verdict, self._requests, reported)
+        expected = self._comparison.result() if self._comparison else None
+        return Counted(counter.inventory(wall()), verdict, self._requests, reported, expected)
 
     async def _accept(self, accepted: _PageInFlight, page: Page) -> None:
         walk = self._walk
         fresh = walk.accept(accepted.offset, accepted.limit, page)
         self.rows += len(fresh)
         if self._mirrors and walk.pages == 1 and page.totals.files > SMALL_PAGES * len(page.rows):
-            self._counter = Mirror(self._shown)
+            self._counter = Mirror(self._shown, value_of=self._value_of)
         for start in range(0, len(fresh), _ROWS_PER_TURN):
-            self._counter.add(fresh[start : start + _ROWS_PER_TURN])
+            rows = fresh[start : start + _ROWS_PER_TURN]
+            self._counter.add(rows)
+            for observer in (self._comparison, self.sample):
+                if observer is not None:
+                    observer.add_pins(rows)
             await asyncio.sleep(0)  # let scrapes run
         # The pages in flight were requested on the assumption that this one would fit.
         if walk.stepped_back or (self._in_flight and self._in_flight[0].offset >= walk.frontier):

@@ -1,6 +1,6 @@
 """The metrics of an account: what it holds, as of the last successful poll, and how polling goes.
 
-To add a metric, add a family here or in `polling`, then run `make metrics`.
+To add a metric, add a family here, in `extras` or in `polling`, then run `make metrics`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,9 +10,10 @@ from prometheus_client import CollectorRegistry
 
 from pin_exporter.api.model import Collector, Totals, Verdict
 from pin_exporter.inventory.counter import AGE_BOUNDS, SIZE_BOUNDS, Counted, Inventory
-from pin_exporter.metrics import PREFIX
+from pin_exporter.metrics import PREFIX, cached
+from pin_exporter.metrics.extras import EXTRA_FAMILIES
 from pin_exporter.metrics.polling import POLLING_FAMILIES
-from pin_exporter.polling.snapshot import AccountSnapshot
+from pin_exporter.polling.snapshot import AccountSnapshot, Source
 from pin_exporter.toolkit.exposition.family import (
     Buckets,
     Family,
@@ -37,8 +38,7 @@ def _gauge(
 
 
 def _cached(text: str, collector: Collector) -> str:
-    """Return a HELP text that also says where to see the age of the data."""
-    return f'{text} Cached since {PREFIX}last_success_timestamp_seconds{{collector="{collector}"}}.'
+    return cached(text, f'last_success_timestamp_seconds{{collector="{collector}"}}')
 
 
 def _totals(name: str, text: str, number: Callable[[Totals], int]) -> _Family:
@@ -183,7 +183,7 @@ INVENTORY_FAMILIES: Final[Sequence[_Family]] = (
     ),
 )
 
-ACCOUNT_FAMILIES: Final = (*TOTALS_FAMILIES, *INVENTORY_FAMILIES, *POLLING_FAMILIES)
+ACCOUNT_FAMILIES: Final = (*TOTALS_FAMILIES, *INVENTORY_FAMILIES, *EXTRA_FAMILIES, *POLLING_FAMILIES)
 
 
 def account_renderer(
@@ -204,7 +204,7 @@ def account_renderer(
 
 
 def account_textfile(
-    accounts: Iterable[tuple[AccountSnapshot, frozenset[Collector]]], registry: CollectorRegistry
+    accounts: Iterable[tuple[AccountSnapshot, frozenset[Source]]], registry: CollectorRegistry
 ) -> bytes:
     """Return the metrics for node_exporter's textfile collector.
 
@@ -215,5 +215,5 @@ def account_textfile(
     )
 
 
-def _target(snapshot: AccountSnapshot, fresh: frozenset[Collector]) -> Target[AccountSnapshot]:
+def _target(snapshot: AccountSnapshot, fresh: frozenset[Source]) -> Target[AccountSnapshot]:
     return Target(snapshot.account, snapshot, fresh)

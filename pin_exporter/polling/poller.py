@@ -9,12 +9,17 @@ from pin_exporter.api.errors import InconsistentError, PollError
 from pin_exporter.api.model import Collector, Page, PinnedFilter, Verdict
 from pin_exporter.api.retry import RETRIED, RetryingClient
 from pin_exporter.inventory.counter import NOTHING_SHOWN, Counted
+from pin_exporter.inventory.expected import ExpectedCids
 from pin_exporter.inventory.follow import Surprise, SurpriseError
 from pin_exporter.inventory.follower import Follower
 from pin_exporter.inventory.reader import InventoryReader, PageSize
+from pin_exporter.inventory.reservoir import Reservoir
+from pin_exporter.polling.billing import BillingPoller
+from pin_exporter.polling.expected_file import ExpectedFile
 from pin_exporter.polling.poll_log import PollLog
 from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.polling.snapshot import AccountSnapshot, Health, PollRecord
+from pin_exporter.retrieval.sampler import RetrievalSampler
 from pin_exporter.toolkit.clock import Clock
 
 UNPROVEN_IN_A_ROW: Final = 3
@@ -32,6 +37,17 @@ class Reading(NamedTuple):
     page_size: int
     pages_in_flight: int
     follows: bool = False
+
+
+class Extras(NamedTuple):
+    """What is read besides the list, each None unless it is configured; none of them can fail a poll."""
+
+    expected_file: ExpectedFile | None = None
+    sampler: RetrievalSampler | None = None
+    billing: BillingPoller | None = None
+
+
+_NO_EXTRAS: Final = Extras()
 
 
 class _Poll(NamedTuple):
@@ -83,6 +99,7 @@ class AccountPoller:
         clock: Clock,
         *,
         reading: Reading,
+        extras: Extras = _NO_EXTRAS,
         size_limit_bytes: int | None = None,
         before: AccountSnapshot | None = None,
     ) -> None:
@@ -99,6 +116,7 @@ class AccountPoller:
         self._in_progress: _InventoryInProgress | None = None
         self._unproven_in_a_row = 0
         self._follows = reading.follows
+        self.extras = extras
         self._follower: Follower | None = None
         self._full_elapsed = self._surprised_at = 0.0
         self._surprises_in_a_row = 0
@@ -110,15 +128,35 @@ class AccountPoller:
                 collector: schedule.rescheduled(was, stretched=collector is Collector.INVENTORY)
                 for collector, was in before.health.items()
             }
-            self._snapshot = replace(before, health=health, size_limit_bytes=size_limit_bytes)
+            counted, file = before.counted, extras.expected_file
+            if counted and before.expected_file is not (file.state if file else None):
+                counted = replace(counted, expected=None)  # it was compared with another list
+            self._snapshot = replace(
+                before, counted=counted, health=health, size_limit_bytes=size_limit_bytes
+            )
             if before.following.mode == "followed":
                 self._expect_full_inventory()
 
     @property
     def snapshot(self) -> AccountSnapshot:
         """Return what is known now: the same object until something changes."""
-        if self._snapshot.request_stats is not self.counter.stats:
-            self._snapshot = replace(self._snapshot, request_stats=self.counter.stats)
+        known, extras = self._snapshot, self.extras
+        expected_file = extras.expected_file.state if extras.expected_file else None
+        retrieval = extras.sampler.stats if extras.sampler else None
+        billing = extras.billing.state if extras.billing else None
+        if (
+            known.request_stats is not self.counter.stats
+            or known.expected_file is not expected_file
+            or known.retrieval is not retrieval
+            or known.billing is not billing
+        ):
+            self._snapshot = replace(
+                known,
+                request_stats=self.counter.stats,
+                expected_file=expected_file,
+                retrieval=retrieval,
+                billing=billing,
+            )
         return self._snapshot
 
     @property
@@ -136,6 +174,10 @@ class AccountPoller:
         async with asyncio.TaskGroup() as group:
             for collector in Collector:
                 group.create_task(self._poll_regularly(collector))
+            if self.extras.sampler:
+                group.create_task(self.extras.sampler.run())
+            if self.extras.billing:
+                group.create_task(self.extras.billing.run())
 
     async def _poll_regularly(self, collector: Collector) -> None:
         """Poll at fixed times, never twice at once; times that were missed are skipped."""
@@ -171,6 +213,8 @@ class AccountPoller:
         self._publish(replace(self.snapshot, totals=page.totals), poll, health, record)
 
     async def _poll_inventory(self, poll: _Poll) -> None:
+        if self.extras.expected_file:
+            await self.extras.expected_file.refresh()
         if self._follower is not None:
             if self._is_followable(self._follower):
                 try:
@@ -190,7 +234,15 @@ class AccountPoller:
     async def _follow(self, follower: Follower, poll: _Poll) -> None:
         audited_before = follower.audited_rows
         try:
-            counted = await follower.read(self._fetch, self._page_size, wall=self._clock.wall)
+            sample = self._new_sample()
+            counted = await follower.read(
+                self._fetch,
+                self._page_size,
+                wall=self._clock.wall,
+                expected=self._expected,
+                sample=sample,
+            )
+            self._offer(sample)
         finally:
             following = self._snapshot.following
             audited = following.audited_rows + follower.audited_rows - audited_before
@@ -242,6 +294,7 @@ class AccountPoller:
             self._in_progress = None
             raise
         self._in_progress = None
+        self._offer(reading.reader.sample)
         reading.keep_reading(self._clock.elapsed())
         self._require_proof(counted)
         counted = replace(counted, requests=self._requests(Collector.INVENTORY) - requests_before)
@@ -281,8 +334,27 @@ class AccountPoller:
             return reading
         counted, totals = self._snapshot.counted, self._snapshot.totals
         shown = counted.inventory.shown if counted else NOTHING_SHOWN
-        reader = InventoryReader(shown, totals.files if totals else None, mirrors=self._mirrors)
+        reader = InventoryReader(
+            shown,
+            totals.files if totals else None,
+            mirrors=self._mirrors,
+            compares=self.extras.expected_file is not None,
+            expected=self._expected,
+            new_sample=self._new_sample,
+        )
         return _InventoryInProgress(reader, now)
+
+    @property
+    def _expected(self) -> ExpectedCids | None:
+        return self.extras.expected_file.state.cids if self.extras.expected_file else None
+
+    def _new_sample(self) -> Reservoir | None:
+        sampler = self.extras.sampler
+        return sampler.new_sample() if sampler else None
+
+    def _offer(self, sample: Reservoir | None) -> None:
+        if self.extras.sampler and sample:
+            self.extras.sampler.offer(sample.cids)
 
     def _require_proof(self, counted: Counted) -> None:
         """Reject an inventory without proof, unless so many were rejected that showing it is better."""

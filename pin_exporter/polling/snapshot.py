@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Literal, Self
 
@@ -10,11 +11,25 @@ from pin_exporter.api.model import Collector, Totals, Verdict
 from pin_exporter.api.request_stats import RequestStats
 from pin_exporter.inventory.counter import Counted
 from pin_exporter.inventory.follow import Surprise
+from pin_exporter.polling.billing import BillingState
+from pin_exporter.polling.expected_file import ExpectedFileState
+from pin_exporter.retrieval.samples import RetrievalStats
 
 KEY_REASONS: Final = frozenset({"unauthorized", "forbidden"})
 """The reasons for which no other request with the same key can succeed."""
 MAX_RECORDS: Final = 50
 """Polls of each collector that are remembered."""
+
+
+class Extra(StrEnum):
+    """What is read besides the list if it is configured, at its own pace."""
+
+    RETRIEVAL = "retrieval"
+    BILLING = "billing"
+
+
+Source = Collector | Extra
+"""What data come from, and so what they age by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +130,8 @@ class Following:
 class AccountSnapshot:
     """One account at one moment: the newest data of both collectors, their health, the request counts.
 
-    `records` holds the last polls of each collector, oldest first.
+    `records` holds the last polls of each collector, oldest first. The last three are None unless they are
+    configured.
     """
 
     account: str
@@ -126,6 +142,9 @@ class AccountSnapshot:
     request_stats: RequestStats = field(default_factory=RequestStats)
     records: Mapping[Collector, tuple[PollRecord, ...]] = field(default_factory=dict)
     following: Following = field(default_factory=Following)
+    expected_file: ExpectedFileState | None = None
+    retrieval: RetrievalStats | None = None
+    billing: BillingState | None = None
 
     def with_health(self, collector: Collector, health: Health) -> Self:
         """Return the snapshot with one collector's health replaced."""
@@ -136,9 +155,16 @@ class AccountSnapshot:
         records = (*self.records.get(collector, ()), record)[-MAX_RECORDS:]
         return replace(self, records={**self.records, collector: records})
 
-    def fresh(self, elapsed: float) -> frozenset[Collector]:
-        """Return the collectors whose data may still be shown."""
-        return frozenset(collector for collector, health in self.health.items() if health.is_fresh(elapsed))
+    def fresh(self, elapsed: float) -> frozenset[Source]:
+        """Return the collectors and extras whose data may still be shown."""
+        fresh: set[Source] = {
+            collector for collector, health in self.health.items() if health.is_fresh(elapsed)
+        }
+        if self.billing and self.billing.fresh(elapsed):
+            fresh.add(Extra.BILLING)
+        if self.retrieval and self.retrieval.is_fresh(elapsed):
+            fresh.add(Extra.RETRIEVAL)
+        return frozenset(fresh)
 
     @property
     def is_key_rejected(self) -> bool:
