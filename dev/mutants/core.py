@@ -107,7 +107,7 @@ def variants(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901 - a table, in th
         yield ast.Constant(node.value + 1)
     elif isinstance(node, ast.IfExp):
         yield ast.IfExp(node.test, node.orelse, node.body)
-    elif isinstance(node, ast.Return) and node.value is not None:
+    elif isinstance(node, ast.Return) and ast.unparse(node) not in {"return", "return None"}:
         yield ast.Return(ast.Constant(None))
     elif isinstance(node, ast.Break | ast.Continue):
         yield ast.Continue() if isinstance(node, ast.Break) else ast.Break()
