@@ -539,3 +539,15 @@ def test_a_page_that_waits_for_the_budget_says_so() -> None:
 
     assert not polled.poller.waits_for_budget(Collector.INVENTORY)
     assert asyncio.run(work())
+
+
+def test_who_takes_over_an_account_keeps_what_is_known_on_its_own_schedule() -> None:
+    polled = Polled(pins=120)
+    polled.poll()
+    client, _ = retrying_client(polled.service, polled.clock)
+    schedule, before = PollSchedule(10.0, None, 60.0), polled.poller.snapshot
+    heir = AccountPoller(
+        "a", client, schedule, polled.clock, page_size=9, pages_in_flight=1, before=before
+    ).snapshot
+    assert (heir.records, heir.counted, heir.size_limit_bytes) == (before.records, before.counted, None)
+    assert [health.interval_seconds for health in heir.health.values()] == [10.0, 60.0]
