@@ -18,6 +18,8 @@ HELMS := $(TOOLS)/helm-v3.22.0/helm $(HELM)
 OPERATORS := $(TOOLS)/prometheus-operator-v0.60.1 $(TOOLS)/prometheus-operator-v0.85.0
 COMPOSE := $(TOOLS)/compose-go-v2.16.2/cmd
 ACTIONLINT := $(TOOLS)/actionlint-v1.7.12/actionlint
+KUBERNETES := $(shell sed -n 's|^\tk8s.io/kubernetes \(v[^ ]*\).*|\1|p' dev/cluster/go.mod)
+CONTROL_PLANE := $(TOOLS)/kubernetes-$(KUBERNETES)
 VMAGENT := $(TOOLS)/vmagent-v1.148.9/vmagent
 TELEGRAF := $(TOOLS)/telegraf-v1.37.2/telegraf
 OTELCOL := $(TOOLS)/otelcol-$(shell sed -n 's|^\t.*/prometheusreceiver \(v.*\)|\1|p' dev/collectors/go.mod)/otelcol
@@ -54,12 +56,12 @@ image: ## Build the container image; ENGINE=podman for Podman
 JOBS ?= $(shell echo $$(( 2 * $$(nproc 2>/dev/null || echo 2) )))
 PYTEST = pytest --numprocesses=$(JOBS) --dist=worksteal
 # Tests of the package only, which need no other programs.
-CORE := -m "not slow" tests --ignore=tests/chart --ignore=tests/e2e --ignore=tests/fuzz \
+CORE := -m "not slow" tests --ignore=tests/chart --ignore=tests/cluster --ignore=tests/e2e --ignore=tests/fuzz \
 	--ignore=tests/grafana --ignore=tests/image
 
 .PHONY: test
 test: $(VENV)/dev ## Run the tests (about 4 minutes); ARGS="-k walk" selects some
-	$(BIN)/python -m $(PYTEST) -m "not slow and not image" $(ARGS)
+	$(BIN)/python -m $(PYTEST) -m "not slow and not image and not cluster" $(ARGS)
 
 .PHONY: test-all
 test-all: lint test test-slow collector-test test-lowest coverage image-test ## Run all tests (about 20 minutes); CONTRIBUTING.md lists what they need
@@ -90,6 +92,10 @@ image-test: $(VENV)/dev ## Build and run the image without a registry; needs roo
 .PHONY: collector-test
 collector-test: $(VENV)/dev $(VMAGENT) $(TELEGRAF) $(OTELCOL) ## Test the collectors of docs/collectors.md; builds them with Go, 10 minutes of CPU
 	$(BIN)/python -m pytest -m collector tests/docs/test_collectors.py $(ARGS)
+
+.PHONY: cluster-test
+cluster-test: $(VENV)/dev ## Install the chart in a Kubernetes control plane; needs cluster-tools and etcd
+	$(BIN)/python -m pytest -m cluster tests/cluster $(ARGS)
 
 .PHONY: mutants
 mutants: $(VENV)/dev ## Check that the tests of dashboard and rules catch mistakes
@@ -194,6 +200,9 @@ compose-tools: $(COMPOSE) ## Build the part of Docker Compose that reads compose
 .PHONY: collector-tools
 collector-tools: $(VMAGENT) ## Build vmagent, the collector that test-slow tests; needs Go
 
+.PHONY: cluster-tools
+cluster-tools: chart-tools $(CONTROL_PLANE) ## Build a Kubernetes control plane; needs Go and 16 minutes of CPU
+
 .PHONY: render
 render: dev/render/node_modules/.package-lock.json ## Install Grafana's published components; needs npm
 
@@ -227,6 +236,11 @@ $(TOOLS)/telegraf-%/telegraf:
 
 $(OTELCOL):
 	CGO_ENABLED=0 go -C dev/collectors build -tags remove_all_sd -trimpath -ldflags="-s -w" -o $@
+
+$(CONTROL_PLANE):
+	CGO_ENABLED=0 GOBIN=$@.new go -C dev/cluster install -trimpath \
+		-ldflags="-s -w -X k8s.io/component-base/version.gitVersion=$(KUBERNETES)" tool
+	mv $@.new $@
 
 $(VENV)/python:
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11+ found; name one: make PYTHON=/usr/bin/python3.12" >&2; exit 1; }

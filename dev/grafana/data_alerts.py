@@ -84,6 +84,64 @@ PIN_ALERTS: Final = (
         "these pins as neither pinned nor failed.",
     ),
 )
+_TO_PIN: Final = per_account(
+    "sum", per_account("max", series("expected_cids", 'state=~"failed|missing|removed"'), "state")
+)
+_LIST_READ_AT: Final = per_account("max", series("expected_cids_read_timestamp_seconds"))
+_INVENTORY_INTERVAL: Final = per_account("max", series("poll_interval_seconds", 'collector="inventory"'))
+_RETRIEVED_AT: Final = per_account("max", series("last_retrieval_timestamp_seconds"))
+_ATTEMPTS: Final = series("retrievals_total", 'result!~"ok|unverifiable"')
+_CORRUPT: Final = series("retrievals_total", 'result="corrupt"')
+_COST: Final = per_account("sum", per_account("max", series("billing_cost_usd"), "item"))
+
+THERE_ALERTS: Final = (
+    Alert(
+        "AIOZPinExpectedMissing",
+        f"{_TO_PIN} > {threshold('missing_cids')}",
+        "10m",
+        Severity.CRITICAL,
+        '{{ $value | printf "%.0f" }} expected CIDs of account {{ $labels.account }} must be pinned again',
+        "These CIDs of expected_cids_file are missing, removed or failed: AIOZ Pin does not store them. The "
+        "account's status page lists them. Pin them again while somebody still provides the content.",
+    ),
+    Alert(
+        "AIOZPinExpectedCidsUnreadable",
+        f"time() - {_LIST_READ_AT} > 3 * {_INVENTORY_INTERVAL} + 600 or "
+        f"{per_account('max', series('expected_cids_malformed_lines'))} > 0",
+        "15m",
+        Severity.WARNING,
+        "expected_cids_file of account {{ $labels.account }} is not read, or contains lines that are no CIDs",
+        "Account {{ $labels.account }} is compared with an old list of expected CIDs, with none, or with a "
+        "list that lacks some lines. The log and the status page name the problem.",
+    ),
+    Alert(
+        "AIOZPinRetrievalFailing",
+        f"{per_account('max', series('unretrievable_cids'))} > {threshold('unretrievable_cids')}",
+        "15m",
+        Severity.WARNING,
+        '{{ $value | printf "%.0f" }} sampled CIDs of account {{ $labels.account }} cannot be retrieved',
+        "The gateway did not send the root blocks of these pinned CIDs, three times over an hour. The "
+        "account's status page lists them.",
+    ),
+    Alert(
+        "AIOZPinRetrievalImpossible",
+        f"time() - {_RETRIEVED_AT} > 7200 and {per_account('sum', f'increase({_ATTEMPTS}[2h])')} > 5",
+        "15m",
+        Severity.WARNING,
+        "Nothing of account {{ $labels.account }} could be retrieved for two hours",
+        "Every attempt to fetch a block failed: the gateway is down, refuses requests, or does not send raw "
+        "blocks. Whether the data can be retrieved is not known.",
+    ),
+    Alert(
+        "AIOZPinContentCorrupt",
+        f"{per_account('sum', f'increase({_CORRUPT}[2h])')} > 0",
+        "1m",
+        Severity.CRITICAL,
+        "The gateway sent corrupt content of account {{ $labels.account }}",
+        "A block arrived that does not have the hash in its CID. The gateway, its cache or its storage is "
+        "damaged.",
+    ),
+)
 SIZE_ALERTS: Final = (
     Alert(
         "AIOZPinSizeLimitNearing",
@@ -93,5 +151,13 @@ SIZE_ALERTS: Final = (
         "Account {{ $labels.account }} is about to reach its size limit, or has reached it",
         "At the growth rate of the last 7 days, account {{ $labels.account }} will have {{ $value | "
         "humanize1024 }}B, which is above its configured limit; or it has already reached the limit.",
+    ),
+    Alert(
+        "AIOZPinCostHigh",
+        f"{_COST} > {threshold('month_cost_usd')}",
+        "1h",
+        Severity.WARNING,
+        'This month, account {{ $labels.account }} has cost {{ $value | printf "%.2f" }} USD',
+        "The cost of this month as billed is above the threshold.",
     ),
 )

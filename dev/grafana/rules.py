@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import promql_parser
 
 from dev.grafana.alert import Alert
-from dev.grafana.data_alerts import PIN_ALERTS, SIZE_ALERTS
+from dev.grafana.data_alerts import PIN_ALERTS, SIZE_ALERTS, THERE_ALERTS
 from dev.grafana.panels import UID
 from dev.grafana.polling_alerts import COUNT_ALERTS, EXPORTER_ALERTS, POLLING_ALERTS
 from dev.grafana.recordings import DATA_AGE, FILES, PINS, RECORDINGS, SIZE, STORED_BYTES
@@ -35,7 +35,10 @@ class RuleGroup(NamedTuple):
 
 GROUPS: Final = (
     RuleGroup("aioz-pin-pins", "Is the data safely pinned?", (FILES, PINS), PIN_ALERTS),
-    RuleGroup("aioz-pin-size", "Does the data fit?", (SIZE, STORED_BYTES), SIZE_ALERTS),
+    RuleGroup("aioz-pin-there", "Is it all still there?", (), THERE_ALERTS),
+    RuleGroup(
+        "aioz-pin-size", "Does the data fit, and what does it cost?", (SIZE, STORED_BYTES), SIZE_ALERTS
+    ),
     RuleGroup("aioz-pin-exporter", "Are the exporters running?", (), EXPORTER_ALERTS),
     RuleGroup("aioz-pin-polls", "Are the numbers current?", (DATA_AGE,), POLLING_ALERTS),
     RuleGroup("aioz-pin-counts", "Is each pin counted exactly once?", (), COUNT_ALERTS),

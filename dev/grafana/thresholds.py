@@ -25,6 +25,9 @@ THRESHOLDS: Final = (
         "dropped_files_ratio", "0.1", "tolerated drop, as a ratio of the most files within the last day"
     ),
     Threshold("no_new_pins_seconds", "Inf", "tolerated age of the newest pin; Inf turns the alert off"),
+    Threshold("missing_cids", "0", "tolerated number of expected CIDs that must be pinned again"),
+    Threshold("unretrievable_cids", "0", "tolerated number of sampled CIDs that could not be retrieved"),
+    Threshold("month_cost_usd", "Inf", "tolerated cost of this month in US dollars; Inf turns the alert off"),
     Threshold("size_limit_level_ratio", "0.8", "no forecast below this ratio of the size limit"),
     Threshold("size_limit_forecast_seconds", "1209600", "how far ahead the size is forecast (14 days)"),
     Threshold("stale_warning_intervals", "3", "poll intervals without a success until the warning"),

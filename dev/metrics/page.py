@@ -8,6 +8,7 @@ from dev.project import ROOT
 from pin_exporter.metrics import PREFIX
 from pin_exporter.metrics.account import INVENTORY_FAMILIES, TOTALS_FAMILIES
 from pin_exporter.metrics.exporter import LOG_EVENTS, ExporterMetrics
+from pin_exporter.metrics.extras import EXTRA_FAMILIES
 from pin_exporter.metrics.polling import POLLING_FAMILIES
 from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.toolkit.exposition.family import Family, Type
@@ -29,6 +30,11 @@ class Row(NamedTuple):
 def account_rows() -> list[Row]:
     """Return the metrics with an account's data, those of collectors with their collector."""
     return [_row(family) for family in (*TOTALS_FAMILIES, *INVENTORY_FAMILIES)]
+
+
+def extra_rows() -> list[Row]:
+    """Return the metrics that exist only if something is configured."""
+    return [_row(family) for family in EXTRA_FAMILIES]
 
 
 def polling_rows() -> list[Row]:
@@ -66,6 +72,7 @@ def page() -> str:
 def _tables() -> Mapping[str, Iterable[str]]:
     return {
         "account metrics": _metric_table(account_rows(), has_collectors=True),
+        "optional metrics": _metric_table(extra_rows(), has_collectors=True),
         "polling metrics": _metric_table(polling_rows()),
         "exporter metrics": _metric_table(exporter_rows()),
         "log events": _event_table(),

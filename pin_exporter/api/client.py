@@ -14,7 +14,7 @@ from pin_exporter.api.body import encoding_problem, read_body
 from pin_exporter.api.credentials import Credentials
 from pin_exporter.api.decode import decode_page, redact_page
 from pin_exporter.api.errors import MalformedError, RequestTimeoutError, TooLargeError
-from pin_exporter.api.model import Collector, Page
+from pin_exporter.api.model import Collector, Page, PinnedFilter
 from pin_exporter.api.pool import Pool
 from pin_exporter.api.request_stats import RequestCounter
 from pin_exporter.api.status_errors import ApiResponse, bounded_headers, error_for_status
@@ -22,6 +22,8 @@ from pin_exporter.api.transport_errors import RequestTrace, Timeouts, transport_
 
 MAX_BODY_BYTES: Final = 8 * 2**20
 """The largest body read as a page; one of 1,000 pins takes about half a megabyte."""
+PINS_PATH: Final = "/pinning/pins/"
+"""The list endpoint, with the slash at its end: without, the API redirects."""
 _MAX_ERROR_BYTES: Final = 64 * 2**10
 _DECODE_ON_THREAD_BYTES: Final = 2**20
 """A larger body may take seconds to decode, so a thread does it."""
@@ -40,7 +42,7 @@ class PinClient:
         credentials: Callable[[], Credentials],
         timeouts: Timeouts,
         counter: RequestCounter,
-        path: str = "/pinning/pins/",
+        path: str = PINS_PATH,
     ) -> None:
         self.counter = counter
         self._pool = pool
@@ -49,8 +51,10 @@ class PinClient:
         self._credentials = credentials
         self._timeouts = timeouts
 
-    async def list_pins(self, collector: Collector, *, offset: int, limit: int) -> Page:
-        """Return the rows from `offset` on, at most `limit`, of all pins, oldest first.
+    async def list_pins(
+        self, collector: Collector, *, offset: int, limit: int, pinned: PinnedFilter = "all"
+    ) -> Page:
+        """Return the rows from `offset` on, at most `limit`, of the pins that the filter lists, oldest first.
 
         The server may send fewer rows than requested. The request is counted for `collector`, whether it
         succeeds or not. Raises a PollError.
@@ -59,7 +63,7 @@ class PinClient:
         query: dict[str, str | int] = {
             "offset": offset,
             "limit": limit,
-            "pinned": "all",
+            "pinned": pinned,
             "sortBy": "created_at",
             "sortOrder": "ASC",
         }
@@ -87,6 +91,10 @@ class PinClient:
         await self._send(query, self._credentials(), response)
         return response
 
+    def raise_for_status(self, response: ApiResponse) -> None:
+        """Raise a PollError unless the response is complete and its status is 200."""
+        self._raise_for_status(response, self._credentials())
+
     def page_of(self, response: ApiResponse) -> Page:
         """Return the page in a complete response. Raises a PollError if there is none."""
         return self._page(response, self._credentials())
@@ -107,6 +115,13 @@ class PinClient:
         )
 
     def _page(self, response: ApiResponse, credentials: Credentials) -> Page:
+        self._raise_for_status(response, credentials)
+        page = decode_page(response.body, credentials.redact)
+        # Status words become labels, and names are shown: none may contain a key.
+        keys = credentials.keys()
+        return redact_page(page, keys) if keys.may_be_in(response.body) else page
+
+    def _raise_for_status(self, response: ApiResponse, credentials: Credentials) -> None:
         if response.status != 200:
             raise error_for_status(
                 response,
@@ -122,10 +137,6 @@ class PinClient:
         if problem := encoding_problem(response.headers.get("content-encoding", ""), response.body):
             hint = "check base_url, and have the proxy or CDN in between send gzip"
             raise MalformedError(f"the API's response {problem}: {hint}")
-        page = decode_page(response.body, credentials.redact)
-        # Status words become labels, and names are shown: none may contain a key.
-        keys = credentials.keys()
-        return redact_page(page, keys) if keys.may_be_in(response.body) else page
 
 
 async def send_request(

@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 MAX_INTEGER: Final = 2**63 - 1
 """The largest count or size accepted: the API is written in Go, where int64 ends here."""
+
+PinnedFilter = Literal["all", "false"]
+"""Which rows to list: all, or those that are not pinned."""
 
 
 class Collector(StrEnum):

@@ -8,7 +8,7 @@ from typing import Final
 
 from pin_exporter.api.client import PinClient
 from pin_exporter.api.errors import HttpStatusError, PollError, RateLimitedError, TooLargeError
-from pin_exporter.api.model import Collector, Page
+from pin_exporter.api.model import Collector, Page, PinnedFilter
 from pin_exporter.api.rate_limit import RequestBudget
 from pin_exporter.toolkit.clock import Clock
 
@@ -44,7 +44,13 @@ class RetryingClient:
         self._patience_seconds = patience_seconds
 
     async def list_pins(
-        self, collector: Collector, *, offset: int, limit: int, retried: Collection[str] = RETRIED
+        self,
+        collector: Collector,
+        *,
+        offset: int,
+        limit: int,
+        pinned: PinnedFilter = "all",
+        retried: Collection[str] = RETRIED,
     ) -> Page:
         """Return one page. Raises the PollError of the last attempt."""
         attempt, deadline = 0, math.inf
@@ -54,7 +60,7 @@ class RetryingClient:
             # From the first request on: waiting for the budget must not use up the patience.
             deadline = min(deadline, self._clock.elapsed() + self._patience_seconds)
             try:
-                return await self._client.list_pins(collector, offset=offset, limit=limit)
+                return await self._client.list_pins(collector, offset=offset, limit=limit, pinned=pinned)
             except PollError as error:
                 delay = self._delay_seconds(error, attempt)
                 in_time = self._clock.elapsed() + delay <= deadline

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from pydantic import ConfigDict
 
-from pin_exporter.api.credentials import CredentialSource, KeyFileError
+from pin_exporter.api.credentials import CredentialSource, KeyFileError, read_key_file
 from pin_exporter.api.pool import HttpClients
 from pin_exporter.api.proxy_tls import Route, TlsFiles
 from pin_exporter.config.dotenv import ENV_FILE
@@ -37,6 +37,22 @@ class Account(AccountSettings):
     def route(self) -> Route:
         """Return how the account's requests reach the API."""
         return Route(TlsFiles(self.ca_file, self.client_cert_file, self.client_key_file), self.proxy_url)
+
+    @property
+    def gateway_route(self) -> Route:
+        """Return how requests reach the gateway, which never sees the client certificate."""
+        return Route(TlsFiles(self.ca_file), self.proxy_url)
+
+    @property
+    def endpoints(self) -> Iterator[tuple[str, Route]]:
+        """Yield each URL to which the account's requests go, and how they reach it."""
+        yield self.base_url, self.route
+        if self.gateway_url:
+            yield self.gateway_url, self.gateway_route
+
+    def gateway_token(self) -> str | None:
+        """Return the token for the gateway, None without one. Raises ValueError if its file is unreadable."""
+        return read_key_file(self.gateway_token_file).get_secret_value() if self.gateway_token_file else None
 
 
 class Owner(NamedTuple):
@@ -114,7 +130,7 @@ def usable_accounts(
 ) -> list[Account]:
     """Return the shard's accounts. Raises SettingsError for a URL, proxy or file that makes no client."""
     accounts = accounts_of(settings, shard, sources)
-    for url, route in dict.fromkeys((account.base_url, account.route) for account in accounts):
+    for url, route in dict.fromkeys(endpoint for account in accounts for endpoint in account.endpoints):
         clients.check(url, route)
     return accounts
 

@@ -61,6 +61,8 @@ def joint_problems(settings: Settings) -> Iterator[Problem]:
             else:
                 message = f"{stale_after:.15g}s must be longer than poll_interval, which is {interval:.15g}s"
                 problems.setdefault(path_of("stale_after", owner), message)
+        if account.gateway_token_file and not account.gateway_url:
+            problems.setdefault(path_of("gateway_token_file", owner), "requires gateway_url")
         if shard.owns(owner.name):  # otherwise this process does not need its files
             files = TlsFiles(account.ca_file, account.client_cert_file, account.client_key_file)
             for setting, message in problems_of(files):

@@ -21,14 +21,17 @@ from pin_exporter.config.types import (
     DEFAULT_BASE_URL,
     AccountName,
     BaseUrl,
+    GatewayUrl,
     HostNames,
     Interval,
+    InventoryMode,
     Key,
     ListenAddresses,
     LogFormat,
     LogLevel,
     PageRows,
     PagesInFlight,
+    PerHour,
     ProxyUrl,
     RequestsPerMinute,
     ShardNumber,
@@ -122,6 +125,12 @@ class AccountSettings(BaseModel):
     pages_in_flight: PagesInFlight = Field(
         default=4, description="Maximum pages of an account to request at the same time."
     )
+    inventory: InventoryMode = Field(
+        default="auto",
+        description="How to read the list of pins: `auto` reads a long list once and then only follows its "
+        "changes, `full` reads all of it each time.",
+        examples=["full"],
+    )
     stale_after: StaleAfter | None = Field(
         default=None,
         description="Age from which data is no longer shown. If unset, three poll intervals and 60 seconds.",
@@ -131,6 +140,29 @@ class AccountSettings(BaseModel):
         default=None,
         description="Size that the account may hold, such as `500GiB` or `2TiB`, for dashboards and alerts.",
         examples=["2TiB"],
+    )
+    expected_cids_file: Path | None = Field(
+        default=None,
+        description="File of the CIDs that the account must hold, one per line or as a JSON array; reloaded "
+        "when it changes.",
+        examples=["/etc/pin-exporter/cids.txt"],
+    )
+    gateway_url: GatewayUrl | None = Field(
+        default=None,
+        description="URL of an IPFS gateway from which samples of the pins are fetched and verified.",
+        examples=["https://gateway.example"],
+    )
+    gateway_token_file: Path | None = Field(
+        default=None,
+        description="File with the token for the gateway, sent as `x-aiozpin-gateway-token`.",
+        examples=["/run/secrets/gateway-token"],
+    )
+    retrievals_per_hour: PerHour = Field(
+        default=60, description="Number of samples to fetch from the gateway per hour."
+    )
+    billing: bool = Field(
+        default=False,
+        description="Read this month's usage and cost once an hour. The key must be allowed to.",
     )
 
 

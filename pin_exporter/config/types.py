@@ -43,13 +43,17 @@ def _http_url(url: object) -> SplitResult | None:
         return None
 
 
-def _check_base_url(url: object) -> object:
+def _check_base_url(url: object, example: str = DEFAULT_BASE_URL) -> object:
     parts = _http_url(url)
     if parts is None:
-        raise ValueError(f"is not a URL such as {DEFAULT_BASE_URL}")
+        raise ValueError(f"is not a URL such as {example}")
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("must not contain a user, query or fragment")
     return str(url).rstrip("/")
+
+
+def _check_gateway_url(url: object) -> object:
+    return _check_base_url(url, "https://gateway.example")
 
 
 def _check_key(key: object) -> object:
@@ -148,6 +152,7 @@ Interval = Annotated[Duration, Field(ge=1, le=86_400)]
 StaleAfter = Annotated[Duration, Field(ge=1, le=30 * 86_400)]
 Timeout = Annotated[Duration, Field(gt=0, le=3_600)]
 RequestsPerMinute = Annotated[int, Field(ge=2, le=60_000)]
+PerHour = Annotated[int, Field(ge=1, le=36_000)]
 PagesInFlight = Annotated[int, Field(ge=1, le=16)]
 PageRows = Annotated[int, Field(ge=10, le=10_000)]
 Size = Annotated[
@@ -161,6 +166,7 @@ Size = Annotated[
     ),
 ]
 BaseUrl = Annotated[str, BeforeValidator(_check_base_url), _pattern(_URL)]
+GatewayUrl = Annotated[str, BeforeValidator(_check_gateway_url), _pattern(_URL)]
 ProxyUrl = Annotated[SecretStr, BeforeValidator(_check_proxy_url), _pattern(f"{DIRECT}|{_URL}")]
 Key = Annotated[SecretStr, BeforeValidator(_check_key), _pattern(r"\s*[!-~]+\s*")]
 AccountName = Annotated[str, BeforeValidator(_check_name), _pattern(_NAME.pattern)]
@@ -198,4 +204,5 @@ LogLevel = Annotated[
     BeforeValidator(_check_level),
     WithJsonSchema({"enum": ["debug", "info", "warn", "warning", "error"], "type": "string"}),
 ]
+InventoryMode = Annotated[Literal["auto", "full"], BeforeValidator(_lower)]
 LogFormat = Annotated[Literal["logfmt", "json"], BeforeValidator(_lower)]

@@ -9,34 +9,44 @@ from collections.abc import Iterator
 from typing import Final
 
 from pin_exporter.api.model import Phase, phase_of
-from pin_exporter.doctor.advice import cost_of
 from pin_exporter.doctor.checks_content import check_content
 from pin_exporter.doctor.checks_paging import check_paging
+from pin_exporter.doctor.cost import Cost, cost_followed, cost_in_full
 from pin_exporter.doctor.evidence import Evidence, have_same_totals
 from pin_exporter.doctor.findings import RUN_AGAIN, Check, Finding, Severity, ok, skipped, warning
 from pin_exporter.doctor.reply import Purpose, Reply
+from pin_exporter.inventory.reader import SMALL_PAGES
 from pin_exporter.toolkit.units import counted, format_number
 
-_FEW_PAGES: Final = 5
-"""Reading so few pages in full is simpler, and hardly more requests."""
-_MOST_REQUESTS: Final = 250
+_LEAST_BUDGET: Final = 12
+_MOST_BUDGET: Final = 250
+"""Bounds of the requests for one followed inventory. What is not pinned may take a third of them."""
+_ALWAYS: Final = 2
+"""Requests besides those for what is not pinned: the end of the list, and a page to audit."""
 _BUSY: Final = 2
 """Requests that are added if the list changes a little."""
 
 
 def check_following(evidence: Evidence) -> Iterator[Finding]:
     """Check whether the server's filters and totals allow following the list, and what that costs."""
-    rows = evidence.page_rows()
-    cost = cost_of(evidence, rows)
+    cost = cost_in_full(evidence, evidence.page_rows())
     if cost is None:
         return
     in_full = f"inventories are read in full, {counted(cost.requests, 'request')} each"
-    if cost.requests <= _FEW_PAGES:
-        yield ok(Check.FOLLOWING, f"{in_full}: the list is short", mode="full", requests=cost.requests)
-        return
+    not_pinned, followed = evidence.page(Purpose.NOT_PINNED), followed_cost(evidence)
     obstacle = next(_obstacles(evidence), None)
-    not_pinned = evidence.page(Purpose.NOT_PINNED)
-    if obstacle:
+    if followed:
+        least, most = followed.requests - _BUSY, followed.requests
+        message = (
+            f"this account can be followed: about {format_number(least)} to {counted(most, 'request')} an "
+            f"inventory instead of {format_number(cost.requests)}"
+        )
+        yield ok(Check.FOLLOWING, message, mode="followed", requests=least, requests_in_full=cost.requests)
+    elif evidence.account.inventory == "full":
+        yield ok(Check.FOLLOWING, f"{in_full}, as configured", mode="full", requests=cost.requests)
+    elif cost.files <= SMALL_PAGES * evidence.page_rows():
+        yield ok(Check.FOLLOWING, f"{in_full}: the list is short", mode="full", requests=cost.requests)
+    elif obstacle:
         action = f"{in_full}; if that takes too long, contact AIOZ Pin"
         message = f"this account cannot be followed: {obstacle}"
         yield warning(Check.FOLLOWING, message, action, mode="full", requests=cost.requests)
@@ -44,23 +54,23 @@ def check_following(evidence: Evidence) -> Iterator[Finding]:
         message = "whether this account can be followed is unknown: no page of pinned=false was read"
         yield skipped(Check.FOLLOWING, message, RUN_AGAIN)
     else:
-        yield _followed(not_pinned.files, rows, cost.requests)
-
-
-def _followed(not_pinned: int, rows: int, in_full: int) -> Finding:
-    pages = max(1, math.ceil(not_pinned / max(1, rows - 1)))
-    least, most = 2 + pages, 2 + pages + _BUSY
-    if most < in_full and pages <= min(in_full, _MOST_REQUESTS) // 3:
         message = (
-            f"this account can be followed: about {format_number(least)} to {counted(most, 'request')} an "
-            f"inventory instead of {format_number(in_full)}"
+            f"{in_full}: too many files are not pinned, {format_number(not_pinned.files)}, to follow them"
         )
-        return ok(Check.FOLLOWING, message, mode="followed", requests=least, requests_in_full=in_full)
-    message = (
-        f"inventories are read in full, {counted(in_full, 'request')} each: too many files are not pinned, "
-        f"{format_number(not_pinned)}, to follow them"
-    )
-    return ok(Check.FOLLOWING, message, mode="full", requests=in_full)
+        yield ok(Check.FOLLOWING, message, mode="full", requests=cost.requests)
+
+
+def followed_cost(evidence: Evidence) -> Cost | None:
+    """Return what an inventory takes if the list changes a little; None if it is not followed."""
+    rows = evidence.page_rows()
+    in_full, not_pinned = cost_in_full(evidence, rows), evidence.page(Purpose.NOT_PINNED)
+    if in_full is None or not_pinned is None or evidence.account.inventory == "full":
+        return None
+    pages = max(1, math.ceil(not_pinned.files / max(1, rows - 1)))
+    budget = max(_LEAST_BUDGET, min(in_full.requests, _MOST_BUDGET))
+    if in_full.files <= SMALL_PAGES * rows or pages > budget // 3 or any(_obstacles(evidence)):
+        return None
+    return cost_followed(evidence, rows, _ALWAYS + pages + _BUSY)
 
 
 def _obstacles(evidence: Evidence) -> Iterator[str]:

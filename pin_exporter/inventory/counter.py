@@ -9,9 +9,16 @@ from itertools import pairwise, product
 from typing import Final, NamedTuple
 
 from pin_exporter.api.model import Phase, Pin, Totals, Verdict, phase_of
+from pin_exporter.inventory.expected import ExpectedResult
 from pin_exporter.inventory.hash_set import HashSet
 from pin_exporter.inventory.label_limit import KNOWN_WORDS, NO_WORD, LabelLimiter, Status, status_labels
-from pin_exporter.inventory.problem_pins import NO_PROBLEM_PINS, ProblemPins, Shortlist, Shortlists
+from pin_exporter.inventory.problem_pins import (
+    NO_PROBLEM_PINS,
+    ProblemKind,
+    ProblemPins,
+    Shortlists,
+    problem_kind,
+)
 
 SIZE_BOUNDS: Final = tuple(4**exponent for exponent in range(5, 20))
 """Upper bounds of the size histogram in bytes: powers of 4 from 1 KiB to 256 GiB."""
@@ -79,12 +86,16 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A complete inventory: the counts, what is proven, the requests it took, what the API reported."""
+    """A complete inventory: the counts, what is proven, the requests it took, what the API reported.
+
+    `expected` is what it says about the expected CIDs, None without a list of them.
+    """
 
     inventory: Inventory
     verdict: Verdict
     requests: int
     reported: Totals
+    expected: ExpectedResult | None = None
 
     @property
     def unaccounted_files(self) -> int:
@@ -93,23 +104,42 @@ class Counted:
 
 
 @dataclass(slots=True)
-class _Group:
-    """Rows with the same labels."""
+class Group:
+    """Rows with the same labels. `number` is its place among the groups of its table."""
 
+    number: int
     status: Status
     sub_hash_status: str
     kind: Kind
-    unfinished: bool
-    shortlist: Shortlist | None
+    problem: ProblemKind | None
     pins: int = 0
     size: int = 0
 
 
-class PinCounter:
-    """Counts pins as they are read; `inventory` returns the result.
+class Attention:
+    """The pins that need attention: some of each kind by name, and the dates of all in progress."""
 
-    `shown` holds the labels of the previous inventory. Memory grows by 17 to 34 bytes per CID and by 8 per
-    unfinished pin, but not with the number of words: after 32 words of a kind, and above 64 characters, a
+    def __init__(self) -> None:
+        self.unfinished = array("d")
+        self._shortlists = Shortlists()
+
+    def add(self, group: Group, pin: Pin) -> None:
+        """Add a pin of a group with a problem."""
+        if group.problem is None:
+            return
+        self._shortlists.add(group.problem, pin)
+        if group.problem is ProblemKind.IN_PROGRESS and (date := dated(pin)):
+            self.unfinished.append(date)
+
+    def problem_pins(self) -> ProblemPins:
+        """Return those that are shown by name."""
+        return self._shortlists.problem_pins()
+
+
+class GroupTable:
+    """Groups pins by their labels, a bounded number however many words the API sends.
+
+    `shown` holds the labels of the previous inventory. After 32 words of a kind, and above 64 characters, a
     word counts as `other`.
     """
 
@@ -117,95 +147,141 @@ class PinCounter:
         self._shown = shown
         self._statuses = LabelLimiter((word for word, _ in shown.statuses), unlimited=KNOWN_WORDS)
         self._sub_hash_statuses = LabelLimiter(shown.sub_hash_statuses)
-        self._groups: dict[tuple[Status, str, Kind], _Group] = {}
-        self._groups_by_key: dict[_Key, _Group] = {}
-        self._shortlists = Shortlists()
+        self._by_labels: dict[tuple[Status, str, Kind], Group] = {}
+        self._by_key: dict[_Key, Group] = {}
+        self.groups: list[Group] = []
+
+    def of(self, pin: Pin) -> Group:
+        """Return the group of a pin."""
+        key = (pin.status, pin.pinned, pin.sub_hash_status, pin.is_pin_by_hash, pin.is_dir)
+        return self._by_key.get(key) or self._of_key(key)
+
+    def inventory(
+        self,
+        now: float,
+        *,
+        attention: Attention,
+        unique_cids: int,
+        duplicate_size_bytes: int,
+        size_bits: list[int],
+        newest: float,
+        malformed: int,
+    ) -> Inventory:
+        """Return an inventory of the groups, together with what the labels do not show.
+
+        `size_bits` holds the number of pins by the bit length of their size minus 1. `newest` is 0 if there
+        is no date.
+        """
+        ages = [max(0.0, now - date) for date in attention.unfinished]
+        groups = [group for group in self.groups if group.pins]
+        inventory = Inventory(
+            pins=sum(group.pins for group in groups),
+            size=sum(group.size for group in groups),
+            by_status=self._by_status(groups),
+            by_sub_hash_status=self._by_sub_hash_status(groups),
+            by_kind=_by_kind(groups),
+            unique_cids=unique_cids,
+            duplicate_size_bytes=duplicate_size_bytes,
+            size_counts=_size_counts(size_bits),
+            age_counts=_age_counts(ages),
+            age_sum_seconds=sum(ages),
+            oldest_unfinished_at=min(attention.unfinished, default=None),
+            newest_at=newest or None,
+            malformed=malformed,
+            problem_pins=attention.problem_pins(),
+        )
+        self._shown = inventory.shown
+        return inventory
+
+    def _of_key(self, key: _Key) -> Group:
+        status, pinned, sub_hash_status, by_cid, directory = key
+        word = self._statuses.label(status)
+        phase = phase_of(status or NO_WORD, pinned=pinned)
+        kind = Kind(phase is Phase.PINNED if pinned is None else pinned, bool(by_cid), bool(directory))
+        labels = ((word, phase), self._sub_hash_statuses.label(sub_hash_status), kind)
+        group = self._by_labels.get(labels)
+        if group is None:
+            group = Group(len(self.groups), *labels, problem_kind(status or NO_WORD, phase))
+            self._by_labels[labels] = group
+            self.groups.append(group)
+        short = len(status or "") + len(sub_hash_status or "") < 256
+        if short and len(self._by_key) < _REMEMBERED_KEYS:
+            self._by_key[key] = group
+        return group
+
+    def _by_status(self, groups: Iterable[Group]) -> dict[Status, PinTotals]:
+        folded = status_labels([*self._shown.statuses, *(group.status for group in groups)])
+        totals = dict.fromkeys(folded.values(), PinTotals(0, 0))
+        for group in groups:
+            label = folded[group.status]
+            before = totals[label]
+            totals[label] = PinTotals(before.pins + group.pins, before.size + group.size)
+        return totals
+
+    def _by_sub_hash_status(self, groups: Iterable[Group]) -> dict[str, int]:
+        counts = dict.fromkeys(self._shown.sub_hash_statuses, 0)
+        for group in groups:
+            counts[group.sub_hash_status] = counts.get(group.sub_hash_status, 0) + group.pins
+        return counts
+
+
+class PinCounter:
+    """Counts pins as they are read; `inventory` returns the result.
+
+    `shown` holds the labels of the previous inventory. Memory grows by 17 to 34 bytes per CID and by 8 per
+    unfinished pin, but not with the number of words.
+    """
+
+    def __init__(self, shown: ShownLabels = NOTHING_SHOWN) -> None:
+        self._table = GroupTable(shown)
+        self._attention = Attention()
         self._cids = HashSet()
         self._duplicate_size_bytes = 0
         self._size_bits = [0] * 64
-        self._unfinished = array("d")
         self._newest = _EPOCH
         self._malformed = 0
 
     def add(self, pins: Iterable[Pin | None]) -> None:
         """Count pins that were not counted before; None is an unreadable row."""
-        groups, cids, size_bits, newest = self._groups_by_key, self._cids, self._size_bits, self._newest
+        group_of, cids, size_bits, newest = self._table.of, self._cids, self._size_bits, self._newest
         for pin in pins:
             if pin is None:
                 self._malformed += 1
                 continue
-            key = (pin.status, pin.pinned, pin.sub_hash_status, pin.is_pin_by_hash, pin.is_dir)
-            group = groups.get(key) or self._group(key)
+            group = group_of(pin)
             size = pin.size or 0
             group.pins += 1
             group.size += size
             size_bits[(size - 1).bit_length()] += 1
             if pin.cid and not cids.add(pin.cid):
                 self._duplicate_size_bytes += size
-            if group.shortlist:
-                group.shortlist.add(pin)
+            if group.problem:
+                self._attention.add(group, pin)
             date = pin.date_pinned
-            if date is None:
-                continue
-            if date > newest:  # noqa: PLR1730 - a call less for each pin
+            if date is not None and date > newest:
                 newest = date
-            if group.unfinished and date > _EPOCH:
-                self._unfinished.append(date.timestamp())
         self._newest = newest
 
     def inventory(self, now: float) -> Inventory:
         """Return what was counted; ages are relative to `now`, in Unix seconds."""
-        groups = self._groups.values()
-        ages = [max(0.0, now - date) for date in self._unfinished]
-        return Inventory(
-            pins=sum(group.pins for group in groups),
-            size=sum(group.size for group in groups),
-            by_status=self._by_status(),
-            by_sub_hash_status=self._by_sub_hash_status(),
-            by_kind=_by_kind(groups),
+        return self._table.inventory(
+            now,
+            attention=self._attention,
             unique_cids=len(self._cids),
             duplicate_size_bytes=self._duplicate_size_bytes,
-            size_counts=_size_counts(self._size_bits),
-            age_counts=_age_counts(ages),
-            age_sum_seconds=sum(ages),
-            oldest_unfinished_at=min(self._unfinished, default=None),
-            newest_at=self._newest.timestamp() if self._newest > _EPOCH else None,
+            size_bits=self._size_bits,
+            newest=self._newest.timestamp(),
             malformed=self._malformed,
-            problem_pins=self._shortlists.problem_pins(),
         )
 
-    def _group(self, key: _Key) -> _Group:
-        status, pinned, sub_hash_status, by_cid, directory = key
-        word = self._statuses.label(status)
-        phase = phase_of(status or NO_WORD, pinned=pinned)
-        kind = Kind(phase is Phase.PINNED if pinned is None else pinned, bool(by_cid), bool(directory))
-        labels = ((word, phase), self._sub_hash_statuses.label(sub_hash_status), kind)
-        shortlist = self._shortlists.of(status or NO_WORD, phase)
-        unfinished = phase is Phase.IN_PROGRESS
-        group = self._groups.setdefault(labels, _Group(*labels, unfinished, shortlist))
-        short = len(status or "") + len(sub_hash_status or "") < 256
-        if short and len(self._groups_by_key) < _REMEMBERED_KEYS:
-            self._groups_by_key[key] = group
-        return group
 
-    def _by_status(self) -> dict[Status, PinTotals]:
-        labels = [*self._shown.statuses, *(group.status for group in self._groups.values())]
-        folded = status_labels(labels)
-        totals = dict.fromkeys(folded.values(), PinTotals(0, 0))
-        for group in self._groups.values():
-            label = folded[group.status]
-            before = totals[label]
-            totals[label] = PinTotals(before.pins + group.pins, before.size + group.size)
-        return totals
-
-    def _by_sub_hash_status(self) -> dict[str, int]:
-        counts = dict.fromkeys(self._shown.sub_hash_statuses, 0)
-        for group in self._groups.values():
-            counts[group.sub_hash_status] = counts.get(group.sub_hash_status, 0) + group.pins
-        return counts
+def dated(pin: Pin) -> float:
+    """Return the date of a pin in Unix seconds; 0 for none, and before 1970, as Go's zero time is."""
+    date = pin.date_pinned
+    return date.timestamp() if date is not None and date > _EPOCH else 0.0
 
 
-def _by_kind(groups: Iterable[_Group]) -> dict[Kind, int]:
+def _by_kind(groups: Iterable[Group]) -> dict[Kind, int]:
     counts = dict.fromkeys(map(Kind._make, product((False, True), repeat=3)), 0)
     for group in groups:
         counts[group.kind] += group.pins

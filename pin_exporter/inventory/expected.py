@@ -12,9 +12,10 @@ from enum import StrEnum
 from itertools import chain
 from typing import Final, NamedTuple
 
-from pin_exporter.api.model import Phase
+from pin_exporter.api.model import Phase, Pin, phase_of
 from pin_exporter.inventory.cid import InvalidCidError, cid_value
 from pin_exporter.inventory.hash_set import HashSet
+from pin_exporter.inventory.label_limit import NO_WORD
 
 MAX_NAMED_LINES: Final = 10
 _MASK: Final = (1 << 64) - 1
@@ -35,6 +36,8 @@ class ExpectedState(StrEnum):
     MISSING = "missing"
 
 
+NOT_HELD: Final = (ExpectedState.FAILED, ExpectedState.REMOVED, ExpectedState.MISSING)
+"""The states of the CIDs that must be pinned again."""
 _WORST_FIRST: Final = tuple(reversed(ExpectedState))
 _RANKS: Final[Mapping[Phase, int]] = {phase: _WORST_FIRST.index(ExpectedState(phase)) for phase in Phase}
 
@@ -74,6 +77,12 @@ class Comparison:
         self._ranks = bytearray(len(expected))
         self._unexpected = HashSet()
 
+    def add_pins(self, pins: Iterable[Pin | None]) -> None:
+        """Note pins; those without a CID cannot be expected."""
+        for pin in pins:
+            if pin is not None and pin.cid:
+                self.add(pin_hash(pin.cid), phase_of(pin.status or NO_WORD, pinned=pin.pinned))
+
     def add(self, hashed: int, phase: Phase) -> None:
         """Note a pin, by the hash of its CID."""
         index = self._expected.index(hashed)
@@ -97,14 +106,19 @@ class ExpectedResult:
     expected: ExpectedCids
     ranks: bytes
 
+    @property
+    def not_held(self) -> int:
+        """Return how many CIDs must be pinned again."""
+        return sum(self.by_state[state] for state in NOT_HELD)
+
     def state_of(self, hashed: int) -> ExpectedState | None:
         """Return the state of a CID by its hash, None if it was not expected."""
         index = self.expected.index(hashed)
         return None if index is None else _WORST_FIRST[self.ranks[index]]
 
-    def select(self, lines: Iterable[str], states: Iterable[ExpectedState]) -> Iterator[str]:
-        """Yield the CIDs of a file's lines that have one of the states, each once, as they are spelled."""
-        wanted, seen = frozenset(states), HashSet()
+    def to_pin(self, lines: Iterable[str]) -> Iterator[str]:
+        """Yield the CIDs of a file's lines that must be pinned again, each once, as they are spelled."""
+        wanted, seen = frozenset(NOT_HELD), HashSet()
         for _, word in _words(lines):
             try:
                 hashed = cid_hash(word)

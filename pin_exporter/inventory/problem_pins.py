@@ -3,6 +3,7 @@
 import heapq
 import math
 from dataclasses import dataclass
+from enum import Enum
 from itertools import count
 from typing import Final
 
@@ -12,6 +13,14 @@ from pin_exporter.toolkit.display_text import shortened
 MAX_PINS: Final = 50
 MAX_TEXT_LENGTH: Final = 200
 """Characters kept of an id, name or CID, which the owner can choose freely."""
+
+
+class ProblemKind(Enum):
+    """Why a pin needs attention, in the order of `ProblemPins`."""
+
+    FAILED = "failed"
+    BALANCE_EXHAUSTED = "balance_exhausted"
+    IN_PROGRESS = "in_progress"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +76,22 @@ class Shortlists:
     """One list for each kind of pin that needs attention."""
 
     def __init__(self) -> None:
-        self._failed = Shortlist(oldest=False)
-        self._balance_exhausted = Shortlist(oldest=False)
-        self._in_progress = Shortlist(oldest=True)
+        self._lists = {kind: Shortlist(oldest=kind is ProblemKind.IN_PROGRESS) for kind in ProblemKind}
 
-    def of(self, status: str, phase: Phase) -> Shortlist | None:
-        """Return the list for pins of a status and phase; None for pins without a problem."""
-        if is_balance_exhausted(status):
-            return self._balance_exhausted
-        return {Phase.FAILED: self._failed, Phase.IN_PROGRESS: self._in_progress}.get(phase)
+    def add(self, kind: ProblemKind, pin: Pin) -> None:
+        """Keep a pin if it belongs to those shown of its kind."""
+        self._lists[kind].add(pin)
 
     def problem_pins(self) -> ProblemPins:
         """Return the pins of all lists."""
-        return ProblemPins(self._failed.pins(), self._balance_exhausted.pins(), self._in_progress.pins())
+        return ProblemPins(*(self._lists[kind].pins() for kind in ProblemKind))
+
+
+def problem_kind(status: str, phase: Phase) -> ProblemKind | None:
+    """Return why a pin of a status and phase needs attention; None if it does not."""
+    if is_balance_exhausted(status):
+        return ProblemKind.BALANCE_EXHAUSTED
+    return {Phase.FAILED: ProblemKind.FAILED, Phase.IN_PROGRESS: ProblemKind.IN_PROGRESS}.get(phase)
 
 
 def _dated(pin: Pin) -> float | None:

@@ -13,11 +13,16 @@ from pin_exporter.api.errors import (
     TooLargeError,
     UnprovableError,
 )
-from pin_exporter.api.model import Page
+from pin_exporter.api.model import Page, Verdict
 from pin_exporter.inventory.counter import Counted, PinCounter, ShownLabels
+from pin_exporter.inventory.expected import Comparison, ExpectedCids, pin_hash
+from pin_exporter.inventory.mirror import Mirror
+from pin_exporter.inventory.reservoir import Reservoir
 from pin_exporter.inventory.walk import Walk
 
 MIN_PAGE_SIZE: Final = 10
+SMALL_PAGES: Final = 5
+"""A list of so many pages is read whole each time: nothing is simpler."""
 _ROWS_PER_TURN: Final = 250
 _MAX_RESTARTS: Final = 3
 
@@ -70,7 +75,9 @@ class InventoryReader:
     without one.
 
     `shown` holds the labels of the previous inventory, `totals_files` the number of files in the newest
-    totals. `new_counter` makes the counter of each walk.
+    totals. `new_counter` makes the counter of each walk. With `mirrors`, a list of more than five pages is
+    counted by a `mirror`, to be followed from then on if the inventory was proven. Pins are compared with the
+    `expected` CIDs; `compares` says that a mirror will be compared with some. `sample` is refilled by `read`.
     """
 
     def __init__(
@@ -78,10 +85,20 @@ class InventoryReader:
         shown: ShownLabels,
         totals_files: int | None = None,
         new_counter: Callable[[ShownLabels], PinCounter] = PinCounter,
+        *,
+        mirrors: bool = False,
+        compares: bool = False,
+        expected: ExpectedCids | None = None,
+        new_sample: Callable[[], Reservoir | None] = lambda: None,
     ) -> None:
+        self.mirror: Mirror | None = None
         self._shown = shown
         self._totals_files = totals_files
         self._new_counter = new_counter
+        self._mirrors = mirrors
+        self._value_of = pin_hash if compares else None
+        self._expected = expected
+        self._new_sample = new_sample
         self._in_flight: deque[_PageInFlight] = deque()
         self._requests = 0
         self._restarts = 0
@@ -89,7 +106,10 @@ class InventoryReader:
 
     def _start_over(self, *, prove: bool = True) -> None:
         self._walk = Walk(prove=prove, totals_files=self._totals_files)
-        self._counter = self._new_counter(self._shown)
+        self._counter: PinCounter | Mirror = self._new_counter(self._shown)
+        self._comparison = None if self._expected is None else Comparison(self._expected)
+        self.sample = self._new_sample()
+        """A random sample of the pinned CIDs, complete after `read`."""
         self.rows = 0
         """Rows read so far, each counted once."""
 
@@ -130,15 +150,27 @@ class InventoryReader:
             await self._discard_pages()
         if page_size.rows == rows_at_first:
             page_size.step_up()
-        walk = self._walk
-        return Counted(self._counter.inventory(wall()), walk.verdict, self._requests, walk.reported)
+        verdict, reported, counter = self._walk.verdict, self._walk.reported, self._counter
+        self._walk = Walk()  # frees the ids that it has seen
+        if isinstance(counter, Mirror):
+            for _ in counter.settle():
+                await asyncio.sleep(0)
+            self.mirror = counter if verdict is not Verdict.INCONSISTENT else None
+        expected = self._comparison.result() if self._comparison else None
+        return Counted(counter.inventory(wall()), verdict, self._requests, reported, expected)
 
     async def _accept(self, accepted: _PageInFlight, page: Page) -> None:
         walk = self._walk
         fresh = walk.accept(accepted.offset, accepted.limit, page)
         self.rows += len(fresh)
+        if self._mirrors and walk.pages == 1 and page.totals.files > SMALL_PAGES * len(page.rows):
+            self._counter = Mirror(self._shown, value_of=self._value_of)
         for start in range(0, len(fresh), _ROWS_PER_TURN):
-            self._counter.add(fresh[start : start + _ROWS_PER_TURN])
+            rows = fresh[start : start + _ROWS_PER_TURN]
+            self._counter.add(rows)
+            for observer in (self._comparison, self.sample):
+                if observer is not None:
+                    observer.add_pins(rows)
             await asyncio.sleep(0)  # let scrapes run
         # The pages in flight were requested on the assumption that this one would fit.
         if walk.stepped_back or (self._in_flight and self._in_flight[0].offset >= walk.frontier):

@@ -1,6 +1,6 @@
 """The metrics of an account: what it holds, as of the last successful poll, and how polling goes.
 
-To add a metric, add a family here or in `polling`, then run `make metrics`.
+To add a metric, add a family here, in `extras` or in `polling`, then run `make metrics`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,9 +10,10 @@ from prometheus_client import CollectorRegistry
 
 from pin_exporter.api.model import Collector, Totals, Verdict
 from pin_exporter.inventory.counter import AGE_BOUNDS, SIZE_BOUNDS, Counted, Inventory
-from pin_exporter.metrics import PREFIX
+from pin_exporter.metrics import PREFIX, cached
+from pin_exporter.metrics.extras import EXTRA_FAMILIES
 from pin_exporter.metrics.polling import POLLING_FAMILIES
-from pin_exporter.polling.snapshot import AccountSnapshot
+from pin_exporter.polling.snapshot import AccountSnapshot, Source
 from pin_exporter.toolkit.exposition.family import (
     Buckets,
     Family,
@@ -37,8 +38,7 @@ def _gauge(
 
 
 def _cached(text: str, collector: Collector) -> str:
-    """Return a HELP text that also says where to see the age of the data."""
-    return f'{text} Cached since {PREFIX}last_success_timestamp_seconds{{collector="{collector}"}}.'
+    return cached(text, f'last_success_timestamp_seconds{{collector="{collector}"}}')
 
 
 def _totals(name: str, text: str, number: Callable[[Totals], int]) -> _Family:
@@ -70,6 +70,12 @@ def _pins_by_kind(inventory: Inventory) -> Iterator[Value]:
         pinned = "true" if kind.pinned else "false"
         source = "cid" if kind.by_cid else "upload"
         yield (pinned, source, "directory" if kind.directory else "file"), pins
+
+
+def _modes(snapshot: AccountSnapshot) -> Iterator[Value]:
+    if snapshot.counted:
+        for mode in ("full", "followed"):
+            yield (mode,), snapshot.following.mode == mode
 
 
 TOTALS_FAMILIES: Final[Sequence[_Family]] = (
@@ -144,13 +150,26 @@ INVENTORY_FAMILIES: Final[Sequence[_Family]] = (
     ),
     _inventory(
         "inventory_consistent",
-        "1 if the list of pins did not change during the last inventory, 0 if it did.",
+        "1 if the last inventory is the list of pins at one moment, 0 if the list changed meanwhile.",
         lambda counted: counted.verdict is Verdict.CONSISTENT,
     ),
     _inventory(
         "inventory_requests",
         "Number of API requests that the last inventory took.",
         lambda counted: counted.requests,
+    ),
+    _gauge(
+        "inventory_mode",
+        "1 for how the last inventory was made, 0 for the other way: all pins read, or the changes followed.",
+        Collector.INVENTORY,
+        _modes,
+        "mode",
+    ),
+    _gauge(
+        "inventory_full_timestamp_seconds",
+        "End of the last inventory that read all pins, as Unix time.",
+        Collector.INVENTORY,
+        single(lambda snapshot: snapshot.following.full_at),
     ),
     _inventory(
         "inventory_unaccounted_files",
@@ -164,7 +183,7 @@ INVENTORY_FAMILIES: Final[Sequence[_Family]] = (
     ),
 )
 
-ACCOUNT_FAMILIES: Final = (*TOTALS_FAMILIES, *INVENTORY_FAMILIES, *POLLING_FAMILIES)
+ACCOUNT_FAMILIES: Final = (*TOTALS_FAMILIES, *INVENTORY_FAMILIES, *EXTRA_FAMILIES, *POLLING_FAMILIES)
 
 
 def account_renderer(
@@ -185,7 +204,7 @@ def account_renderer(
 
 
 def account_textfile(
-    accounts: Iterable[tuple[AccountSnapshot, frozenset[Collector]]], registry: CollectorRegistry
+    accounts: Iterable[tuple[AccountSnapshot, frozenset[Source]]], registry: CollectorRegistry
 ) -> bytes:
     """Return the metrics for node_exporter's textfile collector.
 
@@ -196,5 +215,5 @@ def account_textfile(
     )
 
 
-def _target(snapshot: AccountSnapshot, fresh: frozenset[Collector]) -> Target[AccountSnapshot]:
+def _target(snapshot: AccountSnapshot, fresh: frozenset[Source]) -> Target[AccountSnapshot]:
     return Target(snapshot.account, snapshot, fresh)

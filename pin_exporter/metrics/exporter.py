@@ -19,6 +19,7 @@ from pin_exporter.toolkit.web.limits import Refusal, Refusals
 
 _WARNINGS: Final = {
     "basic_auth_without_tls": "The web config enables basic auth but not TLS.",
+    "billing_failed": "The bill of an account cannot be read.",
     "certificates_unusable": "Certificate files cannot be used; the previous certificates stay in use.",
     "config_file_exposed": "The config file or `.env` contains keys, and every user can read it.",
     "expected_cids_bad_lines": "Lines of `expected_cids_file` are not CIDs; they are ignored.",

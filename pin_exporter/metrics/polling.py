@@ -71,7 +71,7 @@ POLLING_FAMILIES: Final[Sequence[Family[AccountSnapshot]]] = (
     ),
     _gauge(
         "poll_interval_seconds",
-        "Current time between polls in seconds; for the inventory it grows with the number of pins.",
+        "Current time between polls in seconds; reading all pins of a long list takes longer.",
         _by_collector(lambda health: health.interval_seconds),
         "collector",
     ),
@@ -88,6 +88,18 @@ POLLING_FAMILIES: Final[Sequence[Family[AccountSnapshot]]] = (
         "collector",
     ),
     _counter("poll_failures_total", "Number of failed polls by reason.", _failures, "collector", "reason"),
+    _counter(
+        "inventory_fallbacks_total",
+        "Number of times that all pins had to be read because their list could not be followed, by reason; "
+        "absent while it is not followed.",
+        lambda snapshot: (((reason,), times) for reason, times in snapshot.following.fallbacks.items()),
+        "reason",
+    ),
+    _counter(
+        "inventory_audited_pins_total",
+        "Number of pins read again to find changes that no total shows; absent while no list is followed.",
+        single(lambda snapshot: snapshot.following.audited_rows if snapshot.following.fallbacks else None),
+    ),
     _counter(
         "api_requests_total",
         "Number of API requests, including retries, by HTTP status; error if no full response arrived.",

@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=FORMATS,
         default=next(iter(FORMATS)),
-        help="Output format: metrics in the text format, a JSON object, or a table. (default: %(default)s)",
+        help="Output format: metrics in the text format, a JSON object, a table, or the expected CIDs that "
+        "must be pinned again, one per line. (default: %(default)s)",
     )
     parser.add_argument(
         "--output",

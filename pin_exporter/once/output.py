@@ -1,4 +1,4 @@
-"""The result of the polls in each format, and the lines about what failed; pure."""
+"""The result of the polls in each format, and the lines about what failed."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,6 +10,8 @@ from pin_exporter.api.model import Collector, Phase, Verdict
 from pin_exporter.metrics.account import account_textfile
 from pin_exporter.metrics.exporter import build_info_registry
 from pin_exporter.once.polling import PolledAccount
+from pin_exporter.polling.expected_file import cids_to_pin
+from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.report import AccountReport, Now, Report, account_report
 from pin_exporter.toolkit.units import counted, format_duration, format_number, format_size
 
@@ -49,7 +51,9 @@ def _failures(polled: PolledAccount) -> Iterator[str]:
         pins = counted(taken.inventory.pins, "pin")
         action = "raise requests_per_minute or page_size"
         yield f"inventory: inconsistent: the list changed too fast to prove its {pins} complete: {action}"
-    lacking = _lacks(account_report(snapshot, polled.ended))
+    report = account_report(snapshot, polled.ended)
+    yield from _expected_failures(snapshot, report)
+    lacking = _lacks(report)
     lacks = []
     if lacking.missing:
         lacks.append(f"the API lists {counted(lacking.missing, 'row')} fewer than totals.files")
@@ -57,6 +61,14 @@ def _failures(polled: PolledAccount) -> Iterator[str]:
         lacks.append(f"{counted(lacking.malformed, 'row')} could not be parsed")
     if lacks:
         yield f"inventory: incomplete: {', '.join(lacks)}: {_COMPARE}"
+
+
+def _expected_failures(snapshot: AccountSnapshot, report: AccountReport) -> Iterator[str]:
+    if snapshot.expected_file and snapshot.expected_file.problem:
+        yield f"expected_cids_file: cannot be read: {snapshot.expected_file.problem}"
+    if report.expected and report.expected.to_pin:
+        cids = f"{format_number(report.expected.to_pin)} of {counted(report.expected.cids, 'expected CID')}"
+        yield f"expected_cids_file: {cids} must be pinned again: --format=missing lists them"
 
 
 class _Lacks(NamedTuple):
@@ -101,6 +113,16 @@ def _account(polled: PolledAccount, now: Now) -> AccountReport:
     return replace(report, collectors=tuple(collectors))
 
 
+def _missing(polled: Sequence[PolledAccount], _: Now) -> bytes:
+    cids: list[str] = []
+    for each in polled:
+        snapshot = each.snapshot
+        result = snapshot.counted.expected if snapshot.counted and Collector.INVENTORY in each.fresh else None
+        if result and result.not_held and snapshot.expected_file:
+            cids += cids_to_pin(snapshot.expected_file.path, result)
+    return "".join(f"{cid}\n" for cid in cids).encode()
+
+
 def _table(polled: Sequence[PolledAccount], now: Now) -> bytes:
     phases = [phase.replace("_", " ") for phase in Phase]
     header = ["account", "up", "files", "size", *phases, "balance exhausted", "data age", "inventory"]
@@ -142,6 +164,8 @@ def _verdict(account: AccountReport) -> str:
         return f"{format_number(lacking.missing)} missing"
     if lacking.malformed:
         return f"{format_number(lacking.malformed)} malformed"
+    if account.expected and account.expected.to_pin:
+        return f"{format_number(account.expected.to_pin)} to pin again"
     return account.inventory.verdict
 
 
@@ -149,4 +173,5 @@ FORMATS: Final[Mapping[str, Callable[[Sequence[PolledAccount], Now], bytes]]] = 
     "prometheus": _prometheus,
     "json": _json,
     "table": _table,
+    "missing": _missing,
 }

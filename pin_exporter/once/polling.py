@@ -12,7 +12,7 @@ from pin_exporter.api.pool import HttpClients
 from pin_exporter.config.accounts import Account
 from pin_exporter.polling.manager import PollerManager
 from pin_exporter.polling.poller import UNPROVEN_IN_A_ROW, AccountPoller
-from pin_exporter.polling.snapshot import AccountSnapshot
+from pin_exporter.polling.snapshot import AccountSnapshot, Source
 from pin_exporter.status.report import Now
 from pin_exporter.toolkit.clock import Clock
 from pin_exporter.toolkit.output import ProgressLine
@@ -28,7 +28,7 @@ class PolledAccount(NamedTuple):
     ended: Now
 
     @property
-    def fresh(self) -> frozenset[Collector]:
+    def fresh(self) -> frozenset[Source]:
         """Return the collectors whose data are in the result."""
         return self.snapshot.fresh(self.ended.elapsed)
 
@@ -42,7 +42,8 @@ async def poll_all(
     a bug.
     """
     async with clients:
-        by_name = PollerManager(accounts, clients, clock, random.Random()).pollers()
+        whole = [account.model_copy(update={"inventory": "full"}) for account in accounts]
+        by_name = PollerManager(whole, clients, clock, random.Random()).pollers()
         pollers = [by_name[account.name] for account in accounts]
         progress = asyncio.create_task(_show_progress(pollers, clock, line)) if line.is_shown else None
         try:

@@ -5,7 +5,9 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from io import TextIOWrapper
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -13,7 +15,6 @@ from pin_exporter.inventory.expected import (
     BadLine,
     ExpectedCids,
     ExpectedResult,
-    ExpectedState,
     read_expected,
 )
 from pin_exporter.toolkit.files import Signature, open_regular, signature
@@ -37,10 +38,13 @@ def read_file(path: Path) -> ExpectedCids:
     return cids
 
 
-def select_cids(path: Path, result: ExpectedResult, states: Iterable[ExpectedState]) -> list[str]:
-    """Return the CIDs of a file that have one of the states. Raises OSError or ValueError."""
+def cids_to_pin(path: Path, result: ExpectedResult, limit: int | None = None) -> tuple[str, ...]:
+    """Return the CIDs of a file that must be pinned again, the first ones with a limit.
+
+    Raises OSError or ValueError.
+    """
     with _open(path) as lines:
-        return list(result.select(lines, states))
+        return tuple(islice(result.to_pin(lines), limit))
 
 
 @contextmanager
@@ -55,6 +59,21 @@ def _open(path: Path) -> Iterator[TextIOWrapper]:
 class _Content(NamedTuple):
     signature: Signature
     cids: ExpectedCids
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedFileState:
+    """The list in use. `read_at` is when it was last read or found unchanged, in Unix seconds.
+
+    `cids` is None before the first success, `problem` says why the file cannot be read now, and `failures`
+    counts how often it could not.
+    """
+
+    path: Path
+    cids: ExpectedCids | None = None
+    read_at: float | None = None
+    problem: str = ""
+    failures: int = 0
 
 
 class ExpectedFile:
@@ -72,13 +91,7 @@ class ExpectedFile:
         patience_seconds: float = _PATIENCE_SECONDS,
         read: Callable[[Path], ExpectedCids] = read_file,
     ) -> None:
-        self.path = path
-        self.cids: ExpectedCids | None = None
-        """The last list that could be read, None before the first."""
-        self.read_at: float | None = None
-        """When it was read, or found unchanged, in Unix seconds."""
-        self.problem = ""
-        """Why the file cannot be read now."""
+        self.state = ExpectedFileState(path)
         self._account = account
         self._wall = wall
         self._patience_seconds = patience_seconds
@@ -88,7 +101,7 @@ class ExpectedFile:
         self._unreadable = LogThrottle(elapsed)
 
     async def refresh(self) -> bool:
-        """Read the file if it has changed; return whether `cids` is what it contains.
+        """Read the file if it has changed; return whether `state` is what it contains.
 
         Reading takes some seconds for a million CIDs, on a thread. If it takes too long, the disk may be
         gone: it goes on, and later calls do not wait.
@@ -107,22 +120,23 @@ class ExpectedFile:
             return self._cannot_read(error.strerror or str(error))
         except ValueError as error:
             return self._cannot_read(str(error))
+        cids = self.state.cids
         if content is not None:
-            self.cids, self._signature = content.cids, content.signature
-            self._log_content(content.cids)
-        elif self.problem:
+            cids, self._signature = content.cids, content.signature
+            self._log_content(cids)
+        elif self.state.problem:
             _log.info("expected_cids_readable", "the expected CIDs can be read again", account=self._account)
-        self.read_at, self.problem = self._wall(), ""
+        self.state = replace(self.state, cids=cids, read_at=self._wall(), problem="")
         return True
 
     def _read_if_changed(self) -> _Content | None:
         # Determined first: a change while it is read is noticed next time.
-        now = signature([self.path])
-        return None if now == self._signature else _Content(now, self._read(self.path))
+        now = signature([self.state.path])
+        return None if now == self._signature else _Content(now, self._read(self.state.path))
 
     def _cannot_read(self, problem: str) -> bool:
-        times = self._unreadable.happened(new=problem != self.problem)
-        self.problem = problem
+        times = self._unreadable.happened(new=problem != self.state.problem)
+        self.state = replace(self.state, problem=problem, failures=self.state.failures + 1)
         if times is not None:
             _log.warning(
                 "expected_cids_unreadable",

@@ -6,20 +6,37 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pin_exporter.api.client import PinClient
+from pin_exporter.api.client import PINS_PATH, PinClient
 from pin_exporter.api.pool import HttpClients
 from pin_exporter.api.rate_limit import Budgets, RequestBudget
 from pin_exporter.api.request_stats import RequestCounter
 from pin_exporter.api.retry import RetryingClient
 from pin_exporter.api.transport_errors import Timeouts
 from pin_exporter.config.accounts import Account
-from pin_exporter.polling.poller import AccountPoller
+from pin_exporter.polling.billing import PATH as BILL_PATH
+from pin_exporter.polling.billing import BillingPoller
+from pin_exporter.polling.expected_file import ExpectedFile
+from pin_exporter.polling.poller import AccountPoller, Extras, Reading
 from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.polling.snapshot import AccountSnapshot
+from pin_exporter.retrieval.gateway import Gateway
+from pin_exporter.retrieval.sampler import RetrievalSampler
 from pin_exporter.toolkit.clock import Clock
 
 _START_SPREAD_SECONDS: Final = 0.05
 _MAX_PATIENCE_SECONDS: Final = 300.0
+_EXTRA_SETTINGS: Final = (
+    "base_url",
+    "credentials",
+    "expected_cids_file",
+    "gateway_url",
+    "gateway_token_file",
+    "retrievals_per_hour",
+    "billing",
+    "request_timeout",
+    "connect_timeout",
+    "read_timeout",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +78,7 @@ class PollerManager:
         wanted = {entry.poller for entry in self._entries.values()}
         for gone in self._tasks.keys() - wanted:
             self._tasks.pop(gone).cancel()
-        self._clients.keep({(account.base_url, account.route) for account in accounts})
+        self._clients.keep({endpoint for account in accounts for endpoint in account.endpoints})
         self._start_new()
 
     async def run(self) -> None:
@@ -114,25 +131,45 @@ class PollerManager:
             return self._budgets.of(_budget_key(account), per_minute)
 
         entry = self._entries.get(account.name)
-        old = entry.poller if entry and entry.account.base_url == account.base_url else None
-        client = PinClient(
-            self._clients.for_url(account.base_url, account.route),
-            account.base_url,
-            account.credentials.current,
-            Timeouts(account.request_timeout, account.connect_timeout, account.read_timeout),
-            old.counter if old else RequestCounter(),
-        )
+        before = entry if entry and entry.account.base_url == account.base_url else None
+        old = before.poller if before else None
+        client = self._client(account, old.counter if old else RequestCounter())
         patience_seconds = min(account.poll_interval, _MAX_PATIENCE_SECONDS)
         return AccountPoller(
             account.name,
             RetryingClient(client, budget, self._clock, self._rng, patience_seconds),
             PollSchedule(account.poll_interval, account.stale_after, inventory_requests_per_minute),
             self._clock,
-            page_size=account.page_size,
-            pages_in_flight=account.pages_in_flight,
+            reading=Reading(account.page_size, account.pages_in_flight, account.inventory == "auto"),
+            extras=self._extras(account, before),
             size_limit_bytes=account.size_limit,
             before=old.snapshot if old else None,
         )
+
+    def _client(self, account: Account, counter: RequestCounter, path: str = PINS_PATH) -> PinClient:
+        pool = self._clients.for_url(account.base_url, account.route)
+        credentials, timeouts = account.credentials.current, _timeouts(account)
+        return PinClient(pool, account.base_url, credentials, timeouts, counter, path)
+
+    def _extras(self, account: Account, before: _Entry | None) -> Extras:
+        """Return what is read besides the list, with what it knows if its settings have not changed."""
+        if before and all(
+            getattr(account, name) == getattr(before.account, name) for name in (*_EXTRA_SETTINGS, "route")
+        ):
+            return before.poller.extras
+        clock, extras = self._clock, Extras()
+        if account.expected_cids_file:
+            file = ExpectedFile(account.expected_cids_file, account.name, clock.wall, clock.elapsed)
+            extras = extras._replace(expected_file=file)
+        if account.gateway_url:
+            pool = self._clients.for_url(account.gateway_url, account.gateway_route)
+            gateway = Gateway(pool, account.gateway_url, _timeouts(account), account.gateway_token)
+            sampler = RetrievalSampler(gateway, clock, self._rng, account.retrievals_per_hour)
+            extras = extras._replace(sampler=sampler)
+        if account.billing:
+            client = self._client(account, RequestCounter(), BILL_PATH)
+            extras = extras._replace(billing=BillingPoller(account.name, client, clock))
+        return extras
 
     def _start_new(self) -> None:
         """Start the pollers that do not run yet, each at a random moment to spread the load."""
@@ -144,6 +181,10 @@ class PollerManager:
         for entry in new:
             polling = entry.poller.run(self._rng.uniform(0, spread_seconds))
             self._tasks[entry.poller] = self._task_group.create_task(polling, name=entry.account.name)
+
+
+def _timeouts(account: Account) -> Timeouts:
+    return Timeouts(account.request_timeout, account.connect_timeout, account.read_timeout)
 
 
 def _budget_key(account: Account) -> Hashable:

@@ -5,6 +5,7 @@ from typing import Final
 
 from pin_exporter.api.errors import PollError
 from pin_exporter.api.model import Collector
+from pin_exporter.inventory.follow import Surprise
 from pin_exporter.polling.snapshot import Health
 from pin_exporter.toolkit.log_throttle import LogThrottle
 from pin_exporter.toolkit.logs import EventLogger
@@ -50,6 +51,15 @@ class PollLog:
             _log.warning("poll_failed", "poll failed", **fields)
         elif times is not None:
             _log.warning("poll_still_failing", "poll is still failing", **fields, times=times)
+
+    def fell_back(self, surprise: Surprise) -> None:
+        """Log why a list that was followed must be read whole."""
+        _log.info(
+            "inventory_full",
+            "the list of pins could not be followed; reading all of it",
+            account=self._account,
+            reason=surprise.value,
+        )
 
     def published_without_proof(self, *, again: bool) -> None:
         """Log that an inventory is shown without proof, hourly while that continues.

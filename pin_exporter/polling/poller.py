@@ -6,18 +6,48 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from pin_exporter.api.errors import InconsistentError, PollError
-from pin_exporter.api.model import Collector, Page, Verdict
+from pin_exporter.api.model import Collector, Page, PinnedFilter, Verdict
 from pin_exporter.api.retry import RETRIED, RetryingClient
 from pin_exporter.inventory.counter import NOTHING_SHOWN, Counted
+from pin_exporter.inventory.expected import ExpectedCids
+from pin_exporter.inventory.follow import Surprise, SurpriseError
+from pin_exporter.inventory.follower import Follower
 from pin_exporter.inventory.reader import InventoryReader, PageSize
+from pin_exporter.inventory.reservoir import Reservoir
+from pin_exporter.polling.billing import BillingPoller
+from pin_exporter.polling.expected_file import ExpectedFile
 from pin_exporter.polling.poll_log import PollLog
 from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.polling.snapshot import AccountSnapshot, Health, PollRecord
+from pin_exporter.retrieval.sampler import RetrievalSampler
 from pin_exporter.toolkit.clock import Clock
 
 UNPROVEN_IN_A_ROW: Final = 3
 """After so many inventories without proof, the newest one is shown as it is."""
 _MAX_PAUSE_INTERVALS: Final = 2
+_FULL_INVENTORY_SECONDS: Final = 86_400.0
+"""A list that is followed is read whole after so long, and so is one that was not followed successfully."""
+_MAX_SURPRISES: Final = 3
+_NO_FALLBACKS: Final = dict.fromkeys(Surprise, 0)
+
+
+class Reading(NamedTuple):
+    """How to read the list. With `follows`, a long list that was read whole is followed from then on."""
+
+    page_size: int
+    pages_in_flight: int
+    follows: bool = False
+
+
+class Extras(NamedTuple):
+    """What is read besides the list, each None unless it is configured; none of them can fail a poll."""
+
+    expected_file: ExpectedFile | None = None
+    sampler: RetrievalSampler | None = None
+    billing: BillingPoller | None = None
+
+
+_NO_EXTRAS: Final = Extras()
 
 
 class _Poll(NamedTuple):
@@ -68,8 +98,8 @@ class AccountPoller:
         schedule: PollSchedule,
         clock: Clock,
         *,
-        page_size: int,
-        pages_in_flight: int,
+        reading: Reading,
+        extras: Extras = _NO_EXTRAS,
         size_limit_bytes: int | None = None,
         before: AccountSnapshot | None = None,
     ) -> None:
@@ -79,12 +109,17 @@ class AccountPoller:
         self._schedule = schedule
         self._clock = clock
         self._log = PollLog(account, clock.elapsed)
-        self._page_size = PageSize(page_size)
-        self._pages_in_flight = pages_in_flight
+        self._page_size = PageSize(reading.page_size)
+        self._pages_in_flight = reading.pages_in_flight
         self._key_accepted = asyncio.Event()
         self._key_accepted.set()
         self._in_progress: _InventoryInProgress | None = None
         self._unproven_in_a_row = 0
+        self._follows = reading.follows
+        self.extras = extras
+        self._follower: Follower | None = None
+        self._full_elapsed = self._surprised_at = 0.0
+        self._surprises_in_a_row = 0
         if before is None:
             health = dict.fromkeys(Collector, schedule.first_health())
             self._snapshot = AccountSnapshot(account, health, size_limit_bytes)
@@ -93,13 +128,35 @@ class AccountPoller:
                 collector: schedule.rescheduled(was, stretched=collector is Collector.INVENTORY)
                 for collector, was in before.health.items()
             }
-            self._snapshot = replace(before, health=health, size_limit_bytes=size_limit_bytes)
+            counted, file = before.counted, extras.expected_file
+            if counted and before.expected_file is not (file.state if file else None):
+                counted = replace(counted, expected=None)  # it was compared with another list
+            self._snapshot = replace(
+                before, counted=counted, health=health, size_limit_bytes=size_limit_bytes
+            )
+            if before.following.mode == "followed":
+                self._expect_full_inventory()
 
     @property
     def snapshot(self) -> AccountSnapshot:
         """Return what is known now: the same object until something changes."""
-        if self._snapshot.request_stats is not self.counter.stats:
-            self._snapshot = replace(self._snapshot, request_stats=self.counter.stats)
+        known, extras = self._snapshot, self.extras
+        expected_file = extras.expected_file.state if extras.expected_file else None
+        retrieval = extras.sampler.stats if extras.sampler else None
+        billing = extras.billing.state if extras.billing else None
+        if (
+            known.request_stats is not self.counter.stats
+            or known.expected_file is not expected_file
+            or known.retrieval is not retrieval
+            or known.billing is not billing
+        ):
+            self._snapshot = replace(
+                known,
+                request_stats=self.counter.stats,
+                expected_file=expected_file,
+                retrieval=retrieval,
+                billing=billing,
+            )
         return self._snapshot
 
     @property
@@ -117,6 +174,10 @@ class AccountPoller:
         async with asyncio.TaskGroup() as group:
             for collector in Collector:
                 group.create_task(self._poll_regularly(collector))
+            if self.extras.sampler:
+                group.create_task(self.extras.sampler.run())
+            if self.extras.billing:
+                group.create_task(self.extras.billing.run())
 
     async def _poll_regularly(self, collector: Collector) -> None:
         """Poll at fixed times, never twice at once; times that were missed are skipped."""
@@ -152,6 +213,73 @@ class AccountPoller:
         self._publish(replace(self.snapshot, totals=page.totals), poll, health, record)
 
     async def _poll_inventory(self, poll: _Poll) -> None:
+        if self.extras.expected_file:
+            await self.extras.expected_file.refresh()
+        if self._follower is not None:
+            if self._is_followable(self._follower):
+                try:
+                    await self._follow(self._follower, poll)
+                    return
+                except SurpriseError as error:
+                    self._fall_back(error.surprise)
+            self._follower = None
+            self._expect_full_inventory()
+        await self._read_whole(poll)
+
+    def _is_followable(self, follower: Follower) -> bool:
+        """Return whether a list can be followed once more before it must be read whole again."""
+        is_due = self._clock.elapsed() - self._full_elapsed >= _FULL_INVENTORY_SECONDS
+        return not is_due and follower.is_worthwhile(self._page_size)
+
+    async def _follow(self, follower: Follower, poll: _Poll) -> None:
+        audited_before = follower.audited_rows
+        try:
+            sample = self._new_sample()
+            counted = await follower.read(
+                self._fetch,
+                self._page_size,
+                wall=self._clock.wall,
+                expected=self._expected,
+                sample=sample,
+            )
+            self._offer(sample)
+        finally:
+            following = self._snapshot.following
+            audited = following.audited_rows + follower.audited_rows - audited_before
+            self._snapshot = replace(self._snapshot, following=replace(following, audited_rows=audited))
+        self._surprises_in_a_row = self._unproven_in_a_row = 0
+        counted = replace(counted, requests=self._requests(Collector.INVENTORY) - poll.requests_before)
+        health, record = self._finished(poll)
+        interval = self._schedule.inventory_interval(counted.requests, record.duration_seconds)
+        following = replace(self._snapshot.following, mode="followed")
+        self._publish(
+            replace(self.snapshot, counted=counted, following=following),
+            poll,
+            self._succeeded(health, interval),
+            replace(record, verdict=counted.verdict),
+        )
+
+    def _fall_back(self, surprise: Surprise) -> None:
+        """Count why the list must be read whole; after several times in a row, follow it no more today."""
+        self._surprises_in_a_row += 1
+        self._surprised_at = self._clock.elapsed()
+        following = self._snapshot.following
+        fallbacks = {**following.fallbacks, surprise: following.fallbacks.get(surprise, 0) + 1}
+        self._snapshot = replace(self._snapshot, following=replace(following, fallbacks=fallbacks))
+        self._log.fell_back(surprise)
+
+    def _expect_full_inventory(self) -> None:
+        """Keep data shown as long as it takes to read the list whole."""
+        following = self._snapshot.following
+        interval = self._schedule.inventory_interval(following.full_requests, following.full_seconds)
+        health = replace(
+            self._snapshot.health[Collector.INVENTORY],
+            interval_seconds=interval,
+            stale_after_seconds=self._schedule.stale_after_seconds(interval),
+        )
+        self._snapshot = self._snapshot.with_health(Collector.INVENTORY, health)
+
+    async def _read_whole(self, poll: _Poll) -> None:
         reading = self._in_progress = self._begin_or_resume()
         # Retries of this poll count; of failed polls, only the pages that were read.
         requests_before = poll.requests_before - reading.pages
@@ -166,17 +294,38 @@ class AccountPoller:
             self._in_progress = None
             raise
         self._in_progress = None
+        self._offer(reading.reader.sample)
         reading.keep_reading(self._clock.elapsed())
         self._require_proof(counted)
         counted = replace(counted, requests=self._requests(Collector.INVENTORY) - requests_before)
         interval = self._schedule.inventory_interval(counted.requests, reading.reading_seconds)
+        self._full_elapsed = self._clock.elapsed()
+        following = replace(
+            self._snapshot.following,
+            mode="full",
+            full_at=self._clock.wall(),
+            full_requests=counted.requests,
+            full_seconds=reading.reading_seconds,
+        )
+        if reading.reader.mirror is not None:
+            self._follower = Follower(reading.reader.mirror)
+            following = replace(following, fallbacks={**_NO_FALLBACKS, **following.fallbacks})
+            interval = self._schedule.poll_interval
         health, record = self._finished(poll)
         if counted.verdict is Verdict.INCONSISTENT:
             health = health.unproven()
             self._log.published_without_proof(again=self._unproven_in_a_row > UNPROVEN_IN_A_ROW)
         health = self._succeeded(health, interval, age_seconds=reading.paused_seconds)
         record = replace(record, verdict=counted.verdict)
-        self._publish(replace(self.snapshot, counted=counted), poll, health, record)
+        self._publish(replace(self.snapshot, counted=counted, following=following), poll, health, record)
+
+    @property
+    def _mirrors(self) -> bool:
+        """Return whether the next list that is read whole may be followed from then on."""
+        is_calm = self._surprises_in_a_row < _MAX_SURPRISES
+        return self._follows and (
+            is_calm or self._clock.elapsed() - self._surprised_at >= _FULL_INVENTORY_SECONDS
+        )
 
     def _begin_or_resume(self) -> _InventoryInProgress:
         """Resume an interrupted inventory, unless what it has read is too old by now."""
@@ -185,7 +334,27 @@ class AccountPoller:
             return reading
         counted, totals = self._snapshot.counted, self._snapshot.totals
         shown = counted.inventory.shown if counted else NOTHING_SHOWN
-        return _InventoryInProgress(InventoryReader(shown, totals.files if totals else None), now)
+        reader = InventoryReader(
+            shown,
+            totals.files if totals else None,
+            mirrors=self._mirrors,
+            compares=self.extras.expected_file is not None,
+            expected=self._expected,
+            new_sample=self._new_sample,
+        )
+        return _InventoryInProgress(reader, now)
+
+    @property
+    def _expected(self) -> ExpectedCids | None:
+        return self.extras.expected_file.state.cids if self.extras.expected_file else None
+
+    def _new_sample(self) -> Reservoir | None:
+        sampler = self.extras.sampler
+        return sampler.new_sample() if sampler else None
+
+    def _offer(self, sample: Reservoir | None) -> None:
+        if self.extras.sampler and sample:
+            self.extras.sampler.offer(sample.cids)
 
     def _require_proof(self, counted: Counted) -> None:
         """Reject an inventory without proof, unless so many were rejected that showing it is better."""
@@ -199,11 +368,14 @@ class AccountPoller:
                 "were): if this persists, raise requests_per_minute or page_size"
             )
 
-    async def _fetch_page(self, offset: int, limit: int) -> Page:
+    async def _fetch(self, offset: int, limit: int, pinned: PinnedFilter) -> Page:
         # After a timeout a smaller page is requested rather than the same one again.
-        page = await self._client.list_pins(
-            Collector.INVENTORY, offset=offset, limit=limit, retried=RETRIED - {"timeout"}
+        return await self._client.list_pins(
+            Collector.INVENTORY, offset=offset, limit=limit, pinned=pinned, retried=RETRIED - {"timeout"}
         )
+
+    async def _fetch_page(self, offset: int, limit: int) -> Page:
+        page = await self._fetch(offset, limit, "all")
         if self._in_progress is not None:
             self._in_progress.pages += 1
             self._in_progress.keep_reading(self._clock.elapsed())

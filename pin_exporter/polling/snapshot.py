@@ -2,18 +2,34 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from pin_exporter.api.errors import REASONS, InconsistentError
 from pin_exporter.api.model import Collector, Totals, Verdict
 from pin_exporter.api.request_stats import RequestStats
 from pin_exporter.inventory.counter import Counted
+from pin_exporter.inventory.follow import Surprise
+from pin_exporter.polling.billing import BillingState
+from pin_exporter.polling.expected_file import ExpectedFileState
+from pin_exporter.retrieval.samples import RetrievalStats
 
 KEY_REASONS: Final = frozenset({"unauthorized", "forbidden"})
 """The reasons for which no other request with the same key can succeed."""
 MAX_RECORDS: Final = 50
 """Polls of each collector that are remembered."""
+
+
+class Extra(StrEnum):
+    """What is read besides the list if it is configured, at its own pace."""
+
+    RETRIEVAL = "retrieval"
+    BILLING = "billing"
+
+
+Source = Collector | Extra
+"""What data come from, and so what they age by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +109,29 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Following:
+    """How the newest inventory was made, and what led to it.
+
+    `full_at` is the end of the last one that read all pins, in Unix seconds, `full_requests` and
+    `full_seconds` what it took. `fallbacks` counts why a list
+    that was followed had to be read whole, and is empty while none was followed. `audited_rows` counts rows
+    that were read again to find changes that no total shows.
+    """
+
+    mode: Literal["full", "followed"] = "full"
+    full_at: float | None = None
+    full_requests: int = 0
+    full_seconds: float = 0.0
+    audited_rows: int = 0
+    fallbacks: Mapping[Surprise, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class AccountSnapshot:
     """One account at one moment: the newest data of both collectors, their health, the request counts.
 
-    `records` holds the last polls of each collector, oldest first.
+    `records` holds the last polls of each collector, oldest first. The last three are None unless they are
+    configured.
     """
 
     account: str
@@ -106,6 +141,10 @@ class AccountSnapshot:
     counted: Counted | None = None
     request_stats: RequestStats = field(default_factory=RequestStats)
     records: Mapping[Collector, tuple[PollRecord, ...]] = field(default_factory=dict)
+    following: Following = field(default_factory=Following)
+    expected_file: ExpectedFileState | None = None
+    retrieval: RetrievalStats | None = None
+    billing: BillingState | None = None
 
     def with_health(self, collector: Collector, health: Health) -> Self:
         """Return the snapshot with one collector's health replaced."""
@@ -116,9 +155,16 @@ class AccountSnapshot:
         records = (*self.records.get(collector, ()), record)[-MAX_RECORDS:]
         return replace(self, records={**self.records, collector: records})
 
-    def fresh(self, elapsed: float) -> frozenset[Collector]:
-        """Return the collectors whose data may still be shown."""
-        return frozenset(collector for collector, health in self.health.items() if health.is_fresh(elapsed))
+    def fresh(self, elapsed: float) -> frozenset[Source]:
+        """Return the collectors and extras whose data may still be shown."""
+        fresh: set[Source] = {
+            collector for collector, health in self.health.items() if health.is_fresh(elapsed)
+        }
+        if self.billing and self.billing.fresh(elapsed):
+            fresh.add(Extra.BILLING)
+        if self.retrieval and self.retrieval.is_fresh(elapsed):
+            fresh.add(Extra.RETRIEVAL)
+        return frozenset(fresh)
 
     @property
     def is_key_rejected(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from pin_exporter.api.body import encoding_problem
 from pin_exporter.api.client import send_request
 from pin_exporter.api.errors import PollError, RequestTimeoutError
 from pin_exporter.api.pool import Pool
@@ -82,6 +83,8 @@ def _judged(cid: str, response: ApiResponse) -> tuple[Result, str]:
     content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != RAW_BLOCK:
         return Result.ERROR, f"the gateway sent {content_type or 'no content type'} instead of a raw block"
+    if problem := encoding_problem(response.headers.get("content-encoding", ""), response.body):
+        return Result.ERROR, f"the block {problem}"
     if response.is_too_large:
         return Result.ERROR, f"the block is larger than {MAX_BLOCK_BYTES // 2**20} MiB"
     if not is_block_of(cid, bytes(response.body)):

@@ -8,12 +8,14 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 DAY_SECONDS: Final = 86_400.0
+STALE_AFTER_SECONDS: Final = 3 * 3_600.0
 RETRY_AFTER_SECONDS: Final = (1_200.0, 2_400.0)
 """When a CID that failed is tried again: its third failure comes an hour after the first."""
 BUCKETS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds of the duration histogram in seconds."""
 MAX_NAMED: Final = 50
-_MAX_WAITING: Final = 200
+MAX_WAITING: Final = 200
+"""Maximum CIDs that wait to be fetched."""
 _PERIODS: Final = 24
 _MAX_PENDING: Final = 1_000
 
@@ -73,16 +75,24 @@ class RetrievalStats:
 
     `sampled` counts the pins of the last day whose sample is decided: fetched, or `unretrievable` because
     three attempts over an hour failed. `named` are the newest of those. `recent` are the last attempts.
+    `last_success_at` is in Unix seconds, 0 before the first; `last_attempt_elapsed` is monotonic.
     """
 
     results: Mapping[Result, int] = field(default_factory=lambda: dict.fromkeys(Result, 0))
     durations: Durations = Durations()
     last_success_at: float = 0.0
-    last_attempt_at: float = 0.0
+    last_attempt_elapsed: float | None = None
     sampled: int = 0
     unretrievable: int = 0
     named: tuple[str, ...] = ()
     recent: tuple[Sample, ...] = ()
+
+    def is_fresh(self, elapsed: float) -> bool:
+        """Return whether the last attempt is recent enough to show what is known."""
+        return (
+            self.last_attempt_elapsed is not None
+            and elapsed - self.last_attempt_elapsed <= STALE_AFTER_SECONDS
+        )
 
 
 @dataclass(slots=True)
@@ -95,11 +105,11 @@ class _Pending:
 
 
 class Samples:
-    """Decides on samples. Times are Unix seconds. Memory is bounded whatever fails."""
+    """Decides on samples. `now` is in monotonic, `at` in Unix seconds. Memory is bounded whatever fails."""
 
     def __init__(self) -> None:
         self.stats = RetrievalStats()
-        self._waiting: deque[str] = deque(maxlen=_MAX_WAITING)
+        self._waiting: deque[str] = deque(maxlen=MAX_WAITING)
         self._pending: deque[_Pending] = deque()
         self._retrying: dict[str, _Pending] = {}
         self._retrieved: deque[tuple[float, int]] = deque()
@@ -123,7 +133,7 @@ class Samples:
                 return cid
         return None
 
-    def record(self, cid: str, attempt: Attempt, now: float) -> None:
+    def record(self, cid: str, attempt: Attempt, now: float, at: float) -> None:
         """Note what became of an attempt."""
         before = self._retrying.pop(cid, None)
         failures = (before.failures if before else 0) + attempt.result.is_failure
@@ -142,12 +152,12 @@ class Samples:
         self.stats = RetrievalStats(
             results={**stats.results, attempt.result: stats.results[attempt.result] + 1},
             durations=stats.durations.with_one(attempt.seconds) if is_ok else stats.durations,
-            last_success_at=now if is_ok else stats.last_success_at,
-            last_attempt_at=now,
+            last_success_at=at if is_ok else stats.last_success_at,
+            last_attempt_elapsed=now,
             sampled=retrieved + len(self._unretrievable),
             unretrievable=len(self._unretrievable),
             named=tuple(islice(reversed(self._unretrievable), MAX_NAMED)),
-            recent=(*stats.recent, Sample(cid, attempt, now))[-MAX_NAMED:],
+            recent=(*stats.recent, Sample(cid, attempt, at))[-MAX_NAMED:],
         )
 
     def _count_retrieved(self, now: float) -> None:

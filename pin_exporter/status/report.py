@@ -10,7 +10,11 @@ from typing import Final
 
 from pin_exporter.api.model import Collector, Phase, Totals, Verdict, is_balance_exhausted
 from pin_exporter.inventory.counter import AGE_BOUNDS, Counted, Inventory
-from pin_exporter.polling.snapshot import KEY_REASONS, AccountSnapshot
+from pin_exporter.inventory.expected import ExpectedResult, ExpectedState
+from pin_exporter.polling.expected_file import ExpectedFileState, describe_bad_lines
+from pin_exporter.polling.snapshot import KEY_REASONS, AccountSnapshot, Extra, Following
+from pin_exporter.retrieval.confidence import lower_bound
+from pin_exporter.retrieval.samples import RetrievalStats
 from pin_exporter.status import runbooks
 from pin_exporter.toolkit.units import counted, format_duration, format_number
 
@@ -100,11 +104,14 @@ class SubHashReport:
 class InventoryReport:
     """The result of the last inventory, without statuses that no pin has.
 
-    `stuck_pins` are those in progress for more than 7 days.
+    `mode` is `full` if all pins were read, `followed` if only changes were; `full_at` is when all were read
+    last, in Unix seconds. `stuck_pins` are those in progress for more than 7 days.
     """
 
     pins: int
     size_bytes: int
+    mode: str
+    full_at: float | None
     balance_exhausted_pins: int
     stuck_pins: int
     verdict: Verdict
@@ -120,10 +127,47 @@ class InventoryReport:
 
 
 @dataclass(frozen=True, slots=True)
+class StateReport:
+    """The expected CIDs in one state."""
+
+    state: ExpectedState
+    cids: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedReport:
+    """What the last inventory says about `expected_cids_file`.
+
+    `to_pin` counts those that must be pinned again. `read_at` is in Unix seconds; `problem` says why the file
+    cannot be read now.
+    """
+
+    cids: int
+    to_pin: int
+    states: tuple[StateReport, ...]
+    unexpected: int
+    malformed_lines: int
+    first_malformed: str
+    read_at: float | None
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalReport:
+    """What the samples of the last day say: see docs/retrieval.md. `lower_bound` is a share, from 0 to 1."""
+
+    sampled: int
+    unretrievable: int
+    lower_bound: float | None
+    last_success_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class AccountReport:
     """One account; its problems begin with the most serious.
 
-    `files` and `size_bytes` are None unless the totals are fresh, `inventory` unless it is fresh.
+    `files` and `size_bytes` are None unless the totals are fresh, `inventory` unless it is fresh. The last
+    two are None unless they are configured and known.
     """
 
     account: str
@@ -134,6 +178,8 @@ class AccountReport:
     size_limit_bytes: int | None
     inventory: InventoryReport | None
     collectors: tuple[CollectorReport, ...]
+    expected: ExpectedReport | None
+    retrieval: RetrievalReport | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,17 +201,27 @@ def account_report(snapshot: AccountSnapshot, now: Now) -> AccountReport:
     fresh = snapshot.fresh(now.elapsed)
     totals = snapshot.totals if Collector.TOTALS in fresh else None
     published = snapshot.counted if Collector.INVENTORY in fresh else None
-    inventory = _inventory_report(published) if published else None
+    inventory = _inventory_report(published, snapshot.following) if published else None
     collectors = tuple(_collector_report(snapshot, each, now, fresh=each in fresh) for each in Collector)
+    expected = _expected_report(published.expected if published else None, snapshot.expected_file)
+    retrieval = _retrieval_report(snapshot.retrieval) if Extra.RETRIEVAL in fresh else None
+    problems = [
+        *_problems(collectors, inventory, totals, snapshot.size_limit_bytes),
+        *_expected_problems(expected, snapshot.expected_file),
+        *_retrieval_problems(retrieval),
+    ]
+    levels = list(Level)
     return AccountReport(
         account=snapshot.account,
         up=snapshot.up,
-        problems=_problems(collectors, inventory, totals, snapshot.size_limit_bytes),
+        problems=tuple(sorted(problems, key=lambda problem: levels.index(problem.level))),
         files=totals.files if totals else None,
         size_bytes=totals.size if totals else None,
         size_limit_bytes=snapshot.size_limit_bytes,
         inventory=inventory,
         collectors=collectors,
+        expected=expected,
+        retrieval=retrieval,
     )
 
 
@@ -190,7 +246,7 @@ def _collector_report(
     )
 
 
-def _inventory_report(published: Counted) -> InventoryReport:
+def _inventory_report(published: Counted, following: Following) -> InventoryReport:
     inventory = published.inventory
     statuses = (
         StatusReport(status, phase, held.pins, held.size)
@@ -200,6 +256,8 @@ def _inventory_report(published: Counted) -> InventoryReport:
     sub_hashes = (SubHashReport(word, pins) for word, pins in inventory.by_sub_hash_status.items() if pins)
     return InventoryReport(
         pins=inventory.pins,
+        mode=following.mode,
+        full_at=following.full_at,
         size_bytes=inventory.size,
         balance_exhausted_pins=sum(
             held.pins for (status, _), held in inventory.by_status.items() if is_balance_exhausted(status)
@@ -226,7 +284,7 @@ def _problems(
     inventory: InventoryReport | None,
     totals: Totals | None,
     size_limit_bytes: int | None,
-) -> tuple[Problem, ...]:
+) -> list[Problem]:
     """Return what a person should know; data that are not fresh are given as None."""
     found: list[Problem] = []
     for collector in collectors:
@@ -241,8 +299,7 @@ def _problems(
     if totals and size_limit_bytes is not None and totals.size > size_limit_bytes:
         text = "The size is above the configured size limit."
         found.append(Problem(Level.WARNING, text, runbooks.SIZE_LIMIT_NEARING))
-    levels = list(Level)
-    return tuple(sorted(found, key=lambda problem: levels.index(problem.level)))
+    return found
 
 
 def _poll_problems(collector: CollectorReport) -> Iterator[Problem]:
@@ -298,6 +355,52 @@ def _inventory_problems(inventory: InventoryReport) -> Iterator[Problem]:
         rows = counted(inventory.malformed_pins, "row")
         text = f"{rows} of the list could not be parsed, so the numbers of pins are too low."
         yield Problem(Level.WARNING, text, runbooks.COUNT_MISMATCH)
+
+
+def _expected_report(result: ExpectedResult | None, file: ExpectedFileState | None) -> ExpectedReport | None:
+    if result is None or file is None:
+        return None
+    bad = result.expected
+    return ExpectedReport(
+        cids=len(result.expected),
+        to_pin=result.not_held,
+        states=tuple(StateReport(state, number) for state, number in result.by_state.items()),
+        unexpected=result.unexpected,
+        malformed_lines=bad.bad_line_count,
+        first_malformed=describe_bad_lines(bad.bad_lines, bad.bad_line_count),
+        read_at=file.read_at,
+        problem=file.problem,
+    )
+
+
+def _expected_problems(expected: ExpectedReport | None, file: ExpectedFileState | None) -> Iterator[Problem]:
+    if expected and expected.to_pin:
+        cids = f"{format_number(expected.to_pin)} of {counted(expected.cids, 'expected CID')}"
+        text = f"{cids} must be pinned again: they are missing, removed or failed."
+        yield Problem(Level.CRITICAL, text, runbooks.EXPECTED_MISSING)
+    if file and file.problem:
+        text = f"expected_cids_file cannot be read: {file.problem}."
+        yield Problem(Level.WARNING, text, runbooks.EXPECTED_UNREADABLE)
+    if expected and expected.malformed_lines:
+        lines = counted(expected.malformed_lines, "line")
+        text = f"{lines} of expected_cids_file are no CIDs and are ignored: {expected.first_malformed}."
+        yield Problem(Level.WARNING, text, runbooks.EXPECTED_UNREADABLE)
+
+
+def _retrieval_report(stats: RetrievalStats | None) -> RetrievalReport | None:
+    if stats is None:
+        return None
+    bound = lower_bound(stats.sampled - stats.unretrievable, stats.sampled)
+    return RetrievalReport(stats.sampled, stats.unretrievable, bound, stats.last_success_at or None)
+
+
+def _retrieval_problems(retrieval: RetrievalReport | None) -> Iterator[Problem]:
+    if retrieval and retrieval.unretrievable:
+        text = (
+            f"{format_number(retrieval.unretrievable)} of {counted(retrieval.sampled, 'pin')} sampled in the "
+            "last day could not be retrieved, three times over an hour."
+        )
+        yield Problem(Level.WARNING, text, runbooks.RETRIEVAL_FAILING)
 
 
 def _pins_have(number: int) -> str:

@@ -11,10 +11,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pin_exporter import __version__
+from pin_exporter.api.model import Collector
 from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.account import AccountDetails, account_details
 from pin_exporter.status.pages import Pages, icon, style_sheet
 from pin_exporter.status.report import Now, Report, report
+from pin_exporter.status.to_pin import CidsToPin
 from pin_exporter.toolkit.clock import Clock
 from pin_exporter.toolkit.exposition.negotiation import prefers_json
 
@@ -35,6 +37,7 @@ def status_routes(
 ) -> list[Route]:
     """Return the routes of the pages. `snapshots` returns the newest snapshot of each account."""
     lock = asyncio.Lock()
+    to_pin = CidsToPin()
 
     async def respond(
         request: Request, make: Callable[[Now], _AnyReport], page: Callable[[_AnyReport], str]
@@ -54,7 +57,16 @@ def status_routes(
         snapshot = next((each for each in snapshots() if each.account == name), None)
         if snapshot is None:
             return _guarded("no account has this name; see / for all accounts\n", "text/plain", 404)
-        return await respond(request, lambda now: account_details(snapshot, now, __version__), pages.account)
+        cids = await to_pin.first(snapshot)
+        return await respond(
+            request, lambda now: account_details(snapshot, now, __version__, cids), pages.account
+        )
+
+    async def missing(request: Request) -> Response:
+        name = request.path_params["name"]
+        snapshot = next((each for each in snapshots() if each.account == name), None)
+        as_json = request.query_params.get("format") == "json"
+        return await _missing(snapshot, to_pin, clock, as_json=as_json)
 
     async def runbook(request: Request) -> Response:
         page = pages.runbook(request.path_params["name"])
@@ -71,10 +83,30 @@ def status_routes(
     return [
         Route("/", overview),
         Route("/accounts/{name}", account),
+        Route("/accounts/{name}/missing", missing),
         Route("/runbooks/{name}", runbook),
         Route("/style.css", style),
         Route("/favicon.ico", favicon),
     ]
+
+
+async def _missing(
+    snapshot: AccountSnapshot | None, to_pin: CidsToPin, clock: Clock, *, as_json: bool
+) -> Response:
+    """Return all expected CIDs of an account that must be pinned again."""
+    if snapshot is None or snapshot.expected_file is None:
+        return _guarded("no account of this name has an expected_cids_file\n", "text/plain", 404)
+    counted = snapshot.counted if Collector.INVENTORY in snapshot.fresh(clock.elapsed()) else None
+    if counted is None or counted.expected is None:
+        return _guarded("not known: no inventory was compared recently\n", "text/plain", 503)
+    try:
+        cids = await to_pin.all(snapshot)
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or error
+        return _guarded(f"cannot read expected_cids_file: {problem}\n", "text/plain", 503)
+    if as_json:
+        return _guarded(json.dumps(cids) + "\n", "application/json")
+    return _guarded("".join(f"{cid}\n" for cid in cids), "text/plain")
 
 
 def _response(request: Request, made: _AnyReport, page: Callable[[_AnyReport], str]) -> Response:

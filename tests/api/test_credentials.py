@@ -166,15 +166,15 @@ def test_while_a_file_is_unreadable_the_whole_previous_pair_stays_in_use(
     assert source.current() == pair("new-api", "new-secret")
 
 
-def test_one_key_may_be_text_and_the_other_a_file(secret_file: Path) -> None:
+def test_one_key_may_be_text_and_the_other_a_file_which_must_be_readable_at_the_start(
+    secret_file: Path,
+) -> None:
     source = credential_source("fixed", secret_file)
     secret_file.write_bytes(b"new")
     assert source.current() == pair("fixed", "new")
-
-
-def test_keys_that_cannot_be_read_at_the_start_are_an_error(tmp_path: Path) -> None:
+    secret_file.unlink()
     with pytest.raises(ValueError, match=r"secret_key_file: .*No such file"):
-        credential_source("fixed", tmp_path / "missing")
+        credential_source("fixed", secret_file)
 
 
 def test_sources_are_equal_if_they_are_configured_the_same_whatever_was_read(api_file: Path) -> None:

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -49,21 +50,19 @@ def test_the_largest_integer_is_that_of_a_signed_64_bit_number() -> None:
     assert MAX_INTEGER == 9_223_372_036_854_775_807
 
 
-@pytest.mark.parametrize("size", [-1, MAX_INTEGER + 1])
-def test_a_pin_of_an_impossible_size_is_refused(size: int) -> None:
-    with pytest.raises(ValueError, match="size is out of range"):
-        Pin("a", size=size)
-
-
-def test_a_pin_without_an_id_is_refused() -> None:
-    with pytest.raises(ValueError, match="id is empty"):
-        Pin("")
-
-
-def test_a_date_without_a_time_zone_is_refused() -> None:
-    with pytest.raises(ValueError, match="no time zone"):
-        Pin("a", date_pinned=datetime(2026, 1, 1))  # noqa: DTZ001 - that is the point
-    assert Pin("a", date_pinned=datetime(2026, 1, 1, tzinfo=UTC)).date_pinned is not None
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"id": ""}, "id is empty"),
+        ({"id": "a", "size": -1}, "size is out of range"),
+        ({"id": "a", "size": MAX_INTEGER + 1}, "size is out of range"),
+        ({"id": "a", "date_pinned": datetime(2026, 1, 1)}, "no time zone"),  # noqa: DTZ001 - that is the point
+    ],
+)
+def test_what_no_pin_can_be_is_refused(fields: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        Pin(**fields)
+    Pin("a", size=MAX_INTEGER, date_pinned=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(("files", "size"), [(-1, 0), (0, -1), (MAX_INTEGER + 1, 0), (0, MAX_INTEGER + 1)])

@@ -30,13 +30,13 @@ class Asking:
     def stats(self) -> RequestStats:
         return self.client.counter.stats
 
-    def page(self, collector: Collector = Collector.TOTALS, **more: frozenset[str]) -> int:
+    def page(self, collector: Collector = Collector.TOTALS, retried: frozenset[str] = RETRIED) -> int:
         """Return how many files the page reports."""
-        return asyncio.run(self.client.list_pins(collector, offset=0, limit=1, **more)).totals.files
+        return asyncio.run(self.client.list_pins(collector, offset=0, limit=1, retried=retried)).totals.files
 
-    def failure(self, collector: Collector = Collector.TOTALS, **more: frozenset[str]) -> str:
+    def failure(self, collector: Collector = Collector.TOTALS, retried: frozenset[str] = RETRIED) -> str:
         with pytest.raises(PollError) as caught:
-            self.page(collector, **more)
+            self.page(collector, retried)
         return caught.value.reason
 
     def _answer(self, _: httpx.Request) -> httpx.Response:

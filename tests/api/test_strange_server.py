@@ -25,7 +25,7 @@ from pin_exporter.api.pool import HttpClients
 from pin_exporter.api.rate_limit import RequestBudget
 from pin_exporter.api.retry import RetryingClient
 from pin_exporter.api.transport_errors import Timeouts
-from pin_exporter.polling.poller import AccountPoller
+from pin_exporter.polling.poller import AccountPoller, Reading
 from pin_exporter.polling.schedule import PollSchedule
 from tests.support.certificates import self_signed
 from tests.support.clocks import FakeClock
@@ -166,7 +166,7 @@ class Talk:
         budget = RequestBudget(120, self.clock)
         client = RetryingClient(self.api, lambda: budget, self.clock, random.Random(1), patience_seconds)
         self.poller = AccountPoller(
-            "default", client, PollSchedule(60.0, None, 60.0), self.clock, page_size=1000, pages_in_flight=1
+            "default", client, PollSchedule(60.0, None, 60.0), self.clock, reading=Reading(1000, 1)
         )
 
     @property

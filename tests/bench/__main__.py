@@ -9,6 +9,7 @@ from tests.bench import speed
 from tests.bench.accounts import accounts, hanging, scrapers
 from tests.bench.churn import churn
 from tests.bench.concurrency import concurrency
+from tests.bench.following import following
 from tests.bench.result import Result
 
 _BENCHMARKS: Final[dict[str, Callable[[], Iterator[Result]]]] = {
@@ -16,12 +17,13 @@ _BENCHMARKS: Final[dict[str, Callable[[], Iterator[Result]]]] = {
     "cpu": speed.cpu_of_a_walk,
     "scrapes": speed.scrapes_during_a_long_walk,
     "churn": churn,
+    "following": following,
     "concurrency": concurrency,
     "accounts": accounts,
     "scrapers": scrapers,
     "hanging": hanging,
 }
-_SLOW: Final = {"accounts", "scrapers", "hanging"}
+_SLOW: Final = {"following", "accounts", "scrapers", "hanging"}
 """Benchmarks that take minutes."""
 
 

@@ -24,7 +24,7 @@ from tests.support.certificates import Authority
 from tests.support.config_files import config_files
 from tests.support.environment import clean
 
-NEED_OTHERS = ACCOUNT_KEYS | {"client_key_file", "shard"}
+NEED_OTHERS = ACCOUNT_KEYS | {"client_key_file", "gateway_token_file", "shard"}
 """Settings that need others beside them."""
 KEYS = {"api_key": "k", "secret_key": "s"}
 SHAPE: dict[str, Any] = json.loads(SCHEMA.read_text(encoding="utf-8"))

@@ -3,14 +3,15 @@ from typing import Any
 import httpx
 import pytest
 
-from pin_exporter.doctor.findings import Check
-from tests.support.diagnosis import ACCOUNT, WARNING, diagnosed, diagnosed_simulator, in_turn, listing
+from pin_exporter.doctor.findings import Check, Severity
+from tests.support.diagnosis import ACCOUNT, OK, WARNING, diagnosed, diagnosed_simulator, in_turn, listing
 from tests.support.samples import varied
 
 SIMULATED: list[tuple[dict[str, Any], dict[str, Any], dict[str, str | int]]] = [
     ({"latency_seconds": 4.0}, {"request_timeout": 5.0}, {"request_timeout": "12s"}),
     ({"latency_seconds": 1.0}, {"request_timeout": 5.0}, {}),
-    ({"pins": 20_000}, {"requests_per_minute": 60}, {"page_size": 5_000}),
+    ({"pins": 20_000}, {"requests_per_minute": 60, "inventory": "full"}, {"page_size": 5_000}),
+    ({"pins": 20_000}, {"requests_per_minute": 60}, {}),
     ({"max_limit": 40}, {}, {"page_size": 40}),
 ]
 
@@ -22,11 +23,13 @@ def test_settings_that_do_not_suit_the_account_are_changed(
     assert diagnosed_simulator(account=varied(ACCOUNT, **settings), **options).suggested == suggested
 
 
-def test_inventories_that_are_rarer_than_polls_are_reported() -> None:
-    found = diagnosed_simulator(pins=20_000, account=varied(ACCOUNT, requests_per_minute=60))
+@pytest.mark.parametrize(("inventory", "severity"), [("full", WARNING), ("auto", OK)])
+def test_inventories_that_are_rarer_than_polls_are_reported(inventory: str, severity: Severity) -> None:
+    account = varied(ACCOUNT, requests_per_minute=60, inventory=inventory)
+    found = diagnosed_simulator(pins=20_000, account=account)
 
-    assert found.severity(Check.INVENTORY_INTERVAL) is WARNING
-    assert found.fields(Check.INVENTORY_INTERVAL)["seconds"] > 60
+    assert found.severity(Check.INVENTORY_INTERVAL) is severity
+    assert (found.fields(Check.INVENTORY_INTERVAL)["seconds"] > 60) is (severity is WARNING)
     assert found.fields(Check.INVENTORY_COST)["requests"] == 223
 
 

@@ -7,6 +7,7 @@ from pin_exporter.doctor.findings import Check
 from pin_exporter.simulator.app import Simulator
 from pin_exporter.simulator.faults import Fault
 from tests.support.diagnosis import (
+    ACCOUNT,
     OK,
     PROBLEM,
     SKIPPED,
@@ -20,6 +21,7 @@ from tests.support.diagnosis import (
     listing,
     with_parameters,
 )
+from tests.support.samples import varied
 from tests.support.service import page
 
 REQUESTS = 34
@@ -39,7 +41,8 @@ def following(found: Diagnosed) -> str:
     [
         (100, {}, "full", 1),
         (400, {}, "full", 5),
-        (500, {}, "followed", 3),
+        (500, {}, "full", 6),
+        (501, {}, "followed", 3),
         (3_000, {}, "followed", 3),
         (3_000, {"in_progress_share": 0.05}, "followed", 4),
         (3_000, {"removed_share": 0.05, "unpinned_rows": "drop"}, "followed", 3),
@@ -57,6 +60,13 @@ def test_an_account_is_followed_if_that_takes_fewer_requests(
         mode,
         requests,
     )
+
+
+def test_an_account_that_is_configured_to_be_read_in_full_is_not_followed() -> None:
+    found = diagnosed_simulator(pins=3_000, account=varied(ACCOUNT, inventory="full"))
+
+    assert found.severity(Check.FOLLOWING) is OK
+    assert found.fields(Check.FOLLOWING) == {"mode": "full", "requests": REQUESTS}
 
 
 def test_what_following_costs_is_said() -> None:

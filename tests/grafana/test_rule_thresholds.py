@@ -79,10 +79,25 @@ def mismatch(malformed: float) -> Signals:
     }
 
 
+def missing(number: float) -> Signals:
+    return {key("expected_cids", state="missing"): steady(number)}
+
+
+def unretrievable(number: float) -> Signals:
+    return {key("unretrievable_cids"): steady(number)}
+
+
+def cost(usd: float) -> Signals:
+    return {key("billing_cost_usd", item="storage"): steady(usd)}
+
+
 STALE, NEAR_LIMIT = "AIOZPinDataStale", "AIOZPinSizeLimitNearing"
 FAILED, EXHAUSTED = partial(pins, "failed", "failed"), partial(pins, "unpinOutOfMoney", "removed")
 TIMEOUTS, INCONSISTENT = partial(failures, "timeout"), partial(failures, "inconsistent")
 NO_NEW_PINS = ThresholdCase("no_new_pins_seconds", "21600", "AIOZPinNoNewPins", newest, 6, 6.1, 20)
+COST = ThresholdCase("month_cost_usd", "25", "AIOZPinCostHigh", cost, 25, 26, 70)
+OFF = (NO_NEW_PINS, COST)
+"""Their alerts are off by default."""
 CASES = (
     ThresholdCase("stale_warning_intervals", "5", STALE, last_success, 300, 330, 20),
     ThresholdCase(
@@ -101,7 +116,9 @@ CASES = (
     ThresholdCase("size_limit_level_ratio", "0.95", NEAR_LIMIT, growing_from, 950, 960, 1_530, 15),
     ThresholdCase("size_limit_forecast_seconds", "604800", NEAR_LIMIT, growing_from, 900, 920, 1_530, 15),
     ThresholdCase("count_mismatch_files", "3", "AIOZPinCountMismatch", mismatch, 3, 4, 90, 5),
-    NO_NEW_PINS,
+    ThresholdCase("missing_cids", "5", "AIOZPinExpectedMissing", missing, 5, 6, 20),
+    ThresholdCase("unretrievable_cids", "5", "AIOZPinRetrievalFailing", unretrievable, 5, 6, 20),
+    *OFF,
 )
 
 
@@ -124,8 +141,8 @@ def test_each_threshold_has_a_case_and_each_case_a_threshold() -> None:
 def test_a_threshold_that_is_changed_in_the_file_moves_its_alert(case: ThresholdCase, tmp_path: Path) -> None:
     rules = with_thresholds({case.threshold: case.value})
     check(case, rules, tmp_path, (case.below, False), (case.above, True))
-    # With the default threshold, what is tolerated above fires; this alert is off by default.
-    check(case, rules_yaml(), tmp_path, (case.below, case is not NO_NEW_PINS))
+    # With the default threshold, what is tolerated above fires; unless the alert is off by default.
+    check(case, rules_yaml(), tmp_path, (case.below, case not in OFF))
 
 
 def test_by_default_no_alert_fires_however_old_the_newest_pin_is(tmp_path: Path) -> None:

@@ -97,15 +97,17 @@ def test_the_best_pin_of_a_cid_decides_and_pinned_cids_that_are_not_expected_are
     assert states == ["pinned", "in_progress", "failed", "removed", "unknown", "missing", None]
 
 
-def test_cids_are_selected_as_their_file_spells_them_each_once() -> None:
-    lines = [f"{CIDS[0]} recursive\n", "nonsense\n", f"{CIDS[1].upper()}\n", f"{CIDS[1]}\n", f"{CIDS[2]}\n"]
+def test_cids_to_pin_again_are_spelled_as_in_their_file_each_once() -> None:
+    lines = [f"{CIDS[0]} recursive\n", "nonsense\n", f"{CIDS[1].upper()}\n", f"{CIDS[1]}\n"]
+    lines += [f"{cid}\n" for cid in CIDS[2:6]]
     comparison = Comparison(read_expected(lines))
-    comparison.add(cid_hash(CIDS[0]), Phase.PINNED)
-    comparison.add(cid_hash(CIDS[2]), Phase.FAILED)
+    phases = (Phase.PINNED, None, Phase.FAILED, Phase.REMOVED, Phase.IN_PROGRESS, Phase.UNKNOWN)
+    for cid, phase in zip(CIDS, phases, strict=False):
+        if phase:
+            comparison.add(cid_hash(cid), phase)
     result = comparison.result()
-    assert list(result.select(lines, [ExpectedState.MISSING])) == [CIDS[1].upper()]
-    everything_else = [state for state in ExpectedState if state is not ExpectedState.PINNED]
-    assert list(result.select([*lines, CIDS[5]], everything_else)) == [CIDS[1].upper(), CIDS[2]]
+    assert list(result.to_pin([*lines, CIDS[7]])) == [CIDS[1].upper(), CIDS[2], CIDS[3]]
+    assert result.not_held == 3
 
 
 def test_the_spelling_of_a_pin_does_not_matter() -> None:

@@ -11,7 +11,7 @@ from pin_exporter.metrics.account import account_renderer
 from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.toolkit.exposition.encoder import Format
 from tests.support.clocks import FakeClock
-from tests.support.samples import FULL, NOW_ELAPSED, UNTRIED
+from tests.support.samples import EVERYTHING, NOW_ELAPSED, UNTRIED
 
 _FOLDER: Final = Path(__file__).parent / "golden"
 GOLDEN: Final = {
@@ -21,7 +21,7 @@ GOLDEN: Final = {
 
 
 def rendered(
-    fmt: Format, snapshots: Iterable[AccountSnapshot] = (FULL, UNTRIED), elapsed: float = NOW_ELAPSED
+    fmt: Format, snapshots: Iterable[AccountSnapshot] = (EVERYTHING, UNTRIED), elapsed: float = NOW_ELAPSED
 ) -> str:
     """Return the exposition of accounts, without the exporter's own metrics."""
     renderer = account_renderer(lambda: snapshots, CollectorRegistry(), FakeClock(elapsed).elapsed)

@@ -13,12 +13,12 @@ from pin_exporter.inventory.counter import Counted
 from pin_exporter.metrics import PREFIX
 from pin_exporter.metrics.account import ACCOUNT_FAMILIES, account_textfile
 from pin_exporter.metrics.exporter import build_info_registry
-from pin_exporter.polling.snapshot import AccountSnapshot
+from pin_exporter.polling.snapshot import AccountSnapshot, Extra, Source
 from pin_exporter.toolkit.exposition.encoder import Format
 from pin_exporter.toolkit.exposition.family import Target, Type
 from tests.metrics.golden import GOLDEN, rendered
 from tests.support.oracle import metric
-from tests.support.samples import COUNTED, FULL, HOSTILE_WORD, INVENTORY, UNTRIED
+from tests.support.samples import COUNTED, EVERYTHING, HOSTILE_WORD, INVENTORY, UNTRIED
 from tests.support.tools import require_tool
 
 FAMILIES = {family.name.removeprefix(PREFIX): family for family in ACCOUNT_FAMILIES}
@@ -31,7 +31,7 @@ def target(snapshot: AccountSnapshot, fresh: Iterable[Collector] = Collector) ->
     return Target(snapshot.account, snapshot, frozenset(fresh))
 
 
-def rows(name: str, snapshot: AccountSnapshot = FULL) -> list[Row]:
+def rows(name: str, snapshot: AccountSnapshot = EVERYTHING) -> list[Row]:
     """Return the label values, without the account, and the value of each sample."""
     family = FAMILIES[name]
     return [
@@ -41,7 +41,7 @@ def rows(name: str, snapshot: AccountSnapshot = FULL) -> list[Row]:
 
 
 def counting(counted: Counted) -> AccountSnapshot:
-    return replace(FULL, counted=counted)
+    return replace(EVERYTHING, counted=counted)
 
 
 def samples_of(metrics: Iterable[Metric]) -> Samples:
@@ -79,13 +79,13 @@ def test_promtool_accepts_names_types_and_text() -> None:
 
 @FORMATS
 def test_stale_data_are_not_shown_though_nothing_was_published(fmt: Format) -> None:
-    polled_at = FULL.health[Collector.TOTALS].last_success_elapsed
+    polled_at = EVERYTHING.health[Collector.TOTALS].last_success_elapsed
     assert polled_at is not None
 
     shown = {}
     # The totals become stale after 240 s; the inventory, 130 s older, after 420 s.
     for age in (240.0, 240.5, 290.0, 290.5):
-        text = rendered(fmt, [FULL], polled_at + age)
+        text = rendered(fmt, [EVERYTHING], polled_at + age)
         shown[age] = ("aiozpin_files{" in text, "aiozpin_pins{" in text)
         for name in ("up", "last_success_timestamp_seconds", "size_limit_bytes"):
             assert f"aiozpin_{name}{{" in text
@@ -93,13 +93,15 @@ def test_stale_data_are_not_shown_though_nothing_was_published(fmt: Format) -> N
 
 
 def test_a_textfile_has_the_metrics_of_accounts_and_what_is_running() -> None:
-    accounts = [(FULL, frozenset(Collector)), (UNTRIED, frozenset[Collector]())]
+    accounts = [(EVERYTHING, frozenset[Source]([*Collector, *Extra])), (UNTRIED, frozenset[Source]())]
     text = account_textfile(accounts, build_info_registry()).decode()
     assert samples_of(parse_text(rendered(Format.TEXT))) < samples_of(parse_text(text))
     assert "aiozpin_exporter_build_info{" in text
 
 
-FAILED = FULL.with_health(Collector.TOTALS, FULL.health[Collector.TOTALS].failed("tls", "bad certificate"))
+FAILED = EVERYTHING.with_health(
+    Collector.TOTALS, EVERYTHING.health[Collector.TOTALS].failed("tls", "bad certificate")
+)
 WITHOUT_DATES = counting(
     replace(COUNTED, inventory=replace(INVENTORY, oldest_unfinished_at=None, newest_at=None))
 )
@@ -124,15 +126,21 @@ def test_a_family_shows_what_the_snapshot_says(
     assert rows(name, snapshot) == expected
 
 
+AGES: dict[str, str] = {
+    Extra.RETRIEVAL: f"{PREFIX}last_retrieval_timestamp_seconds",
+    Extra.BILLING: f"{PREFIX}last_billing_timestamp_seconds",
+    **{each: f'{PREFIX}last_success_timestamp_seconds{{collector="{each}"}}' for each in Collector},
+}
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_family_follows_the_conventions(name: str) -> None:
     family = FAMILIES[name]
     assert [each.name for each in ACCOUNT_FAMILIES].count(family.name) == 1
     assert name.endswith("_total") == (family.type is Type.COUNTER)
-    age = f'{PREFIX}last_success_timestamp_seconds{{collector="{family.source}"}}'
-    assert (age in family.help) == (family.source is not None)
+    assert (AGES[family.source] in family.help) if family.source else ("Cached since" not in family.help)
 
-    samples = metric(family, target(FULL)).samples
+    samples = metric(family, target(EVERYTHING)).samples
     assert samples
     for sample in samples:
         assert set(sample.labels) - {"le"} == {"account", *family.labels}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pin_exporter.inventory.expected import Comparison, ExpectedCids, ExpectedState
-from pin_exporter.polling.expected_file import ExpectedFile, read_file, select_cids
+from pin_exporter.inventory.expected import Comparison, ExpectedCids
+from pin_exporter.polling.expected_file import ExpectedFile, cids_to_pin, read_file
 from tests.inventory.test_expected import CIDS
 from tests.support.clocks import FakeClock
 from tests.support.logged import events
@@ -46,8 +46,8 @@ def refresh(file: ExpectedFile, run: asyncio.Runner) -> Refresh:
 
 
 def cids_in(file: ExpectedFile) -> int:
-    assert file.cids is not None
-    return len(file.cids)
+    assert file.state.cids is not None
+    return len(file.state.cids)
 
 
 def test_a_changed_file_is_read_again(
@@ -55,12 +55,12 @@ def test_a_changed_file_is_read_again(
 ) -> None:
     caplog.set_level("INFO")
     assert refresh()
-    first = file.cids
-    assert (cids_in(file), file.read_at) == (3, clock.wall())
+    first = file.state.cids
+    assert (cids_in(file), file.state.read_at) == (3, clock.wall())
     clock.now += 60.0
     assert refresh()
-    assert file.cids is first
-    assert file.read_at == clock.wall()
+    assert file.state.cids is first
+    assert file.state.read_at == clock.wall()
     path.write_text(f"{CIDS[0]}\nnonsense\n")
     assert refresh()
     assert cids_in(file) == 1
@@ -78,32 +78,32 @@ def test_a_file_that_cannot_be_read_leaves_the_last_list_in_use(
 ) -> None:
     caplog.set_level("INFO")
     assert refresh()
-    read_at = file.read_at
+    read_at = file.state.read_at
     if content is None:
         path.unlink()
     else:
         path.write_bytes(content)
     clock.now += 60.0
     assert [refresh() for _ in range(3)] == [False] * 3
-    assert (cids_in(file), file.read_at) == (3, read_at)
-    assert file.problem
+    assert (cids_in(file), file.state.read_at, file.state.failures) == (3, read_at, 3)
+    assert file.state.problem
     path.write_text(CIDS[5])
     assert refresh()
-    assert (cids_in(file), file.problem, file.read_at) == (1, "", clock.wall())
+    assert (cids_in(file), file.state.problem, file.state.read_at) == (1, "", clock.wall())
     assert events(caplog) == ["expected_cids_read", "expected_cids_unreadable", "expected_cids_read"]
 
 
 def test_a_file_that_was_never_readable_is_no_list(path: Path, file: ExpectedFile, refresh: Refresh) -> None:
     path.unlink()
     assert not refresh()
-    assert (file.cids, file.read_at) == (None, None)
+    assert (file.state.cids, file.state.read_at) == (None, None)
 
 
 def test_a_pipe_is_not_waited_for(path: Path, file: ExpectedFile, refresh: Refresh) -> None:
     path.unlink()
     os.mkfifo(path)
     assert not refresh()
-    assert "pipe" in file.problem
+    assert "pipe" in file.state.problem
 
 
 def test_a_disk_that_hangs_is_waited_for_once(path: Path, run: asyncio.Runner) -> None:
@@ -125,6 +125,7 @@ def test_a_disk_that_hangs_is_waited_for_once(path: Path, run: asyncio.Runner) -
 
 def test_the_missing_cids_are_listed_from_the_file_as_it_is_now(path: Path) -> None:
     result = Comparison(read_file(path)).result()
-    assert select_cids(path, result, [ExpectedState.MISSING]) == CIDS[:3]
+    assert cids_to_pin(path, result) == tuple(CIDS[:3])
+    assert cids_to_pin(path, result, 2) == tuple(CIDS[:2])
     path.write_text(f"{CIDS[7]}\n{CIDS[2]} recursive\n")
-    assert select_cids(path, result, [ExpectedState.MISSING]) == [CIDS[2]]
+    assert cids_to_pin(path, result) == (CIDS[2],)

@@ -118,8 +118,9 @@ def test_accounts_with_another_key_or_url_have_a_budget_of_their_own(other: dict
 
 
 def test_accounts_that_share_a_budget_share_what_there_is_for_walks() -> None:
-    alone = Running(account("a", requests_per_minute=40), pins=950, seconds=30)
-    shared = Running(*(account(name, requests_per_minute=40) for name in "abcd"), pins=950, seconds=300)
+    whole: dict[str, Any] = {"requests_per_minute": 40, "inventory": "full"}
+    alone = Running(account("a", **whole), pins=950, seconds=30)
+    shared = Running(*(account(name, **whole) for name in "abcd"), pins=950, seconds=300)
     (interval,) = _inventory_intervals(alone)
     assert 0 < interval <= 60
     (snapshot,) = alone.snapshots.values()

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from pin_exporter.api.model import Collector, Verdict
 from pin_exporter.metrics.account import account_renderer
-from pin_exporter.polling.poller import AccountPoller
+from pin_exporter.polling.poller import AccountPoller, Reading
 from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.polling.snapshot import Health, PollRecord
 from pin_exporter.toolkit.exposition.encoder import Format
@@ -31,6 +31,7 @@ class Polled:
         stale_after: float | None = None,
         per_minute: int = 120,
         latency_seconds: float = 0.0,
+        follows: bool = False,
     ) -> None:
         self.clock = FakeClock()
         self.service = Service(self.clock, pins)
@@ -38,7 +39,12 @@ class Polled:
         client, budget = retrying_client(self.service, self.clock, per_minute=per_minute)
         schedule = PollSchedule(60.0, stale_after, budget.background_per_minute)
         self.poller = AccountPoller(
-            "a", client, schedule, self.clock, page_size=PAGE_SIZE, pages_in_flight=1, size_limit_bytes=9
+            "a",
+            client,
+            schedule,
+            self.clock,
+            reading=Reading(PAGE_SIZE, 1, follows=follows),
+            size_limit_bytes=9,
         )
         self._exposition = account_renderer(
             lambda: [self.poller.snapshot], CollectorRegistry(), self.clock.elapsed
@@ -353,7 +359,7 @@ def test_a_jump_of_the_wall_clock_changes_exported_timestamps_and_nothing_else(j
         f'aiozpin_last_{what}_timestamp_seconds{{account="a",collector="{collector}"}}'
         for what in ("success", "attempt")
         for collector in Collector
-    }
+    } | {'aiozpin_inventory_full_timestamp_seconds{account="a"}'}
     assert set(moved.values()) == {jump}
 
 
@@ -551,3 +557,120 @@ def test_who_takes_over_an_account_keeps_what_is_known_on_its_own_schedule() -> 
     ).snapshot
     assert (heir.records, heir.counted, heir.size_limit_bytes) == (before.records, before.counted, None)
     assert [health.interval_seconds for health in heir.health.values()] == [10.0, 60.0]
+
+
+LONG = 7 * PAGE_SIZE
+MODE = 'aiozpin_inventory_mode{account="a",mode="followed"}'
+FALLBACKS = 'aiozpin_inventory_fallbacks_total{account="a",reason="audit"}'
+
+
+def rename_all(polled: Polled) -> None:
+    """Change words that no total shows, which the next audit finds."""
+    for each in polled.service.rows:
+        each["status"] = "doneRetrieval" if each["status"] == "pinned" else "pinned"
+
+
+@pytest.mark.parametrize(("pins", "follows", "expected"), [(LONG, True, 1), (LONG, False, 0), (300, True, 0)])
+def test_a_long_list_is_followed_once_it_was_read(pins: int, follows: bool, expected: int) -> None:
+    polled = Polled(pins, follows=follows)
+    polled.poll()
+    assert polled.series()[MODE] == 0
+    full = polled.poller.snapshot.counted
+    polled.clock.now += 60
+    polled.service.rows.append(row(9_999, status="queued", pinned=False))
+    polled.poll()
+    series = polled.series()
+    assert series[MODE] == expected
+    assert series['aiozpin_pins{account="a",phase="in_progress",status="queued"}'] == 1
+    assert series['aiozpin_inventory_consistent{account="a"}'] == 1
+    counted = polled.poller.snapshot.counted
+    assert counted is not None
+    assert full is not None
+    assert (counted.requests == 3) is (expected == 1) is (counted.requests < full.requests)
+    assert (
+        series['aiozpin_inventory_full_timestamp_seconds{account="a"}'] == polled.clock.wall() - 60 * expected
+    )
+    assert series.get('aiozpin_inventory_audited_pins_total{account="a"}', 0) == expected * PAGE_SIZE
+
+
+def test_a_list_is_followed_every_interval_however_long_it_takes_to_read() -> None:
+    polled = Polled(LONG, per_minute=4, follows=True)
+    polled.run_for(600)
+    assert polled.health(Collector.INVENTORY).interval_seconds < 240
+    assert polled.series()[MODE] == 1
+    unfollowed = Polled(LONG, per_minute=4)
+    unfollowed.run_for(600)
+    assert unfollowed.health(Collector.INVENTORY).interval_seconds >= 240
+
+
+def test_after_a_failed_request_the_list_is_followed_on() -> None:
+    polled = Polled(LONG, follows=True)
+    polled.poll()
+    polled.fail_with(500, limit=PAGE_SIZE)
+    polled.poll()
+    assert polled.failures(Collector.INVENTORY) == {"server_error": 1}
+    assert polled.series()[MODE] == 0
+    polled.recover()
+    polled.service.rows.pop(350)
+    polled.poll()
+    assert polled.series()[MODE] == 1
+    assert polled.series()['aiozpin_pins{account="a",phase="pinned",status="pinned"}'] == LONG - 1
+
+
+def test_a_surprise_leads_to_a_full_inventory_in_the_same_poll_and_old_data_stay_until_its_end() -> None:
+    polled = Polled(LONG, follows=True, latency_seconds=55)
+    polled.run_for(800)
+    assert (polled.series()[MODE], polled.series()[FALLBACKS]) == (1, 0)
+    polled.service.latency_seconds = 0
+    polled.poll()
+    polled.service.latency_seconds = 55
+    rename_all(polled)
+
+    fresh: list[bool] = []
+    looks = [
+        (float(after), lambda: fresh.append(polled.health(Collector.INVENTORY).is_fresh(polled.clock.now)))
+        for after in range(60, 480, 30)
+    ]
+    polled.run_for(560, *looks)
+    assert fresh == [True] * len(looks)
+    assert polled.series()[FALLBACKS] == 1
+    assert polled.series()['aiozpin_pins{account="a",phase="pinned",status="doneRetrieval"}'] == LONG
+
+
+def test_a_list_that_is_followed_is_read_whole_once_a_day() -> None:
+    polled = Polled(LONG, follows=True)
+    polled.poll()
+    polled.clock.now += 86_300
+    polled.poll()
+    assert polled.series()[MODE] == 1
+    polled.clock.now += 200
+    polled.poll()
+    assert (polled.series()[MODE], polled.series()[FALLBACKS]) == (0, 0)
+    polled.poll()
+    assert polled.series()[MODE] == 1
+
+
+def test_after_several_surprises_in_a_row_a_list_is_not_followed_for_a_day() -> None:
+    polled = Polled(LONG, follows=True)
+    polled.poll()
+    for fallbacks in (1, 2, 3, 3, 3):
+        rename_all(polled)
+        polled.poll()
+        assert (polled.series()[MODE], polled.series()[FALLBACKS]) == (0, fallbacks)
+    polled.clock.now += 86_400
+    polled.poll()
+    polled.poll()
+    assert polled.series()[MODE] == 1
+
+
+def test_a_poller_that_takes_over_a_list_that_was_followed_keeps_its_data_until_it_has_read_all() -> None:
+    polled = Polled(LONG, follows=True, latency_seconds=55)
+    polled.run_for(800)
+    before = polled.poller.snapshot
+    assert before.following.mode == "followed"
+    client, budget = retrying_client(polled.service, polled.clock)
+    schedule = PollSchedule(60.0, None, budget.background_per_minute)
+    after = AccountPoller("a", client, schedule, polled.clock, reading=Reading(PAGE_SIZE, 1), before=before)
+    took = before.following.full_seconds
+    assert took >= 8 * 55
+    assert after.snapshot.fresh(polled.clock.now + took) == {Collector.INVENTORY}

@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from pin_exporter.api.errors import REASONS
 from pin_exporter.metrics.account import account_renderer
 from pin_exporter.metrics.exporter import ExporterMetrics
-from pin_exporter.polling.poller import AccountPoller
+from pin_exporter.polling.poller import AccountPoller, Reading
 from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.toolkit.exposition.encoder import Format
 from tests.support.clocks import FakeClock
@@ -101,7 +101,7 @@ class RestlessAccount:
         self._outages_from = outages_from
         client, budget = retrying_client(self.service, clock, patience_seconds=INTERVAL)
         schedule = PollSchedule(INTERVAL, None, budget.background_per_minute)
-        self.poller = AccountPoller(name, client, schedule, clock, page_size=PAGE_SIZE, pages_in_flight=4)
+        self.poller = AccountPoller(name, client, schedule, clock, reading=Reading(PAGE_SIZE, 4))
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self._live_on()

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from pin_exporter.api.model import Collector
-from pin_exporter.polling.poller import AccountPoller
+from pin_exporter.polling.poller import AccountPoller, Reading
 from pin_exporter.polling.schedule import PollSchedule
 from pin_exporter.polling.watchdog import Watchdog
 from tests.polling.test_poller import Polled
@@ -83,7 +83,7 @@ class Stuck(AccountPoller):
         if waiting:
             client.waiting.update(Collector)
         schedule = PollSchedule(60.0, None, 60.0)
-        super().__init__(account, client, schedule, clock, page_size=100, pages_in_flight=1)
+        super().__init__(account, client, schedule, clock, reading=Reading(100, 1))
 
 
 def look_for(hours: float, watchdog: Watchdog, clock: FakeClock) -> list[str]:

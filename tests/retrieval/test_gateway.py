@@ -24,6 +24,8 @@ CASES: dict[str, tuple[Result, Behaviour]] = {
     "good": (Result.OK, GOOD),
     "good, with parameters": (Result.OK, answer("200 OK", BLOCK, f"{TYPE}; charset=binary")),
     "compressed": (Result.OK, answer("200 OK", gzip.compress(BLOCK), TYPE, "Content-Encoding: gzip")),
+    "other compression": (Result.ERROR, answer("200 OK", BLOCK, TYPE, "Content-Encoding: br")),
+    "not compressed": (Result.ERROR, answer("200 OK", BLOCK, TYPE, "Content-Encoding: gzip")),
     "corrupt": (Result.CORRUPT, answer("200 OK", BLOCK[:-1] + b"!", TYPE)),
     "empty": (Result.CORRUPT, answer("200 OK", b"", TYPE)),
     "HTML": (Result.ERROR, answer("200 OK", BLOCK, "Content-Type: text/html")),

@@ -4,16 +4,16 @@ import pytest
 
 from pin_exporter.retrieval.samples import BUCKETS, DAY_SECONDS, MAX_NAMED, Attempt, Result, Samples
 
-OK = Attempt(Result.OK, "", 0.2)
 FAILURES = [result for result in Result if result.is_failure]
 NO_EVIDENCE = [Result.RATE_LIMITED, Result.FORBIDDEN, Result.UNVERIFIABLE]
 MINUTE = 60.0
+WALL = 1_750_000_000.0
 
 
 def fetch(samples: Samples, now: float, result: Result) -> str | None:
     cid = samples.next(now)
     if cid is not None:
-        samples.record(cid, Attempt(result, "why", 0.2), now)
+        samples.record(cid, Attempt(result, "why", 0.2), now, now + WALL)
     return cid
 
 
@@ -46,7 +46,8 @@ def test_a_cid_that_fails_three_times_over_an_hour_is_unretrievable(result: Resu
     samples = after_failures(result)
     stats = samples.stats
     assert (stats.sampled, stats.unretrievable, stats.named) == (1, 1, ("a",))
-    assert (stats.results[result], stats.last_success_at, stats.last_attempt_at) == (3, 0.0, 3_600.0)
+    assert (stats.results[result], stats.last_success_at, stats.last_attempt_elapsed) == (3, 0.0, 3_600.0)
+    assert stats.recent[-1].at == WALL + 3_600.0
 
 
 def test_a_cid_that_can_be_fetched_at_last_is_retrievable() -> None:
@@ -113,8 +114,8 @@ def test_durations_of_successes_are_counted_by_bound() -> None:
     for seconds in (BUCKETS[0], BUCKETS[0] + 0.01, 1_000.0):
         samples.offer(["a"])
         assert samples.next(0.0) == "a"
-        samples.record("a", Attempt(Result.OK, "", seconds), 0.0)
-    samples.record("b", Attempt(Result.TIMEOUT, "", 5.0), 0.0)
+        samples.record("a", Attempt(Result.OK, "", seconds), 0.0, WALL)
+    samples.record("b", Attempt(Result.TIMEOUT, "", 5.0), 0.0, WALL)
     counts = samples.stats.durations.counts
     assert (counts[0], counts[1], counts[-1], sum(counts)) == (1, 1, 1, 3)
     assert samples.stats.durations.sum_seconds == pytest.approx(2 * BUCKETS[0] + 1_000.01)

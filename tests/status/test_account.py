@@ -1,5 +1,3 @@
-import dataclasses
-import json
 from dataclasses import replace
 
 from pin_exporter.api.model import Collector, Phase, Verdict
@@ -57,11 +55,3 @@ def test_the_last_polls_of_each_collector_come_newest_first() -> None:
     totals, inventory = account_details(snapshot, NOW, "").polls
     assert (totals.collector, totals.polls) == (Collector.TOTALS, ())
     assert inventory.polls == (bad, good)
-
-
-def test_details_can_be_written_as_json_whatever_the_names_of_pins() -> None:
-    odd = replace(FAILED, name="\ud800\u202e\x00", date_pinned=1e12)
-    details = account_details(holding(ProblemPins((odd,))), NOW, "")
-    text = json.dumps(dataclasses.asdict(details), allow_nan=False)
-    assert text.isascii()
-    assert json.loads(text)["problem_pins"]["failed"]["pins"][0]["name"] == odd.name

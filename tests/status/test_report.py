@@ -1,14 +1,12 @@
 import dataclasses
-import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from pin_exporter.api.model import Collector, Phase, Totals, Verdict
 from pin_exporter.inventory.counter import Inventory, PinTotals
 from pin_exporter.polling.snapshot import AccountSnapshot
-from pin_exporter.status.report import CollectorReport, Now, Problem, account_report, report
+from pin_exporter.status.report import CollectorReport, Now, Problem, account_report
 from pin_exporter.toolkit.exposition.encoder import Format
 from tests.metrics.golden import rendered
 from tests.support.samples import COUNTED, FULL, HOSTILE_WORD, INVENTORY, NOW_ELAPSED, TOTALS_HEALTH, UNTRIED
@@ -136,20 +134,6 @@ def test_a_collector_has_the_runbook_of_its_failure_or_of_stale_data(
     name: Collector, snapshot: AccountSnapshot, elapsed: float, alert: str | None
 ) -> None:
     assert collector(name, snapshot, at(elapsed)).runbook == alert
-
-
-def test_a_report_can_be_written_as_json() -> None:
-    text = json.dumps(dataclasses.asdict(report([FULL, UNTRIED], NOW, "1.2.3")), allow_nan=False)
-    made: dict[str, Any] = json.loads(text)
-    assert (made["version"], made["generated_at"]) == ("1.2.3", NOW.wall)
-    first, second = made["accounts"]
-    assert first["inventory"]["phases"][0] == {
-        "phase": "pinned",
-        "pins": 4,
-        "share": pytest.approx(4 / 7),
-        "size_bytes": 400_001_024,
-    }
-    assert (second["files"], second["inventory"]) == (None, None)
 
 
 def problems(snapshot: AccountSnapshot, now: Now = NOW) -> tuple[Problem, ...]:

@@ -79,6 +79,7 @@ _SPECIAL: Final[dict[str, st.SearchStrategy[Any]]] = {
     "api_key": _KEYS,
     "secret_key": _KEYS,
     "base_url": _URLS,
+    "gateway_url": _URLS,
     "proxy_url": _PROXIES,
     "stale_after": st.integers(86_401, 30 * 86_400)
     | st.sampled_from(["2d", "1w"]),  # longer than any interval

@@ -1,5 +1,6 @@
 """Snapshots with a fixed value for every field."""
 
+from array import array
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -11,7 +12,12 @@ from pin_exporter.api.model import Collector, Phase, Totals, Verdict
 from pin_exporter.api.request_stats import RequestStats
 from pin_exporter.config.accounts import Account
 from pin_exporter.inventory.counter import Counted, Inventory, Kind, PinTotals
-from pin_exporter.polling.snapshot import AccountSnapshot, Health
+from pin_exporter.inventory.expected import BadLine, ExpectedCids, ExpectedResult, ExpectedState
+from pin_exporter.inventory.follow import Surprise
+from pin_exporter.polling.billing import Bill, BillingState
+from pin_exporter.polling.expected_file import ExpectedFileState
+from pin_exporter.polling.snapshot import AccountSnapshot, Following, Health
+from pin_exporter.retrieval.samples import Attempt, Durations, Result, RetrievalStats, Sample
 
 HOSTILE_WORD = 'a"b\\c\n# HELP up\u2028'
 """A status with every character that could break a line of an exposition."""
@@ -40,6 +46,7 @@ INVENTORY = Inventory(
     newest_at=1_749_999_990.123456,
     malformed=2,
 )
+EXPECTED = ExpectedCids(array("Q", [2, 4, 6, 8]), (BadLine(3, "not a CID"),), 1)
 COUNTED = Counted(INVENTORY, Verdict.REPAIRED, requests=3, reported=Totals(files=10, size=400_005_120))
 
 TOTALS_HEALTH = Health(
@@ -86,8 +93,39 @@ FULL = AccountSnapshot(
     totals=Totals(files=10, size=400_005_120),
     counted=COUNTED,
     request_stats=TRAFFIC,
+    following=Following(
+        "followed", 1_749_999_000.0, 40, 20.0, 4_000, {**dict.fromkeys(Surprise, 0), Surprise.AUDIT: 1}
+    ),
 )
 """An account with fresh totals, and an inventory from the poll before one that timed out."""
+
+EVERYTHING = replace(
+    FULL,
+    counted=replace(
+        COUNTED,
+        expected=ExpectedResult(
+            {**dict.fromkeys(ExpectedState, 0), ExpectedState.PINNED: 3, ExpectedState.MISSING: 1},
+            2,
+            EXPECTED,
+            bytes([5, 0, 5, 5]),
+        ),
+    ),
+    expected_file=ExpectedFileState(Path("/cids.txt"), EXPECTED, 1_749_999_500.0, "", 2),
+    retrieval=RetrievalStats(
+        results={**dict.fromkeys(Result, 0), Result.OK: 58, Result.NOT_FOUND: 4},
+        durations=Durations((10, 20, 20, 8, 0, 0, 0, 0, 0, 0), 12.5),
+        last_success_at=1_749_999_980.0,
+        last_attempt_elapsed=990.0,
+        sampled=59,
+        unretrievable=1,
+        named=("bafkreigone",),
+        recent=(Sample("bafkreigone", Attempt(Result.NOT_FOUND, "404", 0.25), 1_749_999_990.0),),
+    ),
+    billing=BillingState(
+        Bill(1_000, 2_000, 3_000, 1.5, 0.25), 1_749_998_000.0, 500.0, None, {"server_error": 1}
+    ),
+)
+"""The same with all that is read besides the list."""
 
 UNTRIED = AccountSnapshot("website", dict.fromkeys(Collector, Health(60, 240)))
 """An account that was never polled."""

@@ -71,8 +71,9 @@ class Service:
 
     def list_pins(self, request: httpx.Request) -> httpx.Response:
         offset, limit = (int(request.url.params[name]) for name in ("offset", "limit"))
-        rows = self.rows[offset : offset + limit]
-        return httpx.Response(200, content=page(rows, len(self.rows), 100 * len(self.rows)))
+        listed = [row for row in self.rows if request.url.params["pinned"] == "all" or not row["pinned"]]
+        rows = listed[offset : offset + limit]
+        return httpx.Response(200, content=page(rows, len(listed), 100 * len(listed)))
 
     def asked(self, limit: int) -> list[float]:
         """Return the times of the requests with this limit; polls of the totals use 1."""

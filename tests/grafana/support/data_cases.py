@@ -4,7 +4,7 @@ from typing import Final
 
 from tests.grafana.support.alert_case import Case
 from tests.grafana.support.exporters import GIB, key
-from tests.grafana.support.signals import Trouble, changes, keeps_up
+from tests.grafana.support.signals import Trouble, changes, counts, keeps_up, steady
 
 
 def _stuck_for_eight_days(minute: int, trouble: Trouble) -> float:
@@ -77,5 +77,56 @@ DATA_CASES: Final = (
         {key("pins", status="LOST", phase="unknown"): changes(None, 4, after=0)},
         "4 pins of account {account} have the unknown status LOST",
         labels={"status": "LOST"},
+    ),
+    Case(
+        "AIOZPinExpectedMissing",
+        {
+            key("expected_cids", state="missing"): changes(0, 2),
+            key("expected_cids", state="failed"): steady(0),
+        },
+        "2 expected CIDs of account {account} must be pinned again",
+    ),
+    Case(
+        "AIOZPinExpectedCidsUnreadable",
+        {key("expected_cids_read_timestamp_seconds"): keeps_up(stops=True)},
+        "expected_cids_file of account {account} is not read, or contains lines that are no CIDs",
+        # More than three intervals of a minute, and ten minutes.
+        detected_after=13,
+        one_is_enough=False,
+    ),
+    Case(
+        "AIOZPinExpectedCidsUnreadable",
+        {key("expected_cids_malformed_lines"): changes(0, 1)},
+        "expected_cids_file of account {account} is not read, or contains lines that are no CIDs",
+        variant="in part",
+    ),
+    Case(
+        "AIOZPinRetrievalFailing",
+        {key("unretrievable_cids"): changes(0, 1)},
+        "1 sampled CIDs of account {account} cannot be retrieved",
+    ),
+    Case(
+        "AIOZPinRetrievalImpossible",
+        {
+            key("last_retrieval_timestamp_seconds"): keeps_up(stops=True),
+            key("retrievals_total", result="timeout"): counts(0, 1),
+        },
+        "Nothing of account {account} could be retrieved for two hours",
+        detected_after=120,
+        one_is_enough=False,
+    ),
+    Case(
+        "AIOZPinContentCorrupt",
+        {key("retrievals_total", result="corrupt"): counts(0, 1)},
+        "The gateway sent corrupt content of account {account}",
+        # One block is enough, and is remembered for two hours.
+        blip=0,
+        resolved_after=119,
+    ),
+    Case(
+        "AIOZPinCostHigh",
+        {key("billing_cost_usd", item="storage"): changes(1, 30)},
+        "This month, account {account} has cost 30.00 USD",
+        thresholds={"month_cost_usd": "25"},
     ),
 )
