@@ -552,9 +552,7 @@ def test_who_takes_over_an_account_keeps_what_is_known_on_its_own_schedule() -> 
     polled.poll()
     client, _ = retrying_client(polled.service, polled.clock)
     schedule, before = PollSchedule(10.0, None, 60.0), polled.poller.snapshot
-    heir = AccountPoller(
-        "a", client, schedule, polled.clock, page_size=9, pages_in_flight=1, before=before
-    ).snapshot
+    heir = AccountPoller("a", client, schedule, polled.clock, reading=Reading(9, 1), before=before).snapshot
     assert (heir.records, heir.counted, heir.size_limit_bytes) == (before.records, before.counted, None)
     assert [health.interval_seconds for health in heir.health.values()] == [10.0, 60.0]
 
