@@ -672,3 +672,12 @@ def test_a_poller_that_takes_over_a_list_that_was_followed_keeps_its_data_until_
     took = before.following.full_seconds
     assert took >= 8 * 55
     assert after.snapshot.fresh(polled.clock.now + took) == {Collector.INVENTORY}
+
+
+def test_the_snapshot_has_the_counts_of_requests_of_now_and_stays_the_same_until_something_changes() -> None:
+    polled = Polled()
+    polled.poll()
+    before = polled.poller.snapshot
+    assert polled.poller.snapshot is before
+    polled.poller.counter.count_retry("timeout")
+    assert polled.poller.snapshot.request_stats is polled.poller.counter.stats
