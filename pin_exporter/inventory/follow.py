@@ -104,6 +104,9 @@ class Follow:
         self._overlap = 0
         self._audited_to = 0
         self._was_busy = False
+        self._newest_ids: list[int] = []
+        self._newest_place = ("", 0)
+        """The rows of the newest response, and what was requested."""
         self._reported = mirror.totals
         self._begin_listing()
         self._restart()
@@ -122,7 +125,7 @@ class Follow:
         self._unread = array("L")
         """Rows that are not pinned in the mirror, but were not listed as such."""
         self._was_proven = False
-        """Whether it was proven in this interval which rows there are."""
+        """Whether it was proven in this interval which rows there are, and none came or went since."""
         self._has_listed = False
         """Whether all that is not pinned was listed in this interval."""
         self._unexplained = 0
@@ -177,15 +180,9 @@ class Follow:
 
     def accept(self, request: PageRequest, page: Page) -> Iterator[None]:
         """Take the page; work is done between the steps of the iterator, which must be exhausted."""
-        rows = [pin for pin in page.rows if pin is not None]
-        if len(rows) < len(page.rows):
-            raise SurpriseError(Surprise.UNREADABLE_ROW)
-        if request.pinned == "false" and any(self._mirror.group_of(pin).kind.pinned for pin in rows):
-            raise SurpriseError(Surprise.FILTER)
-        if rows and request.offset + len(rows) > page.totals.files:
-            raise SurpriseError(Surprise.TOTALS)
-        if not rows and request.offset < page.totals.files:
-            raise SurpriseError(Surprise.EMPTY_PAGE)
+        rows = self._readable_rows(request, page)
+        if self._seems_repeated(request, rows):
+            return
         self._learn_cap(request, len(rows), page.totals.files)
         if request.pinned == "false":
             yield from self._accept_not_pinned(request.offset, rows, page.totals)
@@ -203,6 +200,29 @@ class Follow:
     @property
     def _page_rows(self) -> int:
         return min(self._limit, self._cap)
+
+    def _readable_rows(self, request: PageRequest, page: Page) -> Sequence[Pin]:
+        """Return the rows of a page; raise SurpriseError if it is not what it must be."""
+        rows = [pin for pin in page.rows if pin is not None]
+        if len(rows) < len(page.rows):
+            raise SurpriseError(Surprise.UNREADABLE_ROW)
+        if request.pinned == "false" and any(self._mirror.group_of(pin).kind.pinned for pin in rows):
+            raise SurpriseError(Surprise.FILTER)
+        if rows and request.offset + len(rows) > page.totals.files:
+            raise SurpriseError(Surprise.TOTALS)
+        if not rows and request.offset < page.totals.files:
+            raise SurpriseError(Surprise.EMPTY_PAGE)
+        return rows
+
+    def _seems_repeated(self, request: PageRequest, rows: Sequence[Pin]) -> bool:
+        """Return whether to request a page again: its rows are those of the response before.
+
+        A cache may have sent them, or they are the only ones that are not pinned, at the end of the list.
+        """
+        ids, place = [hashed(pin.id) for pin in rows], (request.pinned, request.offset)
+        seems_repeated = bool(ids) and ids == self._newest_ids and place != self._newest_place
+        self._newest_ids, self._newest_place = ids, place
+        return seems_repeated
 
     @property
     def _pages(self) -> int:
@@ -301,7 +321,9 @@ class Follow:
         if vanished < 0:
             raise SurpriseError(Surprise.ORDER)
         is_end = offset + len(rows) == totals.files and (len(rows) < self._page_rows or not rows)
+        members = len(mirror), mirror.gone_before(len(mirror))
         stop = yield from self._align(start, rows, ids, is_end=is_end)
+        self._was_proven &= members == (len(mirror), mirror.gone_before(len(mirror)))
         gone_before_stop = stop - offset - len(rows)
         self._spans.append(_Span(start, stop, start - offset, gone_before_stop))
         self._note_read(start, stop)
