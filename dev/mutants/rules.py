@@ -11,7 +11,12 @@ RULE_MUTANTS: Final = (
         '        "5m",\n        Severity.CRITICAL,',
         '        "50m",\n        Severity.CRITICAL,',
     ),
-    Mutant("a `for` that is too short", "data_alerts.py", '        "10m",\n', '        "1m",\n'),
+    Mutant(
+        "a `for` that is too short",
+        "data_alerts.py",
+        '        "10m",\n        Severity.CRITICAL,\n        \'Account',
+        '        "1m",\n        Severity.CRITICAL,\n        \'Account',
+    ),
     Mutant(
         "a reversed comparison",
         "data_alerts.py",
