@@ -53,7 +53,6 @@ def test_what_is_missing_is_counted_listed_and_printed_for_a_script(tmp_path: Pa
         rows = listed(simulated)
         *expected, unexpected = (str(row["cid"]) for row in rows)
         lost = [row["cid"] for row in rows[:-1] if row["status"] not in ("pinned", "doneRetrieval")]
-        file.write_text("\n".join([*expected, UNKNOWN, "not-a-cid"]))
         with configured(tmp_path, simulated, expected_cids_file=str(file)) as (exported, config):
 
             def states() -> dict[str, float | None]:
@@ -63,6 +62,11 @@ def test_what_is_missing_is_counted_listed_and_printed_for_a_script(tmp_path: Pa
                     for name in names
                 }
 
+            failures = f"aiozpin_expected_cids_read_failures_total{{{ACCOUNT}}}"
+            wait_for(lambda: exported.value(failures), "the file not to be found")
+            wait_for(lambda: exported.value(f"aiozpin_inventory_consistent{{{ACCOUNT}}}"), "an inventory")
+            assert states()["missing"] is None
+            file.write_text("\n".join([*expected, UNKNOWN, "not-a-cid"]))
             wait_for(lambda: states()["missing"] == 1, "the comparison")
             failed = sum(row["status"] == "failed" for row in rows[:-1])
             assert states() == {
