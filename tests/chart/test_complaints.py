@@ -147,7 +147,7 @@ def test_a_closed_network_policy_still_lets_the_test_hook_in(helm: Helm) -> None
 
 
 def test_the_test_pod_can_be_left_out_with_all_that_is_for_it(each_helm: Helm) -> None:
-    peers = [{"podSelector": {}}]
+    peers: list[dict[str, Any]] = [{"podSelector": {}}]
     policy = {"enabled": True, "ingressFrom": peers}
     objects = each_helm.template({**SECRET, "networkPolicy": policy, "tests": {"enabled": False}})
     assert not has(objects, "Pod")
