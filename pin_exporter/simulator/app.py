@@ -136,6 +136,8 @@ class Simulator:
         return page_response(fault, msgspec.json.encode({"message": _CONGRATULATIONS}), self._sleep)
 
     def _bill(self, request: Request, account: SimulatedAccount, fault: Fault | None) -> Response:
+        if account.faults.bill_forbidden:
+            return envelope(403, "the key lacks the scope of the bill")
         # Costs can be larger than the faster encoder's integers.
         body = json.dumps({"data": account.bill(), "status": "success"}).encode()
         return page_response(fault, body, self._sleep)

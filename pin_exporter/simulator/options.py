@@ -112,6 +112,7 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     duplicate_page_rate: Annotated[Share, "200 with the rows of the previous page"] = 0.0
     null_page_rate: Annotated[Share, "200 with null instead of the rows"] = 0.0
     short_page_rate: Annotated[Share, "200 with the first half of the rows"] = 0.0
+    bill_forbidden: Annotated[bool, "403 for the bill, as if the key had too few scopes"] = False
     gateway_seconds: Annotated[Seconds, "delay of each response of the gateway, in seconds"] = 0.0
     gateway_not_found_share: Annotated[Share, "share of CIDs for which the gateway sends 404"] = 0.0
     gateway_limited_share: Annotated[Share, "share of CIDs for which the gateway sends 429"] = 0.0

@@ -3,7 +3,7 @@ import pytest
 from pin_exporter.polling.billing import read_bill
 from pin_exporter.simulator.options import Behaviour, BillForm, Faults
 
-from .harness import BILL, Simulated
+from .harness import BILL, LIST, Simulated
 
 
 def test_the_bill_has_the_documented_form() -> None:
@@ -33,7 +33,7 @@ def test_costs_have_other_forms_as_well(form: BillForm, kind: type) -> None:
     assert bill.storage_cost == expected
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_keys_may_be_refused(status: int) -> None:
-    faults = Faults(unauthorized_rate=status == 401, forbidden_rate=status == 403)
-    assert Simulated(1, faults=faults).get(BILL).status_code == status
+def test_keys_may_be_refused() -> None:
+    assert Simulated(1, faults=Faults(unauthorized_rate=1)).get(BILL).status_code == 401
+    simulated = Simulated(1, faults=Faults(bill_forbidden=True))
+    assert (simulated.get(BILL).status_code, simulated.get(LIST).status_code) == (403, 200)

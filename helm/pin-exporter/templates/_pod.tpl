@@ -70,6 +70,7 @@ topologySpreadConstraints:
 
 {{- define "pin-exporter.pod" -}}
 {{- $accounts := include "pin-exporter.accounts" . | fromJsonArray }}
+{{- $expectsCids := include "pin-exporter.anyHas" (dict "accounts" $accounts "name" "cidSources") }}
 {{- $web := include "pin-exporter.web" . | fromJson }}
 {{- $mounts := or (not .Values.demo.enabled) $web.configured .Values.web.tlsSecret -}}
 metadata:
@@ -78,7 +79,7 @@ metadata:
     {{- merge $selectorLabels (default dict .Values.podLabels) (default dict .Values.commonLabels) | toYaml | nindent 4 }}
   {{- $checksum := dict }}
   {{- if not .Values.demo.enabled }}
-  {{- /* Settings are read at start-up. Keys are reloaded, so they are not part of this checksum. */}}
+  {{- /* Settings are read at start-up. Keys and CIDs are reloaded, so they are not part of this checksum. */}}
   {{- $_ := set $checksum "checksum/config" (include "pin-exporter.config" . | sha256sum) }}
   {{- end }}
   {{- if $web.configured }}
@@ -150,6 +151,11 @@ spec:
           mountPath: /etc/pin-exporter/credentials
           readOnly: true
         {{- end }}
+        {{- if $expectsCids }}
+        - name: expected-cids
+          mountPath: /etc/pin-exporter/expected-cids
+          readOnly: true
+        {{- end }}
         {{- if $web.configured }}
         - name: web
           mountPath: /etc/pin-exporter/web
@@ -178,18 +184,19 @@ spec:
         # Readable by any user ID, because OpenShift assigns its own.
         defaultMode: 0444
         sources:
-          {{- range $account := $accounts }}
-          - secret:
-              name: {{ $account.secret | quote }}
-              {{- if include "pin-exporter.sharded" $ }}
-              # A missing Secret stops only the shard that needs it.
-              optional: true
-              {{- end }}
-              items:
-                - key: {{ $account.keys.apiKey | quote }}
-                  path: {{ $account.name | printf "%s/api-key" | quote }}
-                - key: {{ $account.keys.secretKey | quote }}
-                  path: {{ $account.name | printf "%s/secret-key" | quote }}
+          {{- range $accounts }}
+          {{- toYaml .credentialSources | nindent 10 }}
+          {{- end }}
+    {{- end }}
+    {{- if $expectsCids }}
+    - name: expected-cids
+      projected:
+        defaultMode: 0444
+        sources:
+          {{- range $accounts }}
+          {{- with .cidSources }}
+          {{- toYaml . | nindent 10 }}
+          {{- end }}
           {{- end }}
     {{- end }}
     {{- if $web.configured }}
