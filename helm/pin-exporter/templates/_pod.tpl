@@ -12,8 +12,9 @@ enableServiceLinks: false
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- $names := list "nodeSelector" "tolerations" "affinity" "priorityClassName" "hostAliases" "dnsPolicy" "dnsConfig" }}
-{{- with include "pin-exporter.given" (dict "values" .Values "names" $names) | fromYaml }}
+{{- $names := list "nodeSelector" "tolerations" "affinity" "priorityClassName" "runtimeClassName" "hostNetwork" "hostAliases" "dnsPolicy" "dnsConfig" }}
+{{- $usual := ternary (dict "dnsPolicy" "ClusterFirstWithHostNet") dict .Values.hostNetwork }}
+{{- with merge (include "pin-exporter.given" (dict "values" .Values "names" $names) | fromYaml) $usual }}
 {{ toYaml . }}
 {{- end }}
 securityContext:
@@ -76,7 +77,7 @@ topologySpreadConstraints:
 metadata:
   labels:
     {{- $selectorLabels := include "pin-exporter.selectorLabels" . | fromYaml }}
-    {{- merge $selectorLabels (default dict .Values.podLabels) (default dict .Values.commonLabels) | toYaml | nindent 4 }}
+    {{- merge $selectorLabels (default dict .Values.podLabels) (include "pin-exporter.commonLabels" . | fromYaml) | toYaml | nindent 4 }}
   {{- $checksum := dict }}
   {{- if not .Values.demo.enabled }}
   {{- /* Settings are read at start-up. Keys and CIDs are reloaded, so they are not part of this checksum. */}}
@@ -131,6 +132,10 @@ spec:
         - name: http
           containerPort: {{ .Values.containerPort }}
           protocol: TCP
+      {{- with .Values.lifecycle }}
+      lifecycle:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
       startupProbe:
         {{- include "pin-exporter.probe" (dict "probe" .Values.startupProbe "path" "/-/healthy" "web" $web "port" .Values.containerPort) | nindent 8 }}
       livenessProbe:
