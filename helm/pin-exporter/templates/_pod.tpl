@@ -1,7 +1,6 @@
 {{/* What the pods of exporter and test have in common: identity, placement, image. */}}
 {{- define "pin-exporter.podBase" -}}
 serviceAccountName: {{ include "pin-exporter.serviceAccountName" . | quote }}
-automountServiceAccountToken: false
 # A Service named pin-exporter would set PIN_EXPORTER_PORT, which looks like a setting.
 enableServiceLinks: false
 {{- /* Without duplicates: server-side apply rejects them. */}}
@@ -70,6 +69,7 @@ topologySpreadConstraints:
 
 {{- define "pin-exporter.pod" -}}
 {{- $accounts := include "pin-exporter.accounts" . | fromJsonArray }}
+{{- $hasCredentials := include "pin-exporter.anyHas" (dict "accounts" $accounts "name" "credentialSources") }}
 {{- $expectsCids := include "pin-exporter.anyHas" (dict "accounts" $accounts "name" "cidSources") }}
 {{- $web := include "pin-exporter.web" . | fromJson }}
 {{- $mounts := or (not .Values.demo.enabled) $web.configured .Values.web.tlsSecret -}}
@@ -92,6 +92,7 @@ metadata:
   {{- end }}
 spec:
   {{- include "pin-exporter.podBase" . | nindent 2 }}
+  automountServiceAccountToken: {{ .Values.automountServiceAccountToken }}
   {{- with include "pin-exporter.spread" . | trim }}
   {{- . | nindent 2 }}
   {{- end }}
@@ -147,6 +148,8 @@ spec:
         - name: config
           mountPath: /etc/pin-exporter/config
           readOnly: true
+        {{- end }}
+        {{- if $hasCredentials }}
         - name: credentials
           mountPath: /etc/pin-exporter/credentials
           readOnly: true
@@ -179,13 +182,17 @@ spec:
     - name: config
       configMap:
         name: {{ include "pin-exporter.fullname" . | quote }}
+    {{- end }}
+    {{- if $hasCredentials }}
     - name: credentials
       projected:
         # Readable by any user ID, because OpenShift assigns its own.
         defaultMode: 0444
         sources:
           {{- range $accounts }}
-          {{- toYaml .credentialSources | nindent 10 }}
+          {{- with .credentialSources }}
+          {{- toYaml . | nindent 10 }}
+          {{- end }}
           {{- end }}
     {{- end }}
     {{- if $expectsCids }}
