@@ -150,7 +150,7 @@ picture: dev/render/node_modules/.package-lock.json ## Draw the dashboard's pict
 	$(PICTURE) --output grafana/dashboard.png
 	$(PICTURE) --rows 2 --height 770 --output grafana/dashboard-top.png
 PICTURE = node dev/render/picture.mjs --dashboard grafana/dashboard.json --prometheus $(PROMETHEUS) \
-	--var price=0.004 --from now-1h --to now --width 1400 --theme dark
+	--var price=4 --from now-1h --to now --width 1400 --theme dark
 
 .PHONY: lock
 lock: $(VENV)/dev ## Update the locks from pyproject.toml

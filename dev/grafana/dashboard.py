@@ -10,15 +10,18 @@ from grafana_foundation_sdk.models import dashboard as model
 from dev.grafana.colors import BAD, NEUTRAL
 from dev.grafana.panels import SOURCE, UID
 from dev.grafana.promql import only_exporters, selected
-from dev.grafana.rows import api, exporter, growth, pins, trust
+from dev.grafana.rows import api, completeness, cost, exporter, growth, pins, trust
 from dev.project import DOCUMENTS
 
-_OPEN_ROWS: Final = (trust, pins, growth)
+_OPEN_ROWS: Final = (trust, pins, completeness, growth, cost)
 _COLLAPSED_ROWS: Final = (api, exporter)
 # Alerts on accounts have no instance label, and alerts on exporters have no account label.
+_OF_SELECTION: Final = 'alertname=~"AIOZPin.+",job=~"|$job",instance=~"|$instance",account=~"|$account"'
+# The value is when the condition of the alert began to hold. The text is made here, because Grafana prints
+# the name of a missing label.
 _FIRING: Final = (
-    'ALERTS{alertname=~"AIOZPin.+",alertstate="firing",'
-    'job=~"|$job",instance=~"|$instance",account=~"|$account"}'
+    f"label_join(1000 * ALERTS_FOR_STATE{{{_OF_SELECTION}}} and ignoring (alertstate) "
+    f'ALERTS{{alertstate="firing",{_OF_SELECTION}}}, "of", " ", "account", "instance")'
 )
 # Keys that the SDK writes although they are not set. Some have another meaning in older versions of Grafana.
 _UNUSED_KEYS: Final = {
@@ -40,8 +43,8 @@ def _dashboard() -> dashboard.Dashboard:
         dashboard.Dashboard("AIOZ Pin")
         .uid(UID)
         .description(
-            "State of AIOZ Pin accounts: whether the data is current, what is pinned or failed, growth, API "
-            "and exporter."
+            "State of AIOZ Pin accounts: whether the data is current, what is pinned, failed or missing, "
+            "growth, cost, API and exporter."
         )
         .tags(["aioz-pin", "ipfs", "pinning"])
         .readonly()
@@ -67,11 +70,18 @@ def _dashboard() -> dashboard.Dashboard:
 
 def _variables() -> list[Any]:
     source = dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
-    price = dashboard.TextBoxVariable("price").label("Price per GB and month").default_value("0")
+    prices = [
+        dashboard.TextBoxVariable(name).label(label).default_value("0")
+        for name, label in (
+            ("price", "Price per TB and month"),
+            ("pin_price", "Price per 1,000 pins"),
+            ("free_pins", "Free pins"),
+        )
+    ]
     job = _query_variable("job", "Job", "aiozpin_exporter_build_info")
     instance = _query_variable("instance", "Exporter", 'aiozpin_exporter_build_info{job=~"$job"}')
     account = _query_variable("account", "Account", 'aiozpin_up{job=~"$job",instance=~"$instance"}')
-    return [source, job, instance, account, price]
+    return [source, job, instance, account, *prices]
 
 
 def _query_variable(name: str, label: str, selector: str) -> dashboard.QueryVariable:
@@ -109,8 +119,9 @@ def _annotations() -> list[Any]:
         .enable(enable=True)
         .icon_color(BAD)
         .expr(_FIRING)
+        .use_value_for_time(use_value_for_time=True)
         .title_format("{{alertname}}")
-        .text_format("{{account}} {{instance}}")
+        .text_format("{{of}}")
         .step("60s")
     )
     return [started, firing]

@@ -54,6 +54,8 @@ _COLORED_CELL: Final = Property(id_val="custom.cellOptions", value={"type": "col
 
 BAD_ABOVE_ZERO: Final[Thresholds] = ((None, GOOD), (1, BAD))
 WARNING_ABOVE_ZERO: Final[Thresholds] = ((None, GOOD), (1, WARNING))
+NOT_CONFIGURED_TEXTS: Final[Texts] = {-1: ("NOT CONFIGURED", NO_DATA), -2: ("PARTIAL", NO_DATA)}
+"""The texts of `promql.or_not_configured` and `promql.never_good_in_part`."""
 NO_THRESHOLDS: Final[Thresholds] = ((None, NEUTRAL),)
 
 Panel = stat.Panel | bargauge.Panel | statetimeline.Panel | table.Panel | timeseries.Panel
@@ -103,9 +105,11 @@ def time_panel(
     unit: str = "none",
     width: int = 12,
     stacked: bool = False,
-    legend: Sequence[str] = ("lastNotNull",),
 ) -> timeseries.Panel:
-    """Return lines over time; `queries` maps legends to expressions."""
+    """Return lines over time; `queries` maps legends to expressions.
+
+    The legend has no values: the last one of a line that has ended would look like the current one.
+    """
     panel = (
         _framed(timeseries.Panel(), title, description, width)
         .unit(unit)
@@ -122,10 +126,10 @@ def time_panel(
         )
         .legend(
             common.VizLegendOptions()
-            .display_mode(common_model.LegendDisplayMode.TABLE)
-            .placement(common_model.LegendPlacement.RIGHT)
+            .display_mode(common_model.LegendDisplayMode.LIST)
+            .placement(common_model.LegendPlacement.BOTTOM)
             .show_legend(show_legend=True)
-            .calcs(list(legend))
+            .calcs([])
         )
     )
     return (
@@ -139,10 +143,11 @@ def state_panel(
     queries: Mapping[str, str],
     *,
     texts: Texts,
+    width: int = 12,
 ) -> statetimeline.Panel:
     """Return states over time, a band for each series; `queries` maps legends to expressions."""
     return (
-        _framed(statetimeline.Panel(), title, description, width=12)
+        _framed(statetimeline.Panel(), title, description, width)
         .unit("none")
         .targets([_query(e, legend=text, ref=ref) for ref, (text, e) in _refs(queries)])
         .mappings([_no_data(), *_text_mappings(texts)])

@@ -137,6 +137,27 @@ def while_up(expression: str) -> str:
     return f"{expression} and {on(ACCOUNT_OF_EXPORTER)} {selected('up')}"
 
 
+def or_not_configured(total: str, setting: str) -> str:
+    """Return the total, or -1 if there are accounts, but none with a setting.
+
+    `setting` names a metric that an account has if and only if it has the setting, even while data is stale.
+    """
+    accounts = per_account("max", selected("up"))
+    return f"{total} or on () (group({accounts}) * -1 unless on () {_configured(setting)})"
+
+
+def never_good_in_part(by_account: str, setting: str) -> str:
+    """Return a sum of which 0 is good: -2 instead of 0 while an account with the setting has no data."""
+    total = f"sum({by_account})"
+    without = f"{_configured(setting)} unless {on(ACCOUNT)} {by_account}"
+    partial = f"group({without}) * -2 and on () group({by_account})"
+    return or_not_configured(f"{total} > 0 or on () ({partial}) or on () {total}", setting)
+
+
+def _configured(setting: str) -> str:
+    return per_account("max", selected(setting))
+
+
 def only_exporters(expression: str) -> str:
     """Keep the series of pin-exporters, for metrics that every process has."""
     return f"{expression} and {on(EXPORTER)} {selected('exporter_build_info')}"

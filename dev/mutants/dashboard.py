@@ -173,7 +173,21 @@ DASHBOARD_MUTANTS: Final = (
         "min(clamp_max({_DAYS_LEFT}, {_MAX_DAYS})) or",
         "min(clamp_max({_DAYS_LEFT}, {_MAX_DAYS})) unless on () group({_LIMIT}) or",
     ),
-    Mutant("a fixed price", "rows/growth.py", "($price + 0)", "0.1"),
+    Mutant("a fixed price", "rows/cost.py", "($price + 0)", "0.1"),
+    Mutant("free pins that are billed", "rows/cost.py", "{_PINNED} - {_FREE_PINS}", "{_PINNED}"),
+    Mutant(
+        "nothing missing although an account is stale",
+        "promql.py",
+        "({partial}) or on () {total}",
+        "{total}",
+    ),
+    Mutant("no setting, but no data", "promql.py", "group({accounts}) * -1", "group({accounts}) * -3"),
+    Mutant(
+        "an alert marked while it is pending",
+        "dashboard.py",
+        """alertstate="firing",{_OF_SELECTION}""",
+        """alertstate="pending",{_OF_SELECTION}""",
+    ),
     Mutant(
         "a legend without its label", "rows/api.py", '"{{operation}} {{code}}"', '"{{operation}} {{status}}"'
     ),

@@ -67,6 +67,8 @@ class _Phase(Enum):
     """Find which rows vanished, read those that were completed, and then the end of the list."""
     NOT_PINNED = auto()
     """Read all that is not pinned."""
+    CONFIRM = auto()
+    """Read the end of the whole list once more: no row may have vanished since it was read before."""
     DONE = auto()
 
 
@@ -83,10 +85,11 @@ class Follow:
     """Follows the list of an account, page by page, without any I/O.
 
     In each interval, call `begin`; then request the page that `next_request` names and pass it to `accept`,
-    until `done`. *Consistent* means: at the moment of the last response about the whole list, the mirror had
-    the same rows, of the same sizes, and the same of them were pinned. A word of a pinned row, which no total
-    shows, may have changed since the last round of audits. *Repaired* means that the list changed all the
-    time, but that each row that lived through the interval is counted once.
+    until `done`. *Consistent* means: at the moment of the last response about the whole list but one, the
+    mirror had the same rows, of the same sizes, and the same of them were pinned; the last response confirms
+    that none has come or gone since, while those that are not pinned were listed. A word of a pinned row,
+    which no total shows, may have changed since the last round of audits. *Repaired* means that the list
+    changed all the time, but that each row that lived through the interval is counted once.
 
     `accept` raises SurpriseError if the list must be read as a whole again; the mirror is of no use then.
     """
@@ -104,6 +107,9 @@ class Follow:
         self._overlap = 0
         self._audited_to = 0
         self._was_busy = False
+        self._newest_ids: list[int] = []
+        self._newest_place = ("", 0)
+        """The rows of the newest response, and what was requested."""
         self._reported = mirror.totals
         self._begin_listing()
         self._restart()
@@ -122,7 +128,7 @@ class Follow:
         self._unread = array("L")
         """Rows that are not pinned in the mirror, but were not listed as such."""
         self._was_proven = False
-        """Whether it was proven in this interval which rows there are."""
+        """Whether it was proven in this interval which rows there are, and none came or went since."""
         self._has_listed = False
         """Whether all that is not pinned was listed in this interval."""
         self._unexplained = 0
@@ -165,9 +171,11 @@ class Follow:
         if self._phase is _Phase.AUDIT:
             return PageRequest("all", self._audited_to, limit)
         self._tail_requested = False
-        offset = self._unread_offset
-        if offset is None:
-            offset = self._gap_offset()
+        offset = None
+        if self._phase is not _Phase.CONFIRM:
+            offset = self._unread_offset
+            if offset is None:
+                offset = self._gap_offset()
         if offset is None:
             offset = self._tail_offset
             self._tail_requested = True
@@ -177,15 +185,9 @@ class Follow:
 
     def accept(self, request: PageRequest, page: Page) -> Iterator[None]:
         """Take the page; work is done between the steps of the iterator, which must be exhausted."""
-        rows = [pin for pin in page.rows if pin is not None]
-        if len(rows) < len(page.rows):
-            raise SurpriseError(Surprise.UNREADABLE_ROW)
-        if request.pinned == "false" and any(self._mirror.group_of(pin).kind.pinned for pin in rows):
-            raise SurpriseError(Surprise.FILTER)
-        if rows and request.offset + len(rows) > page.totals.files:
-            raise SurpriseError(Surprise.TOTALS)
-        if not rows and request.offset < page.totals.files:
-            raise SurpriseError(Surprise.EMPTY_PAGE)
+        rows = self._readable_rows(request, page)
+        if self._seems_repeated(request, rows):
+            return
         self._learn_cap(request, len(rows), page.totals.files)
         if request.pinned == "false":
             yield from self._accept_not_pinned(request.offset, rows, page.totals)
@@ -193,7 +195,7 @@ class Follow:
             yield from self._accept_whole(request.offset, rows, page.totals)
         self._check_labels()
         if not self.done and self.requests >= self._most_requests:
-            if self._was_proven and self._has_listed:
+            if self._was_proven and self._has_listed and not self._steps_back:
                 self._finish(Verdict.REPAIRED)
             elif self.requests >= self._pages:
                 raise SurpriseError(Surprise.CHURN)
@@ -203,6 +205,29 @@ class Follow:
     @property
     def _page_rows(self) -> int:
         return min(self._limit, self._cap)
+
+    def _readable_rows(self, request: PageRequest, page: Page) -> Sequence[Pin]:
+        """Return the rows of a page; raise SurpriseError if it is not what it must be."""
+        rows = [pin for pin in page.rows if pin is not None]
+        if len(rows) < len(page.rows):
+            raise SurpriseError(Surprise.UNREADABLE_ROW)
+        if request.pinned == "false" and any(self._mirror.group_of(pin).kind.pinned for pin in rows):
+            raise SurpriseError(Surprise.FILTER)
+        if rows and request.offset + len(rows) > page.totals.files:
+            raise SurpriseError(Surprise.TOTALS)
+        if not rows and request.offset < page.totals.files:
+            raise SurpriseError(Surprise.EMPTY_PAGE)
+        return rows
+
+    def _seems_repeated(self, request: PageRequest, rows: Sequence[Pin]) -> bool:
+        """Return whether to request a page again: its rows are those of the response before.
+
+        A cache may have sent them, or they are the only ones that are not pinned, at the end of the list.
+        """
+        ids, place = [hashed(pin.id) for pin in rows], (request.pinned, request.offset)
+        seems_repeated = bool(ids) and ids == self._newest_ids and place != self._newest_place
+        self._newest_ids, self._newest_place = ids, place
+        return seems_repeated
 
     @property
     def _pages(self) -> int:
@@ -288,6 +313,10 @@ class Follow:
             self._cap = rows
 
     def _accept_whole(self, offset: int, rows: Sequence[Pin], totals: Totals) -> Iterator[None]:
+        confirms = self._phase is _Phase.CONFIRM and totals == self._tail
+        version = self._mirror.version
+        if self._phase is _Phase.CONFIRM:
+            self._phase = _Phase.WHOLE
         self._reported, self._tail = totals, None
         ids = [hashed(pin.id) for pin in rows]
         if len(set(ids)) < len(ids):
@@ -297,11 +326,14 @@ class Follow:
             self._step_back()
             return
         mirror = self._mirror
+        self._steps_back = 0
         vanished = start - offset - mirror.gone_before(start)
         if vanished < 0:
             raise SurpriseError(Surprise.ORDER)
         is_end = offset + len(rows) == totals.files and (len(rows) < self._page_rows or not rows)
+        members = len(mirror), mirror.gone_before(len(mirror))
         stop = yield from self._align(start, rows, ids, is_end=is_end)
+        self._was_proven &= members == (len(mirror), mirror.gone_before(len(mirror)))
         gone_before_stop = stop - offset - len(rows)
         self._spans.append(_Span(start, stop, start - offset, gone_before_stop))
         self._note_read(start, stop)
@@ -315,6 +347,9 @@ class Follow:
         if self._tail_requested:
             self._overlap = max(self._overlap // 2, min(3 * vanished, self._page_rows // 2))
         if is_end and vanished == 0 and not self._unread:
+            if confirms and version == mirror.version:
+                self._finish(Verdict.CONSISTENT)
+                return
             self._tail = totals
             self._was_proven = True
             self._phase = _Phase.NOT_PINNED
@@ -454,7 +489,10 @@ class Follow:
         listing.cursor = found + 1
 
     def _end_listing(self, listing: _Listing) -> None:
-        """Finish if nothing has changed since the page at the end of the whole list; else read on."""
+        """Have it confirmed if nothing has changed since the end of the whole list was read; else read on.
+
+        A pin that was removed before that, and has vanished since, is in neither list.
+        """
         mirror, found = self._mirror, set(listing.found)
         self._unread = array("L", (index for index in mirror.not_pinned() if index not in found))
         mirror.attention = listing.attention
@@ -462,7 +500,7 @@ class Follow:
         self._margin = MIN_OVERLAP
         is_same = not (listing.differs or self._unread) and listing.totals == mirror.not_pinned_totals
         if is_same and self._tail == mirror.totals:
-            self._finish(Verdict.CONSISTENT)
+            self._phase = _Phase.CONFIRM
             return
         if self._tail is not None:
             self._was_busy = True

@@ -51,7 +51,7 @@ def status_labels(seen: Iterable[Status]) -> dict[Status, Status]:
     filled = _vocabularies_of(words)
     known = {word for word, _ in filled} | (words.keys() & KNOWN_WORDS)
     unknown = [word for word in words if word not in known and word not in (NO_WORD, OTHER_WORD)]
-    folded = set(unknown[max(0, MAX_WORDS - len(known) - (NO_WORD in words)) :])
+    folded = set(unknown[MAX_WORDS - len(known) - (NO_WORD in words) :])
     return {status: status for status in filled} | {
         (word, phase): (OTHER_WORD if word in folded else word, phase) for word, phase in labels
     }

@@ -119,7 +119,6 @@ class AccountPoller:
         self.extras = extras
         self._follower: Follower | None = None
         self._full_elapsed = self._surprised_at = 0.0
-        self._full_cost = (0, 0.0)
         self._surprises_in_a_row = 0
         if before is None:
             health = dict.fromkeys(Collector, schedule.first_health())
@@ -135,6 +134,8 @@ class AccountPoller:
             self._snapshot = replace(
                 before, counted=counted, health=health, size_limit_bytes=size_limit_bytes
             )
+            if before.following.mode == "followed":
+                self._expect_full_inventory()
 
     @property
     def snapshot(self) -> AccountSnapshot:
@@ -269,7 +270,8 @@ class AccountPoller:
 
     def _expect_full_inventory(self) -> None:
         """Keep data shown as long as it takes to read the list whole."""
-        interval = self._schedule.inventory_interval(*self._full_cost)
+        following = self._snapshot.following
+        interval = self._schedule.inventory_interval(following.full_requests, following.full_seconds)
         health = replace(
             self._snapshot.health[Collector.INVENTORY],
             interval_seconds=interval,
@@ -297,9 +299,14 @@ class AccountPoller:
         self._require_proof(counted)
         counted = replace(counted, requests=self._requests(Collector.INVENTORY) - requests_before)
         interval = self._schedule.inventory_interval(counted.requests, reading.reading_seconds)
-        self._full_cost = counted.requests, reading.reading_seconds
         self._full_elapsed = self._clock.elapsed()
-        following = replace(self._snapshot.following, mode="full", full_at=self._clock.wall())
+        following = replace(
+            self._snapshot.following,
+            mode="full",
+            full_at=self._clock.wall(),
+            full_requests=counted.requests,
+            full_seconds=reading.reading_seconds,
+        )
         if reading.reader.mirror is not None:
             self._follower = Follower(reading.reader.mirror)
             following = replace(following, fallbacks={**_NO_FALLBACKS, **following.fallbacks})

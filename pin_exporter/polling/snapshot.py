@@ -112,13 +112,16 @@ class Health:
 class Following:
     """How the newest inventory was made, and what led to it.
 
-    `full_at` is the end of the last one that read all pins, in Unix seconds. `fallbacks` counts why a list
+    `full_at` is the end of the last one that read all pins, in Unix seconds, `full_requests` and
+    `full_seconds` what it took. `fallbacks` counts why a list
     that was followed had to be read whole, and is empty while none was followed. `audited_rows` counts rows
     that were read again to find changes that no total shows.
     """
 
     mode: Literal["full", "followed"] = "full"
     full_at: float | None = None
+    full_requests: int = 0
+    full_seconds: float = 0.0
     audited_rows: int = 0
     fallbacks: Mapping[Surprise, int] = field(default_factory=dict)
 

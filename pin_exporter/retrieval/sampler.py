@@ -2,17 +2,24 @@
 
 import random
 from collections.abc import Iterable
+from typing import Protocol
 
 from pin_exporter.inventory.reservoir import Reservoir
-from pin_exporter.retrieval.gateway import Gateway
-from pin_exporter.retrieval.samples import MAX_WAITING, RetrievalStats, Samples
+from pin_exporter.retrieval.samples import MAX_WAITING, Attempt, RetrievalStats, Samples
 from pin_exporter.toolkit.clock import Clock
+
+
+class Fetches(Protocol):
+    """What a sampler needs of a gateway."""
+
+    async def fetch(self, cid: str) -> Attempt:
+        """Fetch and verify the root block of a CID."""
 
 
 class RetrievalSampler:
     """Fetches `per_hour` samples an hour from a gateway; what becomes of them is in `stats`."""
 
-    def __init__(self, gateway: Gateway, clock: Clock, rng: random.Random, per_hour: float) -> None:
+    def __init__(self, gateway: Fetches, clock: Clock, rng: random.Random, per_hour: float) -> None:
         self._samples = Samples()
         self._gateway = gateway
         self._clock = clock

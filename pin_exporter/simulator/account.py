@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, Literal, get_args
 
+from pin_exporter.simulator.billing import bill
+from pin_exporter.simulator.gateway import Block, Blocks
 from pin_exporter.simulator.listing import Listing
 from pin_exporter.simulator.options import Behaviour, Churn, Faults, Population, changed
 from pin_exporter.simulator.pins import NANOSECONDS, Pins
@@ -65,6 +67,7 @@ class SimulatedAccount:
         self._pins = Pins(identity, pins, population, self._now_ns)
         self._states = PinStates(self._pins, population, random.Random(f"{identity}/states"))
         self._listing = Listing(self._pins, self._states)
+        self._blocks = Blocks(self._pins, self._states)
         self._rng = random.Random(f"{identity}/churn")
         self._schedule = _Schedule(self.churn, self._rng, self._now)
         self._pages = 0
@@ -132,6 +135,14 @@ class SimulatedAccount:
         """Return a listed row by its id, None if there is none."""
         serial = self._listing.find(row_id)
         return None if serial is None else self._listing.row(serial, self.behaviour)
+
+    def block(self, cid: str) -> Block | None:
+        """Return the root block of a CID that is pinned, else None."""
+        return self._blocks.find(cid)
+
+    def bill(self) -> dict[str, Any]:
+        """Return the `data` of this month's bill."""
+        return bill(self.totals().size_bytes, self.behaviour.bill)
 
     def truth(self) -> Truth:
         """Return the exact totals of the list, counted row by row."""

@@ -1,4 +1,4 @@
-"""The list API over HTTP, with its keys, rate limit and faults, and the server that runs it."""
+"""The API and a gateway over HTTP, with keys, rate limit and faults, and the server that runs them."""
 
 import asyncio
 import contextlib
@@ -32,9 +32,12 @@ from pin_exporter.simulator.faults import (
     page_response,
     too_many_requests,
 )
+from pin_exporter.simulator.gateway import RAW_BLOCK, gateway_response
+from pin_exporter.simulator.options import Faults
 from pin_exporter.simulator.query import parse_query
 
 PATH = "/api/pinning/pins/"
+_BILL_PATH = "/api/billing/thisMonthUsage/"
 _TEST_PATH = "/api/apiKeys/testAuthentication"
 _TESTS_PER_MINUTE = 60
 _CONGRATULATIONS = "Congratulations! You are communicating with the Web3 IPFS API!"
@@ -67,9 +70,11 @@ class Simulator:
         self.app = Starlette(
             routes=[
                 self._get(PATH, self._list),
-                Route(PATH.rstrip("/"), _redirect, methods=["GET"]),
+                self._get(_BILL_PATH, self._bill),
+                *(Route(path.rstrip("/"), _redirect, methods=["GET"]) for path in (PATH, _BILL_PATH)),
                 self._get("/api/pinning/{id}", self._one),
                 *(self._get(_TEST_PATH + end, self._test, is_test=True) for end in ("", "/")),
+                Route("/ipfs/{cid}", self._block, methods=["GET"]),
                 *control_routes(self),
             ],
             exception_handlers={HTTPException: _http_error},
@@ -130,6 +135,23 @@ class Simulator:
     def _test(self, request: Request, account: SimulatedAccount, fault: Fault | None) -> Response:
         return page_response(fault, msgspec.json.encode({"message": _CONGRATULATIONS}), self._sleep)
 
+    def _bill(self, request: Request, account: SimulatedAccount, fault: Fault | None) -> Response:
+        if account.faults.bill_forbidden:
+            return envelope(403, "the key lacks the scope of the bill")
+        # Costs can be larger than the faster encoder's integers.
+        body = json.dumps({"data": account.bill(), "status": "success"}).encode()
+        return page_response(fault, body, self._sleep)
+
+    async def _block(self, request: Request) -> Response:
+        wants_raw = request.query_params.get("format") == "raw" or request.headers.get("accept") == RAW_BLOCK
+        for account in self.accounts.values():
+            account.advance(self._clock())
+            block = account.block(request.path_params["cid"])
+            if block is not None:
+                await self._sleep(account.faults.gateway_seconds)
+                return gateway_response(block, account.faults, wants_raw=wants_raw)
+        return gateway_response(None, Faults(), wants_raw=wants_raw)
+
     def _success(self, account: SimulatedAccount, data: object, fault: Fault | None) -> Response:
         content = {"data": data, "status": "success"}
         # Only the slower encoder can send a lone surrogate.
@@ -169,7 +191,7 @@ class Simulator:
 
 
 async def _redirect(request: Request) -> Response:
-    location = PATH + (f"?{request.url.query}" if request.url.query else "")
+    location = f"{request.url.path}/" + (f"?{request.url.query}" if request.url.query else "")
     return HTMLResponse(
         f'<a href="{html.escape(location)}">Moved Permanently</a>.\n\n', 301, {"Location": location}
     )

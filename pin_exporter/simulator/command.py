@@ -42,12 +42,15 @@ _HEADINGS = {
 }
 _RECORD_OF = {name: kind for kind, record in _RECORDS.items() for name in record.__struct_fields__}
 _API_HELP = """\
-Besides the list, the API has GET /api/pinning/ID and GET /api/apiKeys/testAuthentication, which has a rate
-limit of its own: 60 requests per minute. Assumed, because AIOZ Pin does not document it:
+Besides the list, the API has GET /api/pinning/ID, GET /api/billing/thisMonthUsage/, and
+GET /api/apiKeys/testAuthentication, which has a rate limit of its own: 60 requests per minute.
+An IPFS gateway without keys serves the root block of what is pinned: GET /ipfs/CID?format=raw. Its URL, for
+gateway_url, is that of the API without /api. Assumed, because AIOZ Pin does not document it:
   400 for a bad value such as limit=0, 404 for an unknown ID, 405 for other methods
-  301 for the list without the slash at the end
+  301 for the list and the bill without the slash at the end
   metadata={"KEY": "VALUE"} lists the pins whose key-values contain all these pairs
   totals count what the filters leave, whatever offset and limit
+  20 USD per TB in the bill, and an eighth of what is stored as bandwidth
   403 for a key without the scope data.pin_list, and the messages of all errors
 
 """

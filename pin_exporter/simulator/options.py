@@ -16,6 +16,7 @@ Count = Annotated[int, Meta(ge=0)]
 PerMinute = Annotated[float, Meta(ge=0, le=1e6)]
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
 Share = Annotated[float, Meta(ge=0, le=1)]
+BillForm = Literal["strings", "numbers", "null", "odd"]
 
 _TOLERANCE = 1e-9
 
@@ -67,6 +68,9 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ties_swap: Annotated[bool, "reverse the order of ties at every other request"] = False
     ignore_offset: Annotated[bool, "start every page at the first row"] = False
     null_share: Annotated[Share, "share of rows followed by a null element, in addition to the limit"] = 0.0
+    bill: Annotated[
+        BillForm, "costs in the bill: strings as documented, numbers, null, or odd decimals in strings"
+    ] = "strings"
 
 
 class Churn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -108,10 +112,19 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     duplicate_page_rate: Annotated[Share, "200 with the rows of the previous page"] = 0.0
     null_page_rate: Annotated[Share, "200 with null instead of the rows"] = 0.0
     short_page_rate: Annotated[Share, "200 with the first half of the rows"] = 0.0
+    bill_forbidden: Annotated[bool, "403 for the bill, as if the key had too few scopes"] = False
+    gateway_seconds: Annotated[Seconds, "delay of each response of the gateway, in seconds"] = 0.0
+    gateway_not_found_share: Annotated[Share, "share of CIDs for which the gateway sends 404"] = 0.0
+    gateway_limited_share: Annotated[Share, "share of CIDs for which the gateway sends 429"] = 0.0
+    gateway_corrupt_share: Annotated[Share, "share of CIDs whose block has a wrong byte"] = 0.0
+    gateway_html: Annotated[bool, "the gateway sends HTML instead of raw blocks"] = False
 
     def __post_init__(self) -> None:
         if sum(self.rates().values()) > 1 + _TOLERANCE:
             raise ValueError("the fault rates must not exceed 1 in total")
+        shares = self.gateway_not_found_share + self.gateway_limited_share + self.gateway_corrupt_share
+        if shares > 1 + _TOLERANCE:
+            raise ValueError("the gateway's shares must not exceed 1 in total")
 
     def rates(self) -> dict[str, float]:
         """Return the probability of each fault, by the fault's name."""

@@ -17,14 +17,16 @@ TIE_GROUP = 16
 _BITS_24 = 0xFFFFFF
 _SMALLEST, _LARGEST = 100, 50 * 10**9
 _SIZES = [round(_SMALLEST * math.exp(math.log(_LARGEST / _SMALLEST) * step / 65535)) for step in range(65536)]
-_BASE58 = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_BASE32 = b"abcdefghijklmnopqrstuvwxyz234567"
-# Some characters need their own alphabet so that a CID decodes: the third of a v0 decides whether its bytes
-# begin with 0x12 0x20, the eighth of a v1 contains the end of its prefix, the last one two padding bits.
-_TO_BASE58, _TO_V0_THIRD, _TO_BASE32, _TO_V1_EIGHTH, _TO_V1_LAST = (
-    bytes(alphabet[byte % len(alphabet)] for byte in range(256))
-    for alphabet in (_BASE58, b"PQRSTUVWXYZabcde", _BASE32, b"abcdefgh", b"aeimquy4")
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_BASE58_PAIRS, _BASE32_PAIRS = (
+    [first + second for first in alphabet for second in alphabet] for alphabet in (_BASE58, _BASE32)
 )
+_SHA2_256 = b"\x12\x20"
+_DAG_PB, _RAW = b"\x01\x70", b"\x01\x55"
+# Two valid dag-pb nodes around 32 random bytes: a file with these bytes, and a directory with one raw block.
+_FILE_NODE = b"\x0a\x26\x08\x02\x12\x20", b"\x18\x20"
+_DIRECTORY_NODE = b"\x12\x2e\x0a\x24\x01\x55\x12\x20", b"\x12\x04file\x18\x20\x0a\x02\x08\x01"
 _KINDS = (
     ("clip", ".mp4", "video/mp4"),
     ("photo", ".jpg", "image/jpeg"),
@@ -121,17 +123,27 @@ class Pins:
         return _uuid(self._digest(serial)[16:32].hex())
 
     def cid(self, serial: int) -> str:
-        """Return a valid CID: version 0, or version 1 of a tree (bafy) or a raw block (bafk)."""
+        """Return the CID of the root block: version 0, or version 1 of a tree (bafy) or raw block (bafk)."""
         content = self.content(serial)
-        digest = self._digest(content)
-        kind = digest[46] % 5
-        if kind < 2:
-            return (
-                b"Qm" + digest[48:49].translate(_TO_V0_THIRD) + digest[49:92].translate(_TO_BASE58)
-            ).decode()
-        prefix = b"bafkrei" if kind == 2 and not self.is_directory(content) else b"bafybei"
-        eighth, last = digest[48:49].translate(_TO_V1_EIGHTH), digest[99:100].translate(_TO_V1_LAST)
-        return (prefix + eighth + digest[49:99].translate(_TO_BASE32) + last).decode()
+        multihash = _SHA2_256 + hashlib.sha256(self.block(content)).digest()
+        if self._digest(content)[46] % 5 < 2:
+            return _base58(multihash)
+        value = (_RAW if self._is_raw(content) else _DAG_PB) + multihash
+        number = int.from_bytes(value) << 2  # 58 digits have two bits more
+        return "b" + "".join([_BASE32_PAIRS[number >> shift & 1023] for shift in range(280, -1, -10)])
+
+    def block(self, serial: int) -> bytes:
+        """Return the root block of the content."""
+        content = self.content(serial)
+        data = self._digest(content)[48:80]
+        if self._is_raw(content):
+            return data
+        first, last = _DIRECTORY_NODE if self.is_directory(content) else _FILE_NODE
+        return first + data + last
+
+    def content_share(self, serial: int) -> float:
+        """Return a random number from 0 to below 1, the same for equal contents."""
+        return int.from_bytes(self._digest(self.content(serial))[80:83]) / (_BITS_24 + 1)
 
     def root_hash(self, serial: int) -> str:
         """Return a SHA-256 multihash, which is not that of the CID: nor is it in the documentation."""
@@ -148,12 +160,26 @@ class Pins:
             metadata["keyvalues"] = {"project": stem, "batch": str(serial // 1000)}
         return metadata
 
+    def _is_raw(self, content: int) -> bool:
+        return self._digest(content)[46] % 5 == 2 and not self.is_directory(content)
+
     def _is_tied(self, serial: int) -> bool:
         # Groups are bounded, so that `created_ns` finds the first pin of a group fast.
         return serial % TIE_GROUP != 0 and self._words[serial] >> 40 < self._ties
 
     def _compute_digest(self, serial: int) -> bytes:
         return hashlib.shake_128(self._key + serial.to_bytes(8)).digest(100)
+
+
+def _base58(value: bytes) -> str:
+    """Return bytes in base58; the first one must not be zero."""
+    number, pairs = int.from_bytes(value), list[str]()
+    while number:
+        number, ten_digits = divmod(number, 58**10)  # small numbers are faster
+        for _ in range(5):
+            ten_digits, pair = divmod(ten_digits, 58**2)
+            pairs.append(_BASE58_PAIRS[pair])
+    return "".join(reversed(pairs)).lstrip(_BASE58[0])
 
 
 def _uuid(hexadecimal: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from dev.chart.files import CHART
-from tests.chart.helm import CI_VALUES, MONITORING, SECRET, Helm, container, only, read_yaml, workload
+from tests.chart.helm import CI_VALUES, MONITORING, SECRET, Helm, container, has, only, read_yaml, workload
 
 
 def test_mounted_keys_are_never_by_sub_path(helm: Helm) -> None:
@@ -29,7 +29,7 @@ def test_a_new_version_of_the_chart_alone_restarts_nothing(helm: Helm, tmp_path:
     (chart / "Chart.yaml").write_text(yaml.dump({**metadata, "version": "99.0.0"}))
     for values in map(read_yaml, CI_VALUES):
         old, new = helm.template(values), helm.template(values, chart=chart)
-        assert only(old, "Pod") != only(new, "Pod")
+        assert old != new
         assert workload(old) == workload(new)
 
 
@@ -74,9 +74,8 @@ def test_the_port_of_the_container_moves_the_probes_with_it(helm: Helm) -> None:
 
 def network(helm: Helm, values: dict[str, Any]) -> dict[str, Any]:
     """Return the specification of the NetworkPolicy."""
-    spec: dict[str, Any] = only(
-        helm.template({"networkPolicy": {"enabled": True}, **values}), "NetworkPolicy"
-    )["spec"]
+    objects = helm.template({"networkPolicy": {"enabled": True}, **values})
+    spec: dict[str, Any] = only(objects, "NetworkPolicy", "-exporter")["spec"]
     return spec
 
 
@@ -91,26 +90,83 @@ def test_the_network_policy_lets_prometheus_in_and_dns_and_api_out(helm: Helm) -
     assert spec["podSelector"]["matchLabels"] == workload(helm.template(SECRET))["selector"]["matchLabels"]
 
 
-def test_the_network_policy_follows_the_address_of_the_api(helm: Helm) -> None:
-    accounts = [
-        {"name": "a", "existingSecret": "s", "config": {"base_url": "https://a:8443/api"}},
-        {"name": "b", "existingSecret": "s", "config": {"base_url": "http://[::1]/api"}},
-        {"name": "c", "existingSecret": "s"},
-        {"name": "d", "existingSecret": "s"},
-    ]
-    spec = network(helm, {"accounts": accounts, "config": {"base_url": "http://c:8080/api"}})
-    assert [port["port"] for port in spec["egress"][1]["ports"]] == [8443, 80, 8080]
+@pytest.mark.parametrize(
+    ("config", "own", "ports"),
+    [
+        ({}, [{}, {}], [443]),
+        ({"base_url": "http://c:8080/api"}, [{"base_url": "https://a:8443/api"}, {}], [8443, 8080]),
+        ({"base_url": None}, [{"base_url": "http://[::1]/api"}, {"base_url": "http://[::1]:81"}], [80, 81]),
+        ({"gateway_url": "https://g:8444"}, [{}, {"gateway_url": "http://h/path:1"}], [443, 8444, 80]),
+        ({"proxy_url": "http://user:p%40:1@proxy:3128"}, [{}], [443, 3128]),
+        ({"proxy_url": "http://proxy:3128"}, [{"proxy_url": "direct"}], [443]),
+        ({"proxy_url": "direct"}, [{"proxy_url": "HTTP://proxy"}, {"proxy_url": None}], [443, 80]),
+    ],
+    ids=str,
+)
+def test_the_network_policy_opens_the_ports_of_api_gateway_and_proxy(
+    each_helm: Helm, config: dict[str, Any], own: list[dict[str, Any]], ports: list[int]
+) -> None:
+    accounts = [{"name": f"a{i}", "existingSecret": "s", "config": each} for i, each in enumerate(own)]
+    spec = network(each_helm, {"accounts": accounts, "config": config})
+    assert spec["egress"][1] == {"ports": [{"port": port, "protocol": "TCP"} for port in ports]}
+
+
+def test_the_network_policy_of_the_demo_opens_no_port_of_an_api(helm: Helm) -> None:
     assert len(network(helm, {"demo": {"enabled": True}})["egress"]) == 1
+
+
+def test_peers_of_the_network_policy_apply_to_all_ports_that_it_opens(helm: Helm) -> None:
+    peers = [{"ipBlock": {"cidr": "192.0.2.0/24"}}]
+    config = {"gateway_url": "https://g:8444", "proxy_url": "http://proxy:3128"}
+    policy = {"enabled": True, "egressTo": peers}
+    dns, opened = network(helm, {**SECRET, "config": config, "networkPolicy": policy})["egress"]
+    assert "to" not in dns
+    assert opened["to"] == peers
+    assert [port["port"] for port in opened["ports"]] == [443, 8444, 3128]
+
+
+def test_the_test_pod_reaches_dns_and_the_exporter_where_all_egress_is_denied(helm: Helm) -> None:
+    objects = helm.template({**SECRET, "networkPolicy": {"enabled": True}, "containerPort": 8080})
+    spec = only(objects, "NetworkPolicy", "-test")["spec"]
+    assert spec["podSelector"]["matchLabels"].items() <= only(objects, "Pod")["metadata"]["labels"].items()
+    dns, exporter = spec["egress"]
+    assert dns == only(objects, "NetworkPolicy", "-exporter")["spec"]["egress"][0]
+    assert exporter["ports"] == [{"port": 8080, "protocol": "TCP"}]
+    assert exporter["to"] == [{"podSelector": workload(objects)["selector"]}]
+    assert "ingress" not in spec
 
 
 def test_a_closed_network_policy_still_lets_the_test_hook_in(helm: Helm) -> None:
     peers = [{"namespaceSelector": {"matchLabels": {"a": "b"}}}]
     values = {**SECRET, "networkPolicy": {"enabled": True, "ingressFrom": peers}}
     objects = helm.template(values)
-    *named, hook = only(objects, "NetworkPolicy")["spec"]["ingress"][0]["from"]
+    *named, hook = only(objects, "NetworkPolicy", "-exporter")["spec"]["ingress"][0]["from"]
     assert named == peers
     labels = only(objects, "Pod")["metadata"]["labels"]
     assert hook["podSelector"]["matchLabels"].items() <= labels.items()
+
+
+def test_the_test_pod_can_be_left_out_with_all_that_is_for_it(each_helm: Helm) -> None:
+    peers: list[dict[str, Any]] = [{"podSelector": {}}]
+    policy = {"enabled": True, "ingressFrom": peers}
+    objects = each_helm.template({**SECRET, "networkPolicy": policy, "tests": {"enabled": False}})
+    assert not has(objects, "Pod")
+    assert only(objects, "NetworkPolicy")["spec"]["ingress"][0]["from"] == peers
+
+
+def test_the_test_pod_has_annotations_and_labels_but_stays_a_hook_apart_from_the_exporter(
+    each_helm: Helm,
+) -> None:
+    """With a sidecar of a mesh it would never end; with the exporter's labels the Service would select it."""
+    tests = {
+        "annotations": {"sidecar.istio.io/inject": "false", "helm.sh/hook": "post-install"},
+        "labels": {"team": "a", "app.kubernetes.io/name": "pin-exporter"},
+    }
+    metadata = only(each_helm.template({**SECRET, "tests": tests}), "Pod")["metadata"]
+    assert metadata["annotations"]["sidecar.istio.io/inject"] == "false"
+    assert metadata["annotations"]["helm.sh/hook"] == "test"
+    assert metadata["labels"]["team"] == "a"
+    assert metadata["labels"]["app.kubernetes.io/name"] == "pin-exporter-test"
 
 
 def test_nodes_can_be_drained_with_a_disruption_budget(helm: Helm) -> None:

@@ -1,5 +1,6 @@
 """The rendered settings, flags and probes, tried on the exporter itself."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,24 +10,38 @@ import pytest
 
 from pin_exporter.config.accounts import Account, accounts_of
 from pin_exporter.config.loader import load_settings
-from tests.chart.helm import CI_VALUES, SECRET, Helm, config_of, container, only, pod, read_yaml
+from tests.chart.helm import CI_VALUES, SECRET, Helm, Object, config_of, container, only, pod, read_yaml
 from tests.support.processes import free_port, run_to_end, running, simulator, wait_for
 
 MOUNTED = "/etc/pin-exporter"
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 
 
-def mount(objects: list[dict[str, Any]], directory: Path, keys: dict[str, str]) -> Path:
-    """Put configuration and keys where the pod would have them, and return the configuration's path."""
+def mount(objects: list[Object], directory: Path, keys: dict[str, str]) -> Path:
+    """Put config and files where the pod would have them, and return the path of the config file.
+
+    `keys` are the contents of files in Secrets that the chart does not create, by file name.
+    """
+    paths = {mounted["name"]: mounted["mountPath"] for mounted in container(objects)["volumeMounts"]}
+    ours = {found["metadata"]["name"]: found["data"] for found in objects if found["kind"] == "ConfigMap"}
     for volume in pod(objects)["volumes"]:
+        mounted = directory / paths[volume["name"]].removeprefix(f"{MOUNTED}/")
         for source in volume.get("projected", {}).get("sources", ()):
-            for item in source["secret"]["items"]:
-                path = directory / "credentials" / item["path"]
+            (kind,) = source
+            for item in source[kind]["items"]:
+                path = mounted / item["path"]
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(keys.get(path.name, f"made-up-{item['key']}"))
+                content = ours.get(source[kind]["name"], {}).get(item["key"]) if kind == "configMap" else None
+                path.write_text(content or keys.get(path.name, f"made-up-{item['key']}"))
     config = directory / "config" / "config.yml"
     config.parent.mkdir()
-    config.write_text(config_of(objects).replace(MOUNTED, str(directory)))
+    text = config_of(objects).replace(MOUNTED, str(directory))
+    for path in re.findall(rf'_key_file: "(?!{directory})/([^"]+)"', text):
+        # In a volume of the user's own.
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_text("made-up")
+        text = text.replace(f'"/{path}"', f'"{directory / path}"')
+    config.write_text(text)
     return config
 
 
@@ -45,8 +60,12 @@ def test_the_exporter_takes_the_configuration_of_each_way_to_install(
         assert container(helm.template(values))["args"][0] == "demo"
         return
     expected = [entry["name"] for entry in values.get("accounts", ())]
-    named = [account.name for account in accounts(helm, values, tmp_path)]
-    assert named == (expected or [values["credentials"].get("account", "default")])
+    found = accounts(helm, values, tmp_path)
+    assert [account.name for account in found] == (
+        expected or [values["credentials"].get("account", "default")]
+    )
+    files = [file for account in found for file in (account.expected_cids_file, account.gateway_token_file)]
+    assert all(file.is_file() for file in files if file)
 
 
 def test_settings_arrive_as_they_were_meant(each_helm: Helm, tmp_path: Path) -> None:

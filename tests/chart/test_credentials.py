@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.helm import SECRET, Helm, HelmError, has, only, pod, workload
+from tests.chart.helm import SECRET, Helm, HelmError, config_of, container, has, only, pod, workload
 
 
 def sources(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -57,11 +57,68 @@ def test_an_existing_secret_is_mounted_under_the_names_it_has_inside(helm: Helm)
     ]
 
 
+def test_a_gateway_token_is_mounted_beside_the_keys_and_may_be_missing(each_helm: Helm) -> None:
+    accounts = [
+        {"name": "a", "existingSecret": "one", "keys": {"gatewayToken": "token"}},
+        {"name": "b", "apiKey": "k", "secretKey": "s", "gatewayToken": "made-up-token"},
+        {"name": "c", "existingSecret": "one"},
+    ]
+    objects = each_helm.template({"accounts": accounts, "config": {"gateway_url": "https://g"}})
+    assert [source for source in sources(objects) if "token" in str(source)] == [
+        {"name": "one", "items": [{"key": "token", "path": "a/gateway-token"}], "optional": True},
+        {
+            "name": "rel-pin-exporter",
+            "items": [{"key": "b.gateway-token", "path": "b/gateway-token"}],
+            "optional": True,
+        },
+    ]
+    assert base64.b64decode(only(objects, "Secret")["data"]["b.gateway-token"]) == b"made-up-token"
+    assert config_of(objects).count("gateway_token_file") == 2
+    assert "made-up-token" not in config_of(objects)
+
+
+def test_keys_in_files_need_no_secret_and_no_volume(each_helm: Helm) -> None:
+    objects = each_helm.template({"credentials": FILES})
+    assert 'api_key_file: "/vault/a"\n' in config_of(objects)
+    assert 'secret_key_file: "/vault/s"\n' in config_of(objects)
+    assert [volume["name"] for volume in pod(objects)["volumes"]] == ["config"]
+    assert [mounted["name"] for mounted in container(objects)["volumeMounts"]] == ["config"]
+    assert not has(objects, "Secret")
+
+
+def test_accounts_with_files_stand_beside_those_with_secrets(each_helm: Helm) -> None:
+    files = {"name": "b", **FILES, "gatewayToken": "made-up-token"}
+    values = {"accounts": [ONE, files, {"name": "c", **FILES}], "config": {"gateway_url": "https://g"}}
+    objects = each_helm.template(values)
+    items = [item["path"] for source in sources(objects) for item in source["items"]]
+    assert items == ["a/api-key", "a/secret-key", "b/gateway-token"]
+    assert only(objects, "Secret")["data"].keys() == {"b.gateway-token"}
+
+
+def test_the_token_of_the_service_account_is_mounted_only_where_it_is_wanted(each_helm: Helm) -> None:
+    def mounted(values: dict[str, Any]) -> list[bool]:
+        objects = each_helm.template({**SECRET, **values})
+        specs = (pod(objects), only(objects, "ServiceAccount"), only(objects, "Pod")["spec"])
+        return [spec["automountServiceAccountToken"] for spec in specs]
+
+    assert mounted({}) == [False, False, False]
+    assert mounted({"automountServiceAccountToken": True}) == [True, False, False]
+    assert mounted({"serviceAccount": {"automountServiceAccountToken": True}}) == [False, True, False]
+
+
 def test_what_is_null_in_an_account_is_left_out(each_helm: Helm) -> None:
-    nothing = {"apiKey": None, "secretKey": None}
-    first = {"name": "a", "existingSecret": "one", **nothing, "keys": None, "config": None}
-    second = {"name": "b", "existingSecret": None, "apiKey": "k", "secretKey": "s", "keys": nothing}
-    third = {"name": "c", "existingSecret": "one", "keys": {"apiKey": "key", "secretKey": None}}
+    nothing = dict.fromkeys(("apiKey", "secretKey", "gatewayToken", "apiKeyFile", "secretKeyFile"))
+    no_keys = dict.fromkeys(("apiKey", "secretKey", "gatewayToken"))
+    no_cids = dict.fromkeys(("cids", "existingConfigMap", "existingSecret", "key"))
+    empty = {"keys": None, "config": None, "expectedCids": None}
+    first = {"name": "a", "existingSecret": "one", **nothing, **empty}
+    second = {"name": "b", "existingSecret": None, "apiKey": "k", "secretKey": "s", "keys": no_keys}
+    third = {
+        "name": "c",
+        "existingSecret": "one",
+        "keys": {"apiKey": "key", "secretKey": None},
+        "expectedCids": no_cids,
+    }
     plain = [
         {"name": "a", "existingSecret": "one"},
         {"name": "b", "apiKey": "k", "secretKey": "s"},
@@ -88,6 +145,9 @@ def test_new_keys_restart_nothing_and_new_settings_do(helm: Helm) -> None:
 
 
 ONE = {"name": "a", "existingSecret": "s"}
+FILES = {"apiKeyFile": "/vault/a", "secretKeyFile": "/vault/s"}
+GATEWAY = {"gateway_url": "https://g", "gateway_token_file": "/t"}
+CIDS_ALONE = {"credentials": {"existingSecret": "s", "expectedCids": {"existingConfigMap": "c"}}}
 
 
 @pytest.mark.parametrize(
@@ -110,6 +170,46 @@ ONE = {"name": "a", "existingSecret": "s"}
         ({"accounts": [{**ONE, "name": "a" * 64}]}, "the name must have 1 to 63"),
         ({"accounts": [{"name": "a"}]}, "accounts[0] (a): set existingSecret, or apiKey and secretKey"),
         ({"accounts": [{**ONE, "apiKey": "k"}]}, "accounts[0] (a): existingSecret and keys are both set"),
+        (
+            {"accounts": [{**ONE, "gatewayToken": "t"}]},
+            "accounts[0] (a): existingSecret and keys are both set",
+        ),
+        ({"accounts": [{**ONE, "keys": {"gatewayToken": "t"}}]}, "(a): the gateway token requires a gateway"),
+        (
+            {"credentials": {**SECRET["credentials"], "keys": {"gatewayToken": "t"}}},
+            "credentials: the gateway token requires a gateway: set gateway_url in config",
+        ),
+        (
+            {"accounts": [{**ONE, "keys": {"gatewayToken": "t"}, "config": GATEWAY}]},
+            "(a): the gateway token and gateway_token_file in config are both set",
+        ),
+        ({"accounts": [{**ONE, **FILES}]}, "accounts[0] (a): apiKeyFile or secretKeyFile is set as well as"),
+        (
+            {"accounts": [{"name": "a", "apiKey": "k", "secretKeyFile": "/s"}]},
+            "accounts[0] (a): apiKeyFile or secretKeyFile is set as well as existingSecret or keys",
+        ),
+        (
+            {"credentials": {"apiKeyFile": "/k"}},
+            "credentials: set existingSecret, or apiKey and secretKey, or apiKeyFile and secretKeyFile",
+        ),
+        ({"accounts": [ONE], "credentials": FILES}, "credentials and accounts are both set"),
+        ({"demo": {"enabled": True}, "credentials": FILES}, "demo.enabled serves simulated accounts"),
+        (
+            {"accounts": [ONE], "credentials": {"expectedCids": {"existingSecret": "s"}}},
+            "credentials and accounts are both set",
+        ),
+        (
+            {"accounts": [{**ONE, "expectedCids": {"cids": ["c"], "existingSecret": "s"}}]},
+            "accounts[0] (a): cids and existingSecret of expectedCids are both set",
+        ),
+        (
+            {**CIDS_ALONE, "config": {"expected_cids_file": "/a"}},
+            "credentials: expectedCids and expected_cids_file in config are both set",
+        ),
+        (
+            {"credentials": {"expectedCids": {"cids": "c"}}},
+            "credentials: set existingSecret, or apiKey and secretKey",
+        ),
     ],
 )
 def test_what_is_wrong_with_the_keys_is_one_sentence(helm: Helm, values: dict[str, Any], told: str) -> None:

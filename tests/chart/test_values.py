@@ -113,6 +113,11 @@ def test_everything_in_the_schema_is_described() -> None:
         {"prometheusRule": {"additionalGroups": [{"rules": []}]}},
         {"podLabels": {"a": 1}},
         {"extraArgs": [1]},
+        {"credentials": {"apiKeyFile": "api-key", "secretKeyFile": "/s"}},
+        {"accounts": [{"name": "a", "apiKeyFile": "/k", "secretKeyFile": "s"}]},
+        {"credentials": {"expectedCids": {"cids": [1]}}},
+        {"credentials": {"expectedCids": {"configMap": "a"}}},
+        {"accounts": [{"name": "a", "existingSecret": "s", "expectedCids": {"file": "a"}}]},
     ],
     ids=json.dumps,
 )

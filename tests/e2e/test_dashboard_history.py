@@ -185,15 +185,15 @@ def test_the_line_of_an_account_that_is_no_longer_monitored_ends(view: View) -> 
     assert sizes["closed"].points[-1][0] == pytest.approx(view.end - 2 * HOUR, abs=600)
 
 
-@pytest.mark.parametrize("price", ["0.02", "4"])
+@pytest.mark.parametrize("price", ["20", "4000"])
 def test_the_cost_is_the_size_times_the_price(view: View, price: str) -> None:
-    expected = summed(lambda account: account.size) / 1e9 * float(price)
-    assert view.choose(price=price).stat("Cost per month") == pytest.approx(expected)
+    expected = summed(lambda account: account.size) / 1e12 * float(price)
+    assert view.choose(price=price).stat("Modelled cost per month") == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("price", ["", "0"])
 def test_without_a_price_there_is_no_cost(view: View, price: str) -> None:
-    assert view.choose(price=price).stat("Cost per month") == -1, "ENTER A PRICE"
+    assert view.choose(price=price).stat("Modelled cost per month") == -1, "ENTER A PRICE"
 
 
 def test_the_data_is_incomplete_if_an_account_is_missing(view: View) -> None:
@@ -220,18 +220,24 @@ def test_no_graph_queries_more_points_than_prometheus_returns(view: View, days: 
 
 
 def test_stats_have_texts_and_units(view: View) -> None:
-    titles = ("Growth per day", "Files per day", "Days until the size limit", "Cost per month", "Size")
+    titles = (
+        "Growth per day",
+        "Files per day",
+        "Days until the size limit",
+        "Modelled cost per month",
+        "Size",
+    )
     panels = [PANELS[title] for title in titles]
-    shown, priced = stats_shown({0: view, 1: view.choose(price="0.02")}, panels).values()
+    shown, priced = stats_shown({0: view, 1: view.choose(price="20")}, panels).values()
     assert {title: one.text for title, one in shown.items()} == {
         "Growth per day": "45.6 GiB",
         "Files per day": "1,190",
         "Days until the size limit": "REACHED",
-        "Cost per month": "ENTER A PRICE",
+        "Modelled cost per month": "ENTER A PRICE",
         "Size": "10.0 TiB",
     }
     assert shown["Days until the size limit"].color == BAD
-    assert priced["Cost per month"].text == "220.00"
+    assert priced["Modelled cost per month"].text == "220.00"
 
 
 def test_the_days_until_the_limit_have_texts_and_colors(view: View) -> None:

@@ -156,7 +156,7 @@ def test_annotations_have_valid_queries(stand: Stand, annotation: Mapping[str, A
 def test_stats_are_exact_and_count_replicas_once(stand: Stand) -> None:
     view = look(stand.prometheus)
     for chosen in choices(view, ["job", "instance", "account"]):
-        seen = view.choose(**chosen, price="0.25")
+        seen = view.choose(**chosen, price="250")
         counted = [stand.truth[name] for name in chosen_accounts(chosen)]
         phases = sum((one.phases for one in counted), Counter[str]())
         size = sum(one.size for one in counted)
@@ -174,7 +174,7 @@ def test_stats_are_exact_and_count_replicas_once(stand: Stand) -> None:
             "Files": phases.total(),
             "Size": size,
             "Duplicates": sum(one.duplicate_size for one in counted),
-            "Cost per month": size / 1e9 * 0.25,
+            "Modelled cost per month": size / 1e12 * 250,
         }
         assert {title: seen.stat(title) for title in expected} == pytest.approx(expected), chosen
 

@@ -19,18 +19,19 @@ from tests.grafana.support.promql import nodes, selectors
 
 PUBLISHED = (ROOT / "grafana" / "dashboard.json").read_text(encoding="utf-8")
 DASHBOARD: dict[str, Any] = json.loads(PUBLISHED)
+ALERT = ("alertname", "alertstate", "account")
 SINGLE_VALUES = {"stat", "bargauge", "table"}
 DATA = {family.name: family for family in ACCOUNT_FAMILIES if family.source}
 # Metrics without a panel or a rule, and why.
 NOT_SHOWN = {
     "aiozpin_api_request_duration_seconds_count": "requests are counted by their code",
     "aiozpin_api_request_duration_seconds_sum": "percentiles say more than a mean",
+    "aiozpin_expected_cids_read_failures_total": "the age of the list says more",
     "aiozpin_exporter_log_events_total": "the log has more details, and failed polls have a panel",
     "aiozpin_inventory_audited_pins_total": "the age of the last full inventory says more",
-    "aiozpin_inventory_fallbacks_total": "no panel yet; the log has each one",
-    "aiozpin_inventory_full_timestamp_seconds": "no panel yet; the status page shows it as JSON",
-    "aiozpin_inventory_mode": "no panel yet; the status page shows it",
     "aiozpin_last_attempt_timestamp_seconds": "the runbook on stale data uses it",
+    "aiozpin_retrieval_duration_seconds_count": "attempts are counted by their result",
+    "aiozpin_retrieval_duration_seconds_sum": "percentiles say more than a mean",
     "process_max_fds": "one number that does not change",
     "process_virtual_memory_bytes": "virtual memory is free",
     "python_gc_collections_total": "for development of the exporter",
@@ -53,7 +54,9 @@ QUERIES = [(panel["title"], target) for panel in PANELS for target in panel["tar
 
 def plain(expression: str) -> str:
     """Replace variables, which the parser does not know."""
-    replaced = re.sub(r"\[\$__\w+\]", "[5m]", expression).replace("$price", "1")
+    replaced = re.sub(r"\[\$__\w+\]", "[5m]", expression)
+    for name in ("price", "pin_price", "free_pins"):
+        replaced = replaced.replace(f"${name}", "1")
     return re.sub(r"\$__\w+", "5m", replaced)
 
 
@@ -84,7 +87,7 @@ def test_it_can_be_imported_and_provisioned_as_it_is() -> None:
 
 
 def test_each_variable_narrows_the_next_and_offers_all_values() -> None:
-    source, *choices, price = DASHBOARD["templating"]["list"]
+    source, *choices, price, pin_price, free_pins = DASHBOARD["templating"]["list"]
     assert (source["name"], source["type"], source["query"]) == ("datasource", "datasource", "prometheus")
     assert [choice["name"] for choice in choices] == ["job", "instance", "account"]
     for index, choice in enumerate(choices):
@@ -98,7 +101,8 @@ def test_each_variable_narrows_the_next_and_offers_all_values() -> None:
         assert re.findall(r"(\w+)=~\"\$\1\"", choice["query"]) == earlier
         (selector,) = selectors(re.fullmatch(r"label_values\((.+), \w+\)", choice["query"])[1])  # type: ignore[index]
         assert selector.name in known_series()
-    assert (price["name"], price["type"], price["query"]) == ("price", "textbox", "0")
+    entered = [(one["name"], one["type"], one["query"]) for one in (price, pin_price, free_pins)]
+    assert entered == [(name, "textbox", "0") for name in ("price", "pin_price", "free_pins")]
 
 
 def test_links_lead_to_documents_that_exist() -> None:
@@ -114,7 +118,9 @@ def test_rows_go_from_general_to_specific_and_the_last_two_are_collapsed() -> No
     assert [(row["title"], row["collapsed"]) for row in rows] == [
         ("Can I trust these numbers?", False),
         ("Is my data safely pinned?", False),
-        ("How fast does my data grow, and what does it cost?", False),
+        ("Is it all still there?", False),
+        ("How fast does my data grow?", False),
+        ("What does it cost?", False),
         ("AIOZ Pin API", True),
         ("Exporter process", True),
     ]
@@ -158,7 +164,14 @@ COMPUTED = {
     "Failed polls": "percentunit",
     "Pinned": "percentunit",
     "Days until the size limit": "none",
-    "Cost per month": "none",
+    "Expected and pinned": "percentunit",
+    "Retrievable, at least": "percentunit",
+    "Retrieval attempts by result": "short",
+    "Modelled cost per month": "none",
+    "Modelled: storage": "none",
+    "Modelled: pins": "none",
+    "Billed this month": "currencyUSD",
+    "Billed cost by item": "currencyUSD",
     "Age of pins in progress": "short",
     "Pin sizes": "short",
     "Requests per minute": "reqpm",
@@ -203,12 +216,17 @@ def test_each_stat_without_data_has_its_own_text_and_color(panel: dict[str, Any]
     assert steps == sorted(steps)
 
 
+def test_no_legend_shows_the_last_value_of_what_is_gone() -> None:
+    for panel in PANELS:
+        assert not panel["options"].get("legend", {}).get("calcs"), panel["title"]
+
+
 def test_each_selector_uses_known_metrics_and_the_variables() -> None:
-    known = {"up": (), "ALERTS": ("alertname", "alertstate", "account"), **known_series()}
+    known = {"up": (), "ALERTS": ALERT, "ALERTS_FOR_STATE": ALERT, **known_series()}
     for title, selector in SELECTORS:
         labels = known[selector.name]
         narrowed = {name: value for name, _, value in selector.matchers}
-        empty = "|" if selector.name == "ALERTS" else ""
+        empty = "|" if selector.name.startswith("ALERTS") else ""
         chosen = {"job": f"{empty}$job", "instance": f"{empty}$instance"}
         if "account" in labels:
             chosen["account"] = f"{empty}$account"

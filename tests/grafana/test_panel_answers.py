@@ -11,10 +11,16 @@ from dev.grafana.promql import known_series
 from dev.grafana.rules import rules_yaml
 from tests.grafana.support.promql import selectors
 from tests.grafana.support.promtool import run_tests
-from tests.grafana.test_dashboard import PANELS, plain
+from tests.grafana.test_dashboard import DASHBOARD, PANELS, plain
 
 INSTANT = [panel for panel in PANELS if panel["targets"][0]["instant"]]
-VARIABLES = {"$__range": "1d", "$__rate_interval": "4m", "$price": "0.02"}
+VARIABLES = {
+    "$__range": "1d",
+    "$__rate_interval": "4m",
+    "$price": "20",
+    "$pin_price": "3",
+    "$free_pins": "40",
+}
 
 
 def query_of(title: str, ref: str = "A") -> str:
@@ -23,10 +29,10 @@ def query_of(title: str, ref: str = "A") -> str:
     return interpolated(target["expr"])
 
 
-def interpolated(expression: str, **chosen: str) -> str:
+def interpolated(expression: str, variables: Mapping[str, str] = VARIABLES, **chosen: str) -> str:
     for name in ("job", "instance", "account"):
-        expression = expression.replace(f'"${name}"', f'"{chosen.get(name, ".+")}"')
-    for name, value in VARIABLES.items():
+        expression = expression.replace(f'${name}"', f'{chosen.get(name, ".+")}"')
+    for name, value in variables.items():
         expression = expression.replace(name, value)
     return expression
 
@@ -65,7 +71,7 @@ class Scene:
 def everything(scene: Scene, values: str) -> None:
     """Add the series that the instant queries select, with the labels that they require."""
     wanted = {
-        (one.name, tuple((label, value) for label, operator, value in one.matchers if operator == "Equal"))
+        (one.name, tuple((label, value.split("|")[0]) for label, _, value in one.matchers if value[0] != "$"))
         for panel in INSTANT
         for target in panel["targets"]
         for one in selectors(plain(target["expr"]))
@@ -93,7 +99,7 @@ def test_nothing_is_returned_for_what_is_not_selected(tmp_path: Path, chosen: di
     of_accounts = {"Exporters up", "Exporters"} if "account" in chosen else set()
     for panel in INSTANT:
         for target in panel["targets"] if panel["title"] not in of_accounts else ():
-            scene.expect(interpolated(target["expr"], **chosen), 50, {})
+            scene.expect(interpolated(target["expr"], VARIABLES, **chosen), 50, {})
     scene.check(tmp_path)
 
 
@@ -124,6 +130,37 @@ HEALTHY: dict[str, str] = {
 }
 AT = 1500
 A, TOTALS = '{account="a"', ',collector="totals"'
+CIDS, READ_AT = "aiozpin_expected_cids", "aiozpin_expected_cids_read_timestamp_seconds"
+EXPECTED = {
+    f"{READ_AT}{A}}}": "0+60x1500",
+    f'{CIDS}{A},state="pinned"}}': "8x1500",
+    f'{CIDS}{A},state="in_progress"}}': "2x1500",
+    **{f'{CIDS}{A},state="{state}"}}': "0x1500" for state in ("failed", "removed", "missing", "unknown")},
+    f"aiozpin_unexpected_cids{A}}}": "7x1500",
+    f"aiozpin_expected_cids_malformed_lines{A}}}": "0x1500",
+}
+RETRIEVED_AT = "aiozpin_last_retrieval_timestamp_seconds"
+SAMPLED = {
+    f"{RETRIEVED_AT}{A}}}": "0+60x1500",
+    f"aiozpin_sampled_pins{A}}}": "1440x1500",
+    f"aiozpin_unretrievable_cids{A}}}": "0x1500",
+    f"aiozpin_retrievable_ratio_lower_bound{A}}}": "0.997x1500",
+}
+BILLED_AT = "aiozpin_last_billing_timestamp_seconds"
+BILLED = {
+    f"{BILLED_AT}{A}}}": "0+60x1500",
+    f'aiozpin_billing_cost_usd{A},item="storage"}}': "1.5x1500",
+    f'aiozpin_billing_cost_usd{A},item="bandwidth"}}': "0.25x1500",
+}
+# 4 pins above those that are free.
+SECOND_ACCOUNT = {'aiozpin_pins{account="b",status="pinned",phase="pinned"}': "44x1500"}
+
+
+def stale(series: Mapping[str, str], metric: str) -> dict[str, str]:
+    """Return the series, those of one metric ending a few minutes before the query."""
+    return {name: "1x1497 stale" if name.startswith(f"{metric}{{") else v for name, v in series.items()}
+
+
 # A panel, what differs from a healthy account, and what the panel then shows.
 ANSWERS: list[tuple[str, dict[str, str], float | None]] = [
     ("Data", {}, 0),
@@ -202,7 +239,69 @@ ANSWERS: list[tuple[str, dict[str, str], float | None]] = [
         3650,
     ),
     ("Duplicates", {}, 1e6),
-    ("Cost per month", {}, 0.05),
+    ("Must be pinned again", {}, -1),
+    ("Must be pinned again", EXPECTED, 0),
+    ("Must be pinned again", {**EXPECTED, f'{CIDS}{A},state="missing"}}': "2x1500"}, 2),
+    ("Must be pinned again", {**EXPECTED, f'{CIDS}{A},state="removed"}}': "1x1500"}, 1),
+    ("Must be pinned again", {**EXPECTED, f'{READ_AT}{{account="b"}}': "0+60x1500"}, -2),
+    (
+        "Must be pinned again",
+        {
+            **EXPECTED,
+            f'{READ_AT}{{account="b"}}': "0+60x1500",
+            f'{CIDS}{A},state="failed"}}': "3x1500",
+        },
+        3,
+    ),
+    ("Must be pinned again", stale(EXPECTED, CIDS), None),
+    ("Expected and pinned", {}, -1),
+    ("Expected and pinned", EXPECTED, 0.8),
+    ("Expected and pinned", stale(EXPECTED, CIDS), None),
+    ("Expected CIDs", {}, -1),
+    ("Expected CIDs", EXPECTED, 10),
+    ("Unexpected CIDs", {}, -1),
+    ("Unexpected CIDs", EXPECTED, 7),
+    ("Unexpected CIDs", stale(EXPECTED, "aiozpin_unexpected_cids"), None),
+    ("Age of the list", {}, -1),
+    ("Age of the list", EXPECTED, 0),
+    ("Age of the list", {**EXPECTED, f'{READ_AT}{{account="b"}}': "0+60x1490 89400x10"}, 600),
+    ("Age of the list", {**EXPECTED, f'{READ_AT}{{account="b"}}': "0x1500"}, -3),
+    ("Malformed lines", {}, -1),
+    ("Malformed lines", EXPECTED, 0),
+    ("Malformed lines", {**EXPECTED, f"aiozpin_expected_cids_malformed_lines{A}}}": "4x1500"}, 4),
+    ("Malformed lines", {**EXPECTED, f'{READ_AT}{{account="b"}}': "0x1500"}, -2),
+    ("Sampled pins", {}, -1),
+    ("Sampled pins", SAMPLED, 1440),
+    ("Sampled pins", stale(SAMPLED, "aiozpin_sampled_pins"), None),
+    ("Retrieved", {}, -1),
+    ("Retrieved", {**SAMPLED, f"aiozpin_unretrievable_cids{A}}}": "40x1500"}, 1400),
+    ("Not retrieved", {}, -1),
+    ("Not retrieved", SAMPLED, 0),
+    ("Not retrieved", {**SAMPLED, f"aiozpin_unretrievable_cids{A}}}": "40x1500"}, 40),
+    ("Not retrieved", {**SAMPLED, f'{RETRIEVED_AT}{{account="b"}}': "0+60x1500"}, -2),
+    ("Not retrieved", stale(SAMPLED, "aiozpin_unretrievable_cids"), None),
+    ("Retrievable, at least", {}, -1),
+    ("Retrievable, at least", SAMPLED, 0.997),
+    (
+        "Retrievable, at least",
+        {**SAMPLED, 'aiozpin_retrievable_ratio_lower_bound{account="b"}': "0.72x1500"},
+        0.72,
+    ),
+    ("Last retrieval", {}, -1),
+    ("Last retrieval", {**SAMPLED, f"{RETRIEVED_AT}{A}}}": "0+60x1499 89940"}, 60),
+    ("Last retrieval", {**SAMPLED, f"{RETRIEVED_AT}{A}}}": "0x1500"}, -3),
+    ("Billed this month", {}, -1),
+    ("Billed this month", BILLED, 1.75),
+    ("Billed this month", stale(BILLED, "aiozpin_billing_cost_usd"), None),
+    ("Age of the bill", {}, -1),
+    ("Age of the bill", BILLED, 0),
+    ("Age of the bill", {f"{BILLED_AT}{A}}}": "0x1500"}, -3),
+    ("Modelled cost per month", {}, 0.2),
+    ("Modelled cost per month", {**SECOND_ACCOUNT}, 0.212),
+    ("Modelled: storage", {}, 0.05),
+    ("Modelled: pins", {}, 0.15),
+    ("Modelled: pins", {f'aiozpin_pins{A},status="pinned",phase="pinned"}}': "39x1500"}, 0),
+    ("Modelled: pins", {**SECOND_ACCOUNT}, 0.162),
 ]
 
 
@@ -224,6 +323,45 @@ def add(scene: Scene, series: str, values: str, instance: str) -> None:
     name, _, labels = series.rstrip("}").partition("{")
     text = dict(re.findall(r'(\w+)="([^"]*)"', labels))
     scene.add(name, values, **{"instance": instance, **text})
+
+
+@pytest.mark.parametrize("price", ["0", "20"])
+@pytest.mark.parametrize("pin_price", ["0", "3"])
+def test_the_modelled_cost_needs_only_what_has_a_price(tmp_path: Path, price: str, pin_price: str) -> None:
+    expression = interpolated(
+        next(panel["targets"][0]["expr"] for panel in PANELS if panel["title"] == "Modelled cost per month"),
+        {**VARIABLES, "$price": price, "$pin_price": pin_price},
+    )
+    priced = {"aiozpin_size_bytes": price, "aiozpin_pins": pin_price}
+    scenes = []
+    for gone in ("", "aiozpin_size_bytes", "aiozpin_pins"):
+        scene = Scene(f"without {gone}")
+        for name, values in HEALTHY.items():
+            metric = name.partition("{")[0]
+            ends = metric == gone or (gone == "aiozpin_pins" and metric == "aiozpin_unique_cids")
+            add(scene, name, "1x1497 stale" if ends else values, "one")
+        cost = round(2.5e9 / 1e12 * float(price) + 50 / 1000 * float(pin_price), 6)
+        if price == pin_price == "0":
+            cost = -1
+        known = priced.get(gone, "0") == "0"
+        scene.expect(f"round({expression}, 1e-6)", AT, {"{}": cost} if known else {})
+        scenes.append(scene)
+    run_tests(tmp_path, [scene.as_test() for scene in scenes])
+
+
+def test_an_alert_has_one_annotation_at_its_beginning(tmp_path: Path) -> None:
+    (annotation,) = (one for one in DASHBOARD["annotations"]["list"] if one["name"] == "Firing alerts")
+    assert annotation["useValueForTime"]
+    assert annotation["textFormat"] == "{{of}}"
+    scene = Scene()
+    of_alert = {"alertname": "AIOZPinPinsFailed", "account": "a", "instance": "", "severity": "warning"}
+    for name, alert in (("begun", of_alert), ("pending", {**of_alert, "account": "b"})):
+        scene.add("ALERTS_FOR_STATE", "600x60", **alert)
+        scene.add("ALERTS", "1x60", **alert, alertstate="firing" if name == "begun" else "pending")
+    labels = '{alertname="AIOZPinPinsFailed",account="a",job="aioz-pin",severity="warning",of="a "}'
+    for minute in (20, 50):
+        scene.expect(interpolated(annotation["expr"]), minute, {labels: 600_000})
+    scene.check(tmp_path)
 
 
 def test_half_of_the_exporters_are_up_if_one_of_two_is_down(tmp_path: Path) -> None:

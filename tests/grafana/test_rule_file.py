@@ -12,6 +12,8 @@ from dev.grafana.thresholds import RECORD, THRESHOLDS
 from dev.project import ROOT
 from pin_exporter.api.errors import REASONS
 from pin_exporter.api.model import VOCABULARIES, Collector, Phase
+from pin_exporter.inventory.expected import ExpectedState
+from pin_exporter.retrieval.samples import Result
 from tests.grafana.support.promql import Selector, nodes, selectors
 from tests.support.tools import run_promtool
 
@@ -30,6 +32,8 @@ VALUES: Mapping[str, set[str]] = {
     "threshold": {threshold.name for threshold in THRESHOLDS},
     "code": {"429"},
     "operation": {collector.operation for collector in Collector},
+    "state": set(ExpectedState),
+    "result": set(Result),
 }
 
 

@@ -95,6 +95,9 @@ def test_pages_overlap_by_ten_rows_and_a_full_last_page_is_checked() -> None:
     pins = PinList(list(range(280)))
     assert len(walk_over(pins.page, 100).numbers) == 280
     assert pins.requests == [(0, 100), (90, 100), (180, 100), (270, 100)]
+    walk = Walk()
+    walk.accept(0, 100, pins.page(0, 100))
+    assert (walk.next_offset, walk.overlap, walk.stride) == (90, 10, 90)
 
 
 @pytest.mark.parametrize("files", [1, 10, 99])
@@ -293,8 +296,31 @@ def test_a_page_whose_first_row_is_unknown_makes_the_walk_step_back() -> None:
     walked = walk_over(fetch, 40, walk=walk)
     assert pins.requests[:3] == [(0, 40), (30, 40), (20, 40)]
     assert stepped_back[:4] == [False, False, True, False]
+    assert not walk.is_void
     assert set(range(15, 100)) <= set(walked.numbers)
     assert walked.walk.verdict is Verdict.REPAIRED
+
+
+def test_a_list_of_which_the_beginning_has_changed_makes_the_walk_void() -> None:
+    pins = PinList(list(range(60)), changes={1: [removed(0, 60), inserted(60)]})
+    walk = Walk()
+    while not walk.is_void:
+        walk.accept(walk.next_offset, 20, pins.page(walk.next_offset, 20))
+    assert [offset for offset, _ in pins.requests] == [0, 10, 0]
+
+
+def test_a_full_page_with_all_files_is_checked() -> None:
+    pins = PinList(list(range(100)))
+    walk_over(pins.page, 100, totals_files=100)
+    assert pins.requests == [(0, 100), (90, 100)]
+
+
+def test_unreadable_rows_are_not_missing_where_rows_swap() -> None:
+    def swap(pins: PinList) -> None:
+        pins.rows[19], pins.rows[20] = pins.rows[20], pins.rows[19]
+
+    walked = walk_over(PinList(list(range(50)), {5, 30}, changes={1: [swap]}).page, 20)
+    assert (len(walked.rows), walked.walk.verdict, walked.walk.pages) == (50, Verdict.REPAIRED, 5)
 
 
 def test_the_overlap_grows_with_the_shift_that_was_seen_and_fades_again() -> None:

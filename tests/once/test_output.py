@@ -1,14 +1,18 @@
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
 from pin_exporter import __version__
-from pin_exporter.api.model import Collector, Totals, Verdict
+from pin_exporter.api.model import Collector, Phase, Totals, Verdict
+from pin_exporter.inventory.expected import Comparison, pin_hash
 from pin_exporter.once.output import failures, result
 from pin_exporter.once.polling import PolledAccount
+from pin_exporter.polling.expected_file import ExpectedFileState, read_file
 from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.report import Now, report
+from tests.inventory.test_expected import CIDS
 from tests.support.samples import (
     COUNTED,
     FULL,
@@ -116,3 +120,28 @@ def test_the_table_has_a_line_for_each_account() -> None:
         "           -  no data: unauthorized\n"
     )
     assert result([], "table", NOW) == b""
+
+
+def test_expected_cids_that_must_be_pinned_again_are_a_failure_and_can_be_listed(tmp_path: Path) -> None:
+    path = tmp_path / "cids"
+    path.write_text("\n".join(CIDS[:3]))
+    comparison = Comparison(read_file(path))
+    comparison.add(pin_hash(CIDS[1]), Phase.PINNED)
+    snapshot = counting().snapshot
+    assert snapshot.counted is not None
+    compared = replace(
+        snapshot,
+        counted=replace(snapshot.counted, expected=comparison.result()),
+        expected_file=ExpectedFileState(path, comparison.result().expected, 1.0),
+    )
+    assert [line.split(": ")[1:3] for line in failures([polled(compared)])] == [
+        ["expected_cids_file", "2 of 3 expected CIDs must be pinned again"]
+    ]
+    assert verdict_in_table(polled(compared)) == "2 to pin again"
+    assert result([polled(compared), counting()], "missing", NOW).decode().splitlines() == [CIDS[0], CIDS[2]]
+    assert result([polled(compared, LATER)], "missing", LATER) == b"", "the inventory is stale"
+
+    unreadable = replace(snapshot, expected_file=ExpectedFileState(path, problem="No such file", failures=1))
+    assert [line.split(": ")[1:] for line in failures([polled(unreadable)])] == [
+        ["expected_cids_file", "cannot be read", "No such file"]
+    ]

@@ -25,6 +25,7 @@ MIXED = Population(
 
 START = 1_750_000_000.0
 LIST = "/api/pinning/pins/"
+BILL = "/api/billing/thisMonthUsage/"
 TEST = "/api/apiKeys/testAuthentication"
 
 

@@ -8,7 +8,7 @@ import pytest
 from pin_exporter.simulator.app import Simulator, base_url, open_socket, serve
 from pin_exporter.simulator.options import Behaviour, Faults
 
-from .harness import LIST, TEST, Clock, Simulated, account, get, keys, simulate, with_client
+from .harness import BILL, LIST, TEST, Clock, Simulated, account, get, keys, simulate, with_client
 
 
 def test_a_page_has_the_documented_envelope_and_by_default_the_newest_ten() -> None:
@@ -135,10 +135,11 @@ def test_keys_are_tested_whatever_their_scopes_and_under_a_limit_of_their_own(pa
     assert simulated.get(path).status_code == 401
 
 
-def test_without_the_slash_html_points_to_the_right_path() -> None:
-    response = Simulated().get(LIST[:-1], offset=1, limit=2)
+@pytest.mark.parametrize("path", [LIST, BILL])
+def test_without_the_slash_html_points_to_the_right_path(path: str) -> None:
+    response = Simulated().get(path[:-1], offset=1, limit=2)
     assert response.status_code == 301
-    assert response.headers["location"] == f"{LIST}?offset=1&limit=2"
+    assert response.headers["location"] == f"{path}?offset=1&limit=2"
     assert response.headers["content-type"].startswith("text/html")
     assert "offset=1&amp;limit=2" in response.text
 

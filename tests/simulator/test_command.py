@@ -85,6 +85,7 @@ def test_a_port_in_use_is_one_line_and_status_3(capsys: pytest.CaptureFixture[st
         (["--failed-share", "2"], "`$.failed_share`"),
         (["--failed-share", "0.6", "--unknown-share", "0.6"], "must not exceed 1 in total"),
         (["--not-json-rate", "0.7", "--redirect-rate", "0.7"], "must not exceed 1 in total"),
+        (["--gateway-corrupt-share", "0.6", "--gateway-limited-share", "0.6"], "must not exceed 1 in total"),
         (["--insert-rate", "nan"], "`$.insert_rate`"),
         (["--max-limit", "-1"], "`$.max_limit`"),
         (["--account", "a:colour=red"], "--account: Object contains unknown field `colour`"),

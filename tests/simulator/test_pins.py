@@ -1,3 +1,4 @@
+import hashlib
 import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -29,17 +30,22 @@ def test_the_same_seed_makes_the_same_pins_and_another_seed_others() -> None:
     assert ids.isdisjoint(UUID(row["id"]) for row in account(seed=2).rows())
 
 
-def test_cids_decode_to_a_sha256_multihash() -> None:
-    kinds = set()
-    for row in account().rows():
+def test_cids_decode_to_the_sha256_multihash_of_the_block() -> None:
+    simulated, kinds = account(), set()
+    for row in simulated.rows():
         cid = row["cid"]
         if cid.startswith("Qm"):
             assert len(cid) == 46
-            assert decoded(cid, BASE58).to_bytes(34)[:2] == b"\x12\x20"
+            prefix, digest = b"", decoded(cid, BASE58).to_bytes(34)
         else:
             number = decoded(cid[1:], BASE32)
             assert number & 3 == 0, "padding bits"
-            assert (number >> 2).to_bytes(36)[:4] in (b"\x01\x70\x12\x20", b"\x01\x55\x12\x20")
+            value = (number >> 2).to_bytes(36)
+            prefix, digest = value[:2], value[2:]
+            assert prefix in (b"\x01\x70", b"\x01\x55")
+        assert digest[:2] == b"\x12\x20"
+        if block := simulated.block(cid):
+            assert hashlib.sha256(block.content).digest() == digest[2:]
         kinds.add(re.match("Qm|bafy|bafk", cid)[0])  # type: ignore[index]
     assert kinds == {"Qm", "bafy", "bafk"}
 

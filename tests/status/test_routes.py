@@ -4,17 +4,21 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 
-from pin_exporter.api.model import Collector
+from pin_exporter.api.model import Collector, Phase
+from pin_exporter.inventory.expected import Comparison, pin_hash
 from pin_exporter.inventory.problem_pins import ProblemPin, ProblemPins
+from pin_exporter.polling.expected_file import ExpectedFileState, read_file
 from pin_exporter.polling.snapshot import AccountSnapshot
 from pin_exporter.status.pages import Pages
 from pin_exporter.status.report import Report
 from pin_exporter.status.routes import status_routes
+from tests.inventory.test_expected import CIDS
 from tests.support import asgi
 from tests.support.clocks import FakeClock
 from tests.support.documents import Document
@@ -151,3 +155,43 @@ def test_pages_are_rendered_in_a_thread_one_at_a_time() -> None:
     asyncio.run(exchange())
     assert len(threads) == 4
     assert threading.get_ident() not in threads
+
+
+@pytest.fixture
+def comparing(tmp_path: Path) -> AccountSnapshot:
+    """An account that lacks two of three expected CIDs."""
+    path = tmp_path / "cids"
+    path.write_text("\n".join(CIDS[:3]))
+    comparison = Comparison(read_file(path))
+    comparison.add(pin_hash(CIDS[1]), Phase.PINNED)
+    counted = replace(COUNTED, expected=comparison.result())
+    state = ExpectedFileState(path, comparison.result().expected, 1.0)
+    return replace(FULL, counted=counted, expected_file=state)
+
+
+def test_the_cids_to_pin_again_are_listed_as_text_and_as_json(comparing: AccountSnapshot) -> None:
+    to_pin = [CIDS[0], CIDS[2]]
+    response = ask("/accounts/archive/missing", accounts=[comparing])
+    assert (response.status_code, response.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+    assert response.text.splitlines() == to_pin
+    assert ask("/accounts/archive/missing?format=json", accounts=[comparing]).json() == to_pin
+    details = ask("/accounts/archive?format=json", accounts=[comparing]).json()
+    assert details["cids_to_pin"] == to_pin
+    assert details["account"]["expected"]["to_pin"] == 2
+    page = ask("/accounts/archive", {"Accept": BROWSER}, accounts=[comparing]).text
+    assert all(cid in page for cid in to_pin)
+    assert CIDS[1] not in page
+
+
+def test_what_is_not_known_is_said_and_not_an_empty_list(comparing: AccountSnapshot) -> None:
+    def status(snapshot: AccountSnapshot, name: str = "archive") -> int:
+        return ask(f"/accounts/{name}/missing", accounts=[snapshot]).status_code
+
+    assert status(comparing, "other") == status(FULL) == 404
+    assert status(replace(comparing, counted=COUNTED)) == 503
+    old = replace(TOTALS_HEALTH, last_success_elapsed=0.0)
+    assert status(comparing.with_health(Collector.INVENTORY, old)) == 503
+    assert comparing.expected_file is not None
+    comparing.expected_file.path.unlink()
+    assert status(comparing) == 503
+    assert ask("/accounts/archive", {"Accept": BROWSER}, accounts=[comparing]).status_code == 200

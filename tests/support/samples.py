@@ -94,7 +94,7 @@ FULL = AccountSnapshot(
     counted=COUNTED,
     request_stats=TRAFFIC,
     following=Following(
-        "followed", 1_749_999_000.0, 4_000, {**dict.fromkeys(Surprise, 0), Surprise.AUDIT: 1}
+        "followed", 1_749_999_000.0, 40, 20.0, 4_000, {**dict.fromkeys(Surprise, 0), Surprise.AUDIT: 1}
     ),
 )
 """An account with fresh totals, and an inventory from the poll before one that timed out."""

@@ -1,8 +1,9 @@
-"""Row 4, collapsed: requests to the AIOZ Pin API."""
+"""Row 6, collapsed: requests to the AIOZ Pin API."""
 
 from typing import Final
 
-from dev.grafana.panels import Panel, column_unit, time_panel
+from dev.grafana.colors import GOOD, NEUTRAL
+from dev.grafana.panels import Panel, column_unit, state_panel, time_panel
 from dev.grafana.promql import aggregate, per_account, selected
 
 TITLE: Final = "AIOZ Pin API"
@@ -70,5 +71,33 @@ def panels() -> list[Panel]:
             "Size of the API responses after decompression, per second.",
             {"{{account}}": _rate_by(["account"], "api_response_bytes_total")},
             unit="binBps",
+        ),
+        state_panel(
+            "Inventory mode",
+            "FOLLOWED: the last inventory requested only what may have changed. FULL: it read all pins. "
+            "docs/metrics.md explains when an account can be followed.",
+            {"{{account}}": per_account("max", selected("inventory_mode", 'mode="followed"'))},
+            texts={1: ("FOLLOWED", GOOD), 0: ("FULL", NEUTRAL)},
+            width=8,
+        ),
+        time_panel(
+            "Inventory fallbacks by reason",
+            "Inventories in the preceding hour that read all pins because following failed. A few are "
+            "normal; docs/metrics.md explains each reason.",
+            {
+                "{{account}} {{reason}}": per_account(
+                    "max", f"increase({selected('inventory_fallbacks_total')}[1h])", "reason"
+                )
+                + " > 0"
+            },
+            unit="short",
+            width=8,
+        ),
+        time_panel(
+            "Age of the last full inventory",
+            "Time since the last inventory that read all pins.",
+            {"{{account}}": f"time() - {per_account('max', selected('inventory_full_timestamp_seconds'))}"},
+            unit="s",
+            width=8,
         ),
     ]

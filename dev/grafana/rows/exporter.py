@@ -1,4 +1,4 @@
-"""Row 5, collapsed: the exporters themselves."""
+"""Row 7, collapsed: the exporters themselves."""
 
 from typing import Final
 

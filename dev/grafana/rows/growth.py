@@ -1,4 +1,4 @@
-"""Row 3: size, growth, the size limit and the cost."""
+"""Row 4: size, growth and the size limit."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ from dev.grafana.panels import (
 from dev.grafana.promql import ACCOUNT, aggregate, cumulative_buckets, on, per_account, selected
 from pin_exporter.inventory.counter import SIZE_BOUNDS
 
-TITLE: Final = "How fast does my data grow, and what does it cost?"
+TITLE: Final = "How fast does my data grow?"
 
 _SIZE: Final = per_account("max", selected("size_bytes"))
 _FILES: Final = per_account("max", selected("files"))
@@ -26,8 +26,6 @@ _FORECAST: Final = f"clamp_min(predict_linear(({_SIZE})[7d:1h], 14 * 86400), 0) 
 _LEFT: Final = f"clamp_min({_LIMIT} - {_SIZE}, 0)"
 _DAYS_LEFT: Final = f"{_LEFT} / clamp_min({_GROWTH} * 86400, 1) or {_LEFT} == 0"
 _MAX_DAYS: Final = 3650
-# An empty text box is a price of 0.
-_PRICE: Final = "($price + 0)"
 _SIZES: Final = [f"{4**step} {unit}" for unit in ("KiB", "MiB", "GiB") for step in range(5)]
 
 
@@ -40,7 +38,7 @@ def _growth_per_day(expression: str) -> str:
 def panels() -> list[Panel]:
     """Return the row's panels from left to right, line by line."""
     return [
-        stat_panel("Size", "Size that the API reports.", f"sum({_SIZE})", unit="bytes", decimals=1),
+        stat_panel("Size", "Size that the API reports.", f"sum({_SIZE})", unit="bytes", decimals=1, width=5),
         stat_panel(
             "Growth per day",
             "Growth of the size per day, at the rate of the last 24 hours. Requires at least an hour of "
@@ -48,6 +46,7 @@ def panels() -> list[Panel]:
             _growth_per_day(_SIZE),
             unit="bytes",
             decimals=1,
+            width=5,
         ),
         stat_panel(
             "Files per day",
@@ -65,6 +64,7 @@ def panels() -> list[Panel]:
             f"or on () group({_SIZE}) * -1",
             unit="none",
             decimals=1,
+            width=5,
             thresholds=((None, BAD), (3, WARNING), (14, GOOD)),
             texts={
                 -2: ("TOO LITTLE DATA", NO_DATA),
@@ -79,15 +79,7 @@ def panels() -> list[Panel]:
             f"sum({_DUPLICATES})",
             unit="bytes",
             decimals=1,
-        ),
-        stat_panel(
-            "Cost per month",
-            "The current size times the price per GB (10⁹ bytes) and month, which you enter at the top. The "
-            "API does not report a price.",
-            f"sum({_SIZE}) / 1e9 * {_PRICE} and on () vector{_PRICE} > 0 or on () group({_SIZE}) * -1",
-            unit="none",
-            decimals=2,
-            texts={-1: ("ENTER A PRICE", NO_DATA)},
+            width=5,
         ),
         time_panel(
             "Size, limit and forecast",

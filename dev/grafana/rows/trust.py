@@ -99,7 +99,6 @@ def panels() -> list[Panel]:
             "disappears from the other panels. A line ends when its exporter is no longer scraped.",
             {"{{account}} {{collector}}": _AGE},
             unit="s",
-            legend=("lastNotNull", "max"),
         ),
         state_panel(
             "Totals polls",

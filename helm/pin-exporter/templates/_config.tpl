@@ -13,8 +13,9 @@
 accounts:
 {{- range $account := include "pin-exporter.accounts" . | fromJsonArray }}
 - name: {{ toJson $account.name }}
-  api_key_file: /etc/pin-exporter/credentials/{{ $account.name }}/api-key
-  secret_key_file: /etc/pin-exporter/credentials/{{ $account.name }}/secret-key
+  {{- range $setting, $path := $account.files }}
+  {{ $setting }}: {{ toJson $path }}
+  {{- end }}
   {{- with include "pin-exporter.settings" $account.config | trim }}
   {{- nindent 2 . }}
   {{- end }}

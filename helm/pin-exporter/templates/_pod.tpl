@@ -1,7 +1,6 @@
 {{/* What the pods of exporter and test have in common: identity, placement, image. */}}
 {{- define "pin-exporter.podBase" -}}
 serviceAccountName: {{ include "pin-exporter.serviceAccountName" . | quote }}
-automountServiceAccountToken: false
 # A Service named pin-exporter would set PIN_EXPORTER_PORT, which looks like a setting.
 enableServiceLinks: false
 {{- /* Without duplicates: server-side apply rejects them. */}}
@@ -70,6 +69,8 @@ topologySpreadConstraints:
 
 {{- define "pin-exporter.pod" -}}
 {{- $accounts := include "pin-exporter.accounts" . | fromJsonArray }}
+{{- $hasCredentials := include "pin-exporter.anyHas" (dict "accounts" $accounts "name" "credentialSources") }}
+{{- $expectsCids := include "pin-exporter.anyHas" (dict "accounts" $accounts "name" "cidSources") }}
 {{- $web := include "pin-exporter.web" . | fromJson }}
 {{- $mounts := or (not .Values.demo.enabled) $web.configured .Values.web.tlsSecret -}}
 metadata:
@@ -78,7 +79,7 @@ metadata:
     {{- merge $selectorLabels (default dict .Values.podLabels) (default dict .Values.commonLabels) | toYaml | nindent 4 }}
   {{- $checksum := dict }}
   {{- if not .Values.demo.enabled }}
-  {{- /* Settings are read at start-up. Keys are reloaded, so they are not part of this checksum. */}}
+  {{- /* Settings are read at start-up. Keys and CIDs are reloaded, so they are not part of this checksum. */}}
   {{- $_ := set $checksum "checksum/config" (include "pin-exporter.config" . | sha256sum) }}
   {{- end }}
   {{- if $web.configured }}
@@ -91,6 +92,7 @@ metadata:
   {{- end }}
 spec:
   {{- include "pin-exporter.podBase" . | nindent 2 }}
+  automountServiceAccountToken: {{ .Values.automountServiceAccountToken }}
   {{- with include "pin-exporter.spread" . | trim }}
   {{- . | nindent 2 }}
   {{- end }}
@@ -146,8 +148,15 @@ spec:
         - name: config
           mountPath: /etc/pin-exporter/config
           readOnly: true
+        {{- end }}
+        {{- if $hasCredentials }}
         - name: credentials
           mountPath: /etc/pin-exporter/credentials
+          readOnly: true
+        {{- end }}
+        {{- if $expectsCids }}
+        - name: expected-cids
+          mountPath: /etc/pin-exporter/expected-cids
           readOnly: true
         {{- end }}
         {{- if $web.configured }}
@@ -173,23 +182,28 @@ spec:
     - name: config
       configMap:
         name: {{ include "pin-exporter.fullname" . | quote }}
+    {{- end }}
+    {{- if $hasCredentials }}
     - name: credentials
       projected:
         # Readable by any user ID, because OpenShift assigns its own.
         defaultMode: 0444
         sources:
-          {{- range $account := $accounts }}
-          - secret:
-              name: {{ $account.secret | quote }}
-              {{- if include "pin-exporter.sharded" $ }}
-              # A missing Secret stops only the shard that needs it.
-              optional: true
-              {{- end }}
-              items:
-                - key: {{ $account.keys.apiKey | quote }}
-                  path: {{ $account.name | printf "%s/api-key" | quote }}
-                - key: {{ $account.keys.secretKey | quote }}
-                  path: {{ $account.name | printf "%s/secret-key" | quote }}
+          {{- range $accounts }}
+          {{- with .credentialSources }}
+          {{- toYaml . | nindent 10 }}
+          {{- end }}
+          {{- end }}
+    {{- end }}
+    {{- if $expectsCids }}
+    - name: expected-cids
+      projected:
+        defaultMode: 0444
+        sources:
+          {{- range $accounts }}
+          {{- with .cidSources }}
+          {{- toYaml . | nindent 10 }}
+          {{- end }}
           {{- end }}
     {{- end }}
     {{- if $web.configured }}
