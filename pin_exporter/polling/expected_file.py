@@ -140,7 +140,7 @@ class ExpectedFile:
         if times is not None:
             _log.warning(
                 "expected_cids_unreadable",
-                "cannot read expected_cids_file; keeping the previous list",
+                "cannot read expected_cids_file; a list that was read before stays in use",
                 account=self._account,
                 error=problem,
                 times=times,
