@@ -46,15 +46,15 @@ def _settings(fields: dict[str, Any]) -> dict[str, Any]:
 # In a list, nobody removes null, which tools that write values have for what is left out.
 _LEFT_OUT: Final = {"type": ["object", "null"]}
 _TEXT: Final = {"type": ["string", "null"]}
+# A relative path would be one in the directory of the config file, where no key can be.
+_PATH: Final = {"type": ["string", "null"], "pattern": "^(/.*)?$"}
 _CIDS: Final = {"type": ["array", "string", "null"], "items": {"type": "string"}}
 _ACCOUNT: Final = _closed(
     {
         # The template says in one sentence what is wrong with a name.
         "name": {"type": "string"},
-        "existingSecret": _TEXT,
-        "apiKey": _TEXT,
-        "secretKey": _TEXT,
-        "gatewayToken": _TEXT,
+        **dict.fromkeys(("existingSecret", "apiKey", "secretKey", "gatewayToken"), _TEXT),
+        **dict.fromkeys(("apiKeyFile", "secretKeyFile"), _PATH),
         "keys": _closed(dict.fromkeys(("apiKey", "secretKey", "gatewayToken"), _TEXT)) | _LEFT_OUT,
         "expectedCids": _closed(
             {"cids": _CIDS, **dict.fromkeys(("existingConfigMap", "existingSecret", "key"), _TEXT)}
@@ -82,6 +82,7 @@ _MONITOR: Final[dict[str, dict[str, Any]]] = {
     ),
 }
 _TYPES: Final[dict[str, dict[str, Any]]] = {
+    **dict.fromkeys(("credentials.apiKeyFile", "credentials.secretKeyFile"), _PATH),
     "credentials.expectedCids.cids": _CIDS,
     "accounts": {"type": "array", "items": _ACCOUNT},
     "config": _settings(Settings.model_fields),

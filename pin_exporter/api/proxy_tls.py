@@ -114,6 +114,9 @@ class Route:
         if self.proxy_url is not None:
             return None if self.goes_direct else self.proxy_url.get_secret_value()
         parts, proxies = urlsplit(url), getproxies_environment()
+        # The standard library understands `*` only if it is the whole list.
+        if "*" in (entry.strip() for entry in proxies.get("no", "").split(",")):
+            return None
         if any(proxy_bypass_environment(name, proxies) for name in (parts.netloc, parts.hostname or "")):
             return None
         return proxies.get(parts.scheme) or proxies.get("all") or None

@@ -2,8 +2,11 @@
 
 import argparse
 import asyncio
+import os
 import socket
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 import uvloop
@@ -15,9 +18,10 @@ from pin_exporter.config.accounts import Account
 from pin_exporter.config.loader import load_web_settings
 from pin_exporter.config.names import add_setting_flags, flags_given
 from pin_exporter.metrics.exporter import LOG_EVENTS
+from pin_exporter.simulator.account import SimulatedAccount
 from pin_exporter.simulator.app import Simulator, base_url
 from pin_exporter.simulator.app import serve as serve_simulator
-from pin_exporter.simulator.presets import demo_accounts
+from pin_exporter.simulator.presets import demo_accounts, expected_cids
 from pin_exporter.toolkit.errors import ListenError
 from pin_exporter.toolkit.logs import configure_logging
 from pin_exporter.toolkit.output import write_standard_output
@@ -30,7 +34,9 @@ _SIMULATOR_PORT: Final = 10243
 _POLL_INTERVAL_SECONDS: Final = 15.0
 _REQUESTS_PER_MINUTE: Final = 600
 """Enough to read the largest account at once, although the process has just started."""
+_RETRIEVALS_PER_HOUR: Final = 1_200
 _HEADROOM: Final = 1.25
+_WITH_EXPECTED_CIDS: Final = "nft-drops"
 _NOTE: Final = "three demo accounts on a simulated AIOZ Pin API; no other server is contacted"
 
 
@@ -55,19 +61,7 @@ def run(parsed: argparse.Namespace) -> int:
     simulator_socket = _listen_for_simulator()
     simulator = Simulator(demo_accounts())
     api_url = base_url(simulator_socket)
-    accounts = [
-        Account(
-            name=account.name,
-            credentials=CredentialSource(
-                checked_key(account.api_key), checked_key(account.secret_key), account=account.name
-            ),
-            base_url=api_url,
-            poll_interval=_POLL_INTERVAL_SECONDS,
-            requests_per_minute=_REQUESTS_PER_MINUTE,
-            size_limit=round(_HEADROOM * account.totals().size_bytes),
-        )
-        for account in simulator.accounts.values()
-    ]
+    gateway_url = api_url.removesuffix("/api")
     url = local_url(sockets[0], web_config.scheme)
     with suppress(BrokenPipeError):  # the reader has closed the pipe
         write_standard_output(
@@ -75,7 +69,8 @@ def run(parsed: argparse.Namespace) -> int:
             f"metrics      {url}{settings.web_telemetry_path}\n"
             f"status page  {url}/\n"
             f"simulator    {api_url}/pinning/pins/\n"
-            f"control API  {api_url.removesuffix('/api')}/control/accounts\n"
+            f"gateway      {gateway_url}/ipfs/\n"
+            f"control API  {gateway_url}/control/accounts\n"
             "Press Ctrl-C to stop.\n"
         )
     web = WebOptions(
@@ -86,17 +81,52 @@ def run(parsed: argparse.Namespace) -> int:
         allowed_hosts=settings.web_allowed_hosts,
         note=f"Demo: {_NOTE}.",
     )
-    uvloop.run(
-        run_app(
-            accounts,
-            HttpClients(),
-            web,
-            load_accounts=None,
-            log_events=log_events,
-            workers={"simulator": lambda: serve_simulator(simulator, simulator_socket, asyncio.Event())},
+    with _file_of(expected_cids(simulator.accounts[_WITH_EXPECTED_CIDS])) as expected_cids_file:
+        accounts = [
+            _account(account, api_url, gateway_url, expected_cids_file)
+            for account in simulator.accounts.values()
+        ]
+        uvloop.run(
+            run_app(
+                accounts,
+                HttpClients(),
+                web,
+                load_accounts=None,
+                log_events=log_events,
+                workers={"simulator": lambda: serve_simulator(simulator, simulator_socket, asyncio.Event())},
+            )
         )
-    )
     return 0
+
+
+def _account(
+    account: SimulatedAccount, api_url: str, gateway_url: str, expected_cids_file: Path | None
+) -> Account:
+    keys = checked_key(account.api_key), checked_key(account.secret_key)
+    return Account(
+        name=account.name,
+        credentials=CredentialSource(*keys, account=account.name),
+        base_url=api_url,
+        poll_interval=_POLL_INTERVAL_SECONDS,
+        requests_per_minute=_REQUESTS_PER_MINUTE,
+        size_limit=round(_HEADROOM * account.totals().size_bytes),
+        expected_cids_file=expected_cids_file if account.name == _WITH_EXPECTED_CIDS else None,
+        gateway_url=gateway_url,
+        retrievals_per_hour=_RETRIEVALS_PER_HOUR,
+        billing=True,
+    )
+
+
+@contextmanager
+def _file_of(lines: Iterable[str]) -> Iterator[Path | None]:
+    """Yield a file in memory, since a container has no place to write one; None except on Linux."""
+    if not hasattr(os, "memfd_create"):
+        yield None
+        return
+    with os.fdopen(os.memfd_create("expected-cids"), "w", encoding="ascii") as file:
+        file.writelines(f"{line}\n" for line in lines)
+        file.flush()
+        yield Path(f"/proc/self/fd/{file.fileno()}")
 
 
 def _listen_for_simulator() -> socket.socket:

@@ -2,7 +2,7 @@
 
 import argparse
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -29,8 +29,9 @@ from pin_exporter.config.names import (
     variables_in_use,
 )
 from pin_exporter.config.settings import FIXED_AT_START, Settings
-from pin_exporter.config.sources import Sources
+from pin_exporter.config.sources import Problem, Sources
 from pin_exporter.metrics.exporter import LOG_EVENTS
+from pin_exporter.polling.expected_file import log_bad_lines, read_file
 from pin_exporter.toolkit.display_text import first_lines
 from pin_exporter.toolkit.errors import SettingsError
 from pin_exporter.toolkit.files import max_connection_files
@@ -126,6 +127,8 @@ def check_config(flags: Mapping[str, object], env_file: EnvFile) -> list[str]:
     except SettingsError as error:
         more = [problem for problem in _web_config_problems(flags) if problem not in error.problems]
         raise SettingsError([*error.problems, *more]) from None
+    if problems := configuration.file_problems():
+        raise SettingsError(problems)
     configuration.log_warnings()
     return configuration.summary()
 
@@ -144,6 +147,23 @@ class Configuration:
         self.shard = shard_of(self.settings)
         self.accounts = usable_accounts(self.settings, self._sources, self.clients, self.shard)
         self.web_config = read_web_config(self.settings.web_config_file)
+
+    def file_problems(self) -> list[str]:
+        """Return a line for each file that the running exporter reads and that cannot be read now.
+
+        None of them keeps the exporter from starting. Logs lines that are no CIDs.
+        """
+        accounts = {account.name: account for account in self.accounts}
+        problems: dict[YamlPath, str | None] = {}
+        for owner in owners(self.settings):
+            if account := accounts.get(owner.name):
+                for setting, check in _CHECKS.items():
+                    path = path_of(setting, owner)
+                    if path not in problems:  # others may use the same file of the top level
+                        problems[path] = check(account)
+        return self._sources.describe(
+            [Problem(path, problem) for path, problem in problems.items() if problem]
+        )
 
     def reload_accounts(self) -> list[Account]:
         """Return the accounts as they are configured now. Raises SettingsError."""
@@ -237,6 +257,34 @@ class Configuration:
 
     def _source(self, path: YamlPath) -> str:
         return self._sources.locate(path) if path[0] in self.settings.model_fields_set else "default"
+
+
+def _expected_cids_problem(account: Account) -> str | None:
+    if account.expected_cids_file is None:
+        return None
+    try:
+        cids = read_file(account.expected_cids_file)
+    except OSError as error:
+        return f"cannot read the file: {error.strerror}"
+    except ValueError as error:
+        return f"cannot read the file: {error}"
+    log_bad_lines(account.name, cids)
+    return None
+
+
+def _gateway_token_problem(account: Account) -> str | None:
+    try:
+        account.gateway_token()
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+_CHECKS: Final[Mapping[str, Callable[[Account], str | None]]] = {
+    "expected_cids_file": _expected_cids_problem,
+    "gateway_token_file": _gateway_token_problem,
+}
+"""For each setting, what says why its file cannot be used, in one line."""
 
 
 def _web_config_problems(flags: Mapping[str, object]) -> Sequence[str]:

@@ -6,9 +6,10 @@ from itertools import pairwise
 from typing import Final
 
 from pin_exporter.api.model import VOCABULARIES, Phase, Pin, is_balance_exhausted, phase_of
-from pin_exporter.doctor.evidence import Evidence, have_same_totals
+from pin_exporter.doctor.evidence import Evidence, FetchedSample, have_same_totals
 from pin_exporter.doctor.findings import RUN_AGAIN, Check, Finding, ok, problem, skipped, warning
 from pin_exporter.doctor.reply import Purpose
+from pin_exporter.retrieval.samples import Result
 from pin_exporter.toolkit.display_text import escaped, shortened
 from pin_exporter.toolkit.units import counted, format_number, format_size
 
@@ -16,7 +17,19 @@ _COMPARE: Final = "compare with the AIOZ Pin dashboard, and contact AIOZ Pin"
 _TOP_UP: Final = "top up the account: AIOZ Pin removes the pins of an account without balance"
 _MAX_STATUSES: Final = 12
 _MAX_STATUS_LENGTH: Final = 64
+_MAX_CID_LENGTH: Final = 128
 _OFTEN: Final = 3
+_OTHER_SAMPLE: Final = "run the doctor again; if it persists, see docs/retrieval.md"
+_GATEWAY_ACTIONS: Final[Mapping[Result, tuple[bool, str]]] = {
+    Result.CORRUPT: (True, "contact the operator of the gateway: it sends wrong content"),
+    Result.FORBIDDEN: (True, "set gateway_token_file, or use another gateway"),
+    Result.ERROR: (True, "use a gateway that sends raw blocks (GET /ipfs/CID?format=raw)"),
+    Result.NOT_FOUND: (False, _OTHER_SAMPLE),
+    Result.TIMEOUT: (False, _OTHER_SAMPLE),
+    Result.RATE_LIMITED: (False, "lower retrievals_per_hour, or use another gateway"),
+    Result.UNVERIFIABLE: (False, _OTHER_SAMPLE),
+}
+"""What to do if a sample was not fetched, and whether it is a problem rather than a warning."""
 
 
 def check_content(evidence: Evidence) -> Iterator[Finding]:
@@ -29,6 +42,8 @@ def check_content(evidence: Evidence) -> Iterator[Finding]:
     if pins:
         yield from _statuses(pins)
     yield from _changes(evidence)
+    if evidence.account.gateway_url:
+        yield _gateway(evidence.sample)
 
 
 def _totals(evidence: Evidence) -> Iterator[Finding]:
@@ -148,6 +163,21 @@ def _statuses(pins: Sequence[Pin]) -> Iterator[Finding]:
     if removed:
         message = f"{format_number(removed)} of {all_pins} were removed because the balance was exhausted"
         yield warning(Check.BALANCE_EXHAUSTED, message, f"if this is recent, {_TOP_UP}", count=removed)
+
+
+def _gateway(sample: FetchedSample | None) -> Finding:
+    if sample is None:
+        return skipped(
+            Check.GATEWAY, "no pinned pin was read whose block could be requested from the gateway"
+        )
+    attempt, cid = sample.attempt, escaped(shortened(sample.cid, _MAX_CID_LENGTH))
+    result = {"result": attempt.result.value}
+    if attempt.result is Result.OK:
+        message = f"the gateway sends raw blocks: that of {cid} has the right hash"
+        return ok(Check.GATEWAY, message, **result)
+    message = f"the gateway did not send the block of {cid}: {attempt.detail}"
+    is_problem, action = _GATEWAY_ACTIONS[attempt.result]
+    return (problem if is_problem else warning)(Check.GATEWAY, message, action, **result)
 
 
 def _listed(statuses: Mapping[str, int]) -> str:

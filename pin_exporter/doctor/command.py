@@ -15,11 +15,13 @@ from pin_exporter.config.dotenv import NO_ENV_FILE, EnvFile
 from pin_exporter.config.loader import load_with_sources
 from pin_exporter.config.names import add_setting_flags, flags_given, unknown_variables
 from pin_exporter.doctor.diagnosis import Diagnosis, diagnose
+from pin_exporter.doctor.evidence import FetchedSample
 from pin_exporter.doctor.findings import Finding
 from pin_exporter.doctor.network import look_at_path
 from pin_exporter.doctor.probe import MAX_REQUESTS, collect
 from pin_exporter.doctor.report import WIDEST, as_json, as_text
 from pin_exporter.doctor.requests import MAX_TIMEOUT_SECONDS, senders_for
+from pin_exporter.retrieval.gateway import Gateway
 from pin_exporter.toolkit.clock import Clock, SystemClock
 from pin_exporter.toolkit.display_text import one_line
 from pin_exporter.toolkit.errors import SettingsError
@@ -44,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--verbose", action="store_true", help="Show the checks that passed as well.")
     parser.add_argument("--json", action="store_true", help="Print the complete report as one JSON object.")
     parser.epilog = (
-        f"Read-only: sends at most {MAX_REQUESTS} requests per account, at the rate of requests_per_minute.\n"
+        f"Read-only: sends at most {MAX_REQUESTS} requests per account, at the rate of requests_per_minute,\n"
+        "and one to its gateway_url.\n"
         "exit status: 0 no problem found, 1 problems found, 2 invalid configuration or output error,\n"
         "129, 130 and 143 stopped by SIGHUP, SIGINT and SIGTERM"
     )
@@ -136,6 +139,11 @@ async def diagnose_account(
     )
     fingerprint = credentials().fingerprint
     evidence = await collect(senders, account, clock, fingerprint=fingerprint, path=path, progress=progress)
+    cid = evidence.pinned_cid()
+    if account.gateway_url and cid:
+        gateway_pool = clients.for_url(account.gateway_url, account.gateway_route)
+        gateway = Gateway(gateway_pool, account.gateway_url, timeouts, account.gateway_token)
+        evidence = replace(evidence, sample=FetchedSample(cid, await gateway.fetch(cid)))
     return _redacted(diagnose(evidence), credentials().redact)
 
 

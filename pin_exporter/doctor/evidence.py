@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pin_exporter.api.model import Pin
+from pin_exporter.api.model import Phase, Pin, phase_of
 from pin_exporter.config.accounts import Account
 from pin_exporter.doctor.reply import Purpose, Reply
+from pin_exporter.retrieval.samples import Attempt
 
 _LIST_PATH: Final = "/pinning/pins"
 
@@ -52,8 +53,16 @@ class IgnoredLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchedSample:
+    """A pinned CID, and the attempt to fetch its root block from the gateway."""
+
+    cid: str
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that was collected.
+    """Everything that was collected. `sample` is None without a gateway, or without a pinned pin.
 
     `fingerprint` is that of the API key, `requests` the number of requests. `stopped` says why they ended
     early, None if they did not.
@@ -66,6 +75,7 @@ class Evidence:
     requests: int
     trial: Trial = Trial()
     stopped: str | None = None
+    sample: FetchedSample | None = None
 
     @property
     def pages(self) -> list[Reply]:
@@ -80,6 +90,12 @@ class Evidence:
     def pins(self) -> Mapping[str, Pin]:
         """Return the pins that were read, in their latest state, by id."""
         return {row.id: row for reply in self.pages if reply.page for row in reply.page.rows if row}
+
+    def pinned_cid(self) -> str | None:
+        """Return the CID of a pinned pin, None if none was read."""
+        pinned = (pin for pin in self.pins().values() if pin.cid and pin.status)
+        phases = ((pin.cid, phase_of(pin.status or "", pinned=pin.pinned)) for pin in pinned)
+        return next((cid for cid, phase in phases if phase is Phase.PINNED), None)
 
     def totals_count_page(self) -> bool:
         """Return whether `totals.files` is the number of rows of the page it comes with."""

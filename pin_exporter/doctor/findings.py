@@ -39,6 +39,7 @@ class Check(StrEnum):
     FAILED_PINS = "failed_pins"
     BALANCE_EXHAUSTED = "balance_exhausted"
     CHANGES = "changes"
+    GATEWAY = "gateway"
     FOLLOWING = "following"
     INVENTORY_COST = "inventory_cost"
     INVENTORY_INTERVAL = "inventory_interval"

@@ -67,6 +67,8 @@ class _Phase(Enum):
     """Find which rows vanished, read those that were completed, and then the end of the list."""
     NOT_PINNED = auto()
     """Read all that is not pinned."""
+    CONFIRM = auto()
+    """Read the end of the whole list once more: no row may have vanished since it was read before."""
     DONE = auto()
 
 
@@ -83,10 +85,11 @@ class Follow:
     """Follows the list of an account, page by page, without any I/O.
 
     In each interval, call `begin`; then request the page that `next_request` names and pass it to `accept`,
-    until `done`. *Consistent* means: at the moment of the last response about the whole list, the mirror had
-    the same rows, of the same sizes, and the same of them were pinned. A word of a pinned row, which no total
-    shows, may have changed since the last round of audits. *Repaired* means that the list changed all the
-    time, but that each row that lived through the interval is counted once.
+    until `done`. *Consistent* means: at the moment of the last response about the whole list but one, the
+    mirror had the same rows, of the same sizes, and the same of them were pinned; the last response confirms
+    that none has come or gone since, while those that are not pinned were listed. A word of a pinned row,
+    which no total shows, may have changed since the last round of audits. *Repaired* means that the list
+    changed all the time, but that each row that lived through the interval is counted once.
 
     `accept` raises SurpriseError if the list must be read as a whole again; the mirror is of no use then.
     """
@@ -168,9 +171,11 @@ class Follow:
         if self._phase is _Phase.AUDIT:
             return PageRequest("all", self._audited_to, limit)
         self._tail_requested = False
-        offset = self._unread_offset
-        if offset is None:
-            offset = self._gap_offset()
+        offset = None
+        if self._phase is not _Phase.CONFIRM:
+            offset = self._unread_offset
+            if offset is None:
+                offset = self._gap_offset()
         if offset is None:
             offset = self._tail_offset
             self._tail_requested = True
@@ -190,7 +195,7 @@ class Follow:
             yield from self._accept_whole(request.offset, rows, page.totals)
         self._check_labels()
         if not self.done and self.requests >= self._most_requests:
-            if self._was_proven and self._has_listed:
+            if self._was_proven and self._has_listed and not self._steps_back:
                 self._finish(Verdict.REPAIRED)
             elif self.requests >= self._pages:
                 raise SurpriseError(Surprise.CHURN)
@@ -308,6 +313,10 @@ class Follow:
             self._cap = rows
 
     def _accept_whole(self, offset: int, rows: Sequence[Pin], totals: Totals) -> Iterator[None]:
+        confirms = self._phase is _Phase.CONFIRM and totals == self._tail
+        version = self._mirror.version
+        if self._phase is _Phase.CONFIRM:
+            self._phase = _Phase.WHOLE
         self._reported, self._tail = totals, None
         ids = [hashed(pin.id) for pin in rows]
         if len(set(ids)) < len(ids):
@@ -317,6 +326,7 @@ class Follow:
             self._step_back()
             return
         mirror = self._mirror
+        self._steps_back = 0
         vanished = start - offset - mirror.gone_before(start)
         if vanished < 0:
             raise SurpriseError(Surprise.ORDER)
@@ -337,6 +347,9 @@ class Follow:
         if self._tail_requested:
             self._overlap = max(self._overlap // 2, min(3 * vanished, self._page_rows // 2))
         if is_end and vanished == 0 and not self._unread:
+            if confirms and version == mirror.version:
+                self._finish(Verdict.CONSISTENT)
+                return
             self._tail = totals
             self._was_proven = True
             self._phase = _Phase.NOT_PINNED
@@ -476,7 +489,10 @@ class Follow:
         listing.cursor = found + 1
 
     def _end_listing(self, listing: _Listing) -> None:
-        """Finish if nothing has changed since the page at the end of the whole list; else read on."""
+        """Have it confirmed if nothing has changed since the end of the whole list was read; else read on.
+
+        A pin that was removed before that, and has vanished since, is in neither list.
+        """
         mirror, found = self._mirror, set(listing.found)
         self._unread = array("L", (index for index in mirror.not_pinned() if index not in found))
         mirror.attention = listing.attention
@@ -484,7 +500,7 @@ class Follow:
         self._margin = MIN_OVERLAP
         is_same = not (listing.differs or self._unread) and listing.totals == mirror.not_pinned_totals
         if is_same and self._tail == mirror.totals:
-            self._finish(Verdict.CONSISTENT)
+            self._phase = _Phase.CONFIRM
             return
         if self._tail is not None:
             self._was_busy = True

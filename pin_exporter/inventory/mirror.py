@@ -63,6 +63,8 @@ class Mirror:
         self.malformed = 0
         """Rows that could not be read. A mirror with such rows cannot be followed."""
         self.attention = Attention()
+        self.version = 0
+        """Grows with each row that comes, goes or changes, but not with dates alone."""
         self._table = GroupTable(shown)
         self._min_gone = min_gone
         self._ids = array("Q")
@@ -271,6 +273,7 @@ class Mirror:
         )
 
     def _count_in(self, index: int, group: Group) -> None:
+        self.version += 1
         size, cid = self._sizes[index], self._cids[index]
         group.pins += 1
         group.size += size
@@ -282,6 +285,7 @@ class Mirror:
         self._newest = max(self._newest, self._dates[index])
 
     def _count_out(self, index: int, group: Group) -> None:
+        self.version += 1
         size, cid = self._sizes[index], self._cids[index]
         group.pins -= 1
         group.size -= size

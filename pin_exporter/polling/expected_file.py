@@ -140,7 +140,7 @@ class ExpectedFile:
         if times is not None:
             _log.warning(
                 "expected_cids_unreadable",
-                "cannot read expected_cids_file; keeping the previous list",
+                "cannot read expected_cids_file; a list that was read before stays in use",
                 account=self._account,
                 error=problem,
                 times=times,
@@ -149,14 +149,19 @@ class ExpectedFile:
 
     def _log_content(self, cids: ExpectedCids) -> None:
         _log.info("expected_cids_read", "read the expected CIDs", account=self._account, cids=len(cids))
-        if cids.bad_line_count:
-            _log.warning(
-                "expected_cids_bad_lines",
-                "lines of expected_cids_file are not CIDs and are ignored",
-                account=self._account,
-                lines=cids.bad_line_count,
-                first=describe_bad_lines(cids.bad_lines, cids.bad_line_count),
-            )
+        log_bad_lines(self._account, cids)
+
+
+def log_bad_lines(account: str, cids: ExpectedCids) -> None:
+    """Log a warning if lines of an account's file are no CIDs."""
+    if cids.bad_line_count:
+        _log.warning(
+            "expected_cids_bad_lines",
+            "lines of expected_cids_file are not CIDs and are ignored",
+            account=account,
+            lines=cids.bad_line_count,
+            first=describe_bad_lines(cids.bad_lines, cids.bad_line_count),
+        )
 
 
 def describe_bad_lines(lines: Iterable[BadLine], count: int) -> str:

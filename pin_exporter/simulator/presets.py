@@ -1,7 +1,9 @@
-"""The three accounts of the demo."""
+"""The three accounts of the demo, and the list of what one of them must hold."""
 
 import time
 from collections.abc import Callable
+
+from msgspec import structs
 
 from pin_exporter.simulator.account import SimulatedAccount
 from pin_exporter.simulator.options import Behaviour, Churn, Faults, Population
@@ -22,7 +24,8 @@ def demo_accounts(seed: int = 1, clock: Callable[[], float] = time.time) -> list
         faults=faults,
         clock=clock,
     )
-    # Problems: retrievals fail or never end, and one status is unknown. Inserts stop at 6,000.
+    # Problems: retrievals fail or never end, one status is unknown, a gateway lacks some blocks. Inserts stop
+    # at 6,000.
     nft_drops = SimulatedAccount(
         "nft-drops",
         pins=2500,
@@ -44,7 +47,7 @@ def demo_accounts(seed: int = 1, clock: Callable[[], float] = time.time) -> list
             bulk_unpin_rate=0.005,
             max_pins=6_000,
         ),
-        faults=faults,
+        faults=structs.replace(faults, gateway_not_found_share=0.05),
         clock=clock,
     )
     # Balance exhausted: loses one pin per minute, for about eight days.
@@ -58,3 +61,9 @@ def demo_accounts(seed: int = 1, clock: Callable[[], float] = time.time) -> list
         clock=clock,
     )
     return [media_archive, nft_drops, old_backups]
+
+
+def expected_cids(account: SimulatedAccount) -> list[str]:
+    """Return the CIDs that an account holds now, and a few that it has lost."""
+    lost = SimulatedAccount("lost", pins=5, seed=account.seed)
+    return sorted({row["cid"] for each in (account, lost) for row in each.rows()})

@@ -491,6 +491,7 @@ def test_the_proxy_of_the_environment_is_used_unless_no_proxy_names_the_host_or_
         ("*.example.com", set()),
         ("example.com:8443", {"example.com:8443"}),
         ("notexample.com", {"notexample.com"}),
+        ("[::1], *", {"example.com", "a.example.com", "example.com:8443", "notexample.com"}),
     ],
 )
 def test_no_proxy_means_for_names_what_the_readme_says(no_proxy: str, direct: set[str]) -> None:

@@ -12,7 +12,18 @@ import pytest
 import yaml
 
 from dev.chart.files import CHART
-from tests.chart.helm import CI_VALUES, MONITORING, SECRET, Helm, container, only, read_yaml, workload
+from tests.chart.helm import (
+    CI_VALUES,
+    MONITORING,
+    SECRET,
+    Helm,
+    container,
+    has,
+    only,
+    pod,
+    read_yaml,
+    workload,
+)
 
 
 def test_mounted_keys_are_never_by_sub_path(helm: Helm) -> None:
@@ -29,7 +40,7 @@ def test_a_new_version_of_the_chart_alone_restarts_nothing(helm: Helm, tmp_path:
     (chart / "Chart.yaml").write_text(yaml.dump({**metadata, "version": "99.0.0"}))
     for values in map(read_yaml, CI_VALUES):
         old, new = helm.template(values), helm.template(values, chart=chart)
-        assert only(old, "Pod") != only(new, "Pod")
+        assert old != new
         assert workload(old) == workload(new)
 
 
@@ -144,6 +155,54 @@ def test_a_closed_network_policy_still_lets_the_test_hook_in(helm: Helm) -> None
     assert named == peers
     labels = only(objects, "Pod")["metadata"]["labels"]
     assert hook["podSelector"]["matchLabels"].items() <= labels.items()
+
+
+def test_the_test_pod_can_be_left_out_with_all_that_is_for_it(each_helm: Helm) -> None:
+    peers: list[dict[str, Any]] = [{"podSelector": {}}]
+    policy = {"enabled": True, "ingressFrom": peers}
+    objects = each_helm.template({**SECRET, "networkPolicy": policy, "tests": {"enabled": False}})
+    assert not has(objects, "Pod")
+    assert only(objects, "NetworkPolicy")["spec"]["ingress"][0]["from"] == peers
+
+
+def test_the_test_pod_has_annotations_and_labels_but_stays_a_hook_apart_from_the_exporter(
+    each_helm: Helm,
+) -> None:
+    """With a sidecar of a mesh it would never end; with the exporter's labels the Service would select it."""
+    tests = {
+        "annotations": {"sidecar.istio.io/inject": "false", "helm.sh/hook": "post-install"},
+        "labels": {"team": "a", "app.kubernetes.io/name": "pin-exporter"},
+    }
+    metadata = only(each_helm.template({**SECRET, "tests": tests}), "Pod")["metadata"]
+    assert metadata["annotations"]["sidecar.istio.io/inject"] == "false"
+    assert metadata["annotations"]["helm.sh/hook"] == "test"
+    assert metadata["labels"]["team"] == "a"
+    assert metadata["labels"]["app.kubernetes.io/name"] == "pin-exporter-test"
+
+
+def test_a_deployment_may_roll_and_by_default_never_has_two_pods(each_helm: Helm) -> None:
+    assert workload(each_helm.template(SECRET))["strategy"] == {"type": "Recreate"}
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    assert workload(each_helm.template({**SECRET, "strategy": rolling}))["strategy"] == rolling
+    assert "strategy" not in workload(each_helm.template({**SECRET, "shards": 2, "strategy": rolling}))
+
+
+@pytest.mark.parametrize(("shards", "kind"), [(1, "Deployment"), (2, "StatefulSet")])
+def test_annotations_of_the_deployment_are_not_those_of_the_pod(helm: Helm, shards: int, kind: str) -> None:
+    values = {**SECRET, "shards": shards, "deploymentAnnotations": {"a": "b"}}
+    objects = helm.template(values)
+    assert only(objects, kind)["metadata"]["annotations"] == {"a": "b"}
+    assert "a" not in workload(objects)["template"]["metadata"]["annotations"]
+
+
+def test_on_the_network_of_the_node_names_of_the_cluster_still_resolve(helm: Helm) -> None:
+    def dns(**values: Any) -> tuple[Any, Any]:
+        spec = pod(helm.template({**SECRET, **values}))
+        return spec.get("hostNetwork"), spec.get("dnsPolicy")
+
+    assert dns() == (None, None)
+    assert dns(hostNetwork=True) == (True, "ClusterFirstWithHostNet")
+    assert dns(hostNetwork=True, dnsPolicy="Default") == (True, "Default")
 
 
 def test_nodes_can_be_drained_with_a_disruption_budget(helm: Helm) -> None:

@@ -1,5 +1,6 @@
 """The rendered settings, flags and probes, tried on the exporter itself."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,13 @@ def mount(objects: list[Object], directory: Path, keys: dict[str, str]) -> Path:
                 path.write_text(content or keys.get(path.name, f"made-up-{item['key']}"))
     config = directory / "config" / "config.yml"
     config.parent.mkdir()
-    config.write_text(config_of(objects).replace(MOUNTED, str(directory)))
+    text = config_of(objects).replace(MOUNTED, str(directory))
+    for path in re.findall(rf'_key_file: "(?!{directory})/([^"]+)"', text):
+        # In a volume of the user's own.
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_text("made-up")
+        text = text.replace(f'"/{path}"', f'"{directory / path}"')
+    config.write_text(text)
     return config
 
 

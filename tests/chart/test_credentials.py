@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.helm import SECRET, Helm, HelmError, config_of, has, only, pod, workload
+from tests.chart.helm import SECRET, Helm, HelmError, config_of, container, has, only, pod, workload
 
 
 def sources(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -77,12 +77,42 @@ def test_a_gateway_token_is_mounted_beside_the_keys_and_may_be_missing(each_helm
     assert "made-up-token" not in config_of(objects)
 
 
+def test_keys_in_files_need_no_secret_and_no_volume(each_helm: Helm) -> None:
+    objects = each_helm.template({"credentials": FILES})
+    assert 'api_key_file: "/vault/a"\n' in config_of(objects)
+    assert 'secret_key_file: "/vault/s"\n' in config_of(objects)
+    assert [volume["name"] for volume in pod(objects)["volumes"]] == ["config"]
+    assert [mounted["name"] for mounted in container(objects)["volumeMounts"]] == ["config"]
+    assert not has(objects, "Secret")
+
+
+def test_accounts_with_files_stand_beside_those_with_secrets(each_helm: Helm) -> None:
+    files = {"name": "b", **FILES, "gatewayToken": "made-up-token"}
+    values = {"accounts": [ONE, files, {"name": "c", **FILES}], "config": {"gateway_url": "https://g"}}
+    objects = each_helm.template(values)
+    items = [item["path"] for source in sources(objects) for item in source["items"]]
+    assert items == ["a/api-key", "a/secret-key", "b/gateway-token"]
+    assert only(objects, "Secret")["data"].keys() == {"b.gateway-token"}
+
+
+def test_the_token_of_the_service_account_is_mounted_only_where_it_is_wanted(each_helm: Helm) -> None:
+    def mounted(values: dict[str, Any]) -> list[bool]:
+        objects = each_helm.template({**SECRET, **values})
+        specs = (pod(objects), only(objects, "ServiceAccount"), only(objects, "Pod")["spec"])
+        return [spec["automountServiceAccountToken"] for spec in specs]
+
+    assert mounted({}) == [False, False, False]
+    assert mounted({"automountServiceAccountToken": True}) == [True, False, False]
+    assert mounted({"serviceAccount": {"automountServiceAccountToken": True}}) == [False, True, False]
+
+
 def test_what_is_null_in_an_account_is_left_out(each_helm: Helm) -> None:
-    nothing = {"apiKey": None, "secretKey": None, "gatewayToken": None}
+    nothing = dict.fromkeys(("apiKey", "secretKey", "gatewayToken", "apiKeyFile", "secretKeyFile"))
+    no_keys = dict.fromkeys(("apiKey", "secretKey", "gatewayToken"))
     no_cids = dict.fromkeys(("cids", "existingConfigMap", "existingSecret", "key"))
     empty = {"keys": None, "config": None, "expectedCids": None}
     first = {"name": "a", "existingSecret": "one", **nothing, **empty}
-    second = {"name": "b", "existingSecret": None, "apiKey": "k", "secretKey": "s", "keys": nothing}
+    second = {"name": "b", "existingSecret": None, "apiKey": "k", "secretKey": "s", "keys": no_keys}
     third = {
         "name": "c",
         "existingSecret": "one",
@@ -115,6 +145,7 @@ def test_new_keys_restart_nothing_and_new_settings_do(helm: Helm) -> None:
 
 
 ONE = {"name": "a", "existingSecret": "s"}
+FILES = {"apiKeyFile": "/vault/a", "secretKeyFile": "/vault/s"}
 GATEWAY = {"gateway_url": "https://g", "gateway_token_file": "/t"}
 CIDS_ALONE = {"credentials": {"existingSecret": "s", "expectedCids": {"existingConfigMap": "c"}}}
 
@@ -152,6 +183,17 @@ CIDS_ALONE = {"credentials": {"existingSecret": "s", "expectedCids": {"existingC
             {"accounts": [{**ONE, "keys": {"gatewayToken": "t"}, "config": GATEWAY}]},
             "(a): the gateway token and gateway_token_file in config are both set",
         ),
+        ({"accounts": [{**ONE, **FILES}]}, "accounts[0] (a): apiKeyFile or secretKeyFile is set as well as"),
+        (
+            {"accounts": [{"name": "a", "apiKey": "k", "secretKeyFile": "/s"}]},
+            "accounts[0] (a): apiKeyFile or secretKeyFile is set as well as existingSecret or keys",
+        ),
+        (
+            {"credentials": {"apiKeyFile": "/k"}},
+            "credentials: set existingSecret, or apiKey and secretKey, or apiKeyFile and secretKeyFile",
+        ),
+        ({"accounts": [ONE], "credentials": FILES}, "credentials and accounts are both set"),
+        ({"demo": {"enabled": True}, "credentials": FILES}, "demo.enabled serves simulated accounts"),
         (
             {"accounts": [ONE], "credentials": {"expectedCids": {"existingSecret": "s"}}},
             "credentials and accounts are both set",

@@ -170,6 +170,20 @@ def test_global_values_that_another_chart_leaves_empty_are_no_error(
     assert "imagePullSecrets" not in pod(objects)
 
 
+def test_labels_of_a_parent_chart_are_on_every_object_unless_this_one_sets_its_own(
+    each_helm: Helm, umbrella: Path
+) -> None:
+    labels = {"team": "parent", "cost": "parent", "app.kubernetes.io/name": "parent"}
+    own = {**SECRET, "commonLabels": {"team": "own"}}
+    values = {"global": {"commonLabels": labels}, "pin-exporter": own, "second": {"enabled": False}}
+    objects = each_helm.template(values, chart=umbrella)
+    every = [found["metadata"]["labels"] for found in objects]
+    for found in [*every, workload(objects)["template"]["metadata"]["labels"]]:
+        assert (found["team"], found["cost"]) == ("own", "parent")
+        assert found["app.kubernetes.io/name"].startswith("pin-exporter")
+    assert "cost" not in workload(objects)["selector"]["matchLabels"]
+
+
 def test_a_secret_for_pulling_that_is_named_twice_arrives_once(helm: Helm) -> None:
     """Server-side apply, which Helm 4 uses, refuses the second."""
     values = {"imagePullSecrets": [{"name": "1"}, "b"], "global": {"imagePullSecrets": ["b", {"name": "c"}]}}

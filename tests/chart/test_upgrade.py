@@ -19,7 +19,7 @@ OLD = [CHART / "values.yaml", *CI_VALUES, *RELEASED]
 def complete(values: dict[str, Any]) -> dict[str, Any]:
     """Return the values with an account, should they be bare defaults."""
     credentials = values.get("credentials", {})
-    named = credentials.get("existingSecret") or credentials.get("apiKey")
+    named = any(credentials.get(name) for name in ("existingSecret", "apiKey", "apiKeyFile"))
     if named or values.get("accounts") or values.get("demo", {}).get("enabled"):
         return values
     return {**values, "credentials": {**credentials, **SECRET["credentials"]}}

@@ -1,5 +1,7 @@
+import errno
 import io
 import logging
+import os
 import re
 import runpy
 import signal
@@ -205,6 +207,39 @@ def test_config_check_shows_a_default_and_only_some_of_many_accounts(directory: 
     out = run("--config.check", "--config.file=config.yml").out
     assert out.count("\naccount ") == 20
     assert "\nand 80 more\n" in out
+
+
+def test_config_check_reads_the_files_that_do_not_keep_serve_from_starting(directory: Path) -> None:
+    path, token, cids = (directory / name for name in ("config.yml", "token", "cids.txt"))
+    path.write_text(
+        "gateway_url: http://localhost:1\ngateway_token_file: token\naccounts:\n"
+        "- {name: a, api_key: k, secret_key: s}\n"
+        "- {name: b, api_key: k, secret_key: s, expected_cids_file: cids.txt}\n"
+    )
+    path.chmod(0o600)
+    check = ("--config.check", f"--config.file={path}")
+    unreadable = f"cannot read the file: {os.strerror(errno.ENOENT)}"
+    assert run(*check) == Ended(
+        2,
+        "",
+        f"pin-exporter: {path}:2: gateway_token_file: {unreadable}\n"
+        f"pin-exporter: {path}:5: accounts[1].expected_cids_file: {unreadable}\n",
+    )
+
+    token.write_text("two words")
+    cids.write_text("[1]")
+    ended = run(*check)
+    assert f"{path}:2: gateway_token_file: the file contains no valid key: " in ended.err
+    assert "].expected_cids_file: cannot read the file: not a JSON array of strings, at" in ended.err
+    assert (ended.status, "two words" in ended.err) == (2, False)
+
+    token.write_text("a-token")
+    cids.write_text("QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn\nno-cid\n")
+    ended = run(*check)
+    assert ended.status == 0
+    (warning,) = ended.err.splitlines()
+    assert "account=b" in warning
+    assert "line 2: " in warning
 
 
 @pytest.mark.usefixtures("directory")

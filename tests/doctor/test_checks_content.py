@@ -1,11 +1,14 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
+from pin_exporter.doctor.evidence import FetchedSample
 from pin_exporter.doctor.findings import Check, Severity
 from pin_exporter.doctor.probe import MAX_REQUESTS
+from pin_exporter.retrieval.samples import Attempt, Result
 from tests.support.diagnosis import (
     OK,
     PROBLEM,
@@ -19,6 +22,45 @@ from tests.support.diagnosis import (
     listing,
 )
 from tests.support.service import API_KEY, page, row
+
+
+@pytest.mark.parametrize(
+    ("result", "severity"),
+    [
+        (Result.OK, OK),
+        (Result.CORRUPT, PROBLEM),
+        (Result.ERROR, PROBLEM),
+        (Result.FORBIDDEN, PROBLEM),
+        (Result.NOT_FOUND, WARNING),
+        (Result.TIMEOUT, WARNING),
+        (Result.RATE_LIMITED, WARNING),
+        (Result.UNVERIFIABLE, WARNING),
+        (None, SKIPPED),
+    ],
+)
+def test_the_gateway_is_judged_by_one_sample(result: Result | None, severity: Severity) -> None:
+    found = diagnosed(listing(5), gateway_url="https://gateway.test")
+    sample = FetchedSample("Qm\x1b" + "x" * 999, Attempt(result, "says why")) if result else None
+    found = replace(found, evidence=replace(found.evidence, sample=sample))
+
+    (finding,) = found.of(Check.GATEWAY)
+    assert finding.severity is severity
+    assert finding.message.isprintable()
+    assert len(finding.message) < 300
+    assert ("says why" in finding.message) is (severity in (WARNING, PROBLEM))
+    assert diagnosed(listing(5)).of(Check.GATEWAY) == []
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [((), None), (("failed", "pinning", "gcDone"), None), (("failed", "pinned"), "cid-1")],
+)
+def test_the_sample_is_a_pin_that_is_pinned(statuses: tuple[str, ...], expected: str | None) -> None:
+    rows = [
+        dated(number, cid=f"cid-{number}", status=status, pinned=status == "pinned")
+        for number, status in enumerate(statuses)
+    ]
+    assert diagnosed(listing(rows)).evidence.pinned_cid() == expected
 
 
 @pytest.mark.parametrize("pins", [0, 1, 300])

@@ -21,6 +21,7 @@ from tests.support.processes import (
 from tests.support.servers import answer, hang_up
 
 ACCOUNT = 'account="default"'
+DOCTOR = (sys.executable, "-m", "pin_exporter", "doctor")
 ONCE = (sys.executable, "-m", "pin_exporter", "once")
 UNKNOWN = "QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn"
 """An empty directory, which the simulator never lists."""
@@ -53,7 +54,6 @@ def test_what_is_missing_is_counted_listed_and_printed_for_a_script(tmp_path: Pa
         rows = listed(simulated)
         *expected, unexpected = (str(row["cid"]) for row in rows)
         lost = [row["cid"] for row in rows[:-1] if row["status"] not in ("pinned", "doneRetrieval")]
-        file.write_text("\n".join([*expected, UNKNOWN, "not-a-cid"]))
         with configured(tmp_path, simulated, expected_cids_file=str(file)) as (exported, config):
 
             def states() -> dict[str, float | None]:
@@ -63,6 +63,11 @@ def test_what_is_missing_is_counted_listed_and_printed_for_a_script(tmp_path: Pa
                     for name in names
                 }
 
+            failures = f"aiozpin_expected_cids_read_failures_total{{{ACCOUNT}}}"
+            wait_for(lambda: exported.value(failures), "the file not to be found")
+            wait_for(lambda: exported.value(f"aiozpin_inventory_consistent{{{ACCOUNT}}}"), "an inventory")
+            assert states()["missing"] is None
+            file.write_text("\n".join([*expected, UNKNOWN, "not-a-cid"]))
             wait_for(lambda: states()["missing"] == 1, "the comparison")
             failed = sum(row["status"] == "failed" for row in rows[:-1])
             assert states() == {
@@ -112,6 +117,23 @@ def test_samples_are_retrieved_verified_and_named_if_they_are_corrupt(tmp_path: 
             series = f'aiozpin_retrievals_total{{{ACCOUNT},result="error"}}'
             wait_for(lambda: exported.value(series), "HTML to be an error")
             assert exported.value(f"aiozpin_up{{{ACCOUNT}}}") == 1
+
+
+def test_the_doctor_says_whether_the_gateway_sends_raw_blocks() -> None:
+    with simulator("--pins=20", "--requests-per-minute=0") as simulated:
+        env = {
+            **simulated.keys["default"],
+            "PIN_EXPORTER_GATEWAY_URL": simulated.base_url.removesuffix("/api"),
+            "PIN_EXPORTER_REQUESTS_PER_MINUTE": "60000",
+        }
+        good = run_to_end([*DOCTOR, "--verbose"], env)
+        simulated.change("default", faults={"gateway_html": True})
+        bad = run_to_end([*DOCTOR, "--verbose"], env)
+    assert (good.returncode, good.stderr) == (0, "")
+    assert "\n  ok      gateway " in good.stdout
+    assert bad.returncode == 1
+    assert "\n  problem gateway " in bad.stdout
+    assert "text/html" in bad.stdout
 
 
 def test_the_bill_is_shown_in_bytes_and_dollars(tmp_path: Path) -> None:

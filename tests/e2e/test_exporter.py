@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -18,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from tests.support.processes import (
     PATIENCE_SECONDS,
+    RunningExporter,
     exporter,
     free_port,
     prometheus,
@@ -115,6 +117,22 @@ def test_the_demo_shows_three_made_up_accounts() -> None:
         sample = re.findall(r"^(aiozpin_\w+\{.+\}) \S+$", README, re.MULTILINE)
         assert sample
         assert [series for series in sample if f"\n{series} " not in httpx.get(url).text] == []
+        exported = RunningExporter(process, url.removesuffix("/metrics"))
+        for series in (
+            'aiozpin_expected_cids{account="nft-drops",state="missing"}',
+            'aiozpin_expected_cids{account="nft-drops",state="pinned"}',
+            *(
+                series
+                for account in ("media-archive", "nft-drops", "old-backups")
+                for series in (
+                    f'aiozpin_billing_cost_usd{{account="{account}",item="storage"}}',
+                    f'aiozpin_retrievals_total{{account="{account}",result="ok"}}',
+                )
+            ),
+        ):
+            wait_for(partial(exported.value, series), series)
+        missing = httpx.get(f"{exported.url}/accounts/nft-drops/missing")
+        assert len(missing.text.splitlines()) >= 5
         assert process.stop() == 0
 
 

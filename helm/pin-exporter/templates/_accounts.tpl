@@ -1,6 +1,6 @@
 {{/*
-All accounts as a JSON list. Each has `name`, `config`, `files` (settings that name a file, and its path), `secret` and
-`keys` (where the two keys are), and sources of projected volumes: `credentialSources` and `cidSources`. Fails if it is
+All accounts as a JSON list. Each has `name`, `config`, `files` (settings that name a file, and its path), `keys` (a text
+that says where the two keys are), and sources of projected volumes: `credentialSources` and `cidSources`. Fails if it is
 unclear which keys are meant.
 */}}
 {{- define "pin-exporter.accounts" -}}
@@ -42,6 +42,7 @@ unclear which keys are meant.
 {{- else if .entry.gatewayToken }}
 {{- $_ := set $keys "gatewayToken" (printf "%s.gateway-token" $name) }}
 {{- end }}
+{{- $mounted := not .entry.apiKeyFile }}
 {{- $secret := default (include "pin-exporter.fullname" .root) .entry.existingSecret }}
 {{- $directory := printf "/etc/pin-exporter/credentials/%s" $name }}
 {{- $items := list (dict "key" $keys.apiKey "path" (printf "%s/api-key" $name)) (dict "key" $keys.secretKey "path" (printf "%s/secret-key" $name)) }}
@@ -50,17 +51,17 @@ unclear which keys are meant.
 {{- /* A missing Secret stops only the shard that needs it. */}}
 {{- $_ := set $source "optional" true }}
 {{- end }}
-{{- $sources := list (dict "secret" $source) }}
-{{- $_ := set .account.files "api_key_file" (printf "%s/api-key" $directory) }}
-{{- $_ := set .account.files "secret_key_file" (printf "%s/secret-key" $directory) }}
+{{- $sources := ternary (list (dict "secret" $source)) list $mounted }}
+{{- $_ := set .account.files "api_key_file" (default (printf "%s/api-key" $directory) .entry.apiKeyFile) }}
+{{- $_ := set .account.files "secret_key_file" (default (printf "%s/secret-key" $directory) .entry.secretKeyFile) }}
 {{- if $keys.gatewayToken }}
 {{- /* Optional: without the token, the account is polled all the same. */}}
 {{- $items := list (dict "key" $keys.gatewayToken "path" (printf "%s/gateway-token" $name)) }}
 {{- $sources = append $sources (dict "secret" (dict "name" $secret "items" $items "optional" true)) }}
 {{- $_ := set .account.files "gateway_token_file" (printf "%s/gateway-token" $directory) }}
 {{- end }}
-{{- $_ := set .account "secret" $secret }}
-{{- $_ := set .account "keys" $keys }}
+{{- $where := printf "%s and %s of Secret %s" $keys.apiKey $keys.secretKey $secret }}
+{{- $_ := set .account "keys" (ternary $where (printf "%s and %s" .account.files.api_key_file .account.files.secret_key_file) $mounted) }}
 {{- $_ := set .account "credentialSources" $sources }}
 {{- end }}
 
@@ -108,7 +109,7 @@ an account does not set are those of `credentials`.
 {{- define "pin-exporter.single" -}}
 {{- $credentials := .Values.credentials }}
 {{- $expected := $credentials.expectedCids }}
-{{- if or $credentials.existingSecret $credentials.apiKey $credentials.secretKey $credentials.gatewayToken $expected.cids $expected.existingConfigMap $expected.existingSecret }}
+{{- if or $credentials.existingSecret $credentials.apiKey $credentials.secretKey $credentials.apiKeyFile $credentials.secretKeyFile $credentials.gatewayToken $expected.cids $expected.existingConfigMap $expected.existingSecret }}
 {{- "true" }}
 {{- end }}
 {{- end }}
@@ -123,7 +124,7 @@ an account does not set are those of `credentials`.
 {{- fail "demo.enabled serves simulated accounts: remove credentials and accounts" }}
 {{- end }}
 {{- if not (or $single .Values.accounts .Values.demo.enabled) }}
-{{- fail "no account: set credentials.existingSecret, or credentials.apiKey and credentials.secretKey, or accounts, or demo.enabled" }}
+{{- fail "no account: set credentials.existingSecret, or credentials.apiKey and credentials.secretKey, or credentials.apiKeyFile and credentials.secretKeyFile, or accounts, or demo.enabled" }}
 {{- end }}
 {{- end }}
 
@@ -141,8 +142,11 @@ holds the earlier names, `own` the settings of the account alone, `shared` those
 {{- if and .entry.existingSecret (or .entry.apiKey .entry.secretKey .entry.gatewayToken) }}
 {{- fail (printf "%s: existingSecret and keys are both set: remove one" .where) }}
 {{- end }}
-{{- if not (or .entry.existingSecret (and .entry.apiKey .entry.secretKey)) }}
-{{- fail (printf "%s: set existingSecret, or apiKey and secretKey" .where) }}
+{{- if and (or .entry.apiKeyFile .entry.secretKeyFile) (or .entry.existingSecret .entry.apiKey .entry.secretKey) }}
+{{- fail (printf "%s: apiKeyFile or secretKeyFile is set as well as existingSecret or keys: remove one" .where) }}
+{{- end }}
+{{- if not (or .entry.existingSecret (and .entry.apiKey .entry.secretKey) (and .entry.apiKeyFile .entry.secretKeyFile)) }}
+{{- fail (printf "%s: set existingSecret, or apiKey and secretKey, or apiKeyFile and secretKeyFile" .where) }}
 {{- end }}
 {{- if or .entry.gatewayToken (and .entry.existingSecret .entry.keys.gatewayToken) }}
 {{- if not (or .own.gateway_url .shared.gateway_url) }}

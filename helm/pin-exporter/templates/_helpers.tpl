@@ -70,6 +70,10 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- end }}
 
+{{- define "pin-exporter.commonLabels" -}}
+{{- merge (dict) (default dict .Values.commonLabels) (default dict .Values.global.commonLabels) | toYaml }}
+{{- end }}
+
 {{/*
 Metadata of an object. Takes `root`, and if wanted `suffix` of the name, `namespace`, `labels`, `annotations`, and
 `selectorLabels` other than the exporter's.
@@ -81,7 +85,7 @@ Metadata of an object. Takes `root`, and if wanted `suffix` of the name, `namesp
 name: {{ include "pin-exporter.suffixedName" . | quote }}
 namespace: {{ default (include "pin-exporter.namespace" $root) .namespace | quote }}
 labels:
-  {{- merge $selectorLabels (default dict .labels) (default dict $root.Values.commonLabels) $chartLabels | toYaml | nindent 2 }}
+  {{- merge $selectorLabels (default dict .labels) (include "pin-exporter.commonLabels" $root | fromYaml) $chartLabels | toYaml | nindent 2 }}
 {{- with merge (dict) (default dict .annotations) (default dict $root.Values.commonAnnotations) }}
 annotations:
   {{- toYaml . | nindent 2 }}

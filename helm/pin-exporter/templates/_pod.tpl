@@ -1,7 +1,6 @@
 {{/* What the pods of exporter and test have in common: identity, placement, image. */}}
 {{- define "pin-exporter.podBase" -}}
 serviceAccountName: {{ include "pin-exporter.serviceAccountName" . | quote }}
-automountServiceAccountToken: false
 # A Service named pin-exporter would set PIN_EXPORTER_PORT, which looks like a setting.
 enableServiceLinks: false
 {{- /* Without duplicates: server-side apply rejects them. */}}
@@ -13,8 +12,9 @@ enableServiceLinks: false
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- $names := list "nodeSelector" "tolerations" "affinity" "priorityClassName" "hostAliases" "dnsPolicy" "dnsConfig" }}
-{{- with include "pin-exporter.given" (dict "values" .Values "names" $names) | fromYaml }}
+{{- $names := list "nodeSelector" "tolerations" "affinity" "priorityClassName" "runtimeClassName" "hostNetwork" "hostAliases" "dnsPolicy" "dnsConfig" }}
+{{- $usual := ternary (dict "dnsPolicy" "ClusterFirstWithHostNet") dict .Values.hostNetwork }}
+{{- with merge (include "pin-exporter.given" (dict "values" .Values "names" $names) | fromYaml) $usual }}
 {{ toYaml . }}
 {{- end }}
 securityContext:
@@ -70,13 +70,14 @@ topologySpreadConstraints:
 
 {{- define "pin-exporter.pod" -}}
 {{- $accounts := include "pin-exporter.accounts" . | fromJsonArray }}
+{{- $hasCredentials := include "pin-exporter.anyHas" (dict "accounts" $accounts "name" "credentialSources") }}
 {{- $expectsCids := include "pin-exporter.anyHas" (dict "accounts" $accounts "name" "cidSources") }}
 {{- $web := include "pin-exporter.web" . | fromJson }}
 {{- $mounts := or (not .Values.demo.enabled) $web.configured .Values.web.tlsSecret -}}
 metadata:
   labels:
     {{- $selectorLabels := include "pin-exporter.selectorLabels" . | fromYaml }}
-    {{- merge $selectorLabels (default dict .Values.podLabels) (default dict .Values.commonLabels) | toYaml | nindent 4 }}
+    {{- merge $selectorLabels (default dict .Values.podLabels) (include "pin-exporter.commonLabels" . | fromYaml) | toYaml | nindent 4 }}
   {{- $checksum := dict }}
   {{- if not .Values.demo.enabled }}
   {{- /* Settings are read at start-up. Keys and CIDs are reloaded, so they are not part of this checksum. */}}
@@ -92,6 +93,7 @@ metadata:
   {{- end }}
 spec:
   {{- include "pin-exporter.podBase" . | nindent 2 }}
+  automountServiceAccountToken: {{ .Values.automountServiceAccountToken }}
   {{- with include "pin-exporter.spread" . | trim }}
   {{- . | nindent 2 }}
   {{- end }}
@@ -130,6 +132,10 @@ spec:
         - name: http
           containerPort: {{ .Values.containerPort }}
           protocol: TCP
+      {{- with .Values.lifecycle }}
+      lifecycle:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
       startupProbe:
         {{- include "pin-exporter.probe" (dict "probe" .Values.startupProbe "path" "/-/healthy" "web" $web "port" .Values.containerPort) | nindent 8 }}
       livenessProbe:
@@ -147,6 +153,8 @@ spec:
         - name: config
           mountPath: /etc/pin-exporter/config
           readOnly: true
+        {{- end }}
+        {{- if $hasCredentials }}
         - name: credentials
           mountPath: /etc/pin-exporter/credentials
           readOnly: true
@@ -179,13 +187,17 @@ spec:
     - name: config
       configMap:
         name: {{ include "pin-exporter.fullname" . | quote }}
+    {{- end }}
+    {{- if $hasCredentials }}
     - name: credentials
       projected:
         # Readable by any user ID, because OpenShift assigns its own.
         defaultMode: 0444
         sources:
           {{- range $accounts }}
-          {{- toYaml .credentialSources | nindent 10 }}
+          {{- with .credentialSources }}
+          {{- toYaml . | nindent 10 }}
+          {{- end }}
           {{- end }}
     {{- end }}
     {{- if $expectsCids }}
