@@ -281,7 +281,7 @@ def proxy_for(url: str, route: Route) -> httpx.URL | None:
         parsed = httpx.URL(proxy if "://" in proxy else f"http://{proxy}")
     except (httpx.InvalidURL, ValueError):
         parsed = httpx.URL()
-    if parsed.scheme in ("http", "https") and parsed.host:
+    if parsed.scheme in ("http", "https") and parsed.host and 0 < _port(parsed) < 65_536:
         return parsed
     if route.proxy_url is not None:
         raise ValueError("proxy_url is not a valid URL")

@@ -47,7 +47,7 @@ _PROXY_HINTS: Final[Mapping[int, str]] = {
 }
 _NO_FILES_LEFT: Final = (errno.EMFILE, errno.ENFILE)
 _RAISE_FILE_LIMIT: Final = "raise the limit of open files (ulimit -n, LimitNOFILE in systemd)"
-_CHECK_PROXY: Final = "check proxy_url, or the variables HTTPS_PROXY and NO_PROXY"
+_CHECK_PROXY: Final = "check proxy_url, or the proxy variables and NO_PROXY"
 
 
 class Timeouts(NamedTuple):

@@ -630,6 +630,7 @@ def test_a_smaller_page_is_advised_if_a_page_was_requested(
         ("ALL_PROXY", f"socks5://u:{PASSWORD}@127.0.0.1:9", "ALL_PROXY must be"),
         ("HTTPS_PROXY", f"http://u:{PASSWORD}/x@127.0.0.1:9", "HTTPS_PROXY must be"),
         ("HTTPS_PROXY", f"socks5://u:{PASSWORD}@127.0.0.1:9", "HTTPS_PROXY must be"),
+        ("HTTPS_PROXY", f"http://u:{PASSWORD}@127.0.0.1:99999", "HTTPS_PROXY must be"),
         ("SSL_CERT_FILE", "/nowhere/ca.pem", "cannot use SSL_CERT_FILE or SSL_CERT_DIR: No such file"),
     ],
 )
