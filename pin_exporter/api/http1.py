@@ -28,6 +28,10 @@ class UnacceptableResponseError(httpx.RemoteProtocolError):
     """The response is HTTP/2, or takes unbounded work: interim responses, headers or chunks without end."""
 
 
+def _new_state() -> h11.Connection:
+    return h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
+
+
 class Connection(asyncio.Protocol):
     """A connection, which sends one request at a time.
 
@@ -42,7 +46,7 @@ class Connection(asyncio.Protocol):
         self._arrival: asyncio.Future[None] | None = None
         self._error: Exception | None = None
         self._has_ended = self._is_paused = self._is_idle = False
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
+        self._http = _new_state()
 
     @classmethod
     async def to(cls, ip_address: str, port: int) -> Self:
@@ -68,9 +72,9 @@ class Connection(asyncio.Protocol):
         """Send a CONNECT request and return the status; after a 2xx, the connection leads elsewhere."""
         response = await self.send(request, read_timeout)
         # What follows, such as a second response, would be read as that of the other end.
-        if self._received or self._http.trailing_data[0]:
+        if self._has_more():
             raise httpx.RemoteProtocolError("the proxy sent more than its response")
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
+        self._http = _new_state()
         return response.status_code
 
     async def send(self, request: h11.Request, read_timeout: float | None) -> h11.Response:

@@ -122,6 +122,11 @@ class Pin:
         name = self.metadata and self.metadata.name
         return name if isinstance(name, str) else None
 
+    @property
+    def phase(self) -> Phase:
+        """Return what its status means; a pin without one is in an unknown phase."""
+        return phase_of(self.status or "", pinned=self.pinned)
+
     def __post_init__(self) -> None:
         """Reject what no real pin can have; raises ValueError."""
         if not self.id:

@@ -12,10 +12,9 @@ from enum import StrEnum
 from itertools import chain
 from typing import Final, NamedTuple
 
-from pin_exporter.api.model import Phase, Pin, phase_of
+from pin_exporter.api.model import Phase, Pin
 from pin_exporter.inventory.cid import InvalidCidError, cid_value
 from pin_exporter.inventory.hash_set import HashSet
-from pin_exporter.inventory.label_limit import NO_WORD
 
 MAX_NAMED_LINES: Final = 10
 _MASK: Final = (1 << 64) - 1
@@ -81,7 +80,7 @@ class Comparison:
         """Note pins; those without a CID cannot be expected."""
         for pin in pins:
             if pin is not None and pin.cid:
-                self.add(pin_hash(pin.cid), phase_of(pin.status or NO_WORD, pinned=pin.pinned))
+                self.add(pin_hash(pin.cid), pin.phase)
 
     def add(self, hashed: int, phase: Phase) -> None:
         """Note a pin, by the hash of its CID."""

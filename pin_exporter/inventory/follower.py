@@ -17,7 +17,7 @@ FetchFiltered = Callable[[int, int, PinnedFilter], Awaitable[Page]]
 
 
 class Follower:
-    """Follows the list of which a mirror was read."""
+    """Follows a list, starting from its mirror."""
 
     def __init__(self, mirror: Mirror) -> None:
         self._mirror = mirror

@@ -79,7 +79,7 @@ class Mirror:
         self._unique_cids = 0
         self._duplicate_size_bytes = 0
         self._doubtful_cids: set[int] | None = None
-        """CIDs of which it is not known which row is the first; None for all."""
+        """CIDs whose first row is not known; None for all."""
         self._newest = 0.0
         self._newest_is_gone = False
 

@@ -3,8 +3,7 @@
 import random
 from collections.abc import Iterable
 
-from pin_exporter.api.model import Phase, Pin, phase_of
-from pin_exporter.inventory.label_limit import NO_WORD
+from pin_exporter.api.model import Phase, Pin
 
 
 class Reservoir:
@@ -19,9 +18,7 @@ class Reservoir:
     def add_pins(self, pins: Iterable[Pin | None]) -> None:
         """Offer pins to the sample; those that are not pinned, or have no CID, are no part of it."""
         for pin in pins:
-            if pin is None or not pin.cid:
-                continue
-            if phase_of(pin.status or NO_WORD, pinned=pin.pinned) is not Phase.PINNED:
+            if pin is None or not pin.cid or pin.phase is not Phase.PINNED:
                 continue
             self._seen += 1
             if len(self.cids) < self._size:

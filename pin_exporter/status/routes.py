@@ -53,8 +53,7 @@ def status_routes(
         return await respond(request, lambda now: report(newest, now, __version__), pages.overview)
 
     async def account(request: Request) -> Response:
-        name = request.path_params["name"]
-        snapshot = next((each for each in snapshots() if each.account == name), None)
+        snapshot = _requested(request, snapshots())
         if snapshot is None:
             return _guarded("no account has this name; see / for all accounts\n", "text/plain", 404)
         cids = await to_pin.first(snapshot)
@@ -63,8 +62,7 @@ def status_routes(
         )
 
     async def missing(request: Request) -> Response:
-        name = request.path_params["name"]
-        snapshot = next((each for each in snapshots() if each.account == name), None)
+        snapshot = _requested(request, snapshots())
         as_json = request.query_params.get("format") == "json"
         return await _missing(snapshot, to_pin, clock, as_json=as_json)
 
@@ -88,6 +86,12 @@ def status_routes(
         Route("/style.css", style),
         Route("/favicon.ico", favicon),
     ]
+
+
+def _requested(request: Request, snapshots: Iterable[AccountSnapshot]) -> AccountSnapshot | None:
+    """Return the account whose name is in the path."""
+    name = request.path_params["name"]
+    return next((each for each in snapshots if each.account == name), None)
 
 
 async def _missing(

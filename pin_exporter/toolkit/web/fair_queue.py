@@ -24,8 +24,8 @@ class _Place:
 class FairQueue:
     """Gives turns to the clients that came least often, until they are forgotten.
 
-    What is in progress counts as waiting. If the queue is full, whoever would be last is refused, so a client
-    that comes for the first time always gets a place.
+    What is in progress counts as waiting. If the queue is full, the client that would be last is refused, so
+    a client that comes for the first time always gets a place.
     """
 
     def __init__(
